@@ -1,0 +1,316 @@
+"""Intermediate features, keyed by content; safe to delete at any time.
+
+A key is the SHA-256 of (audio digest, start, end, configuration, extractor identity):
+not the path, the label, the speaker or the corpus.  Features lie in *parts*, one
+immutable file per batch, written beside and made visible in one step.  No locks, any
+number of writers, duplicates harmless.
+
+Part file, little-endian::
+
+    8 bytes   b"SERPART1"
+    4 bytes   n, rows of the index (utterances)
+    4 bytes   w, columns of the data
+    32 bytes  SHA-256 of the 16 bytes above and the index below
+    index     keys (n, 32) uint8; n_samples (n,) int64; offsets (n + 1,) int64;
+              crc (n,) uint32, each of one utterance's rows
+    data      (offsets[n], w) float32
+"""
+
+import hashlib
+import json
+import os
+import time
+import zlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from serprep import audio
+from serprep._typing import FloatArray, IntArray
+from serprep.errors import CacheError
+from serprep.files import Folder
+from serprep.manifest import look_at
+
+MAGIC = b"SERPART1"
+_HEAD = 48
+_UNSETTLED = 2.0  # seconds; files modified this shortly before being hashed may change within one tick
+
+
+def canonical_json(value: object) -> bytes:
+    """JSON with sorted keys and no spaces: the same value, the same bytes.
+
+    Examples
+    --------
+    >>> canonical_json({"b": 1, "a": None})
+    b'{"a":null,"b":1}'
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def key_of(digest: str, start: float | None, end: float | None, identity: Mapping[str, Any]) -> bytes:
+    """The key of one feature of one utterance, 32 bytes.
+
+    Parameters
+    ----------
+    digest : str
+        SHA-256 of the file, hex.
+    start, end : float or None
+        Seconds.
+    identity : mapping
+        Of the extractor, with the configuration it depends on.
+    """
+    return hashlib.sha256(canonical_json([digest, start, end, identity])).digest()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the rows of one utterance lie."""
+
+    part: str  # name of the part
+    start: int  # byte at which its rows begin
+    shape: tuple[int, int]  # rows, columns
+    crc: int
+    n_samples: int
+
+
+def pack_part(keys: Sequence[bytes], rows: Sequence[FloatArray], n_samples: Sequence[int]) -> bytes:
+    """The bytes of a part."""
+    data = [np.ascontiguousarray(block, "<f4") for block in rows]
+    offsets = np.concatenate([[0], np.cumsum([len(block) for block in data])]).astype("<i8")
+    index = b"".join(
+        [
+            b"".join(keys),
+            np.asarray(n_samples, "<i8").tobytes(),
+            offsets.tobytes(),
+            np.array([zlib.crc32(block.data) for block in data], "<u4").tobytes(),
+        ]
+    )
+    head = MAGIC + np.array([len(keys), data[0].shape[1]], "<u4").tobytes()
+    return b"".join([head, hashlib.sha256(head + index).digest(), index, *(block.data for block in data)])
+
+
+def _index_size(n: int) -> int:
+    return n * (32 + 8 + 8 + 4) + 8
+
+
+def unpack_index(name: str, data: bytes) -> dict[bytes, Place] | None:
+    """Key → place from the beginning of a part; None if it is not whole."""
+    if len(data) < _HEAD or data[:8] != MAGIC:
+        return None
+    n, width = (int(value) for value in np.frombuffer(data, "<u4", 2, 8))
+    index = data[_HEAD : _HEAD + _index_size(n)]
+    if len(index) < _index_size(n) or hashlib.sha256(data[:16] + index).digest() != data[16:_HEAD]:
+        return None
+    n_samples = np.frombuffer(index, "<i8", n, 32 * n)
+    offsets = np.frombuffer(index, "<i8", n + 1, 40 * n)
+    crcs = np.frombuffer(index, "<u4", n, 48 * n + 8)
+    base = _HEAD + len(index)
+    return {
+        index[32 * i : 32 * i + 32]: Place(
+            part=name,
+            start=base + int(offsets[i]) * width * 4,
+            shape=(int(offsets[i + 1] - offsets[i]), width),
+            crc=int(crcs[i]),
+            n_samples=int(n_samples[i]),
+        )
+        for i in range(n)
+    }
+
+
+@dataclass
+class Cache:
+    """The cache under a folder or URL.
+
+    Parameters
+    ----------
+    root : str
+        Local folder or URL; made when first written to.
+    """
+
+    root: str
+    folder: Folder = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.folder = Folder(self.root)
+
+    def write(self, kind: str, keys: Sequence[bytes], rows: Sequence[FloatArray], n_samples: Sequence[int]) -> str:
+        """Write one part; returns its name.
+
+        Raises
+        ------
+        CacheError
+            If the disk is full or the folder cannot be written.
+        """
+        data = pack_part(keys, rows, n_samples)
+        name = f"{kind}/{hashlib.sha256(data[:_HEAD]).hexdigest()[:32]}.part"
+        self._write(name, data)
+        return name
+
+    def _write(self, name: str, data: bytes) -> None:
+        try:
+            self.folder.write(name, data)
+        except OSError as error:
+            raise CacheError(
+                f"cache {self.root}: {error.strerror or error}; free space or make it writable, then build again: "
+                "finished parts are kept"
+            ) from None
+
+    def find(self, kind: str, keys: Collection[bytes]) -> dict[bytes, Place]:
+        """Where the wanted keys lie; keys that are not cached are left out.
+
+        Parts that are damaged or vanish meanwhile count as not there.
+        """
+        wanted = set(keys)
+        found: dict[bytes, Place] = {}
+        for name in self.folder.names(kind):
+            if not name.endswith(".part") or not wanted:
+                continue
+            index = self._index(name)
+            for key in wanted & index.keys():
+                found.setdefault(key, index[key])
+        return found
+
+    def _index(self, name: str) -> dict[bytes, Place]:
+        try:
+            data = self.folder.read(name, 0, 8192)
+            if len(data) >= _HEAD:
+                size = _HEAD + _index_size(int(np.frombuffer(data, "<u4", 1, 8)[0]))
+                if size > len(data) == 8192:
+                    data = self.folder.read(name, 0, size)
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise CacheError(f"cache {self.root}: {name}: {error.strerror or error}; make it readable") from None
+        return unpack_index(name, data) or {}
+
+    def read(self, places: Sequence[Place]) -> list[FloatArray]:
+        """The rows of each place, in order.
+
+        Raises
+        ------
+        CacheError
+            If rows are gone or damaged; building again with that part removed
+            computes them afresh.
+        """
+        by_part: dict[str, list[int]] = {}
+        for number, place in enumerate(places):
+            by_part.setdefault(place.part, []).append(number)
+        found: list[FloatArray | None] = [None] * len(places)
+        for part, numbers in by_part.items():
+            first = min(places[number].start for number in numbers)
+            last = max(places[number].start + 4 * int(np.prod(places[number].shape)) for number in numbers)
+            try:
+                data = self.folder.read(part, first, last)
+            except FileNotFoundError:
+                raise CacheError(f"cache {self.root}: part {part} was removed during the build; build again") from None
+            for number in numbers:
+                place = places[number]
+                start, count = place.start - first, int(np.prod(place.shape))
+                block = data[start : start + 4 * count]
+                if len(block) < 4 * count or zlib.crc32(block) != place.crc:
+                    self.folder.remove(part)
+                    raise CacheError(
+                        f"cache {self.root}: part {part} was damaged and is removed now; "
+                        "build again to compute its utterances afresh"
+                    )
+                found[number] = np.frombuffer(block, "<f4").reshape(place.shape)
+        return [block for block in found if block is not None]
+
+    # -- utterances that gave no features -------------------------------------------
+
+    def write_failures(self, failures: Mapping[bytes, str]) -> None:
+        """Remember why utterances gave no features, under the keys they would have had."""
+        data = canonical_json({key.hex(): reason for key, reason in failures.items()})
+        self._write(f"failures/{hashlib.sha256(data).hexdigest()[:32]}.json", data)
+
+    def failures(self) -> dict[bytes, str]:
+        """Key → reason of every remembered failure."""
+        found: dict[bytes, str] = {}
+        for name in self.folder.names("failures"):
+            try:
+                values = json.loads(self.folder.read(name))
+                found.update({bytes.fromhex(key): str(reason) for key, reason in values.items()})
+            except (OSError, ValueError, AttributeError):
+                continue  # damaged or removed: those utterances are tried again
+        return found
+
+
+@dataclass
+class Memo:
+    """Remembers what files are, so that an unchanged corpus is recognised without reading it.
+
+    Maps (path, size, mtime_ns, ctime_ns, inode) to (duration, rate, digest).  Files
+    modified within 2 s of being hashed are not remembered: they could change again
+    without their times changing.
+
+    Parameters
+    ----------
+    cache : Cache
+    root : Path
+        The corpus folder.
+    ignore : bool
+        Hash everything again (``--rehash``).
+    """
+
+    cache: Cache
+    root: Path
+    ignore: bool = False
+    n_read: int = 0  # files whose bytes were read
+    _known: dict[str, list[Any]] = field(default_factory=dict, repr=False)
+    _seen: dict[str, list[Any]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        digest = hashlib.sha256(os.fsencode(os.path.realpath(self.root))).hexdigest()
+        self._name = f"memo/{digest[:32]}.json"
+        if not self.ignore:
+            self._known = self._load()
+
+    def _load(self) -> dict[str, list[Any]]:
+        try:
+            values = json.loads(self.cache.folder.read(self._name))
+            return dict(values) if isinstance(values, dict) else {}
+        except (OSError, ValueError):
+            return {}
+
+    def look_at(self, path: Path) -> audio.Recording:
+        """Like `manifest.look_at`, sparing files that are known and unchanged."""
+        try:
+            status = path.stat()
+        except OSError:
+            return self._read(path)
+        stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+        name = os.fsencode(os.path.relpath(path, self.root)).hex()
+        known = self._known.get(name)
+        if known is not None and known[:4] == stamp:
+            self._seen[name] = known
+            return audio.Recording(*known[4:])
+        recording = self._read(path)
+        age = time.time() - max(status.st_mtime, status.st_ctime)
+        if age > _UNSETTLED:
+            self._seen[name] = [*stamp, recording.duration, recording.sample_rate, recording.digest]
+        return recording
+
+    def _read(self, path: Path) -> audio.Recording:
+        self.n_read += 1
+        return look_at(path)
+
+    def save(self) -> None:
+        """Keep what was learned for the next build."""
+        if self._seen.items() <= self._known.items():
+            return
+        values = {**self._load(), **self._seen}
+        self.cache._write(self._name, canonical_json(values))
+
+
+def offsets_of(lengths: Sequence[int]) -> IntArray:
+    """Row offsets, shape (n + 1,), from lengths.
+
+    Examples
+    --------
+    >>> offsets_of([2, 3]).tolist()
+    [0, 2, 5]
+    """
+    return np.concatenate([[0], np.cumsum(np.asarray(lengths, np.int64))]).astype(np.int64)

@@ -1,0 +1,123 @@
+"""Corpus folders → utterances, one file per corpus.
+
+To add a corpus: copy ``_template.py``, add a line to `CORPORA`, a row to the
+contract test and to ``docs/corpora.md``.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from serprep.corpora import emodb, pattern, ravdess, table
+from serprep.corpora.corpus import Corpus, Finding
+from serprep.errors import CorpusError, first_ten, one_line
+from serprep.utterance import Utterance
+
+CORPORA: dict[str, Corpus] = {
+    "emodb": emodb.CORPUS,
+    "pattern": pattern.CORPUS,
+    "ravdess": ravdess.CORPUS,
+    "table": table.CORPUS,
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader found."""
+
+    corpus: Corpus
+    utterances: tuple[Utterance, ...]
+    warnings: tuple[str, ...]  # one line each
+
+
+def corpus_named(name: str) -> Corpus:
+    """The corpus of that name.
+
+    Raises
+    ------
+    CorpusError
+        If there is none; the message lists the known ones.
+    """
+    if name not in CORPORA:
+        raise CorpusError(f"unknown reader {name!r}; expected one of {', '.join(CORPORA)}")
+    return CORPORA[name]
+
+
+def read_corpus(name: str, root: Path, options: Mapping[str, object] | None = None) -> Reading:
+    """Read a corpus folder: names and label files only, no audio.
+
+    Parameters
+    ----------
+    name : str
+        A key of `CORPORA`.
+    root : Path
+        The corpus folder.
+    options : mapping
+        What the reader takes besides: ``file`` and ``columns`` for "table",
+        ``pattern`` for "pattern".
+
+    Returns
+    -------
+    Reading
+        Utterances in the reader's order, and warnings: counts that differ from
+        the published ones, files that do not belong.
+
+    Raises
+    ------
+    CorpusError
+        If the folder is missing, holds nothing of that corpus, or a label file
+        is not as documented.
+    """
+    corpus = corpus_named(name)
+    given = dict(options or {})
+    unknown = sorted(set(given) - set(corpus.options))
+    if unknown:
+        takes = f"it takes {', '.join(corpus.options)}" if corpus.options else "it takes none"
+        raise CorpusError(f"reader {name!r} has no option {unknown[0]!r}; {takes}")
+    missing = sorted(set(corpus.required) - set(given))
+    if missing:
+        raise CorpusError(f"reader {name!r} needs {missing[0]!r}: add it to [corpus] or to the command line")
+    if not root.is_dir():
+        raise CorpusError(f"{one_line(root)}: no such folder; expected the root of {corpus.title}")
+    utterances: list[Utterance] = []
+    findings: list[Finding] = []
+    for item in corpus.utterances(root, given):
+        (utterances if isinstance(item, Utterance) else findings).append(item)  # type: ignore[arg-type]
+    if not utterances:
+        hint = first_ten(_counted(findings)) if findings else f"expected {corpus.layout}"
+        raise CorpusError(f"{one_line(root)}: no utterance of {corpus.title} found; {hint}")
+    warnings = [*_counted(findings), *_count_warnings(corpus, utterances)]
+    return Reading(corpus, tuple(utterances), tuple(warnings))
+
+
+def _counted(findings: Sequence[Finding]) -> list[str]:
+    """One line per kind of finding, with its number and the first example."""
+    kinds: dict[str, list[str]] = {}
+    for finding in findings:
+        kinds.setdefault(finding.kind, []).append(finding.place)
+    return [
+        f"{len(places)} {kind}, such as {one_line(places[0])}" if len(places) > 1 else f"{kind}: {one_line(places[0])}"
+        for kind, places in kinds.items()
+    ]
+
+
+def _count_warnings(corpus: Corpus, utterances: Sequence[Utterance]) -> list[str]:
+    """Published counts against found ones, one line with both numbers."""
+    warnings = []
+    if corpus.n_utterances and len(utterances) != corpus.n_utterances:
+        warnings.append(
+            f"{len(utterances)} utterances found, {corpus.n_utterances} published ({corpus.title} {corpus.release})"
+        )
+    found = Counter(utterance.emotion for utterance in utterances)
+    off = [
+        f"{emotion} {found[emotion]}/{count}"
+        for emotion, count in corpus.n_per_emotion.items()
+        if found[emotion] != count
+    ]
+    if off:
+        warnings.append(f"counts per emotion differ from the published ones (found/published): {', '.join(off)}")
+    speakers = {utterance.speaker for utterance in utterances}
+    if corpus.n_speakers and len(speakers) != corpus.n_speakers:
+        warnings.append(f"{len(speakers)} speakers found, {corpus.n_speakers} published")
+    return warnings

@@ -1,0 +1,39 @@
+"""What serprep knows about a corpus besides its rows."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from serprep.utterance import Utterance
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something in a corpus folder that did not become an utterance; counted by kind."""
+
+    kind: str  # in words, such as "recordings not named like EmoDB"
+    place: str  # the file, or file and line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corpus:
+    """A corpus: where it comes from, what it should hold, how it is read.
+
+    ``utterances(root, options)`` yields an `Utterance` per labelled unit, and a
+    `Finding` for whatever it passes over.
+    """
+
+    name: str
+    title: str
+    release: str = ""
+    licence: str
+    source: str
+    citation: str
+    layout: str  # the expected folder tree, in words for an error message
+    reader_version: int = 1  # raised when the reader yields something else for the same folder
+    utterances: Callable[[Path, Mapping[str, object]], Iterator[Utterance | Finding]]
+    options: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    n_utterances: int | None = None  # published counts; None where the corpus has no fixed size
+    n_speakers: int | None = None
+    n_per_emotion: Mapping[str, int] = field(default_factory=dict)

@@ -1,0 +1,164 @@
+"""Any corpus described by one table: CSV, TSV or Parquet with a path column.
+
+Columns are ``path``, ``id``, ``speaker``, ``emotion``, ``start``, ``end`` (seconds)
+and ``partition`` unless ``[corpus.columns]`` says otherwise; only the path is
+required.  ``id`` defaults to the path without suffix.  Other columns are carried
+along.  Cells are stripped; "" and "?" are missing labels.  Text is UTF-8.
+"""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from serprep.corpora.corpus import Corpus, Finding
+from serprep.errors import CorpusError, one_line
+from serprep.utterance import Utterance
+
+ROLES = ("id", "path", "speaker", "emotion", "start", "end", "partition")
+OWN_COLUMNS = {*ROLES, "duration", "sample_rate", "audio_digest", "n_samples", "n_frames"}
+
+
+def column_name(name: str) -> str:
+    """`name` as a column of a manifest: word characters only.
+
+    Examples
+    --------
+    >>> column_name("Age (years)")
+    'Age_years'
+    """
+    return re.sub(r"\W+", "_", name.strip()).strip("_")
+
+
+def read_text(path: Path) -> str:
+    """A label file's text.
+
+    Raises
+    ------
+    CorpusError
+        If the file is missing or not UTF-8; the message names the line.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CorpusError(f"{one_line(path)}: {error.strerror}; expected a label file") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise CorpusError(
+            f"{one_line(path)}:{line}: byte 0x{data[error.start]:02x} is not UTF-8; "
+            "convert it, for example with `iconv -f latin1 -t utf-8`"
+        ) from None
+
+
+def read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Rows of a CSV, TSV or Parquet file, as (place, column → stripped cell)."""
+    if path.suffix.lower() == ".parquet":
+        yield from _parquet_rows(path)
+        return
+    text = read_text(path)
+    header = text.partition("\n")[0]
+    delimiter = max(",;\t", key=header.count) if path.suffix.lower() not in {".tsv", ".tab"} else "\t"
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        columns = [cell.strip() for cell in next(reader, [])]
+        if len(set(columns)) < len(columns):
+            raise CorpusError(f"{one_line(path)}:1: a column name stands twice in {columns}; rename one")
+        for cells in reader:
+            place = f"{one_line(path)}:{reader.line_num}"
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(columns):
+                raise CorpusError(f"{place}: {len(cells)} cells, the header has {len(columns)}; quote cells that hold {delimiter!r}")
+            yield place, dict(zip(columns, (cell.strip() for cell in cells), strict=True))
+    except csv.Error as error:
+        raise CorpusError(f"{one_line(path)}:{reader.line_num}: {error}; expected a table separated by {delimiter!r}") from None
+
+
+def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        frame = pyarrow.parquet.read_table(path)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise CorpusError(f"{one_line(path)}: {one_line(error)}; expected a Parquet file") from None
+    for number, row in enumerate(frame.to_pylist()):
+        cells = {
+            str(name).strip(): "" if value is None or value != value else str(value).strip()
+            for name, value in row.items()
+        }
+        yield f"{one_line(path)}, row {number}", cells
+
+
+def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Finding]:
+    """Utterances of a table, in its order."""
+    path = root / str(options["file"])
+    columns = options.get("columns") or {}
+    if not isinstance(columns, Mapping):
+        raise CorpusError(f"[corpus.columns] is {columns!r}; expected a table such as path = \"file\"")
+    unknown = sorted(set(columns) - set(ROLES))
+    if unknown:
+        raise CorpusError(f"[corpus.columns] has no {unknown[0]!r}; expected {', '.join(ROLES)}")
+    for place, cells in read_rows(path):
+        wanted = {role: str(columns.get(role, role)) for role in ROLES}
+        for role in ("path", *columns):
+            if wanted[role] not in cells:
+                raise CorpusError(
+                    f"{one_line(path)}: no column {wanted[role]!r} for {role}; "
+                    f"it has {', '.join(cells)}: name one in [corpus.columns]"
+                )
+        yield _utterance(place, cells, wanted)
+
+
+def _utterance(place: str, cells: Mapping[str, str], wanted: Mapping[str, str]) -> Utterance | Finding:
+    """One row."""
+    value = {role: cells.get(column, "") for role, column in wanted.items()}
+    if not value["path"]:
+        return Finding("rows without a path passed over", place)
+    extra = {}
+    for column, cell in cells.items():
+        name = column_name(column)
+        if column in wanted.values() or not name:
+            continue
+        if name in OWN_COLUMNS or name in extra or name[0].isdigit():
+            name = f"table_{name}"
+        extra[name] = cell
+    return Utterance(
+        id=value["id"] or str(PurePosixPath(value["path"]).with_suffix("")),
+        path=value["path"],
+        start=_seconds(value["start"], place),
+        end=_seconds(value["end"], place),
+        speaker=value["speaker"],
+        emotion="" if value["emotion"] == "?" else value["emotion"],
+        partition=value["partition"],
+        extra=extra,
+    )
+
+
+def _seconds(cell: str, place: str) -> float | None:
+    if not cell:
+        return None
+    try:
+        seconds = float(cell)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise CorpusError(f"{place}: {cell!r} is not a time; expected seconds such as 1.25, or nothing")
+    return seconds
+
+
+CORPUS = Corpus(
+    name="table",
+    title="a corpus described by a table",
+    licence="unknown: yours to know",
+    source="local folder",
+    citation="",
+    layout="a CSV, TSV or Parquet file with a path column",
+    utterances=utterances,
+    options=("file", "columns"),
+    required=("file",),
+)

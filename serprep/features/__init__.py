@@ -1,0 +1,1 @@
+"""A signal → arrays: log-mel frames, segments, functionals."""

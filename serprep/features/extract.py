@@ -1,0 +1,172 @@
+"""Every feature of a signal, and the identity of whoever computes it.
+
+The identity enters cache keys: name, our revision number, and major.minor of the
+libraries that decide values.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Any
+
+import scipy
+import soundfile
+import soxr
+
+from serprep._typing import FloatArray
+from serprep.audio import Signal
+from serprep.errors import FeatureError
+from serprep.features import functionals as compare
+from serprep.features import logmel
+from serprep.features.framing import SEGMENTS, Segment
+from serprep.features.functionals import Functionals
+from serprep.features.logmel import LogMel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    """Everything that decides what a store's arrays hold."""
+
+    logmel: LogMel = field(default_factory=LogMel)
+    segments: Mapping[str, Segment] = field(default_factory=lambda: dict(SEGMENTS))
+    functionals: Functionals = field(default_factory=Functionals)
+
+    def __post_init__(self) -> None:
+        if not self.segments:
+            raise FeatureError("[features.segments] is empty; expected entries such as short = { length = 30, hop = 20 }")
+        by_length: dict[int, str] = {}
+        for name, segment in self.segments.items():
+            if segment.length in by_length:
+                raise FeatureError(
+                    f"segments {by_length[segment.length]!r} and {name!r} have one length ({segment.length}); "
+                    "arrays are named by length: remove one"
+                )
+            by_length[segment.length] = name
+
+    @property
+    def signal(self) -> Signal:
+        """How recordings become samples."""
+        return Signal(sample_rate=self.logmel.sample_rate)
+
+    @property
+    def shortest(self) -> int:
+        """The fewest samples an utterance may have."""
+        if self.functionals.enabled:
+            return max(self.logmel.win_length, compare.shortest(self.logmel.sample_rate))
+        return self.logmel.win_length
+
+    def to_json(self) -> dict[str, Any]:
+        """The configuration as plain JSON values."""
+        return {
+            "signal": asdict(self.signal),
+            "logmel": asdict(self.logmel),
+            "segments": {name: asdict(segment) for name, segment in sorted(self.segments.items())},
+            "functionals": asdict(self.functionals),
+        }
+
+
+def features_from_json(values: Mapping[str, Any]) -> Features:
+    """The configuration that `Features.to_json` wrote.
+
+    Raises
+    ------
+    FeatureError
+        If a field is missing, unknown, or impossible.
+    """
+    try:
+        return Features(
+            logmel=LogMel(**values["logmel"]),
+            segments={str(name): Segment(**segment) for name, segment in values["segments"].items()},
+            functionals=Functionals(**values["functionals"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise FeatureError(f"feature configuration: {error}; expected what this serprep writes") from None
+
+
+def identities(features: Features) -> dict[str, dict[str, Any]]:
+    """Kind of feature → identity of its extractor and the configuration it depends on."""
+    decoder = {"soxr": _minor(soxr.__version__), "libsndfile": _minor(soundfile.__libsndfile_version__)}
+    found: dict[str, dict[str, Any]] = {
+        "logmel": {
+            "extractor": {
+                "name": "serprep.logmel",
+                "revision": logmel.REVISION,
+                "scipy": _minor(scipy.__version__),
+                **decoder,
+            },
+            "signal": asdict(features.signal),
+            "logmel": asdict(features.logmel),
+        }
+    }
+    if features.functionals.enabled:
+        found["functionals"] = {
+            "extractor": {
+                "name": features.functionals.engine,
+                "revision": compare.REVISION,
+                "library": compare.library_digest(),
+                **decoder,
+            },
+            "signal": asdict(features.signal),
+            "feature_set": features.functionals.feature_set,
+        }
+    return found
+
+
+def extractors(features: Features) -> dict[str, dict[str, Any]]:
+    """Names and revisions that enter the version of a store; no library versions but openSMILE's."""
+    found: dict[str, dict[str, Any]] = {"logmel": {"name": "serprep.logmel", "revision": logmel.REVISION}}
+    if features.functionals.enabled:
+        found["functionals"] = {
+            "name": features.functionals.engine,
+            "revision": compare.REVISION,
+            "opensmile": compare.opensmile_version(),
+        }
+    return found
+
+
+@lru_cache(maxsize=1)
+def library_versions() -> dict[str, str]:
+    """Versions of everything that takes part in a build, for ``build.json``."""
+    names = ("dask", "h5py", "numpy", "opensmile", "pandas", "scipy", "soundfile", "soxr", "zarr")
+    found = {name: version(name) for name in names}
+    return {"serprep": version("serprep"), "libsndfile": soundfile.__libsndfile_version__, **found}
+
+
+def extract(signal: FloatArray, features: Features, kinds: tuple[str, ...]) -> dict[str, FloatArray]:
+    """The asked-for kinds of features of one signal.
+
+    Parameters
+    ----------
+    signal : ndarray, shape (n_samples,), float32
+        A guarded signal.
+    features : Features
+    kinds : tuple of str
+        "logmel", "functionals" or both.
+
+    Returns
+    -------
+    dict of ndarray
+        "logmel" → (n_frames, n_mels); "functionals" → (1, 6373); float32.
+
+    Raises
+    ------
+    FeatureError
+        If the signal is too short.
+    """
+    if len(signal) < features.shortest:
+        raise FeatureError(
+            f"too short: {len(signal)} samples ({1000 * len(signal) / features.logmel.sample_rate:.0f} ms) are fewer "
+            f"than {features.shortest}; leave it out"
+        )
+    found = {}
+    if "logmel" in kinds:
+        found["logmel"] = logmel.log_mel(signal, features.logmel)
+    if "functionals" in kinds:
+        found["functionals"] = compare.functionals(signal, sample_rate=features.logmel.sample_rate)[None]
+    return found
+
+
+def _minor(text: str) -> str:
+    """major.minor of a version."""
+    return ".".join(text.split(".")[:2])

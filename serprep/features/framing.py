@@ -1,0 +1,77 @@
+"""Runs of consecutive things: samples into frames, frames into segments."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from serprep._typing import FloatArray
+from serprep.errors import FeatureError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """Length and hop of one kind of segment, in frames."""
+
+    length: int
+    hop: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.length <= 100_000 or not 1 <= self.hop <= 100_000:
+            raise FeatureError(f"segment of length {self.length}, hop {self.hop}: expected 1 to 100000 frames")
+
+
+#: The paper's two tensors: 30 frames with an overlap of 10, 50 frames with an overlap of 25.
+SEGMENTS: Mapping[str, Segment] = {"short": Segment(length=30, hop=20), "long": Segment(length=50, hop=25)}
+
+
+def n_runs(n_items: int, length: int, hop: int) -> int:
+    """How many whole runs of `length`, every `hop`, fit into `n_items`.
+
+    Examples
+    --------
+    >>> n_runs(16_000, 400, 160)  # frames in a second
+    98
+    """
+    return 1 + (n_items - length) // hop if n_items >= length else 0
+
+
+def n_segments(n_frames: int, config: Segment) -> int:
+    """Segments of an utterance; at least one, since short utterances are padded.
+
+    Examples
+    --------
+    >>> [n_segments(n, Segment(length=30, hop=20)) for n in (1, 30, 49, 50)]
+    [1, 1, 1, 2]
+    """
+    return max(1, n_runs(n_frames, config.length, config.hop))
+
+
+def cut_segments(frames: FloatArray, config: Segment) -> FloatArray:
+    """Segments of one utterance.
+
+    A tail shorter than a hop is dropped; an utterance shorter than one segment is
+    padded by repeating its last frame.
+
+    Parameters
+    ----------
+    frames : ndarray, shape (n_frames, n_mels)
+        At least one frame.
+    config : Segment
+
+    Returns
+    -------
+    ndarray, shape (n_segments, length, n_mels), float32
+
+    Examples
+    --------
+    >>> ramp = np.arange(70, dtype=np.float32)[:, None]
+    >>> cut_segments(ramp, Segment(length=30, hop=20))[:, 0, 0].tolist()
+    [0.0, 20.0, 40.0]
+    """
+    if len(frames) == 0:
+        raise FeatureError("no frames to cut segments from")
+    if len(frames) < config.length:
+        frames = np.pad(frames, ((0, config.length - len(frames)), (0, 0)), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(frames, config.length, axis=0)[:: config.hop]
+    return np.ascontiguousarray(windows.transpose(0, 2, 1))

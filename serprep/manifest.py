@@ -1,0 +1,428 @@
+"""The table of a corpus's utterances, with what its audio is (``docs/manifest.md``).
+
+A manifest is ``utterances.csv``, which people diff, review and commit, and
+``manifest.json`` beside it.  Its digest is the SHA-256 of the CSV.
+"""
+
+import csv
+import dataclasses
+import hashlib
+import io
+import json
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from serprep import audio
+from serprep.errors import AudioError, ManifestError, first_ten, one_line
+from serprep.files import walk, write_whole
+from serprep.utterance import Utterance
+
+FORMAT = 1
+FIRST = ("id", "path", "start", "end", "speaker")
+LAST = ("emotion", "partition", "duration", "sample_rate", "audio_digest")
+RESERVED = {*FIRST, *LAST, "n_samples", "n_frames"}
+
+_COLUMN = re.compile(r"(?!__)[^\W\d]\w*")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$')
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Utterances sorted by id, all with the same extra columns."""
+
+    utterances: tuple[Utterance, ...]
+    info: Mapping[str, object] = field(default_factory=dict)  # corpus, release, licence, source …
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Column names, in order."""
+        extra = self.utterances[0].extra if self.utterances else {}
+        return (*FIRST, *extra, *LAST)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the CSV, hex."""
+        return hashlib.sha256(to_csv(self).encode()).hexdigest()
+
+    def column(self, name: str) -> list[str]:
+        """One column as text.
+
+        Raises
+        ------
+        ManifestError
+            If there is no such column; the message lists the known ones.
+        """
+        if name not in self.columns:
+            raise ManifestError(f"no column {name!r}; the manifest has {', '.join(self.columns)}")
+        return [_cell(value_of(utterance, name)) for utterance in self.utterances]
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+
+def value_of(utterance: Utterance, column: str) -> str | float | int | None:
+    """The value of a manifest column."""
+    if column in RESERVED:
+        return getattr(utterance, column)  # type: ignore[no-any-return]
+    return utterance.extra.get(column, "")
+
+
+def make_manifest(utterances: Iterable[Utterance], info: Mapping[str, object] | None = None) -> Manifest:
+    """Sort utterances, give all the same columns, and check names and paths.
+
+    Identical rows are kept once; rows that share an id but differ stay, and the
+    build quarantines them.
+
+    Raises
+    ------
+    ManifestError
+        If a path leaves the corpus root or a column has an impossible name.
+    """
+    rows = list(utterances)
+    extra: dict[str, None] = {}
+    for row in rows:
+        extra.update(dict.fromkeys(row.extra))
+    problems = [f"column {name!r}: expected a word that is not one of {', '.join(sorted(RESERVED))}" for name in extra if not _COLUMN.fullmatch(name) or name in RESERVED]
+    unique: dict[tuple[object, ...], Utterance] = {}
+    for row in rows:
+        row = dataclasses.replace(row, extra={name: row.extra.get(name, "") for name in extra})
+        problem = _problem(row)
+        if problem:
+            problems.append(f"utterance {one_line(row.id)!r}: {problem}")
+        key = tuple(_cell(value_of(row, name)) for name in (*FIRST, *extra, *LAST))
+        unique.setdefault(key, row)
+    if problems:
+        raise ManifestError(first_ten(problems))
+    ordered = sorted(unique.items(), key=lambda item: item[0])
+    return Manifest(tuple(row for _, row in ordered), dict(info or {}))
+
+
+def _problem(row: Utterance) -> str:
+    """What is wrong with one row, or ""."""
+    path = PurePosixPath(row.path)
+    if not row.id or not row.path:
+        return "id and path must not be empty"
+    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:|\\", row.path) or "\0" in row.path:
+        return f"path {one_line(row.path)!r} leaves the corpus root; expected a relative path"
+    try:
+        "".join((row.id, row.path, row.speaker, row.emotion, row.partition, *row.extra.values())).encode()
+    except UnicodeEncodeError:
+        return "its name is not UTF-8; rename the file"
+    if row.start is not None and row.end is not None and not row.start < row.end:
+        return f"start {row.start} is not before end {row.end}"
+    return ""
+
+
+def to_csv(manifest: Manifest) -> str:
+    """The CSV of a manifest: UTF-8, LF, header, minimal quoting, floats by repr.
+
+    Examples
+    --------
+    >>> print(to_csv(make_manifest([Utterance(id="a", path="a.wav", speaker="f, 1")])), end="")
+    id,path,start,end,speaker,emotion,partition,duration,sample_rate,audio_digest
+    a,a.wav,,,"f, 1",,,,,
+    """
+    lines = [manifest.columns, *([value_of(row, name) for name in manifest.columns] for row in manifest.utterances)]
+    return "".join(",".join(_quoted(_cell(value)) for value in line) + "\n" for line in lines)
+
+
+def _cell(value: str | float | int | None) -> str:
+    if value is None:
+        return ""
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if _NEEDS_QUOTES.search(cell) else cell
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> Path:
+    """Write ``utterances.csv`` and ``manifest.json`` into `folder`; returns the CSV's path."""
+    text = to_csv(manifest)
+    about = {
+        "format": FORMAT,
+        **manifest.info,
+        "n_utterances": len(manifest),
+        "digest": hashlib.sha256(text.encode()).hexdigest(),
+    }
+    path = folder / "utterances.csv"
+    write_whole(path, text.encode())
+    write_whole(folder / "manifest.json", (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode())
+    return path
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest: its CSV, or the folder that holds it.
+
+    Raises
+    ------
+    ManifestError
+        If it breaks a rule of ``docs/manifest.md``; the message names the line.
+    """
+    if path.is_dir():
+        path = path / "utterances.csv"
+    place = one_line(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ManifestError(f"{place}: {error.strerror}; expected a manifest written by `serprep manifest`") from None
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{place}: {error.reason} at byte {error.start}; expected UTF-8") from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows, problems = [], []
+    try:
+        header = tuple(next(reader, ()))
+        if len(set(header)) < len(header) or not {"id", "path"} <= set(header):
+            raise ManifestError(f"{place}:1: header is {','.join(header)[:80]!r}; expected {','.join((*FIRST, '…', *LAST))}")
+        for cells in reader:
+            try:
+                rows.append(_row(dict(zip(header, cells, strict=True))))
+            except ValueError as error:
+                problems.append(f"{place}:{reader.line_num}: {error}")
+    except csv.Error as error:
+        raise ManifestError(f"{place}:{reader.line_num}: {error}; expected comma-separated cells") from None
+    if problems:
+        raise ManifestError(first_ten(problems))
+    try:
+        return make_manifest(rows, _info(path.with_name("manifest.json")))
+    except ManifestError as error:
+        raise ManifestError(f"{place}: {error}") from None
+
+
+def _row(cells: Mapping[str, str]) -> Utterance:
+    """One row from its cells; ValueError says which is wrong."""
+
+    def number(column: str, kind: Callable[[str], float]) -> float | None:
+        text = cells.get(column, "")
+        try:
+            value = kind(text) if text else None
+        except ValueError:
+            value = math.nan
+        if value is not None and not 0 <= value < math.inf:
+            raise ValueError(f"{column} is {text!r}; expected a number from 0, or nothing")
+        return value
+
+    digest = cells.get("audio_digest", "")
+    if digest and not _DIGEST.fullmatch(digest):
+        raise ValueError(f"audio_digest is {digest!r}; expected 64 lower-case hexadecimal digits, or nothing")
+    rate = number("sample_rate", int)
+    return Utterance(
+        id=cells["id"],
+        path=cells["path"],
+        start=number("start", float),
+        end=number("end", float),
+        speaker=cells.get("speaker", ""),
+        emotion=cells.get("emotion", ""),
+        partition=cells.get("partition", ""),
+        extra={name: cell for name, cell in cells.items() if name not in RESERVED},
+        duration=number("duration", float),
+        sample_rate=None if rate is None else int(rate),
+        audio_digest=digest,
+    )
+
+
+def _info(path: Path) -> dict[str, object]:
+    """The small JSON file beside a manifest; {} where there is none."""
+    try:
+        about = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ManifestError(f"{one_line(path)}: {one_line(error)}; expected JSON") from None
+    if not isinstance(about, dict):
+        raise ManifestError(f"{one_line(path)}: expected a JSON object")
+    return {name: value for name, value in about.items() if name not in {"format", "n_utterances", "digest"}}
+
+
+# -- what the audio is ---------------------------------------------------------------
+
+Look = Callable[[Path], audio.Recording]
+
+
+def look_at(path: Path) -> audio.Recording:
+    """Digest, duration and rate of a file.
+
+    Raises
+    ------
+    AudioError
+        If it is missing or cannot be decoded; the digest is then not known.
+    """
+    data = audio.read_bytes(path)
+    duration, rate = audio.probe(data)
+    return audio.Recording(duration, rate, audio.digest_of(data))
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A manifest whose digests, durations and rates were read from the files."""
+
+    manifest: Manifest
+    reasons: Mapping[str, str]  # path → why its audio could not be read
+
+
+def look(
+    manifest: Manifest, root: Path, *, look_at: Look = look_at, progress: Callable[[int], None] | None = None
+) -> Looked:
+    """Fill in duration, sample rate and audio digest from the files under `root`.
+
+    Each file is read once, however many excerpts are cut from it.  Missing or
+    unreadable audio stays a row with empty values, and a reason.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    root : Path
+    look_at : callable
+        What reads one file; the cache's memo spares reading unchanged ones.
+    progress : callable
+        Called with the number of files done.
+    """
+    paths = sorted({row.path for row in manifest.utterances})
+
+    def one(path: str) -> audio.Recording | str:
+        try:
+            return look_at(root / path)
+        except AudioError as error:
+            return str(error)
+
+    found: dict[str, audio.Recording | str] = {}
+    with ThreadPoolExecutor(max_workers=min(16, 2 * (os.cpu_count() or 1))) as pool:
+        for path, result in zip(paths, pool.map(one, paths), strict=True):
+            found[path] = result
+            if progress:
+                progress(len(found))
+    rows = []
+    for row in manifest.utterances:
+        recording = found[row.path]
+        if isinstance(recording, str):
+            rows.append(dataclasses.replace(row, duration=None, sample_rate=None, audio_digest=""))
+            continue
+        duration = recording.duration
+        if row.start is not None or row.end is not None:
+            rate = recording.sample_rate
+            first = math.floor((row.start or 0.0) * rate + 0.5)
+            last = math.floor((duration if row.end is None else row.end) * rate + 0.5)
+            duration = (last - first) / rate
+        rows.append(
+            dataclasses.replace(
+                row, duration=duration, sample_rate=recording.sample_rate, audio_digest=recording.digest
+            )
+        )
+    reasons = {path: reason for path, reason in found.items() if isinstance(reason, str)}
+    return Looked(make_manifest(rows, manifest.info), reasons)
+
+
+# -- what a recipe keeps -------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The rows a recipe asks for, and what it left out."""
+
+    manifest: Manifest
+    dropped: Mapping[str, int]  # reason → utterances
+    labels: tuple[str, ...]  # declared emotions, in logit order
+
+
+def select(
+    manifest: Manifest, *, emotions: Mapping[str, str] | None = None, exclude: Sequence[str] = ()
+) -> Selection:
+    """Keep, rename and merge emotions, and leave out utterances by id.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    emotions : mapping of str to str, optional
+        The corpus's word → the recipe's; what is not named is dropped.  None keeps
+        every label.  Utterances of a partition "test" stay even without a label.
+    exclude : sequence of str
+        Utterance ids.
+
+    Raises
+    ------
+    ManifestError
+        If an emotion or an excluded id does not occur in the manifest: a typing
+        error would otherwise drop a class silently.
+    """
+    present = Counter(row.emotion for row in manifest.utterances)
+    problems = []
+    for name in emotions or {}:
+        if name not in present:
+            known = ", ".join(sorted(filter(None, present))) or "none"
+            problems.append(f"[corpus.emotions] names {name!r}, which no utterance has; the corpus has {known}")
+    ids = {row.id for row in manifest.utterances}
+    absent = sorted(set(exclude) - ids)
+    if absent:
+        problems.append(f"{len(absent)} excluded ids are not in the corpus, such as {one_line(absent[0])!r}")
+    if problems:
+        raise ManifestError(first_ten(problems))
+    excluded = set(exclude)
+    kept, dropped = [], Counter[str]()
+    for row in manifest.utterances:
+        unlabelled_test = not row.emotion and row.partition == "test"
+        if row.id in excluded:
+            dropped["excluded by the recipe's list"] += 1
+        elif emotions is None or unlabelled_test:
+            kept.append(row)
+        elif row.emotion not in emotions:
+            dropped[f"emotion {row.emotion!r} not named in [corpus.emotions]" if row.emotion else "no label"] += 1
+        else:
+            kept.append(dataclasses.replace(row, emotion=emotions[row.emotion]))
+    declared = emotions.values() if emotions is not None else sorted(set(filter(None, present)))
+    return Selection(
+        make_manifest(kept, manifest.info), dict(sorted(dropped.items())), tuple(dict.fromkeys(declared))
+    )
+
+
+# -- comparing a folder with a manifest ----------------------------------------------
+
+
+@dataclass(frozen=True)
+class Check:
+    """How a folder differs from a manifest; all are relative paths."""
+
+    n_files: int
+    missing: tuple[str, ...]
+    changed: tuple[str, ...]
+    extra: tuple[str, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether every file of the manifest is there, unchanged, and no other."""
+        return not (self.missing or self.changed or self.extra)
+
+
+def check_manifest(manifest: Manifest, root: Path, *, progress: Callable[[int], None] | None = None) -> Check:
+    """Compare a corpus folder with a manifest: missing, changed and extra recordings.
+
+    A file counts as changed when its bytes do not have the manifest's digest, and as
+    missing when it is not there or cannot be read.
+    """
+    if not root.is_dir():
+        raise ManifestError(f"{one_line(root)}: no such folder; expected the corpus root")
+    expected = {row.path: row.audio_digest for row in manifest.utterances}
+
+    def digest(path: str) -> str | None:
+        try:
+            return audio.digest_of(audio.read_bytes(root / path))
+        except AudioError:
+            return None
+
+    missing, changed = [], []
+    with ThreadPoolExecutor(max_workers=min(16, 2 * (os.cpu_count() or 1))) as pool:
+        for number, (path, found) in enumerate(zip(expected, pool.map(digest, expected), strict=True), 1):
+            if found is None:
+                missing.append(path)
+            elif expected[path] and found != expected[path]:
+                changed.append(path)
+            if progress:
+                progress(number)
+    extra = [path for path in walk(root, audio.SUFFIXES) if path not in expected]
+    return Check(len(expected), tuple(missing), tuple(changed), tuple(extra))

@@ -1,0 +1,164 @@
+"""Scores of predictions, always over *declared* labels.
+
+WA is accuracy; UA (= UAR) is the mean recall over the declared labels.
+A declared label that no test utterance carries leaves UA undefined: NaN, never 0,
+and never a mean over the labels that happened to occur.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from serprep._typing import DoubleArray, IntArray
+
+
+def confusion(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> IntArray:
+    """Counts of (truth, prediction) pairs.
+
+    Parameters
+    ----------
+    truth, prediction : sequence of str
+        Equally long; every value is one of `labels`.
+    labels : sequence of str
+        The declared labels, in order.
+
+    Returns
+    -------
+    ndarray, shape (n_labels, n_labels), int64
+        Rows are the truth, columns the prediction.
+
+    Raises
+    ------
+    ValueError
+        If a value is not a declared label.
+
+    Examples
+    --------
+    >>> confusion(["a", "a", "b"], ["a", "b", "b"], ["a", "b"]).tolist()
+    [[1, 1], [0, 1]]
+    """
+    place = {label: number for number, label in enumerate(labels)}
+    unknown = sorted({*truth, *prediction} - set(place))
+    if unknown:
+        raise ValueError(f"labels {unknown} are not among the declared {list(labels)}")
+    counts = np.zeros((len(labels), len(labels)), np.int64)
+    for true, predicted in zip(truth, prediction, strict=True):
+        counts[place[true], place[predicted]] += 1
+    return counts
+
+
+def recalls(counts: IntArray) -> DoubleArray:
+    """Recall per label from a confusion matrix; NaN for a label without utterances.
+
+    Examples
+    --------
+    >>> recalls(np.array([[3, 1], [0, 0]])).tolist()
+    [0.75, nan]
+    """
+    total = counts.sum(axis=1)
+    known = np.maximum(total, 1)
+    return np.where(total > 0, np.diag(counts) / known, np.nan)
+
+
+def wa_of(counts: IntArray) -> float:
+    """Weighted accuracy from a confusion matrix: the share of correct utterances.
+
+    Examples
+    --------
+    >>> wa_of(np.array([[3, 1], [0, 4]]))
+    0.875
+    """
+    total = int(counts.sum())
+    return float(np.trace(counts) / total) if total else float("nan")
+
+
+def ua_of(counts: IntArray) -> float:
+    """Unweighted accuracy from a confusion matrix; NaN if a label has no utterances.
+
+    Examples
+    --------
+    >>> ua_of(np.array([[3, 1], [0, 4]]))
+    0.875
+    >>> ua_of(np.array([[3, 1], [0, 0]]))
+    nan
+    """
+    return float(np.mean(recalls(counts)))
+
+
+def uar(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> float:
+    """Unweighted average recall over the declared `labels`; NaN if one has no utterances.
+
+    Examples
+    --------
+    >>> uar(["a", "a", "b"], ["a", "b", "b"], ["a", "b"])
+    0.75
+    """
+    return ua_of(confusion(truth, prediction, labels))
+
+
+def wa(truth: Sequence[str], prediction: Sequence[str], labels: Sequence[str]) -> float:
+    """Weighted accuracy: the share of correct predictions.
+
+    Examples
+    --------
+    >>> round(wa(["a", "a", "b"], ["a", "b", "b"], ["a", "b"]), 3)
+    0.667
+    """
+    return wa_of(confusion(truth, prediction, labels))
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Bootstrap intervals of fractions; None where they cannot be had."""
+
+    wa: tuple[float, float] | None
+    ua: tuple[float, float] | None
+    redrawn: int  # draws that lost a declared label and were repeated
+
+
+def speaker_intervals(
+    counts: IntArray, *, n_draws: int = 2000, level: float = 0.95, seed: int = 0
+) -> Intervals:
+    """Intervals of WA and UA from a bootstrap that resamples speakers, over all seeds.
+
+    A drawn speaker brings all of its utterances in all seeds; a draw's score is
+    the mean over seeds.  Draws that lose a declared label are redrawn.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (n_speakers, n_seeds, n_labels, n_labels)
+        Confusion matrices of each speaker and seed.
+    n_draws : int
+        Accepted draws.
+    level : float
+        Coverage in (0, 1).
+    seed : int
+
+    Returns
+    -------
+    Intervals
+        None for both with fewer than two speakers or a label that nobody has.
+    """
+    n_speakers = len(counts)
+    if n_speakers < 2 or np.isnan([ua_of(matrix) for matrix in counts.sum(axis=0)]).any():
+        return Intervals(None, None, 0)
+    rng = np.random.default_rng(seed)
+    accepted: list[DoubleArray] = []
+    n_accepted = redrawn = 0
+    while n_accepted < n_draws:
+        weights = rng.multinomial(n_speakers, np.full(n_speakers, 1 / n_speakers), size=n_draws)
+        drawn = np.tensordot(weights, counts, axes=1)  # (n_draws, n_seeds, n_labels, n_labels)
+        total = drawn.sum(axis=-1)  # (n_draws, n_seeds, n_labels)
+        whole = (total > 0).all(axis=(1, 2))
+        redrawn += int(np.count_nonzero(~whole))
+        correct = np.diagonal(drawn, axis1=-2, axis2=-1)[whole]
+        wa_draws = (correct.sum(axis=-1) / total[whole].sum(axis=-1)).mean(axis=1)
+        ua_draws = (correct / total[whole]).mean(axis=(1, 2))
+        accepted.append(np.stack([wa_draws, ua_draws], axis=1))
+        n_accepted += len(wa_draws)
+        if redrawn > 1000 * n_draws:  # hardly any draw keeps every label: no honest interval
+            return Intervals(None, None, redrawn)
+    edges = [100 * (1 - level) / 2, 100 * (1 + level) / 2]
+    (wa_low, ua_low), (wa_high, ua_high) = np.percentile(np.concatenate(accepted)[:n_draws], edges, axis=0)
+    return Intervals((float(wa_low), float(wa_high)), (float(ua_low), float(ua_high)), redrawn)

@@ -1,0 +1,148 @@
+"""The only module that knows Dask: many batches, a few workers, one thread each.
+
+Tasks take batches and return receipts, never arrays.  Only a few per worker are in
+flight, so the scheduler's memory does not grow with the corpus.  A batch whose
+worker died is handed back as `Died`; its neighbours are run again, unblamed.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from serprep.errors import SerprepError
+
+Item = TypeVar("Item")
+Receipt = TypeVar("Receipt")
+
+
+@dataclass(frozen=True)
+class Died:
+    """The worker that ran this batch was killed or crashed, more than once."""
+
+    reason: str
+
+
+def n_cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Workers:
+    """Runs functions over batches; starts its cluster when first needed.
+
+    Parameters
+    ----------
+    n_workers : int or None
+        Local processes; None is one per core.
+    scheduler : str or None
+        Address of a running Dask scheduler, such as ``tcp://host:8786``, instead of a
+        local cluster.  Its workers need serprep and the same paths or URLs.
+    """
+
+    def __init__(self, n_workers: int | None = None, scheduler: str | None = None) -> None:
+        if n_workers is not None and not 1 <= n_workers <= 10_000:
+            raise SerprepError(f"workers is {n_workers}; expected 1 or more")
+        self.n_workers = n_workers or n_cores()
+        self.scheduler = scheduler
+        self._client: Any = None
+        self._stack = ExitStack()
+
+    @property
+    def client(self) -> Any:
+        """The Dask client; the first use starts or joins the cluster."""
+        if self._client is None:
+            self._client = self._connect()
+        return self._client
+
+    def _connect(self) -> Any:
+        import dask
+        from distributed import Client, LocalCluster
+
+        if self.scheduler:
+            try:
+                client = Client(self.scheduler, timeout="10s")
+            except (OSError, TimeoutError, ValueError) as error:
+                raise SerprepError(
+                    f"scheduler {self.scheduler}: {error or 'no answer'}; expected a running Dask scheduler, "
+                    "such as tcp://host:8786"
+                ) from None
+            return self._stack.enter_context(client)
+        scratch = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="serprep-", ignore_cleanup_errors=True))
+        self._stack.enter_context(
+            dask.config.set(
+                {
+                    "distributed.scheduler.allowed-failures": 1,
+                    "distributed.admin.log-format": "%(message)s",
+                    "distributed.worker.memory.pause": False,
+                    "distributed.worker.memory.spill": False,
+                    "distributed.worker.memory.target": False,
+                    "distributed.worker.memory.terminate": False,
+                }
+            )
+        )
+        cluster = LocalCluster(
+            n_workers=self.n_workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            local_directory=scratch,
+            memory_limit=0,
+            silence_logs=50,
+        )
+        self._stack.enter_context(cluster)
+        return self._stack.enter_context(Client(cluster))
+
+    def run(
+        self, function: Callable[[Item], Receipt], items: Sequence[Item]
+    ) -> Iterator[tuple[int, Receipt | Died]]:
+        """``(number, function(item))`` in order of completion."""
+        from distributed import as_completed
+        from distributed.scheduler import KilledWorker
+
+        if not items:
+            return
+        waiting = iter(enumerate(items))
+        in_flight: dict[Any, int] = {}
+        flow = as_completed(loop=self.client.loop)
+
+        def submit() -> None:
+            for number, item in waiting:
+                future = self.client.submit(function, item, pure=False)
+                in_flight[future] = number
+                flow.add(future)
+                break
+
+        for _ in range(2 * self._n_threads() + 2):
+            submit()
+        for future in flow:
+            number = in_flight.pop(future)
+            try:
+                receipt: Receipt | Died = future.result()
+            except KilledWorker:
+                receipt = Died("the process that computed it was killed or crashed")
+            future.release()
+            submit()
+            yield number, receipt
+
+    def _n_threads(self) -> int:
+        return max(1, sum(self.client.nthreads().values())) if self.scheduler else self.n_workers
+
+    def close(self) -> None:
+        """Stop the local cluster, or leave the running one."""
+        self._stack.close()
+        self._client = None
+
+
+@contextmanager
+def workers(n_workers: int | None = None, scheduler: str | None = None) -> Iterator[Workers]:
+    """Workers that are closed on leaving the block."""
+    pool = Workers(n_workers, scheduler)
+    try:
+        yield pool
+    finally:
+        pool.close()

@@ -1,0 +1,440 @@
+"""A recipe's corpus and configuration → a store, through the cache.
+
+Bad input never stops the rest: it is quarantined with a reason and listed.  Tasks take
+batches and return receipts; a batch that is finished stays finished, whatever happens
+next.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from serprep import audio
+from serprep.cache import Cache, Memo, Place, key_of
+from serprep.corpora import read_corpus
+from serprep.errors import AudioError, CorpusError, FeatureError, ManifestError, SerprepError, StoreError, first_ten, one_line
+from serprep.features.extract import Features, extract, extractors, identities, library_versions
+from serprep.files import is_url, write_whole
+from serprep.manifest import Manifest, Selection, look, make_manifest, read_manifest, select
+from serprep.parallel import Died, Workers
+from serprep.progress import Progress
+from serprep.recipe import Recipe
+from serprep.store import writer, zarr_store
+from serprep.store.writer import Row
+from serprep.utterance import Utterance
+from serprep.version import build_number, version_of, versions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quarantined:
+    """An utterance that is not in the store, and why."""
+
+    id: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildResult:
+    """What a build did; computed, reused and quarantined add up to the rows asked for."""
+
+    version: str
+    store: str  # absolute path
+    n_utterances: int  # rows stored
+    computed: int
+    reused: int
+    quarantined: int
+    reasons: tuple[Quarantined, ...]
+    dropped: Mapping[str, int]  # reason → utterances the recipe left out
+    warnings: tuple[str, ...]
+    n_files_read: int
+    audio_seconds: float  # of the utterances computed
+    seconds: float  # the build took
+
+
+def build(
+    recipe: Recipe,
+    *,
+    pool: Workers | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    batch_size: int | None = None,
+    on_bad_audio: str = "quarantine",
+    rehash: bool = False,
+    quiet: bool = True,
+) -> BuildResult:
+    """Build the store a recipe asks for, computing only what the cache does not have.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    pool : Workers, optional
+        Workers to use; by default the build starts and stops its own.
+    workers, scheduler : optional
+        As for `Workers`, where `pool` is not given.
+    batch_size : int, optional
+        Utterances per task; no effect on any byte of the store.
+    on_bad_audio : {"quarantine", "fail"}
+    rehash : bool
+        Read every file again, whatever the memo says.
+    quiet : bool
+        Show no progress.
+
+    Returns
+    -------
+    BuildResult
+
+    Raises
+    ------
+    SerprepError
+        If the corpus cannot be read, nothing can be stored, or the disk is full; with
+        ``on_bad_audio="fail"`` also for the first bad utterances.
+    """
+    began = time.monotonic()
+    if is_url(recipe.dataset_path):
+        raise StoreError(f"{recipe.dataset_path}: a data set must be a local folder for now; use one")
+    own = pool is None
+    pool = pool or Workers(workers, scheduler)
+    cache = Cache(f"{recipe.dataset_path}/cache")
+    try:
+        asked = gather(recipe)
+        memo = Memo(cache, recipe.root, ignore=rehash)
+        with Progress("reading recordings", len({row.path for row in asked.manifest.utterances}), unit="files", quiet=quiet) as progress:
+            looked = look(asked.manifest, recipe.root, look_at=memo.look_at, progress=progress.to)
+        memo.save()
+        good, bad = _usable(asked.manifest, looked.manifest, looked.reasons)
+        rows, failed, n_computed, seconds = _features(
+            good, recipe, cache=cache, pool=pool, batch_size=batch_size, quiet=quiet
+        )
+        bad += failed
+        if bad and on_bad_audio == "fail":
+            raise SerprepError(first_ten([f"utterance {one_line(q.id)!r} ({one_line(q.path)}): {q.reason}" for q in bad]))
+        if not rows:
+            raise StoreError(
+                "nothing to store: " + first_ten([f"{one_line(q.path)}: {q.reason}" for q in bad] or ["the recipe drops everything"])
+            )
+        manifest = make_manifest([row for row, _ in rows], asked.manifest.info)
+        by_id = {row.id: origin for row, origin in rows}
+        ordered = [by_id[row.id] for row in manifest.utterances]
+        version, store = _pack(manifest, ordered, recipe, labels=asked.labels, cache=cache, pool=pool, quiet=quiet)
+    finally:
+        if own:
+            pool.close()
+    result = BuildResult(
+        version=version,
+        store=store,
+        n_utterances=len(rows),
+        computed=n_computed,
+        reused=len(rows) - n_computed,
+        quarantined=len(bad),
+        reasons=tuple(sorted(bad, key=lambda entry: (entry.id, entry.path))),
+        dropped=asked.dropped,
+        warnings=asked.warnings,
+        n_files_read=memo.n_read,
+        audio_seconds=seconds,
+        seconds=time.monotonic() - began,
+    )
+    _write_report(result, recipe)
+    return result
+
+
+# -- which utterances ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked(Selection):
+    """The rows a recipe asks for, what it left out, and the reader's warnings."""
+
+    warnings: tuple[str, ...] = field(default=())
+
+
+def gather(recipe: Recipe) -> Asked:
+    """Read the recipe's corpus or manifest, and select its rows; no audio is touched."""
+    corpus = recipe.corpus
+    warnings: tuple[str, ...] = ()
+    if corpus.manifest:
+        manifest = read_manifest(recipe.path(corpus.manifest))
+        if not recipe.root.is_dir():
+            raise CorpusError(f"{one_line(recipe.root)}: no such folder; expected the root of the manifest's recordings")
+    else:
+        reading = read_corpus(corpus.reader, recipe.root, corpus.options)
+        warnings = reading.warnings
+        manifest = make_manifest(reading.utterances, describe_corpus(reading.corpus))
+    exclude: list[str] = []
+    if corpus.exclude:
+        try:
+            text = recipe.path(corpus.exclude).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ManifestError(f"exclude = {corpus.exclude!r}: {one_line(error)}; expected utterance ids, one a line") from None
+        exclude = [line.strip() for line in text.splitlines() if line.strip()]
+    chosen = select(manifest, emotions=corpus.emotions, exclude=exclude)
+    return Asked(chosen.manifest, chosen.dropped, chosen.labels, warnings)
+
+
+def describe_corpus(corpus: Any) -> dict[str, object]:
+    """What a manifest says about its corpus."""
+    return {
+        "corpus": corpus.title,
+        "release": corpus.release,
+        "licence": corpus.licence,
+        "source": corpus.source,
+        "reader": corpus.name,
+        "reader_version": corpus.reader_version,
+    }
+
+
+def _usable(
+    asked: Manifest, looked: Manifest, reasons: Mapping[str, str]
+) -> tuple[list[Utterance], list[Quarantined]]:
+    """Rows whose audio can be read, and the others with their reasons."""
+    counts = Counter(row.id for row in looked.utterances)
+    expected = {(row.id, row.path): row.audio_digest for row in asked.utterances}
+    good, bad = [], []
+    for row in looked.utterances:
+        wanted = expected.get((row.id, row.path), "")
+        if row.path in reasons:
+            reason = reasons[row.path]
+        elif counts[row.id] > 1:
+            reason = f"duplicate id: {counts[row.id]} different rows share it; make ids unique"
+        elif wanted and wanted != row.audio_digest:
+            reason = "the recording is not the manifest's (other SHA-256); make the manifest again or restore the file"
+        else:
+            good.append(row)
+            continue
+        bad.append(Quarantined(id=row.id, path=row.path, reason=reason))
+    return good, bad
+
+
+# -- features ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Item:
+    """One utterance to compute."""
+
+    path: str  # absolute
+    start: float | None
+    end: float | None
+    digest: str
+    duration: float
+    keys: Mapping[str, bytes]  # of the kinds that are missing
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one task computes."""
+
+    items: tuple[Item, ...]
+    features: Features
+    cache: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What one task did."""
+
+    failures: Mapping[int, str]  # number in the batch → reason
+
+
+def _features(
+    utterances: Sequence[Utterance],
+    recipe: Recipe,
+    *,
+    cache: Cache,
+    pool: Workers,
+    batch_size: int | None,
+    quiet: bool,
+) -> tuple[list[tuple[Utterance, Row]], list[Quarantined], int, float]:
+    """Rows with the places of their features, failures, utterances and audio-seconds computed."""
+    features = recipe.features
+    kinds = identities(features)
+    keys = [
+        {kind: key_of(row.audio_digest, row.start, row.end, identity) for kind, identity in kinds.items()}
+        for row in utterances
+    ]
+    places = _find(cache, keys)
+    items = _missing(utterances, keys, places, recipe.root)
+    failures: dict[bytes, str] = {}
+    with Progress("features", len(items), quiet=quiet) as progress:
+        for item, reason in _compute(items, features, cache=cache, pool=pool, batch_size=batch_size):
+            if reason:
+                failures[item.keys["logmel"] if "logmel" in item.keys else next(iter(item.keys.values()))] = reason
+            progress.add(1, seconds=item.duration, n_bad=bool(reason))
+    if items:
+        places = _find(cache, keys)
+    rows, bad = [], []
+    for row, key in zip(utterances, keys, strict=True):
+        reason = next((failures[value] for value in key.values() if value in failures), "")
+        if not reason and not all(key[kind] in places[kind] for kind in kinds):
+            raise SerprepError(f"cache {cache.root}: finished parts vanished during the build; build again")
+        if reason:
+            bad.append(Quarantined(id=row.id, path=row.path, reason=reason))
+        else:
+            rows.append((row, Row(key, {kind: places[kind][key[kind]] for kind in kinds})))
+    n_computed = len(items) - len(failures)
+    return rows, bad, n_computed, sum(item.duration for item in items)
+
+
+def _find(cache: Cache, keys: Sequence[Mapping[str, bytes]]) -> dict[str, dict[bytes, Place]]:
+    kinds = keys[0] if keys else {}
+    return {kind: cache.find(kind, {key[kind] for key in keys}) for kind in kinds}
+
+
+def _missing(
+    utterances: Sequence[Utterance],
+    keys: Sequence[Mapping[str, bytes]],
+    places: Mapping[str, Mapping[bytes, Place]],
+    root: Path,
+) -> list[Item]:
+    """One item per thing to compute; byte-identical utterances are computed once."""
+    items: dict[tuple[bytes, ...], Item] = {}
+    for row, key in zip(utterances, keys, strict=True):
+        missing = {kind: value for kind, value in key.items() if value not in places[kind]}
+        if missing:
+            item = Item(str(root / row.path), row.start, row.end, row.audio_digest, row.duration or 0.0, missing)
+            items.setdefault(tuple(missing.values()), item)
+    return list(items.values())
+
+
+def _compute(
+    items: Sequence[Item], features: Features, *, cache: Cache, pool: Workers, batch_size: int | None
+) -> Iterator[tuple[Item, str]]:
+    """Each item with "" or the reason it failed, as batches finish."""
+    size = batch_size or max(4, min(64, len(items) // (32 * pool.n_workers) or 4))
+    batches = [Batch(tuple(items[i : i + size]), features, cache.root) for i in range(0, len(items), size)]
+    alone: list[Batch] = []
+    for number, receipt in pool.run(extract_batch, batches):
+        batch = batches[number]
+        if isinstance(receipt, Died):  # find the culprit: each of its utterances alone
+            alone += [replace(batch, items=(item,)) for item in batch.items]
+            continue
+        yield from ((item, receipt.failures.get(i, "")) for i, item in enumerate(batch.items))
+    for number, receipt in pool.run(extract_batch, alone):
+        item = alone[number].items[0]
+        yield item, f"crashed the extractor: {receipt.reason}" if isinstance(receipt, Died) else receipt.failures.get(0, "")
+
+
+def extract_batch(batch: Batch) -> Receipt:
+    """Compute a batch and write it into the cache; the task that workers run."""
+    cache = Cache(batch.cache)
+    found: dict[str, list[tuple[bytes, Any, int]]] = {}
+    failures: dict[int, str] = {}
+    path, data = "", b""
+    for number, item in enumerate(batch.items):
+        try:
+            if item.path != path:
+                path, data = item.path, audio.read_bytes(Path(item.path))
+                digest = audio.digest_of(data)
+            if digest != item.digest:
+                raise AudioError("the file changed during the build; build again")
+            signal = audio.decode(data, start=item.start, end=item.end, config=batch.features.signal)
+            values = extract(signal, batch.features, tuple(item.keys))
+        except (AudioError, FeatureError) as error:
+            failures[number] = str(error)
+            path = ""
+            continue
+        for kind, rows in values.items():
+            found.setdefault(kind, []).append((item.keys[kind], rows, len(signal)))
+    for kind, entries in found.items():
+        keys, rows, n_samples = zip(*entries, strict=True)
+        cache.write(kind, keys, rows, n_samples)
+    return Receipt(failures)
+
+
+# -- the store -----------------------------------------------------------------------
+
+
+def _pack(
+    manifest: Manifest,
+    rows: Sequence[Row],
+    recipe: Recipe,
+    *,
+    labels: Sequence[str],
+    cache: Cache,
+    pool: Workers,
+    quiet: bool,
+) -> tuple[str, str]:
+    """Write the store unless it is there; returns its version and path."""
+    features, config = recipe.features, recipe.store
+    if config.format != "zarr":
+        raise StoreError('[store] format = "hdf5" is not there yet; use "zarr"')
+    configurations = {"features": features.to_json(), "labels": list(labels), "corpus": dict(manifest.info)}
+    used = extractors(features)
+    version = version_of(
+        manifest_digest=manifest.digest,
+        configurations=configurations,
+        extractors=used,
+        segment_dtype=config.segment_dtype,
+    )
+    final = Path(recipe.dataset_path) / "versions" / f"{version}.zarr"
+    if final.exists():
+        zarr_store.read_attributes(str(final))  # a damaged one is refused, not handed out
+        return version, str(final)
+    plan = writer.plan_store(manifest, rows, features, config)
+    beside = final.with_name(f".{version[:16]}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        beside.mkdir(parents=True)
+        writer.create(plan, str(beside))
+        jobs = writer.shard_jobs(plan, str(beside), cache)
+        with Progress("packing", len(jobs), unit="shards", quiet=quiet) as progress:
+            for _, receipt in pool.run(writer.write_shard, jobs):
+                if isinstance(receipt, Died):
+                    raise StoreError(f"packing: {receipt.reason}; build again: computed features are kept")
+                progress.add()
+        about = writer.attributes(plan, version=version, configurations=configurations, extractors=used)
+        zarr_store.seal(beside, about)
+        _publish(beside, final)
+    except OSError as error:
+        raise StoreError(
+            f"{final.parent}: {error.strerror or error}; free space or make it writable, then build again: "
+            "computed features are kept"
+        ) from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return version, str(final)
+
+
+def _publish(beside: Path, final: Path) -> None:
+    """Rename; another build that was faster with the same version is success."""
+    try:
+        beside.rename(final)
+    except OSError:
+        if not final.exists():
+            raise
+
+
+def _write_report(result: BuildResult, recipe: Recipe) -> None:
+    """``build.json`` beside the store: who, when, with what, and what was left out."""
+    stem = f"versions/{result.version}"
+    path = Path(recipe.dataset_path) / f"{stem}.build.json"
+    number = build_number(recipe.dataset_path, stem)
+    if not number:
+        others = versions(recipe.dataset_path)
+        number = 1 + max((build_number(recipe.dataset_path, name.rsplit(".", 1)[0]) for name in others), default=0)
+    built = datetime.now(UTC).isoformat(timespec="seconds")
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        built = json.loads(path.read_bytes())["built"]
+    report = {
+        "version": result.version,
+        "number": number,
+        "dataset": recipe.dataset.name,
+        "built": built,
+        "libraries": library_versions(),
+        "python": sys.version.split()[0],
+        "platform": os.uname().sysname + " " + os.uname().machine if hasattr(os, "uname") else sys.platform,
+        "n_utterances": result.n_utterances,
+        "quarantined": [vars(entry) for entry in result.reasons],
+        "dropped": dict(result.dropped),
+        "warnings": list(result.warnings),
+    }
+    write_whole(path, (json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())

@@ -1,0 +1,229 @@
+"""The TOML file that says everything: corpus, features, store, split, training (``docs/recipe.md``).
+
+Flat tables, every key but the reader and the root with a default, and the defaults are
+the paper's.  An unknown key is an error that lists the valid ones.  Paths are relative
+to the recipe.
+"""
+
+import dataclasses
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from serprep.errors import RecipeError, SerprepError, one_line
+from serprep.features.extract import Features
+from serprep.features.framing import SEGMENTS, Segment
+from serprep.features.functionals import Functionals
+from serprep.features.logmel import LogMel
+from serprep.files import is_url
+from serprep.split import SplitConfig
+from serprep.store.layout import StoreConfig
+
+SYSTEMS = ("plain-crnn", "multi-crnn", "hsf-crnn", "compare-svm", "majority")
+NEURAL = SYSTEMS[:3]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """``[dataset]``: the name and the folder or URL of stores, tags and cache."""
+
+    name: str = ""  # default: the recipe's file name
+    path: str = ""  # default: stores/<name> beside the recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusConfig:
+    """``[corpus]``: where utterances come from, and which are kept."""
+
+    reader: str = ""
+    manifest: str = ""  # in place of a reader
+    root: str = ""
+    exclude: str = ""  # file of utterance ids, one a line
+    file: str = ""  # for reader "table", relative to root
+    pattern: str = ""  # for reader "pattern"
+    columns: Mapping[str, str] | None = None  # for reader "table"
+    emotions: Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.reader) == bool(self.manifest):
+            raise RecipeError('[corpus] needs either reader = "…" or manifest = "…"')
+        if not self.root:
+            raise RecipeError("[corpus] needs root: the folder of the recordings")
+        for name in ("columns", "emotions"):
+            table = getattr(self, name)
+            if table is not None and not all(isinstance(value, str) and value for value in table.values()):
+                raise RecipeError(f'[corpus.{name}]: expected text on both sides, such as happy = "happy"')
+        if self.emotions is not None and not self.emotions:
+            raise RecipeError("[corpus.emotions] is empty: name the emotions to keep, or leave the table out")
+
+    @property
+    def options(self) -> dict[str, object]:
+        """What the reader takes besides the root."""
+        given = {"file": self.file, "pattern": self.pattern, "columns": self.columns}
+        return {name: value for name, value in given.items() if value}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """``[train]``: which systems, how often, how long."""
+
+    systems: tuple[str, ...] = SYSTEMS
+    seeds: tuple[int, ...] = (0, 1, 2)
+    epochs: int = 60
+    batch_size: int = 32  # utterances
+    learning_rate: float = 1e-3
+    class_weights: str = "none"  # or "balanced"
+    device: str = "auto"  # or "cpu", "cuda", "cuda:1"
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.systems if name not in SYSTEMS]
+        if unknown or not self.systems:
+            raise RecipeError(f"[train] systems: {unknown or 'none'}; expected some of {', '.join(SYSTEMS)}")
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
+            raise RecipeError(f"[train] seeds is {list(self.seeds)}; expected different whole numbers from 0")
+        if not 1 <= self.epochs <= 100_000 or not 1 <= self.batch_size <= 100_000:
+            raise RecipeError("[train] epochs and batch_size: expected 1 to 100000")
+        if not 0 < self.learning_rate <= 10:
+            raise RecipeError(f"[train] learning_rate is {self.learning_rate}; expected between 0 and 10")
+        if self.class_weights not in ("none", "balanced"):
+            raise RecipeError(f"[train] class_weights is {self.class_weights!r}; expected 'none' or 'balanced'")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A whole recipe; `folder` is where its relative paths begin."""
+
+    folder: Path
+    dataset: Dataset
+    corpus: CorpusConfig
+    features: Features = field(default_factory=Features)
+    store: StoreConfig = field(default_factory=StoreConfig)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def path(self, relative: str) -> Path:
+        """A local path, relative to the recipe."""
+        return self.folder / Path(relative).expanduser()
+
+    @property
+    def dataset_path(self) -> str:
+        """Absolute folder or URL of the data set."""
+        path = self.dataset.path
+        return path.rstrip("/") if is_url(path) else str(self.path(path).resolve())
+
+    @property
+    def root(self) -> Path:
+        """The corpus folder."""
+        return self.path(self.corpus.root).resolve()
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe.
+
+    Raises
+    ------
+    RecipeError
+        If it is not TOML, holds an unknown key, or an impossible value; the message
+        names the key and what is expected.
+    """
+    place = one_line(path)
+    try:
+        values = tomllib.loads(path.read_bytes().decode())
+    except OSError as error:
+        raise RecipeError(f"{place}: {error.strerror}; expected a recipe (see docs/recipe.md)") from None
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{place}: byte {error.start} is not UTF-8; save it as UTF-8") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise RecipeError(f"{place}: {one_line(error)}; expected TOML") from None
+    try:
+        return recipe_from(values, folder=path.resolve().parent, name=path.stem)
+    except SerprepError as error:
+        raise RecipeError(f"{place}: {error}") from None
+
+
+def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe:
+    """A recipe from parsed TOML; `name` is the data set's where it gives none."""
+    known = ("dataset", "corpus", "features", "store", "split", "train")
+    _refuse_unknown(values, known, "")
+    tables = {key: _table(values, key) for key in known}
+    features = tables["features"]
+    _refuse_unknown(features, ("logmel", "segments", "functionals"), "features")
+    segments = _table(features, "segments", "features")
+    dataset = _configured(Dataset, tables["dataset"], "dataset")
+    dataset = dataclasses.replace(dataset, name=dataset.name or name)
+    dataset = dataclasses.replace(dataset, path=dataset.path or f"stores/{dataset.name}")
+    return Recipe(
+        folder=folder,
+        dataset=dataset,
+        corpus=_configured(CorpusConfig, tables["corpus"], "corpus"),
+        features=Features(
+            logmel=_configured(LogMel, _table(features, "logmel", "features"), "features.logmel"),
+            segments={
+                key: _configured(Segment, _table(segments, key, "features.segments"), f"features.segments.{key}")
+                for key in segments
+            }
+            or dict(SEGMENTS),
+            functionals=_configured(Functionals, _table(features, "functionals", "features"), "features.functionals"),
+        ),
+        store=_configured(StoreConfig, tables["store"], "store"),
+        split=_configured(SplitConfig, tables["split"], "split"),
+        train=_configured(TrainConfig, tables["train"], "train"),
+    )
+
+
+Config = TypeVar("Config")
+
+
+def _configured(kind: type[Config], values: Mapping[str, Any], place: str) -> Config:
+    """A configuration from a TOML table, every value of the declared type."""
+    hints = typing.get_type_hints(kind)
+    _refuse_unknown(values, tuple(hints), place)
+    missing = [
+        entry.name
+        for entry in dataclasses.fields(kind)  # type: ignore[arg-type]
+        if entry.default is dataclasses.MISSING
+        and entry.default_factory is dataclasses.MISSING
+        and entry.name not in values
+    ]
+    if missing:
+        raise RecipeError(f"[{place}] needs {missing[0]}")
+    return kind(**{key: _typed(value, hints[key], f"[{place}] {key}") for key, value in values.items()})
+
+
+def _typed(value: Any, hint: Any, place: str) -> Any:
+    """`value` if it has the declared type; whole numbers may stand for floats."""
+    options = [option for option in typing.get_args(hint) if option is not types.NoneType]
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return _typed(value, options[0], place)
+    if typing.get_origin(hint) is tuple:
+        if not isinstance(value, list):
+            raise RecipeError(f"{place} is {value!r}; expected a list")
+        return tuple(_typed(entry, options[0], place) for entry in value)
+    if typing.get_origin(hint) is not None:  # Mapping[str, str]
+        if not isinstance(value, dict):
+            raise RecipeError(f"{place} is {value!r}; expected a table")
+        return value
+    if hint is float and type(value) is int:
+        return float(value)
+    if type(value) is not hint:
+        names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+        raise RecipeError(f"{place} is {value!r}; expected {names.get(hint, hint)}")
+    return value
+
+
+def _table(values: Mapping[str, Any], key: str, place: str = "") -> dict[str, Any]:
+    table = values.get(key, {})
+    if not isinstance(table, dict):
+        raise RecipeError(f"{place + '.' if place else ''}{key} is {table!r}; expected a table")
+    return table
+
+
+def _refuse_unknown(values: Mapping[str, Any], known: tuple[str, ...], place: str) -> None:
+    for key in values:
+        if key not in known:
+            where = f"[{place}] " if place else ""
+            raise RecipeError(f"{where}unknown key {key!r}; expected one of {', '.join(known)}")

@@ -1,0 +1,380 @@
+"""Who trains, who develops, who tests: a small file without audio (``docs/split.md``).
+
+A split is bound to the digest of its sorted (id, speaker, group) rows.  Rows that a
+recipe or quarantine removed are dropped and counted; an unknown id, or one with
+another speaker or group, is an error.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from serprep.cache import canonical_json
+from serprep.errors import SplitError, first_ten, one_line
+from serprep.files import write_whole
+from serprep.manifest import Manifest, value_of
+
+FORMAT = 1
+ROLES = ("train", "dev", "test")
+PROTOCOLS = ("fixed", "leave-one-group-out", "group-k-fold", "list")
+#: What corpora call their partitions → role.
+PARTITIONS = {
+    "train": "train",
+    "training": "train",
+    "dev": "dev",
+    "devel": "dev",
+    "development": "dev",
+    "valid": "dev",
+    "validation": "dev",
+    "test": "test",
+    "test1": "test",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitConfig:
+    """Configuration of ``[split]``."""
+
+    protocol: str = "leave-one-group-out"
+    group: str = "speaker"  # column; for the group protocols
+    folds: int = 5  # for group-k-fold
+    dev_groups: int = 0  # groups of each training side set apart for development
+    column: str = "partition"  # for fixed
+    file: str = ""  # for list, relative to the recipe
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.protocol not in PROTOCOLS:
+            raise SplitError(f"protocol is {self.protocol!r}; expected one of {', '.join(PROTOCOLS)}")
+        if not 2 <= self.folds <= 10_000:
+            raise SplitError(f"folds is {self.folds}; expected 2 or more")
+        if not 0 <= self.dev_groups <= 1000 or self.seed < 0:
+            raise SplitError("dev_groups and seed must be 0 or more")
+        if self.protocol == "list" and not self.file:
+            raise SplitError('protocol "list" needs file = "split.json"')
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One utterance: its speaker and group value, and its role in each fold ("" where left out)."""
+
+    speaker: str
+    group: str
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Roles of utterances in every fold."""
+
+    protocol: str
+    group: str
+    seed: int
+    folds: tuple[str, ...]  # names, such as the group left out
+    utterances: Mapping[str, Assignment]
+    manifest_digest: str = ""  # for information
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def rows_digest(self) -> str:
+        """SHA-256 of the sorted (id, speaker, group) rows, hex: what the split is bound to."""
+        rows = sorted([name, row.speaker, row.group] for name, row in self.utterances.items())
+        return hashlib.sha256(canonical_json(rows)).hexdigest()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that decides training: rows and roles, hex."""
+        rows = sorted([name, row.speaker, row.group, *row.roles] for name, row in self.utterances.items())
+        return hashlib.sha256(canonical_json([list(self.folds), rows])).hexdigest()
+
+    def ids(self, fold: int, role: str) -> list[str]:
+        """Sorted ids of one role in one fold."""
+        return sorted(name for name, row in self.utterances.items() if row.roles[fold] == role)
+
+
+def make_split(manifest: Manifest, config: SplitConfig) -> Split:
+    """Split the utterances of a manifest.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    config : SplitConfig
+        Protocols: "fixed" takes roles from a column, "leave-one-group-out" tests each
+        group in turn, "group-k-fold" tests groups in `folds` parts balanced by class.
+        (A list is read with `read_split`.)
+
+    Raises
+    ------
+    SplitError
+        If there are too few groups, or utterances without a group.
+    """
+    if config.protocol == "list":
+        raise SplitError("a list is read from its file, not made: use read_split")
+    if len(manifest) == 0:
+        raise SplitError("no utterances to split")
+    duplicates = [name for name, count in Counter(row.id for row in manifest.utterances).items() if count > 1]
+    if duplicates:
+        raise SplitError(f"{len(duplicates)} ids stand more than once, such as {one_line(duplicates[0])!r}; make them unique")
+    group = config.column if config.protocol == "fixed" else config.group
+    if group not in manifest.columns:
+        raise SplitError(f"no column {group!r} to split by; the manifest has {', '.join(manifest.columns)}")
+    values = [str(value_of(row, group) or "") for row in manifest.utterances]
+    if config.protocol == "fixed":
+        folds, roles = ["fixed"], [_partition_roles(values, group)]
+    else:
+        folds, roles = _group_roles(manifest, values, config)
+    if config.dev_groups and config.protocol != "fixed":
+        roles = [_with_dev(column, values, config, number) for number, column in enumerate(roles)]
+    split = Split(
+        protocol=config.protocol,
+        group=group,
+        seed=config.seed,
+        folds=tuple(folds),
+        utterances={
+            row.id: Assignment(row.speaker, values[i], tuple(column[i] for column in roles))
+            for i, row in enumerate(manifest.utterances)
+        },
+        manifest_digest=manifest.digest,
+    )
+    return Split(**{**split.__dict__, "notes": tuple(_notes(split))})
+
+
+def _partition_roles(values: Sequence[str], column: str) -> list[str]:
+    unknown = sorted({value for value in values if value and value.lower() not in PARTITIONS})
+    if unknown:
+        raise SplitError(f"column {column!r} holds {unknown[0]!r}; expected train, dev (devel, validation) or test")
+    roles = [PARTITIONS.get(value.lower(), "") for value in values]
+    if "train" not in roles or not {"dev", "test"} & set(roles):
+        raise SplitError(f"column {column!r} gives {sorted(set(filter(None, roles))) or 'no roles'}; expected train, and dev or test")
+    return roles
+
+
+def _group_roles(manifest: Manifest, values: list[str], config: SplitConfig) -> tuple[list[str], list[list[str]]]:
+    """Fold names, and a column of roles per fold."""
+    n_empty = values.count("")
+    if n_empty:
+        raise SplitError(
+            f"{n_empty} of {len(values)} utterances have no {config.group}; group by another column by name, "
+            "or exclude them"
+        )
+    groups = sorted(set(values))
+    n_needed = config.folds if config.protocol == "group-k-fold" else 2
+    if len(groups) < n_needed + (config.dev_groups if config.dev_groups else 0):
+        raise SplitError(f"{len(groups)} values of {config.group!r} are too few for {n_needed} folds; ask for fewer")
+    if config.protocol == "leave-one-group-out":
+        tests = {group: {group} for group in groups}
+    else:
+        tests = _balanced_parts(manifest, values, config)
+    return list(tests), [["test" if value in held else "train" for value in values] for held in tests.values()]
+
+
+def _balanced_parts(manifest: Manifest, values: list[str], config: SplitConfig) -> dict[str, set[str]]:
+    """Groups in `folds` parts, alike in class counts."""
+    import warnings
+
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    folder = StratifiedGroupKFold(config.folds, shuffle=True, random_state=config.seed)
+    emotions = [row.emotion for row in manifest.utterances]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a class rarer than the folds: the notes say so
+        try:
+            parts = [{values[i] for i in test} for _, test in folder.split(values, emotions, values)]
+        except ValueError as error:
+            raise SplitError(f"{one_line(error)}; ask for fewer folds") from None
+    if not all(parts):
+        raise SplitError(f"{len(set(values))} values of {config.group!r} leave a fold empty; ask for fewer folds")
+    return {str(number): part for number, part in enumerate(parts, 1)}
+
+
+def _with_dev(roles: list[str], values: Sequence[str], config: SplitConfig, fold: int) -> list[str]:
+    """Some groups of the training side become the development part."""
+    training = sorted({value for value, role in zip(values, roles, strict=True) if role == "train"})
+    if len(training) <= config.dev_groups:
+        raise SplitError(f"{len(training)} training groups leave none after {config.dev_groups} for development")
+    rng = np.random.default_rng([config.seed, fold])
+    chosen = {training[i] for i in rng.permutation(len(training))[: config.dev_groups]}
+    return ["dev" if role == "train" and value in chosen else role for value, role in zip(values, roles, strict=True)]
+
+
+def _notes(split: Split) -> list[str]:
+    """What a reader of the split must know."""
+    notes = []
+    if not any(row.speaker for row in split.utterances.values()):
+        notes.append("no speaker ids: speaker-independence rests on the corpus's own partition")
+    elif split.group != "speaker":
+        notes.append(f"split by {split.group!r}, not by speaker")
+    shared = shared_speakers(split)
+    if shared:
+        notes.append(f"{len(shared)} speakers are on both sides of a fold: not speaker-independent")
+    return notes
+
+
+def shared_speakers(split: Split) -> dict[str, list[str]]:
+    """Speakers with more than one role in a fold → names of those folds.  Unknown speakers don't count."""
+    found: dict[str, list[str]] = {}
+    for number, fold in enumerate(split.folds):
+        roles: dict[str, set[str]] = {}
+        for row in split.utterances.values():
+            if row.speaker and row.roles[number]:
+                roles.setdefault(row.speaker, set()).add(row.roles[number])
+        for speaker, several in roles.items():
+            if len(several) > 1:
+                found.setdefault(speaker, []).append(fold)
+    return dict(sorted(found.items()))
+
+
+# -- files ---------------------------------------------------------------------------
+
+
+def write_split(split: Split, path: Path) -> Path:
+    """Write a split file: JSON, one utterance a line."""
+    head = {
+        "format": FORMAT,
+        "protocol": split.protocol,
+        "group": split.group,
+        "seed": split.seed,
+        "folds": list(split.folds),
+        "rows_digest": split.rows_digest,
+        "manifest_digest": split.manifest_digest,
+        "notes": list(split.notes),
+    }
+    lines = [f" {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}," for name, value in head.items()]
+    rows = [
+        f"  {json.dumps(name, ensure_ascii=False)}: "
+        + json.dumps({"speaker": row.speaker, "group": row.group, "roles": list(row.roles)}, ensure_ascii=False)
+        for name, row in sorted(split.utterances.items())
+    ]
+    text = "{\n" + "\n".join(lines) + '\n "utterances": {\n' + ",\n".join(rows) + "\n }\n}\n"
+    write_whole(path, text.encode())
+    return path
+
+
+def read_split(path: Path) -> Split:
+    """Read a split file.
+
+    Raises
+    ------
+    SplitError
+        If it is not one, or its rows do not have the digest it names.
+    """
+    place = one_line(path)
+    try:
+        values = json.loads(path.read_bytes())
+    except OSError as error:
+        raise SplitError(f"{place}: {error.strerror}; expected a split file, as `serprep split` writes") from None
+    except (ValueError, RecursionError) as error:
+        raise SplitError(f"{place}: {one_line(error)}; expected JSON") from None
+    try:
+        if values["format"] != FORMAT:
+            raise SplitError(f"{place} has format {values['format']}, this serprep reads {FORMAT}")
+        split = Split(
+            protocol=str(values["protocol"]),
+            group=str(values["group"]),
+            seed=int(values["seed"]),
+            folds=tuple(map(str, values["folds"])),
+            utterances={
+                str(name): Assignment(str(row["speaker"]), str(row["group"]), tuple(row["roles"]))
+                for name, row in values["utterances"].items()
+            },
+            manifest_digest=str(values.get("manifest_digest", "")),
+            notes=tuple(map(str, values.get("notes", ()))),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SplitError(f"{place}: {one_line(error)} is missing or misplaced; see docs/split.md") from None
+    except SplitError:
+        raise
+    except ValueError as error:
+        raise SplitError(f"{place}: {one_line(error)}; see docs/split.md") from None
+    _check_roles(split, place)
+    if values.get("rows_digest", split.rows_digest) != split.rows_digest:
+        raise SplitError(f"{place}: its rows do not have the digest it names; it was edited: make it again")
+    return split
+
+
+def _check_roles(split: Split, place: str) -> None:
+    for name, row in split.utterances.items():
+        if len(row.roles) != len(split.folds) or not {*row.roles} <= {*ROLES, ""}:
+            raise SplitError(
+                f"{place}: utterance {one_line(name)!r} has roles {list(row.roles)[:5]}; "
+                f"expected {len(split.folds)} of train, dev, test or nothing"
+            )
+    if not split.folds or not split.utterances:
+        raise SplitError(f"{place}: no folds or no utterances")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A split as it applies to the rows of a manifest."""
+
+    split: Split
+    roles: tuple[tuple[str, ...], ...]  # per row, per fold
+    n_dropped: int  # rows of the split that the manifest does not have
+
+    def rows(self, fold: int, role: str) -> list[int]:
+        """Row numbers of one role in one fold, in the manifest's order."""
+        return [i for i, roles in enumerate(self.roles) if roles[fold] == role]
+
+
+def bind(split: Split, manifest: Manifest) -> Bound:
+    """Apply a split to a manifest.
+
+    Rows that only the split has are dropped and counted (a recipe or quarantine
+    removed them).
+
+    Raises
+    ------
+    SplitError
+        If the manifest has an id that the split does not know, or one with another
+        speaker or group value.
+    """
+    problems = []
+    for row in manifest.utterances:
+        known = split.utterances.get(row.id)
+        if known is None:
+            problems.append(f"utterance {one_line(row.id)!r} is not in the split; make the split again")
+        elif known.speaker != row.speaker:
+            problems.append(
+                f"utterance {one_line(row.id)!r} has speaker {row.speaker!r}, in the split {known.speaker!r}"
+            )
+        elif split.group in manifest.columns and str(value_of(row, split.group) or "") != known.group:
+            problems.append(
+                f"utterance {one_line(row.id)!r} has {split.group} {value_of(row, split.group)!r}, "
+                f"in the split {known.group!r}"
+            )
+    if problems:
+        raise SplitError(first_ten(problems))
+    roles = tuple(split.utterances[row.id].roles for row in manifest.utterances)
+    return Bound(split, roles, len(split.utterances) - len(manifest))
+
+
+def refuse_leaks(split: Split) -> None:
+    """Raise if a speaker is on two sides of a fold.
+
+    Raises
+    ------
+    SplitError
+    """
+    shared = shared_speakers(split)
+    if shared:
+        speaker, folds = next(iter(shared.items()))
+        raise SplitError(
+            f"{len(shared)} speakers are on both sides, such as {one_line(speaker)!r} in fold {one_line(folds[0])!r}; "
+            'scores would not be speaker-independent: split by group = "speaker"'
+        )
+
+
+def describe(split: Split) -> list[dict[str, Any]]:
+    """Per fold: counts of utterances and speakers by role, and the groups tested."""
+    found = []
+    for number, fold in enumerate(split.folds):
+        roles = Counter(row.roles[number] for row in split.utterances.values())
+        tested = sorted({row.group for row in split.utterances.values() if row.roles[number] == "test"})
+        found.append({"fold": fold, **{role: roles[role] for role in ROLES}, "test_groups": " ".join(tested)})
+    return found

@@ -1,0 +1,248 @@
+"""Reading a store: the small interface that everything downstream uses."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from serprep._typing import AnyArray, ByteArray, FloatArray, IntArray
+from serprep.errors import StoreError, one_line
+from serprep.features.extract import Features, features_from_json
+from serprep.manifest import Manifest, make_manifest
+from serprep.store import zarr_store
+from serprep.store.layout import FUNCTIONALS, segments_name
+from serprep.utterance import Utterance
+from serprep.version import STORE_FORMAT, resolve
+
+Rows = slice | Sequence[int] | IntArray
+
+
+def open_store(place: str | Path) -> "Store":
+    """Open a store for reading.
+
+    Parameters
+    ----------
+    place : str or path
+        ``PATH.zarr``, ``DATASET@NAME`` or a data set's folder (its latest store).
+
+    Returns
+    -------
+    Store
+
+    Raises
+    ------
+    StoreError
+        If there is no store, it is half-written or damaged, or its format is newer.
+    """
+    return Store(resolve(str(place)))
+
+
+class Store:
+    """One immutable version of a data set.  Safe to pickle; opens its files anew where it lands."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.attributes = zarr_store.read_attributes(path)
+        number = self.attributes.get("format")
+        if number != STORE_FORMAT:
+            raise StoreError(
+                f"{one_line(path)} has format {number}, this serprep reads {STORE_FORMAT}: build it again"
+            )
+        self._arrays: dict[str, Any] = {}
+        self._columns: dict[str, list[Any]] = {}
+
+    def __reduce__(self) -> tuple[type["Store"], tuple[str]]:
+        return Store, (self.path,)
+
+    def __len__(self) -> int:
+        return int(self.attributes["n_utterances"])
+
+    def __repr__(self) -> str:
+        return f"<Store {self.version[:12]}: {len(self)} utterances, {len(self.labels)} labels>"
+
+    @property
+    def version(self) -> str:
+        """What the store holds, as 64 hexadecimal digits."""
+        return str(self.attributes["version"])
+
+    @property
+    def seal(self) -> str:
+        """Digest over everything in the store."""
+        return str(self.attributes["seal"])
+
+    @property
+    def features(self) -> Features:
+        """The configuration its features were computed with."""
+        return features_from_json(self.attributes["configurations"]["features"])
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The declared emotions, in logit order."""
+        return tuple(self.attributes["configurations"]["labels"])
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Lengths of the stored segments, in frames."""
+        return tuple(segment.length for segment in self.features.segments.values())
+
+    def array(self, name: str) -> Any:
+        """The array of that name, as zarr opens it.
+
+        Raises
+        ------
+        StoreError
+            If the store has none of that name.
+        """
+        if name not in self._arrays:
+            if f"{name}/zarr.json" not in self.attributes["files"]:
+                known = sorted(file[:-10] for file in self.attributes["files"] if file.endswith("s/zarr.json"))
+                raise StoreError(f"{one_line(self.path)} has no array {name!r}; it has {', '.join(known)}, …")
+            self._arrays[name] = zarr_store.open_array(self.path, name)
+        return self._arrays[name]
+
+    @property
+    def array_names(self) -> list[str]:
+        """Names of all arrays, sorted."""
+        groups = {"", "utterances", "logmel", "functionals", *(f"logmel/{length}" for length in self.lengths)}
+        names = {file[: -len("/zarr.json")] for file in self.attributes["files"] if file.endswith("/zarr.json")}
+        return sorted(names - groups)
+
+    # -- utterances ------------------------------------------------------------------
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the utterance table: the manifest's, then n_samples and n_frames."""
+        return list(self.attributes["columns"])
+
+    def column(self, name: str) -> list[Any]:
+        """One column of the utterance table: str, float (NaN: missing) or int."""
+        if name not in self._columns:
+            values = self.array(f"utterances/{name}")[:]
+            self._columns[name] = values.tolist() if values.dtype.kind in "fiu" else zarr_store.as_text(values)
+        return self._columns[name]
+
+    @property
+    def ids(self) -> list[str]:
+        """Utterance ids, sorted."""
+        return self.column("id")
+
+    @property
+    def emotions(self) -> list[str]:
+        """The label of each utterance; "" where there is none."""
+        return self.column("emotion")
+
+    @property
+    def speakers(self) -> list[str]:
+        """The speaker of each utterance."""
+        return self.column("speaker")
+
+    def manifest(self) -> Manifest:
+        """The manifest of what is in the store."""
+        columns = {name: self.column(name) for name in self.columns}
+        extra = [name for name in self.columns if name not in Utterance.__dataclass_fields__ and name[:2] != "n_"]
+
+        def number(name: str, row: int) -> float | None:
+            value = columns[name][row]
+            return None if np.isnan(value) else float(value)
+
+        rows = [
+            Utterance(
+                id=columns["id"][row],
+                path=columns["path"][row],
+                start=number("start", row),
+                end=number("end", row),
+                speaker=columns["speaker"][row],
+                emotion=columns["emotion"][row],
+                partition=columns["partition"][row],
+                extra={name: columns[name][row] for name in extra},
+                duration=number("duration", row),
+                sample_rate=int(columns["sample_rate"][row]),
+                audio_digest=columns["audio_digest"][row],
+            )
+            for row in range(len(self))
+        ]
+        return make_manifest(rows, self.attributes["provenance"]["corpus"])
+
+    # -- features --------------------------------------------------------------------
+
+    def offsets(self, length: int) -> IntArray:
+        """Segments of utterance *i* are rows ``offsets[i]:offsets[i + 1]``; shape (n + 1,)."""
+        key = f"offsets of {length}"
+        if key not in self._arrays:
+            self._arrays[key] = np.asarray(self.array(f"logmel/{length}/offsets")[:], np.int64)
+        return self._arrays[key]  # type: ignore[no-any-return]
+
+    def segments(self, i: int, length: int) -> AnyArray:
+        """Segments of one utterance, shape (n_segments, length, n_mels), as stored."""
+        i = self._row(i)
+        offsets = self.offsets(length)
+        return np.asarray(self.array(segments_name(length))[int(offsets[i]) : int(offsets[i + 1])])
+
+    def read_segments(self, rows: Rows, length: int) -> tuple[AnyArray, IntArray]:
+        """Segments of many utterances at once.
+
+        Parameters
+        ----------
+        rows : slice or sequence of int
+            Utterances, in any order.
+        length : int
+            Frames of a segment: one of `lengths`.
+
+        Returns
+        -------
+        segments : ndarray, shape (n_segments, length, n_mels)
+            Of all asked-for utterances, one after the other.
+        offsets : ndarray, shape (n_rows + 1,), int64
+            Where each utterance's begin.
+        """
+        wanted = self._rows(rows)
+        offsets, array = self.offsets(length), self.array(segments_name(length))
+        counts = offsets[wanted + 1] - offsets[wanted]
+        out = np.empty((int(counts.sum()), *array.shape[1:]), array.dtype)
+        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        for first, last in _runs(wanted):
+            block = array[int(offsets[wanted[first]]) : int(offsets[wanted[last - 1] + 1])]
+            out[starts[first] : starts[last]] = block
+        return out, starts
+
+    def functionals(self, i: int) -> FloatArray:
+        """Functionals of one utterance, shape (6373,)."""
+        return np.asarray(self.array(FUNCTIONALS)[self._row(i)])
+
+    def read_functionals(self, rows: Rows) -> FloatArray:
+        """Functionals of many utterances, shape (n_rows, 6373)."""
+        wanted = self._rows(rows)
+        array = self.array(FUNCTIONALS)
+        out = np.empty((len(wanted), array.shape[1]), array.dtype)
+        for first, last in _runs(wanted):
+            out[first:last] = array[int(wanted[first]) : int(wanted[last - 1]) + 1]
+        return out
+
+    def functional_names(self) -> list[str]:
+        """Names of the functionals, in column order."""
+        return zarr_store.as_text(self.array(f"{FUNCTIONALS}_names")[:])
+
+    def keys(self, kind: str) -> ByteArray:
+        """Cache keys of each row's origin, shape (n, 32); `kind` is "functionals" or "logmel/30"."""
+        return np.asarray(self.array(f"{kind}/keys")[:])
+
+    def _row(self, i: int) -> int:
+        if not -len(self) <= i < len(self):
+            raise IndexError(f"utterance {i} of {len(self)}")
+        return int(i) % len(self)
+
+    def _rows(self, rows: Rows) -> IntArray:
+        if isinstance(rows, slice):
+            return np.arange(len(self))[rows]
+        wanted = np.asarray(rows, np.int64).reshape(-1)
+        if wanted.size and not (wanted.min() >= -len(self) and wanted.max() < len(self)):
+            raise IndexError(f"utterances {wanted.min()} to {wanted.max()} of {len(self)}")
+        return wanted % max(1, len(self))
+
+
+def _runs(rows: IntArray) -> list[tuple[int, int]]:
+    """Places ``[first, last)`` where `rows` count upwards by one: what one read fetches."""
+    breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+    edges = [0, *breaks.tolist(), len(rows)]
+    return [(a, b) for a, b in zip(edges, edges[1:], strict=False) if a < b]

@@ -1,0 +1,134 @@
+"""The Zarr v3 container: sharded arrays, one task per shard, sealed root metadata.
+
+Root attribute ``files`` maps every other file to its SHA-256; ``seal`` is the SHA-256
+of the root ``zarr.json`` with the seal's digits set to 0.  Nothing is consolidated:
+that is not in the specification.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.codecs import Crc32cCodec
+
+from serprep._typing import AnyArray
+from serprep.errors import StoreError, one_line
+from serprep.store.layout import Array
+
+ROOT = "zarr.json"
+NO_SEAL = "0" * 64
+
+
+def create_array(path: str, spec: Array) -> None:
+    """Make an empty array, with its groups."""
+    floating = spec.dtype.startswith("float")
+    zarr.create_array(
+        store=path,
+        name=spec.name,
+        shape=spec.shape,
+        dtype=spec.dtype,
+        chunks=(spec.chunk, *spec.shape[1:]),
+        shards=(spec.shard, *spec.shape[1:]) if spec.is_large else None,
+        compressors=Crc32cCodec(),
+        filters=None,
+        fill_value=float("nan") if floating else "" if spec.dtype == "string" else 0,
+        dimension_names=spec.dimensions,
+        zarr_format=3,
+    )
+
+
+def write_rows(path: str, name: str, first: int, values: AnyArray) -> None:
+    """Write whole shards of an array: rows from `first` on."""
+    # a chunk that happens to equal the fill value must still exist: its absence means damage
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        array = zarr.open_array(store=path, path=name, mode="r+", zarr_format=3)
+        array[first : first + len(values)] = values.astype(object) if array.dtype.kind == "T" else values
+
+
+def shard_file(spec: Array, first: int) -> str:
+    """Relative name of the file that holds the shard beginning at row `first`."""
+    return "/".join([spec.name, "c", str(first // spec.shard), *["0"] * (len(spec.shape) - 1)])
+
+
+def seal(path: Path, attributes: Mapping[str, Any]) -> str:
+    """Write the root metadata, with digests of every other file; returns the seal."""
+    files = {name: digest_of(path / name) for name in sorted(file_names(path)) if name != ROOT}
+    text = root_text({**attributes, "files": files, "seal": NO_SEAL})
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    beside = path / f".{ROOT}.tmp"
+    with beside.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text.replace(f'"seal": "{NO_SEAL}"', f'"seal": "{digest}"'))
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path / ROOT)
+    return digest
+
+
+def root_text(attributes: Mapping[str, Any]) -> str:
+    """The root ``zarr.json``, always the same text for the same attributes."""
+    root = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+    return json.dumps(root, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def file_names(path: Path) -> Iterator[str]:
+    """Relative ``/`` names of all files below a store."""
+    for folder, _, names in os.walk(path):
+        for name in names:
+            yield (Path(folder) / name).relative_to(path).as_posix()
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_attributes(path: str) -> dict[str, Any]:
+    """Attributes of a sealed store.
+
+    Raises
+    ------
+    StoreError
+        If the root metadata is missing, not sealed, or not what was sealed; or if a
+        file of the store is missing.
+    """
+    from serprep.files import Folder
+
+    folder, place = Folder(path), one_line(path)
+    try:
+        data = folder.read(ROOT)
+    except FileNotFoundError:
+        raise StoreError(f"{place}: no store there; expected a folder that `serprep build` made") from None
+    except OSError as error:
+        raise StoreError(f"{place}: {error.strerror or error}; make it readable") from None
+    try:
+        attributes = json.loads(data)["attributes"]
+        found = str(attributes["seal"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise StoreError(f"{place}: its root metadata is unfinished or damaged; build it again") from None
+    unsealed = data.replace(found.encode(), NO_SEAL.encode(), 1) if len(found) == 64 else b""
+    if data.count(found.encode()) != 1 or hashlib.sha256(unsealed).hexdigest() != found:
+        raise StoreError(f"{place}: its root metadata does not match its seal; build it again")
+    if folder.local:
+        missing = [name for name in attributes["files"] if not (folder.local / name).is_file()]
+        if missing:
+            raise StoreError(
+                f"{place}: {len(missing)} of its {len(attributes['files'])} files are missing, "
+                f"such as {one_line(missing[0])}; build it again"
+            )
+    return dict(attributes)
+
+
+def open_array(path: str, name: str) -> Any:
+    """One array, for reading."""
+    return zarr.open_array(store=path, path=name, mode="r", zarr_format=3)
+
+
+def as_text(values: AnyArray) -> list[str]:
+    """A string array as a list of str."""
+    return [str(value) for value in np.asarray(values, object)]

@@ -1,0 +1,131 @@
+"""The digest that names what a store holds, and the names people give it.
+
+A version says what was asked for: the rows in the store, the configurations, the
+extractors and their revisions.  Container, chunks, compression, library versions,
+paths, dates and machines are not part of it.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from serprep.cache import canonical_json
+from serprep.errors import StoreError
+from serprep.files import Folder
+
+STORE_FORMAT = 1
+SUFFIXES = (".zarr", ".h5")
+
+_VERSION = re.compile(r"[0-9a-f]{64}")
+_TAG = re.compile(r"(?!latest$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def version_of(
+    *,
+    manifest_digest: str,
+    configurations: Mapping[str, Any],
+    extractors: Mapping[str, Any],
+    segment_dtype: str,
+) -> str:
+    """SHA-256 of canonical JSON of what was asked for, hex.
+
+    Parameters
+    ----------
+    manifest_digest : str
+        Of the rows in the store, after mapping, exclusion and quarantine.
+    configurations : mapping
+        Features, declared labels, and the corpus's own description.
+    extractors : mapping
+        Kind of feature → name, revision and, for functionals, openSMILE's version.
+    segment_dtype : str
+        "float32" or "float16".
+    """
+    asked = {
+        "format": STORE_FORMAT,
+        "manifest": manifest_digest,
+        "configurations": configurations,
+        "extractors": extractors,
+        "segment_dtype": segment_dtype,
+    }
+    return hashlib.sha256(canonical_json(asked)).hexdigest()
+
+
+def versions(dataset: str) -> list[str]:
+    """Names of the stores of a data set (``versions/<hex>.zarr``, ``.h5``), sorted."""
+    folder = Folder(dataset)
+    if folder.local:
+        root = folder.local / "versions"
+        found = [entry.name for entry in root.iterdir()] if root.is_dir() else []
+    else:
+        filesystem, prefix = folder._remote
+        try:
+            listing = filesystem.ls(f"{prefix}/versions", detail=False, refresh=True)
+        except FileNotFoundError:
+            listing = []
+        found = [str(name).rstrip("/").rsplit("/", 1)[-1] for name in listing]
+    return sorted(
+        f"versions/{name}"
+        for name in found
+        if name.endswith(SUFFIXES) and _VERSION.fullmatch(name.rsplit(".", 1)[0])
+    )
+
+
+def resolve(place: str) -> str:
+    """The path or URL of the store that `place` names.
+
+    ``PATH@NAME`` splits at the last ``@``; NAME is a tag, "latest", or at least
+    eight digits of a version.  The folder of a data set alone means its latest.
+
+    Raises
+    ------
+    StoreError
+        If nothing, or more than one version, has that name.
+    """
+    path, at, name = place.rpartition("@")
+    if not at or "/" in name:
+        path, name = place, ""
+    if not name and place.rstrip("/").endswith(SUFFIXES):
+        return place
+    found = versions(path)
+    if not found:
+        raise StoreError(f"{place}: no store there; expected PATH.zarr, PATH.h5 or DATASET@NAME: `serprep build` makes one")
+    if name in ("", "latest"):
+        wanted = latest(path, found)
+    elif re.fullmatch(r"[0-9a-f]{8,64}", name) and not Folder(path).exists(f"tags/{name}"):
+        matching = [entry for entry in found if entry.startswith(f"versions/{name}")]
+        if len({entry.rsplit(".", 1)[0] for entry in matching}) != 1:
+            raise StoreError(f"{place}: {len(matching)} versions begin with {name}; `serprep log {path}` lists them")
+        wanted = matching[0]
+    else:
+        wanted = _tagged(path, name, found)
+    return f"{path.rstrip('/')}/{wanted}"
+
+
+def _tagged(dataset: str, name: str, found: Sequence[str]) -> str:
+    if not _TAG.fullmatch(name):
+        raise StoreError(f"{dataset}@{name}: not a possible tag; expected letters, digits, '.', '_' or '-'")
+    try:
+        version = Folder(dataset).read(f"tags/{name}").decode("ascii", "replace").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        raise StoreError(f"{dataset}@{name}: no such tag; `serprep log {dataset}` lists versions and tags") from None
+    for entry in found:
+        if entry.rsplit(".", 1)[0] == f"versions/{version}":
+            return entry
+    raise StoreError(f"{dataset}@{name}: its store {version[:12]} is gone; build it again or set the tag anew")
+
+
+def latest(dataset: str, found: Sequence[str]) -> str:
+    """The store built last."""
+    return max(found, key=lambda entry: (build_number(dataset, entry.rsplit(".", 1)[0]), entry))
+
+
+def build_number(dataset: str, stem: str) -> int:
+    """The running number of a build in its data set; clocks may jump, it does not."""
+    import json
+
+    try:
+        number = json.loads(Folder(dataset).read(f"{stem}.build.json"))["number"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+    return number if isinstance(number, int) else 0

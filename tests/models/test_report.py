@@ -1,0 +1,357 @@
+"""The page says what the report says, survives hostile text, and needs nothing but itself."""
+
+import dataclasses
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+import serprep_models.report as report_module
+from serprep_models.report import MAX_SPEAKER_ROWS, Report, render, write_report
+
+LABELS = ("angry", "happy", "neutral", "sad")
+SYSTEMS = {"hsf-crnn": 0.643, "multi-crnn": 0.594, "plain-crnn": 0.568, "compare-svm": 0.62, "majority": 0.25}
+
+
+def make_report(*, labels: tuple[str, ...] = LABELS, n_speakers: int = 24, **changes: Any) -> Report:
+    """A run of five systems over six folds and three seeds, with made-up numbers."""
+    rng = np.random.default_rng(0)
+    report = Report(
+        title="ravdess",
+        synthetic=False,
+        labels=labels,
+        utterances=make_utterances(labels, n_speakers=n_speakers, rng=rng),
+        dropped={"emotion 'calm' not in [corpus.emotions]": 192, "quarantined: empty file": 1},
+        summary=[summary_row(system, ua) for system, ua in SYSTEMS.items()],
+        folds=make_folds(rng),
+        confusion={system: make_confusion(ua, len(labels), rng=rng) for system, ua in SYSTEMS.items()},
+        curves=make_curves(rng),
+        split={
+            "protocol": "group-k-fold",
+            "group": "speaker",
+            "folds": 6,
+            "seed": 0,
+            "digest": "9f2c4e" * 10,
+            "notes": ["1 utterance of the split is not in the store and was left out"],
+            "roles": [make_roles(fold) for fold in range(6)],
+        },
+        provenance={
+            "version": "3fa9c1d27be04455a1c09e2f7788d013",
+            "store": "stores/ravdess/versions/3fa9c1d27be04455.zarr",
+            "features": "log-mel 40 bands, 25 ms every 10 ms; segments 30/20 and 50/25; ComParE_2016",
+            "libraries": "serprep 0.1.0, numpy 2.3.1, torch 2.9.0, opensmile 2.6.0",
+            "licence": "RAVDESS: CC BY-NC-SA 4.0. openSMILE functionals: research only.",
+            "command": "serprep run ravdess.toml",
+        },
+    )
+    return dataclasses.replace(report, **changes)
+
+
+def make_utterances(labels: tuple[str, ...], *, n_speakers: int, rng: np.random.Generator) -> pd.DataFrame:
+    rows = [
+        {
+            "id": f"{speaker}-{label}-{k}",
+            "speaker": f"{speaker}",
+            "emotion": label,
+            "gender": "mf"[speaker % 2],
+        }
+        for speaker in range(1, n_speakers + 1)
+        for label in labels
+        for k in range(4 if label == "neutral" else 8)
+    ]
+    return pd.DataFrame(rows).assign(duration=rng.normal(3.7, 0.35, len(rows)))
+
+
+def make_roles(fold: int) -> dict[str, Any]:
+    return {"fold": str(fold), "train": 560, "dev": 0, "test": 112, "test_groups": groups(fold)}
+
+
+def groups(fold: int) -> str:
+    return ", ".join(str(speaker) for speaker in range(4 * fold + 1, 4 * fold + 5))
+
+
+def summary_row(system: str, ua: float | None, **changes: Any) -> dict[str, Any]:
+    around = None if ua is None else [ua - 0.062, ua + 0.059]
+    row = {
+        "system": system, "n_runs": 18, "wa": 0.6512, "ua": ua, "ua_fold_mean": ua, "ua_fold_std": 0.06,
+        "ua_seed_std": 0.008, "wa_interval": [0.589, 0.71], "ua_interval": around,
+    }  # fmt: skip
+    return row | changes
+
+
+def make_folds(rng: np.random.Generator) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "system": system, "fold": str(fold), "seed": seed, "n_train": 560, "n_test": 112,
+            "wa": ua + 0.01, "ua": ua + (0 if system == "majority" else rng.normal(0, 0.06)),
+            "seconds": 48.3, "test_groups": groups(fold),
+        }
+        for system, ua in SYSTEMS.items() for fold in range(6) for seed in range(3)
+    )  # fmt: skip
+
+
+def make_confusion(ua: float, n_labels: int, *, rng: np.random.Generator) -> np.ndarray:
+    shares = rng.dirichlet(np.full(n_labels, 2.0), size=n_labels) * (1 - ua) + ua * np.eye(n_labels)
+    return np.round(shares * 576).astype(int)
+
+
+def make_curves(rng: np.random.Generator) -> pd.DataFrame:
+    pace = rng.uniform(0.7, 1.3, (6, 3))
+    return pd.DataFrame(
+        {
+            "system": system, "fold": str(fold), "seed": seed, "epoch": epoch,
+            "train_loss": 1.4 * np.exp(-speed * pace[fold, seed] * epoch) + 0.02 * rng.random(),
+            "train_ua": 1 - 0.75 * np.exp(-speed * pace[fold, seed] * epoch), "dev_ua": np.nan,
+        }
+        for system, speed in {"hsf-crnn": 0.1, "multi-crnn": 0.06, "plain-crnn": 0.04}.items()
+        for fold in range(6) for seed in range(3) for epoch in range(1, 61)
+    )  # fmt: skip
+
+
+HOSTILE = "<script>alert(1)</script> \"'&amp; $x_{1}$ {{ 7*7 }} 悲しみ \u202e\x00 " + "long" * 60
+NO_ROWS = pd.DataFrame()
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+
+
+class Page(HTMLParser):
+    """Elements, references and shown text of a page; complains about elements that do not nest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.references: list[str] = []
+        self.texts: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.references += [
+            str(v) for k, v in attrs if k in ("src", "href", "xlink:href", "srcset", "action")
+        ]
+        assert not [k for k, _ in attrs if k.startswith("on")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.texts.append(" ".join(data.split()))
+
+    @property
+    def text(self) -> str:
+        return " ".join(filter(None, self.texts))
+
+
+def headings(text: str) -> list[str]:
+    return re.findall(r"<h2>(.*?)</h2>", text)
+
+
+def hostile_report() -> Report:
+    """Somebody else's text in every place that takes text."""
+    report = make_report(
+        labels=(HOSTILE, "b", "c"), title=HOSTILE, dropped={HOSTILE: 1}, provenance={HOSTILE: HOSTILE}
+    )
+    utterances = report.utterances.assign(id=HOSTILE, gender=[HOSTILE, "x"] * (len(report.utterances) // 2))
+    utterances["speaker"] = HOSTILE + utterances["speaker"]
+    roles = [{**make_roles(0), "fold": HOSTILE, "test_groups": HOSTILE}]
+    return dataclasses.replace(
+        report,
+        utterances=utterances,
+        summary=[summary_row(HOSTILE, 0.5)],
+        folds=report.folds.assign(system=HOSTILE, fold=HOSTILE, test_groups=HOSTILE),
+        confusion={HOSTILE: np.ones((3, 3), int)},
+        curves=report.curves.assign(system=HOSTILE),
+        split={"protocol": HOSTILE, "group": HOSTILE, "digest": HOSTILE, "notes": [HOSTILE], "roles": roles},
+    )
+
+
+def test_headline_sections_and_scores() -> None:
+    text = render(make_report())
+    page = Page(text)
+    assert headings(text) == [
+        "Scores",
+        "Confusions",
+        "Training",
+        "Data",
+        "Split",
+        "Experiments",
+        "Provenance",
+    ]
+    headline = (
+        "Best: hsf-crnn, UA 64.3 % (95 % interval 58.1–70.2), 672 utterances, 24 speakers, 6 folds × 3 seeds"
+    )
+    assert headline in page.text
+    for shown in (
+        "hsf-crnn 64.3 58.1–70.2 65.1 58.9–71.0 64.3 ± 6.0 0.8 18",
+        "Guessing gives a UA of 25.0 %",
+    ):
+        assert shown in page.text
+    for shown in (
+        "emotion 'calm' not in [corpus.emotions] 192",
+        "all 192 192 96 192 672",
+        "serprep run ravdess.toml",
+    ):
+        assert shown in page.text
+    assert "Synthetic" not in page.text
+    assert page.tags.count("svg") == 3
+
+
+def test_synthetic_banner() -> None:
+    assert "Synthetic recordings." in Page(render(make_report(synthetic=True))).text
+
+
+def test_confusion_gives_share_of_row_and_count() -> None:
+    counts = np.array([[3, 1, 0, 0], [0, 5, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]])
+    page = Page(render(make_report(confusion={"hsf-crnn": counts})))
+    assert (
+        "angry 75 3 25 1 0 0 0 0 happy 0 0 100 5 0 0 0 0 neutral – – – – sad 25 1 25 1 25 1 25 1" in page.text
+    )
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan")])
+def test_undefined_is_said_and_never_zero(nothing: float | None) -> None:
+    gone = dict.fromkeys(["ua_fold_mean", "ua_fold_std", "ua_seed_std"], nothing)
+    row = summary_row("plain-crnn", 0.5) | {"ua": nothing, "ua_interval": None} | gone
+    folds = make_folds(np.random.default_rng(0)).assign(system="plain-crnn", ua=nothing)
+    page = Page(render(make_report(summary=[row], folds=folds)))
+    assert "plain-crnn, WA 65.1 % (95 % interval 58.9–71.0), 672 utterances" in page.text
+    assert "plain-crnn undefined – 65.1 58.9–71.0 undefined – 18" in page.text
+    assert "UA is undefined in 90 of 90 experiments" in page.text
+    assert "0 0 560 112 undefined 65.3" in page.text
+    assert not re.search(r"\bnan\b|None", page.text)
+
+
+def test_store_without_training() -> None:
+    report = make_report(
+        summary=[], folds=NO_ROWS, confusion={}, curves=NO_ROWS, split={}, dropped={}, provenance={}
+    )
+    text = render(report)
+    assert headings(text) == ["Data"]
+    assert "672 utterances, 24 speakers, 4 emotions" in Page(text).text
+
+
+def test_systems_without_curves_or_chance() -> None:
+    curves = make_curves(np.random.default_rng(0)).assign(train_loss=None, train_ua=None, dev_ua=None)
+    assert "Training" in headings(render(make_report(curves=curves)))
+    assert "Guessing" not in render(dataclasses.replace(make_report(), labels=(), confusion={}))
+
+
+def test_development_curves_are_explained() -> None:
+    curves = make_curves(np.random.default_rng(0))
+    assert "development" not in Page(render(make_report())).text
+    assert "Dashed: development" in Page(render(make_report(curves=curves.assign(dev_ua=0.5)))).text
+
+
+def test_empty_store() -> None:
+    utterances = make_report().utterances.iloc[:0]
+    page = Page(render(make_report(utterances=utterances, summary=[], folds=NO_ROWS, curves=NO_ROWS)))
+    assert "0 utterances, 0 speakers" in page.text
+
+
+def test_missing_values_in_the_manifest() -> None:
+    utterances = make_report().utterances.astype({"speaker": "category", "emotion": "category"})
+    utterances.loc[:2, ["speaker", "emotion"]] = None
+    utterances.loc[:2, "duration"] = np.nan
+    page = Page(render(make_report(utterances=utterances)))
+    assert "speaker angry happy neutral sad no label all unknown 0 0 0 0 3 3" in page.text
+
+
+def test_speakers_in_natural_order_or_summarised() -> None:
+    few, many = (
+        Page(render(make_report(n_speakers=n))).text for n in (MAX_SPEAKER_ROWS, MAX_SPEAKER_ROWS + 1)
+    )
+    assert "1 8 8 4 8 28 2 8 8 4 8 28" in few
+    assert "fewest 8 8 4 8 28 median 8 8 4 8 28 most 8 8 4 8 28 all 248 248 124 248 868" in many
+
+
+def test_hostile_text_is_text() -> None:
+    text = render(hostile_report())
+    page = Page(text)
+    assert not {"script", "iframe", "img", "link", "object"} & set(page.tags)
+    assert "<script>alert(1)</script> \"'&amp; $x_{1}$ {{ 7*7 }} 悲しみ" in page.text
+    assert page.tags.count("svg") == 3
+    assert ">&lt;script&gt;alert(1)&lt;/scrip…</text>" in text
+
+
+@pytest.mark.parametrize(
+    "name", ["悲しみ", "حزن", "हिन्दी", "😀", "$x_{1}$", "\\frac", "_hidden", "a\x00\nb", ""]
+)
+def test_names_that_fonts_or_mathematics_could_choke_on(name: str) -> None:
+    curves = make_curves(np.random.default_rng(0)).assign(system=name)
+    text = render(make_report(summary=[summary_row(name, 0.5)], curves=curves))
+    shown = "".join(c if c.isprintable() else "�" for c in name)
+    assert not name or f">{shown}</text>" in text
+
+
+def test_nothing_comes_from_elsewhere() -> None:
+    text = render(make_report())
+    page = Page(text)
+    assert page.references
+    assert all(reference.startswith("#") for reference in page.references)
+    assert not re.search(r"https?:|@import|url\((?!#)", text)
+    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in text
+
+
+def test_references_within_the_page_are_found() -> None:
+    text = render(make_report())
+    identities = re.findall(r' id="([^"]+)"', text)
+    assert set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', text)) <= {(i, "") for i in identities} | {
+        ("", i) for i in identities
+    }
+
+
+def test_equal_reports_are_equal_bytes(tmp_path: Path) -> None:
+    first, second = (
+        write_report(make_report(), tmp_path / name).read_bytes() for name in ("a.html", "b.html")
+    )
+    assert first == second
+
+
+def test_user_style_and_other_figures_do_not_matter() -> None:
+    expected = render(make_report())
+    with matplotlib.rc_context({"lines.linewidth": 9, "font.size": 30, "text.usetex": True}):
+        assert render(make_report()) == expected
+
+
+def test_page_replaces_an_older_one_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "report.html"
+    assert write_report(make_report(title="first"), path) == path
+    write_report(make_report(title="second \udcff"), path)  # a file name that was no UTF-8
+    assert "<h1>second ?</h1>" in path.read_text(encoding="utf-8")
+    assert [p.name for p in path.parent.iterdir()] == ["report.html"]
+
+
+def test_failed_write_leaves_the_older_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_report(make_report(title="first"), tmp_path / "report.html")
+
+    def full(self: Path, target: Path) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="disk full"):
+        write_report(make_report(title="second"), path)
+    assert "<h1>first</h1>" in path.read_text(encoding="utf-8")
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_needs_no_torch() -> None:
+    unwanted = "{'torch', 'matplotlib.pyplot'}"
+    code = f"import sys, serprep_models.report; sys.exit(bool({unwanted} & set(sys.modules)))"
+    root = Path(report_module.__file__).parents[1]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
