@@ -40,7 +40,7 @@ _HOME = {
     "wa": "metrics",
 }
 
-__all__ = list(_HOME)  # noqa: PLE0605 - the table above is the list
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:

@@ -28,6 +28,8 @@ PEAK = np.float32(32767 / 32768)  # largest amplitude that int16 can hold
 SEEKABLE = {"WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "AU"}  # formats that seek to the exact sample
 
 _ENDLESS = 0x7FFF_0000  # streamed wavs announce 2 or 4 GiB because their length was not known
+_UNKNOWN = 1 << 60  # libsndfile's count of samples for a streamed flac, which leaves its length open
+_LARGEST = np.float32(1e30)  # the mean of channels and the resampler overflow beyond
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +66,14 @@ def read_bytes(path: Path) -> bytes:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
+        try:  # os.fdopen refuses a folder and leaves its descriptor open
+            mode = os.fstat(descriptor).st_mode
             if not stat.S_ISREG(mode):
                 raise AudioError("a folder, not a recording" if stat.S_ISDIR(mode) else "not a regular file")
-            return file.read()
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read()
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         dangling = Path(path).is_symlink()
         raise AudioError("dangling link: its target is missing" if dangling else "file is missing") from None
@@ -176,10 +181,10 @@ def guard(samples: FloatArray, rate: int, config: Signal | None = None) -> Float
     samples = np.asarray(samples, np.float32)
     if samples.size == 0:
         raise AudioError("no samples")
-    finite = np.isfinite(samples)
-    if not finite.all():
-        n_bad = int(samples.size - np.count_nonzero(finite))
-        raise AudioError(f"{n_bad} of {samples.size} samples are NaN or infinite")
+    usable = np.abs(samples) < _LARGEST  # false for NaN as well
+    if not usable.all():
+        n_bad = int(samples.size - np.count_nonzero(usable))
+        raise AudioError(f"{n_bad} of {samples.size} samples are NaN or infinite (or beyond {_LARGEST:.0e})")
     if samples.ndim == 2:
         samples = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
     if rate != config.sample_rate:
@@ -203,6 +208,9 @@ def _open(data: bytes) -> soundfile.SoundFile:
     if file.frames <= 0:
         file.close()
         raise AudioError("no samples")
+    if file.frames >= _UNKNOWN:
+        file.close()
+        raise AudioError("its header does not say how long it is: encode it again, to a file and not to a pipe")
     return file
 
 

@@ -165,7 +165,7 @@ class Cache:
         """
         wanted = set(keys)
         found: dict[bytes, Place] = {}
-        for name in self.folder.names(kind):
+        for name in self._names(kind):
             if not name.endswith(".part") or not wanted:
                 continue
             index = self._index(name)
@@ -173,13 +173,19 @@ class Cache:
                 found.setdefault(key, index[key])
         return found
 
+    def _names(self, kind: str) -> list[str]:
+        try:
+            return self.folder.names(kind)
+        except OSError as error:
+            raise CacheError(f"cache {self.root}: {error.strerror or error}; expected a readable folder") from None
+
     def _index(self, name: str) -> dict[bytes, Place]:
         try:
             data = self.folder.read(name, 0, 8192)
             if len(data) >= _HEAD:
                 size = _HEAD + _index_size(int(np.frombuffer(data, "<u4", 1, 8)[0]))
-                if size > len(data) == 8192:
-                    data = self.folder.read(name, 0, size)
+                if size > len(data) == 8192:  # a damaged head may announce any size: read what is there
+                    data = self.folder.read(name)
         except FileNotFoundError:
             return {}
         except OSError as error:
@@ -229,7 +235,7 @@ class Cache:
     def failures(self) -> dict[bytes, str]:
         """Key → reason of every remembered failure."""
         found: dict[bytes, str] = {}
-        for name in self.folder.names("failures"):
+        for name in self._names("failures"):
             try:
                 values = json.loads(self.folder.read(name))
                 found.update({bytes.fromhex(key): str(reason) for key, reason in values.items()})
@@ -271,9 +277,10 @@ class Memo:
     def _load(self) -> dict[str, list[Any]]:
         try:
             values = json.loads(self.cache.folder.read(self._name))
-            return dict(values) if isinstance(values, dict) else {}
-        except (OSError, ValueError):
+            known, digest = values["files"], values["sha256"]
+        except (OSError, ValueError, KeyError, TypeError):
             return {}
+        return known if hashlib.sha256(canonical_json(known)).hexdigest() == digest else {}
 
     def look_at(self, path: Path) -> audio.Recording:
         """Like `manifest.look_at`, sparing files that are known and unchanged."""
@@ -301,7 +308,8 @@ class Memo:
         """Keep what was learned for the next build."""
         if self._seen.items() <= self._known.items():
             return
-        values = {**self._load(), **self._seen}
+        known = {**self._load(), **self._seen}
+        values = {"files": known, "sha256": hashlib.sha256(canonical_json(known)).hexdigest()}
         self.cache._write(self._name, canonical_json(values))
 
 

@@ -28,7 +28,7 @@ def is_url(path: str | os.PathLike[str]) -> bool:
 def write_whole(path: Path, data: bytes) -> None:
     """Write a local file so that readers see all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name[:64]}.{uuid.uuid4().hex[:12]}.tmp")
+    beside = path.with_name(f".{path.name[:48]}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         with beside.open("xb") as file:
             file.write(data)
@@ -50,8 +50,8 @@ class Folder:
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
-        self.root = str(root)
-        self.local = None if is_url(root) else Path(root)
+        self.root = str(root).removeprefix("file://")  # fsspec would write these neither whole nor into new folders
+        self.local = None if is_url(self.root) else Path(self.root)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"root": self.root}

@@ -89,7 +89,11 @@ def make_manifest(utterances: Iterable[Utterance], info: Mapping[str, object] | 
     extra: dict[str, None] = {}
     for row in rows:
         extra.update(dict.fromkeys(row.extra))
-    problems = [f"column {name!r}: expected a word that is not one of {', '.join(sorted(RESERVED))}" for name in extra if not _COLUMN.fullmatch(name) or name in RESERVED]
+    problems = [
+        f"column {name!r}: expected a word that is not one of {', '.join(sorted(RESERVED))}"
+        for name in extra
+        if not _COLUMN.fullmatch(name) or name in RESERVED
+    ]
     unique: dict[tuple[object, ...], Utterance] = {}
     for row in rows:
         row = dataclasses.replace(row, extra={name: row.extra.get(name, "") for name in extra})
@@ -180,9 +184,13 @@ def read_manifest(path: Path) -> Manifest:
     try:
         header = tuple(next(reader, ()))
         if len(set(header)) < len(header) or not {"id", "path"} <= set(header):
-            raise ManifestError(f"{place}:1: header is {','.join(header)[:80]!r}; expected {','.join((*FIRST, '…', *LAST))}")
+            raise ManifestError(
+                f"{place}:1: header is {','.join(header)[:80]!r}; expected {','.join((*FIRST, '…', *LAST))}"
+            )
         for cells in reader:
             try:
+                if len(cells) != len(header):
+                    raise ValueError(f"{len(cells)} cells, the header has {len(header)}; quote cells that hold commas")
                 rows.append(_row(dict(zip(header, cells, strict=True))))
             except ValueError as error:
                 problems.append(f"{place}:{reader.line_num}: {error}")
@@ -304,12 +312,12 @@ def look(
         if isinstance(recording, str):
             rows.append(dataclasses.replace(row, duration=None, sample_rate=None, audio_digest=""))
             continue
-        duration = recording.duration
+        duration: float | None = recording.duration
         if row.start is not None or row.end is not None:
             rate = recording.sample_rate
             first = math.floor((row.start or 0.0) * rate + 0.5)
-            last = math.floor((duration if row.end is None else row.end) * rate + 0.5)
-            duration = (last - first) / rate
+            last = math.floor((recording.duration if row.end is None else row.end) * rate + 0.5)
+            duration = (last - first) / rate if last > first else None  # it starts behind the file's end
         rows.append(
             dataclasses.replace(
                 row, duration=duration, sample_rate=recording.sample_rate, audio_digest=recording.digest
@@ -331,9 +339,7 @@ class Selection:
     labels: tuple[str, ...]  # declared emotions, in logit order
 
 
-def select(
-    manifest: Manifest, *, emotions: Mapping[str, str] | None = None, exclude: Sequence[str] = ()
-) -> Selection:
+def select(manifest: Manifest, *, emotions: Mapping[str, str] | None = None, exclude: Sequence[str] = ()) -> Selection:
     """Keep, rename and merge emotions, and leave out utterances by id.
 
     Parameters
@@ -376,9 +382,7 @@ def select(
         else:
             kept.append(dataclasses.replace(row, emotion=emotions[row.emotion]))
     declared = emotions.values() if emotions is not None else sorted(set(filter(None, present)))
-    return Selection(
-        make_manifest(kept, manifest.info), dict(sorted(dropped.items())), tuple(dict.fromkeys(declared))
-    )
+    return Selection(make_manifest(kept, manifest.info), dict(sorted(dropped.items())), tuple(dict.fromkeys(declared)))
 
 
 # -- comparing a folder with a manifest ----------------------------------------------

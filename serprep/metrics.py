@@ -117,9 +117,7 @@ class Intervals:
     redrawn: int  # draws that lost a declared label and were repeated
 
 
-def speaker_intervals(
-    counts: IntArray, *, n_draws: int = 2000, level: float = 0.95, seed: int = 0
-) -> Intervals:
+def speaker_intervals(counts: IntArray, *, n_draws: int = 2000, level: float = 0.95, seed: int = 0) -> Intervals:
     """Intervals of WA and UA from a bootstrap that resamples speakers, over all seeds.
 
     A drawn speaker brings all of its utterances in all seeds; a draw's score is
@@ -151,6 +149,8 @@ def speaker_intervals(
         drawn = np.tensordot(weights, counts, axes=1)  # (n_draws, n_seeds, n_labels, n_labels)
         total = drawn.sum(axis=-1)  # (n_draws, n_seeds, n_labels)
         whole = (total > 0).all(axis=(1, 2))
+        last = np.searchsorted(np.cumsum(whole), n_draws - n_accepted) + 1  # later draws are not needed
+        drawn, total, whole = drawn[:last], total[:last], whole[:last]
         redrawn += int(np.count_nonzero(~whole))
         correct = np.diagonal(drawn, axis1=-2, axis2=-1)[whole]
         wa_draws = (correct.sum(axis=-1) / total[whole].sum(axis=-1)).mean(axis=1)
@@ -160,5 +160,5 @@ def speaker_intervals(
         if redrawn > 1000 * n_draws:  # hardly any draw keeps every label: no honest interval
             return Intervals(None, None, redrawn)
     edges = [100 * (1 - level) / 2, 100 * (1 + level) / 2]
-    (wa_low, ua_low), (wa_high, ua_high) = np.percentile(np.concatenate(accepted)[:n_draws], edges, axis=0)
+    (wa_low, ua_low), (wa_high, ua_high) = np.percentile(np.concatenate(accepted), edges, axis=0)
     return Intervals((float(wa_low), float(wa_high)), (float(ua_low), float(ua_high)), redrawn)

@@ -2,13 +2,14 @@
 
 Tasks take batches and return receipts, never arrays.  Only a few per worker are in
 flight, so the scheduler's memory does not grow with the corpus.  A batch whose
-worker died is handed back as `Died`; its neighbours are run again, unblamed.
+worker died is run again with nothing beside it: if the worker dies again, the batch is
+handed back as `Died`.  Its neighbours are unblamed.
 """
 
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -76,8 +77,17 @@ class Workers:
         self._stack.enter_context(
             dask.config.set(
                 {
-                    "distributed.scheduler.allowed-failures": 1,
+                    "distributed.scheduler.allowed-failures": 0,  # `run` tries again itself, alone
                     "distributed.admin.log-format": "%(message)s",
+                    # Dask's default gives freed memory back at once: half of a training step is then page faults
+                    "distributed.nanny.pre-spawn-environ": {
+                        "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
+                        "MALLOC_MMAP_THRESHOLD_": str(256 << 20),
+                        "OMP_NUM_THREADS": "1",
+                        "MKL_NUM_THREADS": "1",
+                        "OPENBLAS_NUM_THREADS": "1",
+                    },
+                    "distributed.worker.profile.enabled": False,
                     "distributed.worker.memory.pause": False,
                     "distributed.worker.memory.spill": False,
                     "distributed.worker.memory.target": False,
@@ -89,7 +99,9 @@ class Workers:
             n_workers=self.n_workers,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            # None would still open a port, 8787 on every interface
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
             local_directory=scratch,
             memory_limit=0,
             silence_logs=50,
@@ -97,10 +109,8 @@ class Workers:
         self._stack.enter_context(cluster)
         return self._stack.enter_context(Client(cluster))
 
-    def run(
-        self, function: Callable[[Item], Receipt], items: Sequence[Item]
-    ) -> Iterator[tuple[int, Receipt | Died]]:
-        """``(number, function(item))`` in order of completion."""
+    def run(self, function: Callable[[Item], Receipt], items: Sequence[Item]) -> Iterator[tuple[int, Receipt | Died]]:
+        """``(number, function(item))`` in order of completion; those whose worker died come last."""
         from distributed import as_completed
         from distributed.scheduler import KilledWorker
 
@@ -119,15 +129,33 @@ class Workers:
 
         for _ in range(2 * self._n_threads() + 2):
             submit()
+        suspects = []  # Dask blames everything the dead worker had been given
         for future in flow:
             number = in_flight.pop(future)
             try:
-                receipt: Receipt | Died = future.result()
+                receipt = future.result()
             except KilledWorker:
-                receipt = Died("the process that computed it was killed or crashed")
+                suspects.append(number)
+                submit()
+                continue
             future.release()
             submit()
             yield number, receipt
+        for number in suspects:
+            yield number, self._run_alone(function, items[number])
+        if suspects and not self.scheduler:  # a cluster closed while workers restart complains loudly
+            with suppress(TimeoutError):
+                self.client.wait_for_workers(self.n_workers, timeout=60)
+
+    def _run_alone(self, function: Callable[[Item], Receipt], item: Item) -> Receipt | Died:
+        from distributed.scheduler import KilledWorker
+
+        future = self.client.submit(function, item, pure=False)
+        try:
+            receipt: Receipt = future.result()
+        except KilledWorker:
+            return Died("the process that computed it was killed or crashed")
+        return receipt
 
     def _n_threads(self) -> int:
         return max(1, sum(self.client.nthreads().values())) if self.scheduler else self.n_workers

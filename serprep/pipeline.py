@@ -22,7 +22,16 @@ from typing import Any
 from serprep import audio
 from serprep.cache import Cache, Memo, Place, key_of
 from serprep.corpora import read_corpus
-from serprep.errors import AudioError, CorpusError, FeatureError, ManifestError, SerprepError, StoreError, first_ten, one_line
+from serprep.errors import (
+    AudioError,
+    CorpusError,
+    FeatureError,
+    ManifestError,
+    SerprepError,
+    StoreError,
+    first_ten,
+    one_line,
+)
 from serprep.features.extract import Features, extract, extractors, identities, library_versions
 from serprep.files import is_url, write_whole
 from serprep.manifest import Manifest, Selection, look, make_manifest, read_manifest, select
@@ -101,6 +110,12 @@ def build(
         ``on_bad_audio="fail"`` also for the first bad utterances.
     """
     began = time.monotonic()
+    if on_bad_audio not in ("quarantine", "fail"):
+        raise SerprepError(f"on_bad_audio is {on_bad_audio!r}; expected 'quarantine' or 'fail'")
+    if batch_size is not None and batch_size < 1:
+        raise SerprepError(f"batch_size is {batch_size}; expected 1 or more")
+    if recipe.store.format != "zarr":
+        raise StoreError('[store] format = "hdf5" is not there yet; use "zarr"')
     if is_url(recipe.dataset_path):
         raise StoreError(f"{recipe.dataset_path}: a data set must be a local folder for now; use one")
     own = pool is None
@@ -109,7 +124,9 @@ def build(
     try:
         asked = gather(recipe)
         memo = Memo(cache, recipe.root, ignore=rehash)
-        with Progress("reading recordings", len({row.path for row in asked.manifest.utterances}), unit="files", quiet=quiet) as progress:
+        with Progress(
+            "reading recordings", len({row.path for row in asked.manifest.utterances}), unit="files", quiet=quiet
+        ) as progress:
             looked = look(asked.manifest, recipe.root, look_at=memo.look_at, progress=progress.to)
         memo.save()
         good, bad = _usable(asked.manifest, looked.manifest, looked.reasons)
@@ -118,10 +135,13 @@ def build(
         )
         bad += failed
         if bad and on_bad_audio == "fail":
-            raise SerprepError(first_ten([f"utterance {one_line(q.id)!r} ({one_line(q.path)}): {q.reason}" for q in bad]))
+            raise SerprepError(
+                first_ten([f"utterance {one_line(q.id)!r} ({one_line(q.path)}): {q.reason}" for q in bad])
+            )
         if not rows:
             raise StoreError(
-                "nothing to store: " + first_ten([f"{one_line(q.path)}: {q.reason}" for q in bad] or ["the recipe drops everything"])
+                "nothing to store: "
+                + first_ten([f"{one_line(q.path)}: {q.reason}" for q in bad] or ["the recipe drops everything"])
             )
         manifest = make_manifest([row for row, _ in rows], asked.manifest.info)
         by_id = {row.id: origin for row, origin in rows}
@@ -165,7 +185,9 @@ def gather(recipe: Recipe) -> Asked:
     if corpus.manifest:
         manifest = read_manifest(recipe.path(corpus.manifest))
         if not recipe.root.is_dir():
-            raise CorpusError(f"{one_line(recipe.root)}: no such folder; expected the root of the manifest's recordings")
+            raise CorpusError(
+                f"{one_line(recipe.root)}: no such folder; expected the root of the manifest's recordings"
+            )
     else:
         reading = read_corpus(corpus.reader, recipe.root, corpus.options)
         warnings = reading.warnings
@@ -175,7 +197,9 @@ def gather(recipe: Recipe) -> Asked:
         try:
             text = recipe.path(corpus.exclude).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise ManifestError(f"exclude = {corpus.exclude!r}: {one_line(error)}; expected utterance ids, one a line") from None
+            raise ManifestError(
+                f"exclude = {corpus.exclude!r}: {one_line(error)}; expected utterance ids, one a line"
+            ) from None
         exclude = [line.strip() for line in text.splitlines() if line.strip()]
     chosen = select(manifest, emotions=corpus.emotions, exclude=exclude)
     return Asked(chosen.manifest, chosen.dropped, chosen.labels, warnings)
@@ -193,9 +217,7 @@ def describe_corpus(corpus: Any) -> dict[str, object]:
     }
 
 
-def _usable(
-    asked: Manifest, looked: Manifest, reasons: Mapping[str, str]
-) -> tuple[list[Utterance], list[Quarantined]]:
+def _usable(asked: Manifest, looked: Manifest, reasons: Mapping[str, str]) -> tuple[list[Utterance], list[Quarantined]]:
     """Rows whose audio can be read, and the others with their reasons."""
     counts = Counter(row.id for row in looked.utterances)
     expected = {(row.id, row.path): row.audio_digest for row in asked.utterances}
@@ -321,7 +343,10 @@ def _compute(
         yield from ((item, receipt.failures.get(i, "")) for i, item in enumerate(batch.items))
     for number, receipt in pool.run(extract_batch, alone):
         item = alone[number].items[0]
-        yield item, f"crashed the extractor: {receipt.reason}" if isinstance(receipt, Died) else receipt.failures.get(0, "")
+        yield (
+            item,
+            f"crashed the extractor: {receipt.reason}" if isinstance(receipt, Died) else receipt.failures.get(0, ""),
+        )
 
 
 def extract_batch(batch: Batch) -> Receipt:
@@ -346,8 +371,8 @@ def extract_batch(batch: Batch) -> Receipt:
         for kind, rows in values.items():
             found.setdefault(kind, []).append((item.keys[kind], rows, len(signal)))
     for kind, entries in found.items():
-        keys, rows, n_samples = zip(*entries, strict=True)
-        cache.write(kind, keys, rows, n_samples)
+        keys, blocks, n_samples = zip(*entries, strict=True)
+        cache.write(kind, keys, blocks, n_samples)
     return Receipt(failures)
 
 
@@ -366,8 +391,6 @@ def _pack(
 ) -> tuple[str, str]:
     """Write the store unless it is there; returns its version and path."""
     features, config = recipe.features, recipe.store
-    if config.format != "zarr":
-        raise StoreError('[store] format = "hdf5" is not there yet; use "zarr"')
     configurations = {"features": features.to_json(), "labels": list(labels), "corpus": dict(manifest.info)}
     used = extractors(features)
     version = version_of(
@@ -378,7 +401,10 @@ def _pack(
     )
     final = Path(recipe.dataset_path) / "versions" / f"{version}.zarr"
     if final.exists():
-        zarr_store.read_attributes(str(final))  # a damaged one is refused, not handed out
+        try:
+            zarr_store.read_attributes(str(final))  # a damaged one is refused, not handed out
+        except StoreError as error:
+            raise StoreError(f"{error}: remove it first, a store is never overwritten") from None
         return version, str(final)
     plan = writer.plan_store(manifest, rows, features, config)
     beside = final.with_name(f".{version[:16]}.{uuid.uuid4().hex[:12]}.tmp")

@@ -107,7 +107,10 @@ class Recipe:
 
     def path(self, relative: str) -> Path:
         """A local path, relative to the recipe."""
-        return self.folder / Path(relative).expanduser()
+        try:
+            return self.folder / Path(relative).expanduser()
+        except RuntimeError:  # "~name" of nobody is a name like any other
+            return self.folder / relative
 
     @property
     def dataset_path(self) -> str:

@@ -120,7 +120,9 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
         raise SplitError("no utterances to split")
     duplicates = [name for name, count in Counter(row.id for row in manifest.utterances).items() if count > 1]
     if duplicates:
-        raise SplitError(f"{len(duplicates)} ids stand more than once, such as {one_line(duplicates[0])!r}; make them unique")
+        raise SplitError(
+            f"{len(duplicates)} ids stand more than once, such as {one_line(duplicates[0])!r}; make them unique"
+        )
     group = config.column if config.protocol == "fixed" else config.group
     if group not in manifest.columns:
         raise SplitError(f"no column {group!r} to split by; the manifest has {', '.join(manifest.columns)}")
@@ -151,7 +153,9 @@ def _partition_roles(values: Sequence[str], column: str) -> list[str]:
         raise SplitError(f"column {column!r} holds {unknown[0]!r}; expected train, dev (devel, validation) or test")
     roles = [PARTITIONS.get(value.lower(), "") for value in values]
     if "train" not in roles or not {"dev", "test"} & set(roles):
-        raise SplitError(f"column {column!r} gives {sorted(set(filter(None, roles))) or 'no roles'}; expected train, and dev or test")
+        raise SplitError(
+            f"column {column!r} gives {sorted(set(filter(None, roles))) or 'no roles'}; expected train, and dev or test"
+        )
     return roles
 
 
@@ -165,7 +169,7 @@ def _group_roles(manifest: Manifest, values: list[str], config: SplitConfig) -> 
         )
     groups = sorted(set(values))
     n_needed = config.folds if config.protocol == "group-k-fold" else 2
-    if len(groups) < n_needed + (config.dev_groups if config.dev_groups else 0):
+    if len(groups) < n_needed:
         raise SplitError(f"{len(groups)} values of {config.group!r} are too few for {n_needed} folds; ask for fewer")
     if config.protocol == "leave-one-group-out":
         tests = {group: {group} for group in groups}
@@ -286,15 +290,15 @@ def read_split(path: Path) -> Split:
             manifest_digest=str(values.get("manifest_digest", "")),
             notes=tuple(map(str, values.get("notes", ()))),
         )
+        _check_roles(split, place)
+        if values.get("rows_digest", split.rows_digest) != split.rows_digest:
+            raise SplitError(f"{place}: its rows do not have the digest it names; it was edited: make it again")
     except (KeyError, TypeError, AttributeError) as error:
         raise SplitError(f"{place}: {one_line(error)} is missing or misplaced; see docs/split.md") from None
     except SplitError:
         raise
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise SplitError(f"{place}: {one_line(error)}; see docs/split.md") from None
-    _check_roles(split, place)
-    if values.get("rows_digest", split.rows_digest) != split.rows_digest:
-        raise SplitError(f"{place}: its rows do not have the digest it names; it was edited: make it again")
     return split
 
 
@@ -351,7 +355,7 @@ def bind(split: Split, manifest: Manifest) -> Bound:
     if problems:
         raise SplitError(first_ten(problems))
     roles = tuple(split.utterances[row.id].roles for row in manifest.utterances)
-    return Bound(split, roles, len(split.utterances) - len(manifest))
+    return Bound(split, roles, len(split.utterances.keys() - {row.id for row in manifest.utterances}))
 
 
 def refuse_leaks(split: Split) -> None:

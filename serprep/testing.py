@@ -328,9 +328,7 @@ def _envelopes(times: DoubleArray, syllables: Syllables) -> tuple[DoubleArray, D
     )
 
 
-def _glottal_source(
-    f0: DoubleArray, style: Style, *, sample_rate: int, rng: np.random.Generator
-) -> DoubleArray:
+def _glottal_source(f0: DoubleArray, style: Style, *, sample_rate: int, rng: np.random.Generator) -> DoubleArray:
     """Derivative of the glottal flow, unit power, plus aspiration.
 
     Differencing the sampled flow, rather than sampling its derivative, keeps aliasing low.

@@ -65,9 +65,7 @@ def versions(dataset: str) -> list[str]:
             listing = []
         found = [str(name).rstrip("/").rsplit("/", 1)[-1] for name in listing]
     return sorted(
-        f"versions/{name}"
-        for name in found
-        if name.endswith(SUFFIXES) and _VERSION.fullmatch(name.rsplit(".", 1)[0])
+        f"versions/{name}" for name in found if name.endswith(SUFFIXES) and _VERSION.fullmatch(name.rsplit(".", 1)[0])
     )
 
 
@@ -83,14 +81,17 @@ def resolve(place: str) -> str:
         If nothing, or more than one version, has that name.
     """
     path, at, name = place.rpartition("@")
-    if not at or "/" in name:
-        path, name = place, ""
-    if not name and place.rstrip("/").endswith(SUFFIXES):
-        return place
+    path = path or "."
+    if not at or "/" in name or not versions(path):  # an "@" may also stand in a folder's own name
+        if place.rstrip("/").endswith(SUFFIXES):
+            return place
+        path, name = place or ".", "latest"
     found = versions(path)
     if not found:
-        raise StoreError(f"{place}: no store there; expected PATH.zarr, PATH.h5 or DATASET@NAME: `serprep build` makes one")
-    if name in ("", "latest"):
+        raise StoreError(
+            f"{place}: no store there; expected PATH.zarr, PATH.h5 or DATASET@NAME: `serprep build` makes one"
+        )
+    if name == "latest":
         wanted = latest(path, found)
     elif re.fullmatch(r"[0-9a-f]{8,64}", name) and not Folder(path).exists(f"tags/{name}"):
         matching = [entry for entry in found if entry.startswith(f"versions/{name}")]
@@ -107,7 +108,7 @@ def _tagged(dataset: str, name: str, found: Sequence[str]) -> str:
         raise StoreError(f"{dataset}@{name}: not a possible tag; expected letters, digits, '.', '_' or '-'")
     try:
         version = Folder(dataset).read(f"tags/{name}").decode("ascii", "replace").strip()
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         raise StoreError(f"{dataset}@{name}: no such tag; `serprep log {dataset}` lists versions and tags") from None
     for entry in found:
         if entry.rsplit(".", 1)[0] == f"versions/{version}":

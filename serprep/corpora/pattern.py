@@ -12,12 +12,13 @@ from pathlib import Path, PurePosixPath
 
 from serprep.audio import SUFFIXES
 from serprep.corpora.corpus import Corpus, Finding
-from serprep.corpora.table import OWN_COLUMNS, column_name
+from serprep.corpora.table import OWN_COLUMNS
 from serprep.errors import CorpusError
 from serprep.files import walk
 from serprep.utterance import Utterance
 
 FIELD = re.compile(r"\{([^{}]*)\}")
+NOT_NAMED = OWN_COLUMNS - {"id", "speaker", "emotion", "partition"}  # columns that no path can give
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
@@ -42,18 +43,20 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
         place = found.end()
         if name == "_":
             expression += "[^/]+?"
-        elif not name.isidentifier() or name in OWN_COLUMNS - {"id", "speaker", "emotion", "partition"}:
+        elif not name.isidentifier() or name.startswith("__") or name in NOT_NAMED:
             raise CorpusError(
                 f"pattern {pattern!r}: {{{name}}} is not a possible column; expected a word such as {{speaker}}"
             )
         elif name in seen:
             expression += f"(?P={name})"
         else:
-            expression += f"(?P<{column_name(name)}>[^/]+?)"
+            expression += f"(?P<{name}>[^/]+?)"
             seen.add(name)
     expression += re.escape(body[place:])
     if not seen or "{" in FIELD.sub("", body) or "}" in FIELD.sub("", body):
-        raise CorpusError(f"pattern {pattern!r}: expected names in braces, such as {{emotion}}/{{speaker}}_{{text}}.wav")
+        raise CorpusError(
+            f"pattern {pattern!r}: expected names in braces, such as {{emotion}}/{{speaker}}_{{text}}.wav"
+        )
     return re.compile(expression + r"\.(?i:wav|flac|ogg|mp3)", re.DOTALL)
 
 

@@ -40,7 +40,7 @@ STATEMENTS = {"01": "kids", "02": "dogs"}  # "Kids are talking by the door", "Do
 
 def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Finding]:
     """Utterances of a RAVDESS folder, in path order."""
-    nested = [] if any(root.glob("Actor_*")) else sorted(root.glob("[Aa]udio_[Ss]peech_[Aa]ctors*"))
+    nested = [] if any(root.glob("Actor_*")) else sorted(root.glob("[Aa]udio_[Ss]peech_[Aa]ctors*/"))
     top = nested[0].name + "/" if nested else ""
     for path in walk(root / top, SUFFIXES):
         stem = PurePosixPath(path).stem

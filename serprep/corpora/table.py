@@ -72,10 +72,14 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
             if not any(cell.strip() for cell in cells):
                 continue
             if len(cells) != len(columns):
-                raise CorpusError(f"{place}: {len(cells)} cells, the header has {len(columns)}; quote cells that hold {delimiter!r}")
+                raise CorpusError(
+                    f"{place}: {len(cells)} cells, the header has {len(columns)}; quote cells that hold {delimiter!r}"
+                )
             yield place, dict(zip(columns, (cell.strip() for cell in cells), strict=True))
     except csv.Error as error:
-        raise CorpusError(f"{one_line(path)}:{reader.line_num}: {error}; expected a table separated by {delimiter!r}") from None
+        raise CorpusError(
+            f"{one_line(path)}:{reader.line_num}: {error}; expected a table separated by {delimiter!r}"
+        ) from None
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
@@ -99,7 +103,7 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
     path = root / str(options["file"])
     columns = options.get("columns") or {}
     if not isinstance(columns, Mapping):
-        raise CorpusError(f"[corpus.columns] is {columns!r}; expected a table such as path = \"file\"")
+        raise CorpusError(f'[corpus.columns] is {columns!r}; expected a table such as path = "file"')
     unknown = sorted(set(columns) - set(ROLES))
     if unknown:
         raise CorpusError(f"[corpus.columns] has no {unknown[0]!r}; expected {', '.join(ROLES)}")

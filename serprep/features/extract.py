@@ -34,7 +34,9 @@ class Features:
 
     def __post_init__(self) -> None:
         if not self.segments:
-            raise FeatureError("[features.segments] is empty; expected entries such as short = { length = 30, hop = 20 }")
+            raise FeatureError(
+                "[features.segments] is empty; expected entries such as short = { length = 30, hop = 20 }"
+            )
         by_length: dict[int, str] = {}
         for name, segment in self.segments.items():
             if segment.length in by_length:

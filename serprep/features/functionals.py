@@ -77,13 +77,17 @@ def check_signal(signal: FloatArray, sample_rate: int) -> None:
             "drop it or disable functionals"
         )
     if not (np.min(signal) >= -1 and np.max(signal) < 1):  # false for NaN as well
-        raise FeatureError("amplitudes outside [-1, 32767/32768] would wrap; pass the signal through serprep.audio.guard")
+        raise FeatureError(
+            "amplitudes outside [-1, 32767/32768] would wrap; pass the signal through serprep.audio.guard"
+        )
 
 
 def checked(values: FloatArray) -> FloatArray:
     """One row of finite functionals, or a FeatureError."""
     if values.size != N_FEATURES or not np.isfinite(values).all():
-        raise FeatureError(f"openSMILE gave {np.count_nonzero(np.isfinite(values))} finite values, expected {N_FEATURES}")
+        raise FeatureError(
+            f"openSMILE gave {np.count_nonzero(np.isfinite(values))} finite values, expected {N_FEATURES}"
+        )
     return np.asarray(values, np.float32).reshape(N_FEATURES)
 
 
@@ -118,7 +122,9 @@ def library_digest() -> str:
 
     root = Path(opensmile.__file__).parent / "core"
     total = hashlib.sha256()
-    files = [path for path in root.rglob("*") if path.is_file() and {"bin", "config"} & set(path.relative_to(root).parts)]
+    files = [
+        path for path in root.rglob("*") if path.is_file() and {"bin", "config"} & set(path.relative_to(root).parts)
+    ]
     for path in sorted(files):
         total.update(path.relative_to(root).as_posix().encode() + b"\0")
         total.update(hashlib.sha256(path.read_bytes()).digest())

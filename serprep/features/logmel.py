@@ -50,8 +50,8 @@ class LogMel:
             raise FeatureError(
                 f"fmin {self.fmin}, fmax {self.fmax}: expected 0 <= fmin < fmax <= {self.sample_rate / 2} Hz"
             )
-        if not 0 < self.floor < 1:
-            raise FeatureError(f"floor is {self.floor}; expected between 0 and 1")
+        if not 1e-37 <= self.floor < 1:  # float32 loses smaller ones, and log(0) is infinite
+            raise FeatureError(f"floor is {self.floor}; expected 1e-37 or more, and below 1")
 
 
 def log_mel(signal: FloatArray, config: LogMel | None = None) -> FloatArray:

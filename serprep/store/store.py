@@ -1,6 +1,7 @@
 """Reading a store: the small interface that everything downstream uses."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from serprep._typing import AnyArray, ByteArray, FloatArray, IntArray
 from serprep.errors import StoreError, one_line
 from serprep.features.extract import Features, features_from_json
-from serprep.manifest import Manifest, make_manifest
+from serprep.manifest import RESERVED, Manifest, make_manifest
 from serprep.store import zarr_store
 from serprep.store.layout import FUNCTIONALS, segments_name
 from serprep.utterance import Utterance
@@ -46,9 +47,7 @@ class Store:
         self.attributes = zarr_store.read_attributes(path)
         number = self.attributes.get("format")
         if number != STORE_FORMAT:
-            raise StoreError(
-                f"{one_line(path)} has format {number}, this serprep reads {STORE_FORMAT}: build it again"
-            )
+            raise StoreError(f"{one_line(path)} has format {number}, this serprep reads {STORE_FORMAT}: build it again")
         self._arrays: dict[str, Any] = {}
         self._columns: dict[str, list[Any]] = {}
 
@@ -98,8 +97,19 @@ class Store:
             if f"{name}/zarr.json" not in self.attributes["files"]:
                 known = sorted(file[:-10] for file in self.attributes["files"] if file.endswith("s/zarr.json"))
                 raise StoreError(f"{one_line(self.path)} has no array {name!r}; it has {', '.join(known)}, …")
+            zarr_store.check_file(self.path, f"{name}/zarr.json", self.attributes["files"])
             self._arrays[name] = zarr_store.open_array(self.path, name)
         return self._arrays[name]
+
+    def _read(self, name: str, first: int = 0, last: int | None = None) -> AnyArray:
+        """Rows ``[first, last)`` of an array."""
+        array = self.array(name)
+        try:
+            return np.asarray(array[first:last])
+        except (ValueError, OSError) as error:  # a checksum, or a file cut short
+            raise StoreError(
+                f"{one_line(self.path)}: array {name!r} is damaged ({one_line(error)}); remove it and build again"
+            ) from None
 
     @property
     def array_names(self) -> list[str]:
@@ -118,7 +128,7 @@ class Store:
     def column(self, name: str) -> list[Any]:
         """One column of the utterance table: str, float (NaN: missing) or int."""
         if name not in self._columns:
-            values = self.array(f"utterances/{name}")[:]
+            values = self._read(f"utterances/{name}")
             self._columns[name] = values.tolist() if values.dtype.kind in "fiu" else zarr_store.as_text(values)
         return self._columns[name]
 
@@ -140,7 +150,7 @@ class Store:
     def manifest(self) -> Manifest:
         """The manifest of what is in the store."""
         columns = {name: self.column(name) for name in self.columns}
-        extra = [name for name in self.columns if name not in Utterance.__dataclass_fields__ and name[:2] != "n_"]
+        extra = [name for name in self.columns if name not in RESERVED]
 
         def number(name: str, row: int) -> float | None:
             value = columns[name][row]
@@ -170,14 +180,14 @@ class Store:
         """Segments of utterance *i* are rows ``offsets[i]:offsets[i + 1]``; shape (n + 1,)."""
         key = f"offsets of {length}"
         if key not in self._arrays:
-            self._arrays[key] = np.asarray(self.array(f"logmel/{length}/offsets")[:], np.int64)
+            self._arrays[key] = self._read(f"logmel/{length}/offsets").astype(np.int64)
         return self._arrays[key]  # type: ignore[no-any-return]
 
     def segments(self, i: int, length: int) -> AnyArray:
         """Segments of one utterance, shape (n_segments, length, n_mels), as stored."""
         i = self._row(i)
         offsets = self.offsets(length)
-        return np.asarray(self.array(segments_name(length))[int(offsets[i]) : int(offsets[i + 1])])
+        return self._read(segments_name(length), int(offsets[i]), int(offsets[i + 1]))
 
     def read_segments(self, rows: Rows, length: int) -> tuple[AnyArray, IntArray]:
         """Segments of many utterances at once.
@@ -202,13 +212,14 @@ class Store:
         out = np.empty((int(counts.sum()), *array.shape[1:]), array.dtype)
         starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         for first, last in _runs(wanted):
-            block = array[int(offsets[wanted[first]]) : int(offsets[wanted[last - 1] + 1])]
-            out[starts[first] : starts[last]] = block
+            begin, end = int(offsets[wanted[first]]), int(offsets[wanted[last - 1] + 1])
+            out[starts[first] : starts[last]] = self._read(segments_name(length), begin, end)
         return out, starts
 
     def functionals(self, i: int) -> FloatArray:
         """Functionals of one utterance, shape (6373,)."""
-        return np.asarray(self.array(FUNCTIONALS)[self._row(i)])
+        i = self._row(i)
+        return self._read(FUNCTIONALS, i, i + 1)[0]  # type: ignore[no-any-return]
 
     def read_functionals(self, rows: Rows) -> FloatArray:
         """Functionals of many utterances, shape (n_rows, 6373)."""
@@ -216,16 +227,16 @@ class Store:
         array = self.array(FUNCTIONALS)
         out = np.empty((len(wanted), array.shape[1]), array.dtype)
         for first, last in _runs(wanted):
-            out[first:last] = array[int(wanted[first]) : int(wanted[last - 1]) + 1]
+            out[first:last] = self._read(FUNCTIONALS, int(wanted[first]), int(wanted[last - 1]) + 1)
         return out
 
     def functional_names(self) -> list[str]:
         """Names of the functionals, in column order."""
-        return zarr_store.as_text(self.array(f"{FUNCTIONALS}_names")[:])
+        return zarr_store.as_text(self._read(f"{FUNCTIONALS}_names"))
 
     def keys(self, kind: str) -> ByteArray:
         """Cache keys of each row's origin, shape (n, 32); `kind` is "functionals" or "logmel/30"."""
-        return np.asarray(self.array(f"{kind}/keys")[:])
+        return self._read(f"{kind}/keys")
 
     def _row(self, i: int) -> int:
         if not -len(self) <= i < len(self):
@@ -235,7 +246,10 @@ class Store:
     def _rows(self, rows: Rows) -> IntArray:
         if isinstance(rows, slice):
             return np.arange(len(self))[rows]
-        wanted = np.asarray(rows, np.int64).reshape(-1)
+        wanted = np.asarray(rows)
+        if wanted.size and wanted.dtype.kind not in "iu":  # a mask would be read as rows 0 and 1
+            raise IndexError(f"rows are {wanted.dtype}; expected row numbers, such as np.flatnonzero(mask)")
+        wanted = wanted.astype(np.int64).reshape(-1)
         if wanted.size and not (wanted.min() >= -len(self) and wanted.max() < len(self)):
             raise IndexError(f"utterances {wanted.min()} to {wanted.max()} of {len(self)}")
         return wanted % max(1, len(self))
@@ -245,4 +259,4 @@ def _runs(rows: IntArray) -> list[tuple[int, int]]:
     """Places ``[first, last)`` where `rows` count upwards by one: what one read fetches."""
     breaks = np.flatnonzero(np.diff(rows) != 1) + 1
     edges = [0, *breaks.tolist(), len(rows)]
-    return [(a, b) for a, b in zip(edges, edges[1:], strict=False) if a < b]
+    return [(a, b) for a, b in pairwise(edges) if a < b]

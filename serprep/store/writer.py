@@ -178,4 +178,3 @@ def create(plan: Plan, store: str) -> None:
         if not array.is_large:
             for first in range(0, array.shape[0], array.chunk):
                 zarr_store.write_rows(store, array.name, first, values[array.name][first : first + array.chunk])
-

@@ -18,6 +18,7 @@ from zarr.codecs import Crc32cCodec
 
 from serprep._typing import AnyArray
 from serprep.errors import StoreError, one_line
+from serprep.files import Folder
 from serprep.store.layout import Array
 
 ROOT = "zarr.json"
@@ -97,8 +98,6 @@ def read_attributes(path: str) -> dict[str, Any]:
         If the root metadata is missing, not sealed, or not what was sealed; or if a
         file of the store is missing.
     """
-    from serprep.files import Folder
-
     folder, place = Folder(path), one_line(path)
     try:
         data = folder.read(ROOT)
@@ -122,6 +121,16 @@ def read_attributes(path: str) -> dict[str, Any]:
                 f"such as {one_line(missing[0])}; build it again"
             )
     return dict(attributes)
+
+
+def check_file(path: str, name: str, files: Mapping[str, str]) -> None:
+    """Raise a StoreError unless a file of a store is what was sealed."""
+    try:
+        data = Folder(path).read(name)
+    except OSError as error:
+        raise StoreError(f"{one_line(path)}: {one_line(name)}: {error.strerror or error}; build it again") from None
+    if hashlib.sha256(data).hexdigest() != files[name]:
+        raise StoreError(f"{one_line(path)}: {one_line(name)} does not match its digest; remove it and build again")
 
 
 def open_array(path: str, name: str) -> Any:

@@ -1,0 +1,61 @@
+"""``serprep build``."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .output import cluster_options, json_option, notes, print_json
+
+
+@click.command(short_help="A recipe's corpus → a feature store.")
+@click.argument("recipe", type=click.Path(path_type=Path))
+@cluster_options
+@click.option("--batch-size", type=click.IntRange(1), help="Utterances per task; changes no byte of the store.")
+@click.option(
+    "--on-bad-audio",
+    type=click.Choice(["quarantine", "fail"]),
+    default="quarantine",
+    show_default=True,
+    help="What to do about a recording that cannot be used.",
+)
+@click.option("--rehash", is_flag=True, help="Read every file again, whatever is remembered of it.")
+@json_option
+def build(recipe: Path, as_json: bool, **options: Any) -> int:
+    """Build the store a RECIPE asks for; only what is not in the cache is computed.
+
+    Exit status 3 says that the store is built, with some utterances quarantined.
+    """
+    from serprep.pipeline import build
+    from serprep.recipe import read_recipe
+
+    result = build(read_recipe(recipe), quiet=False, **options)
+    if as_json:
+        print_json(build_json(result))
+    else:
+        print_build(result)
+    return 3 if result.quarantined else 0
+
+
+def build_json(result: Any) -> dict[str, Any]:
+    """The part of the interface that `serprep build --json` prints."""
+    values = asdict(result)
+    return {**values, "reasons": [dict(entry) for entry in values["reasons"]], "warnings": list(result.warnings)}
+
+
+def print_build(result: Any) -> None:
+    """What a build did, in words; bad utterances on standard error."""
+    notes(result.warnings, "warning")
+    for entry in result.reasons[:20]:
+        notes([f"{entry.id} ({entry.path}): {entry.reason}"], "quarantined")
+    if len(result.reasons) > 20:
+        notes([f"… and {len(result.reasons) - 20} more, listed in build.json"], "quarantined")
+    for reason, count in result.dropped.items():
+        click.echo(f"left out     {count}: {reason}")
+    speed = result.audio_seconds / result.seconds if result.seconds else 0
+    click.echo(f"utterances   {result.n_utterances}: {result.computed} computed, {result.reused} reused")
+    click.echo(f"quarantined  {result.quarantined}")
+    click.echo(f"took         {result.seconds:.1f} s" + (f", {speed:.0f} audio-seconds/s" if result.computed else ""))
+    click.echo(f"version      {result.version}")
+    click.echo(f"store        {result.store}")

@@ -1,0 +1,65 @@
+"""``serprep``: the group of commands, and how errors become one line.
+
+Exit status: 0 all good, 1 failed, 2 wrong usage, 3 built with quarantined utterances,
+130 interrupted.
+"""
+
+import os
+import sys
+
+import click
+
+from . import build, check, corpora, demo, info, manifest, report, run, split, train
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="serprep")
+def cli() -> None:
+    """Speech-emotion corpora → versioned feature stores, honest splits and scores.
+
+    \b
+    Try:   serprep demo
+    Then:  serprep run RECIPE.toml      corpus → store → systems → report
+    """
+
+
+for command in (
+    demo.demo,
+    run.run,
+    corpora.corpora,
+    manifest.manifest,
+    check.check,
+    build.build,
+    info.info,
+    split.split,
+    train.train,
+    report.report,
+):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Entry point of the console command."""
+    try:
+        status = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        status = done.exit_code
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted: finished work is kept; the same command goes on from there.", err=True)
+        status = 130
+    except BrokenPipeError:  # the reader of a pipe has gone, as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    except ValueError as error:
+        from serprep.errors import SerprepError, one_line
+
+        if not isinstance(error, SerprepError):
+            raise
+        for number, line in enumerate(str(error).splitlines()):
+            click.echo(("Error: " if number == 0 else "       ") + one_line(line), err=True)
+        status = 1
+    sys.exit(status if isinstance(status, int) else 0)

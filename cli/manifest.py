@@ -1,0 +1,70 @@
+"""``serprep manifest``."""
+
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from .output import json_option, notes, print_json, print_table
+
+
+@click.command(short_help="A corpus folder → a manifest.")
+@click.argument("reader")
+@click.argument("root", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder for the manifest.")
+@click.option("--file", help="For reader table: the table, relative to ROOT.")
+@click.option(
+    "--column", "columns", multiple=True, metavar="ROLE=NAME", help="For reader table, such as emotion=label."
+)
+@click.option("--pattern", help="For reader pattern, such as '{emotion}/{speaker}_{text}.wav'.")
+@json_option
+def manifest(
+    reader: str,
+    root: Path,
+    output: Path,
+    file: str | None,
+    columns: tuple[str, ...],
+    pattern: str | None,
+    as_json: bool,
+) -> None:
+    """Read a corpus folder ROOT with READER and write utterances.csv and manifest.json.
+
+    Every recording is hashed; one that cannot be read stays a row without digest.
+    """
+    from serprep.corpora import read_corpus
+    from serprep.manifest import look, make_manifest, write_manifest
+    from serprep.pipeline import describe_corpus
+    from serprep.progress import Progress
+
+    pairs = dict(pair.partition("=")[::2] for pair in columns)
+    given = {"file": file, "pattern": pattern, "columns": pairs}
+    reading = read_corpus(reader, root, {name: value for name, value in given.items() if value})
+    found = make_manifest(reading.utterances, describe_corpus(reading.corpus))
+    with Progress("reading recordings", len({row.path for row in found.utterances}), unit="files") as progress:
+        looked = look(found, root, progress=progress.to)
+    path = write_manifest(looked.manifest, output)
+    counts = Counter(row.emotion for row in looked.manifest.utterances)
+    speakers = {row.speaker for row in looked.manifest.utterances}
+    notes(reading.warnings, "warning")
+    notes([f"{place}: {reason}" for place, reason in list(looked.reasons.items())[:20]], "unreadable")
+    result = {
+        "manifest": str(path.resolve()),
+        "digest": looked.manifest.digest,
+        "n_utterances": len(looked.manifest),
+        "n_speakers": len(speakers - {""}),
+        "emotions": dict(sorted(counts.items())),
+        "unreadable": dict(looked.reasons),
+        "warnings": list(reading.warnings),
+    }
+    if as_json:
+        print_json(result)
+        return
+    print_table(
+        [{"emotion": name or "(none)", "utterances": n} for name, n in sorted(counts.items())],
+        ["emotion", "utterances"],
+    )
+    click.echo(
+        f"\n{len(looked.manifest)} utterances, {len(speakers - {''})} speakers, {len(looked.reasons)} unreadable files"
+    )
+    click.echo(f"manifest     {path}")
+    click.echo(f"digest       {looked.manifest.digest}")

@@ -1,0 +1,70 @@
+"""How results are printed: aligned tables, or one JSON document."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def json_option(command: Command) -> Command:
+    """Add ``--json``: standard output then holds exactly one JSON document."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+
+
+def cluster_options(command: Command) -> Command:
+    """Add ``--workers`` and ``--scheduler``."""
+    command = click.option("--scheduler", metavar="URL", help="A running Dask scheduler, such as tcp://host:8786.")(
+        command
+    )
+    return click.option(
+        "--workers", type=click.IntRange(1), metavar="N", help="Local processes; default: one per core."
+    )(command)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps(value, indent=1, allow_nan=False))
+
+
+def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
+    """Rows under their column names; numbers to the right."""
+    from serprep.errors import one_line
+
+    cells = [[one_line(row.get(name, "")) for name in columns] for row in rows]
+    numeric = [all(isinstance(row.get(name), (int, float)) for row in rows) for name in columns]
+    widths = [
+        max(len(name), *(len(line[i]) for line in cells)) if cells else len(name) for i, name in enumerate(columns)
+    ]
+    for line in [list(columns), *cells]:
+        aligned = [
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numeric, strict=True)
+        ]
+        click.echo("  ".join(aligned).rstrip())
+
+
+def percent(value: float | None) -> str:
+    """A fraction as per cent with one decimal; "undefined" for None.
+
+    Examples
+    --------
+    >>> percent(0.6432), percent(None)
+    ('64.3', 'undefined')
+    """
+    return "undefined" if value is None else f"{100 * value:.1f}"
+
+
+def interval(value: Sequence[float] | None) -> str:
+    """An interval of fractions as per cent."""
+    return "" if value is None else f"{100 * value[0]:.1f}–{100 * value[1]:.1f}"
+
+
+def notes(lines: Sequence[str], label: str = "note") -> None:
+    """Remarks on standard error, one a line."""
+    from serprep.errors import one_line
+
+    for line in lines:
+        click.echo(f"{label}: {one_line(line)}", err=True)

@@ -1,0 +1,25 @@
+"""``serprep report``."""
+
+from pathlib import Path
+
+import click
+
+from .output import json_option, print_json
+
+
+@click.command(short_help="A self-contained HTML page of a recipe's results, or of a store.")
+@click.argument("what", metavar="RECIPE|STORE")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The page; default: beside the results.")
+@json_option
+def report(what: str, output: Path | None, as_json: bool) -> None:
+    """Write a page about the finished experiments of a RECIPE, or about what is in a STORE."""
+    from serprep_models.experiment import report_recipe, report_store
+
+    if what.endswith(".toml"):
+        page = report_recipe(Path(what), path=output)
+    else:
+        page = report_store(what, path=output or Path("report.html"))
+    if as_json:
+        print_json({"report": str(page.resolve())})
+    else:
+        click.echo(page)

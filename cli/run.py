@@ -1,0 +1,59 @@
+"""``serprep run``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .build import build_json, print_build
+from .output import cluster_options, interval, json_option, notes, percent, print_json, print_table
+
+
+@click.command(short_help="The whole path of a recipe: store, systems, scores, page.")
+@click.argument("recipe", type=click.Path(path_type=Path))
+@cluster_options
+@click.option("--on-bad-audio", type=click.Choice(["quarantine", "fail"]), default="quarantine", show_default=True)
+@json_option
+def run(recipe: Path, as_json: bool, **options: Any) -> int:
+    """Build the store of a RECIPE, train and score its systems, and write a page.
+
+    Finished experiments are kept and not run again.
+    """
+    from serprep.recipe import read_recipe
+    from serprep_models.experiment import run_recipe
+
+    built, outcome, page = run_recipe(read_recipe(recipe), quiet=False, **options)
+    if as_json:
+        print_json({"build": build_json(built), **outcome_json(outcome), "report": str(page)})
+    else:
+        print_build(built)
+        print_outcome(outcome)
+        click.echo(f"page         {page}")
+    return 3 if built.quarantined else 0
+
+
+def outcome_json(outcome: Any) -> dict[str, Any]:
+    """Results and summary, as `serprep train --json` and `serprep run --json` print them."""
+    return {"results": outcome.results, "summary": outcome.summary}
+
+
+def print_outcome(outcome: Any) -> None:
+    """Scores per system, in per cent."""
+    notes(outcome.split.notes)
+    rows = [
+        {
+            "system": row["system"],
+            "UA %": percent(row["ua"]),
+            "95 %": interval(row["ua_interval"]),
+            "WA %": percent(row["wa"]),
+            "95 % ": interval(row["wa_interval"]),
+            "UA over folds and seeds": f"{percent(row['ua_fold_mean'])} ± {percent(row['ua_fold_std'])}"
+            if row["ua_fold_mean"] is not None
+            else "undefined",
+            "runs": row["n_runs"],
+        }
+        for row in outcome.summary
+    ]
+    click.echo()
+    print_table(rows, list(rows[0]) if rows else [])
+    click.echo("\nUA, WA: predictions pooled over folds, mean over seeds; 95 %: bootstrap over speakers.")

@@ -1,0 +1,30 @@
+"""``serprep train``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .output import cluster_options, json_option, print_json
+from .run import outcome_json, print_outcome
+
+
+@click.command(short_help="Train and score some of a recipe's systems.")
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("--system", "systems", multiple=True, help="Only this system; may be given several times.")
+@click.option("--fold", "folds", multiple=True, help="Only this fold, by name.")
+@click.option("--seed", "seeds", multiple=True, type=click.IntRange(0), help="Only this seed.")
+@cluster_options
+@json_option
+def train(recipe: Path, as_json: bool, **options: Any) -> int:
+    """Train and score systems of a RECIPE on its store, which is built first if need be."""
+    from serprep.recipe import read_recipe
+    from serprep_models.experiment import run_recipe
+
+    built, outcome, _ = run_recipe(read_recipe(recipe), quiet=False, page=False, **options)
+    if as_json:
+        print_json(outcome_json(outcome))
+    else:
+        print_outcome(outcome)
+        click.echo(f"files        {outcome.folder}")
+    return 3 if built.quarantined else 0

@@ -1,0 +1,95 @@
+"""Predictions of many experiments → scores: per fold, pooled over folds, averaged over seeds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from serprep._typing import IntArray
+from serprep.metrics import confusion, speaker_intervals, ua_of, wa_of
+
+
+def undefined_as_none(value: float) -> float | None:
+    """NaN (a UA that is not defined) as None, for JSON."""
+    return None if np.isnan(value) else float(value)
+
+
+def score(predictions: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
+    """WA, UA, per-label recall and confusion of labelled predictions.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        Columns ``truth`` and ``prediction``; rows with truth "" are left out.
+    labels : sequence of str
+        The declared labels.
+
+    Returns
+    -------
+    dict
+        ``n_test``, ``wa``, ``ua`` (None where a label has no utterances; ``missing``
+        names those) and ``confusion``.
+    """
+    known = predictions[predictions["truth"] != ""]
+    counts = confusion(list(known["truth"]), list(known["prediction"]), labels)
+    return {
+        "n_test": len(known),
+        "wa": undefined_as_none(wa_of(counts)),
+        "ua": undefined_as_none(ua_of(counts)),
+        "missing": [label for label, total in zip(labels, counts.sum(axis=1), strict=True) if total == 0],
+        "confusion": counts.tolist(),
+    }
+
+
+def summarise(
+    predictions: pd.DataFrame, labels: Sequence[str], results: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """One row per system: pooled over folds, mean over seeds, with intervals.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        Columns system, fold, seed, id, speaker, truth, prediction; of all experiments.
+    labels : sequence of str
+    results : sequence of mapping
+        Per experiment: system, fold, seed, wa, ua.
+    """
+    rows = []
+    for system in dict.fromkeys(entry["system"] for entry in results):
+        own = predictions[(predictions["system"] == system) & (predictions["truth"] != "")]
+        counts = speaker_counts(own, labels)  # (n_speakers, n_seeds, n_labels, n_labels)
+        pooled = counts.sum(axis=0)
+        intervals = speaker_intervals(counts)
+        known_speakers = bool((own["speaker"] != "").all())
+        per_seed = [(wa_of(matrix), ua_of(matrix)) for matrix in pooled]
+        folds = [entry["ua"] for entry in results if entry["system"] == system and entry["ua"] is not None]
+        rows.append(
+            {
+                "system": system,
+                "n_runs": sum(entry["system"] == system for entry in results),
+                "n_seeds": len(per_seed),
+                "wa": undefined_as_none(float(np.mean([wa for wa, _ in per_seed]))),
+                "ua": undefined_as_none(float(np.mean([ua for _, ua in per_seed]))),
+                "ua_per_seed": [undefined_as_none(ua) for _, ua in per_seed],
+                "ua_seed_std": undefined_as_none(float(np.std([ua for _, ua in per_seed]))),
+                "ua_fold_mean": float(np.mean(folds)) if folds else None,
+                "ua_fold_std": float(np.std(folds)) if folds else None,
+                "wa_interval": intervals.wa if known_speakers else None,
+                "ua_interval": intervals.ua if known_speakers else None,
+                "redrawn": intervals.redrawn,
+            }
+        )
+    return rows
+
+
+def speaker_counts(predictions: pd.DataFrame, labels: Sequence[str]) -> IntArray:
+    """Confusion matrices per speaker and seed, shape (n_speakers, n_seeds, n_labels, n_labels)."""
+    speakers = sorted(predictions["speaker"].unique())
+    seeds = sorted(predictions["seed"].unique())
+    counts = np.zeros((len(speakers), len(seeds), len(labels), len(labels)), np.int64)
+    for (speaker, seed), group in predictions.groupby(["speaker", "seed"]):
+        counts[speakers.index(speaker), seeds.index(seed)] = confusion(
+            list(group["truth"]), list(group["prediction"]), labels
+        )
+    return counts

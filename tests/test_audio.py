@@ -1,0 +1,445 @@
+import csv
+import hashlib
+import math
+import os
+import struct
+import wave
+
+import numpy as np
+import opensmile
+import pytest
+import soundfile
+
+from serprep.audio import PEAK, Signal, decode, digest_of, guard, probe, read_bytes
+from serprep.errors import AudioError
+from serprep.features.functionals import functionals
+
+RATE = 16_000
+
+
+def load(path, **excerpt):
+    return decode(read_bytes(path), **excerpt)
+
+
+def tone(frequency, *, rate=RATE, seconds=0.5, amplitude=0.5):
+    return amplitude * np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate)
+
+
+def noise(n_samples, *, n_channels=1, seed=0):
+    return np.random.default_rng(seed).uniform(-0.5, 0.5, (n_samples, n_channels)).astype(np.float32)
+
+
+def write_codes(path, codes, *, bits, rate=RATE, n_channels=1):
+    """A wav of these integers, written without libsndfile; wav stores 8 bits with an offset."""
+    codes = np.asarray(codes)
+    if bits == 8:
+        data = (codes + 128).astype(np.uint8).tobytes()
+    else:
+        data = b"".join(int(code).to_bytes(bits // 8, "little", signed=True) for code in codes.ravel())
+    with wave.open(str(path), "wb") as file:
+        file.setparams((n_channels, bits // 8, rate, 0, "NONE", ""))
+        file.writeframes(data)
+
+
+# -- depths, formats, rates, channels ------------------------------------------------
+
+
+@pytest.mark.parametrize("bits", [8, 16, 24])
+def test_codes_of_a_wav_become_fractions_of_full_scale_below_the_peak(tmp_path, bits):
+    full = 2 ** (bits - 1)
+    codes = [0, 1, -1, full // 3, -full // 3, full - 1, -full]
+    write_codes(tmp_path / "a.wav", codes, bits=bits)
+    signal = load(tmp_path / "a.wav")
+    assert signal.dtype == np.float32
+    assert signal.tolist() == [min(code / full, 32767 / 32768) for code in codes]
+
+
+@pytest.mark.parametrize("bits", [16, 24])
+def test_codes_of_a_flac_become_fractions_of_full_scale_below_the_peak(tmp_path, bits):
+    full = 2 ** (bits - 1)
+    codes = np.array([0, 1, -1, full // 3, -full // 3, full - 1, -full])
+    soundfile.write(tmp_path / "a.flac", (codes << (32 - bits)).astype(np.int32), RATE, subtype=f"PCM_{bits}")
+    assert load(tmp_path / "a.flac").tolist() == [min(code / full, 32767 / 32768) for code in codes.tolist()]
+
+
+def test_float_samples_beyond_full_scale_are_clipped_to_what_int16_holds(tmp_path):
+    samples = np.array([0.0, 0.25, 1.0, 1.5, 30_000.0, -1.0, -1.5], np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    peak = 32767 / 32768
+    assert load(tmp_path / "a.wav").tolist() == [0.0, 0.25, peak, peak, peak, -1.0, -1.0]
+
+
+@pytest.mark.parametrize("name", ["a.ogg", "a.mp3"])
+def test_lossy_formats_give_the_tone_back(tmp_path, name):
+    soundfile.write(tmp_path / name, tone(440), RATE)
+    signal = load(tmp_path / name)
+    assert len(signal) == 8000
+    inside = slice(1600, 6400)
+    error = signal[inside] - tone(440)[inside]
+    assert np.sqrt(np.mean(error**2)) < 0.01  # 31 dB below the tone
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
+def test_a_tone_of_any_rate_is_the_same_tone_at_16_khz(tmp_path, rate):
+    soundfile.write(tmp_path / "a.wav", tone(440, rate=rate, seconds=0.4), rate, subtype="FLOAT")
+    signal = load(tmp_path / "a.wav")
+    assert len(signal) == 6400
+    np.testing.assert_allclose(signal[800:-800], tone(440, seconds=0.4)[800:-800], atol=1e-4)
+
+
+def test_what_16_khz_cannot_hold_is_removed_not_folded_back(tmp_path):
+    soundfile.write(tmp_path / "a.wav", tone(10_000, rate=48_000), 48_000, subtype="FLOAT")
+    assert np.abs(load(tmp_path / "a.wav")[800:-800]).max() < 1e-5
+
+
+@pytest.mark.parametrize("n_channels", [2, 6])
+def test_mixdown_is_the_mean_of_channels(tmp_path, n_channels):
+    rng = np.random.default_rng(1)
+    mean = rng.integers(-20_000, 20_000, 500)
+    around = rng.integers(-5_000, 5_000, (500, n_channels - 1))
+    codes = mean[:, None] + np.column_stack([around, -around.sum(axis=1)]).clip(-9_999, 9_999)
+    codes[:, 0] += n_channels * mean - codes.sum(axis=1)  # so that the mean is a whole number again
+    assert (codes.sum(axis=1) == n_channels * mean).all()
+    write_codes(tmp_path / "a.wav", codes, bits=24, n_channels=n_channels)
+    assert load(tmp_path / "a.wav").tolist() == (mean / 2**23).tolist()
+
+
+def test_a_channel_that_is_out_of_phase_cancels(tmp_path):
+    left = noise(800)[:, 0]
+    soundfile.write(tmp_path / "a.wav", np.column_stack([left, -left]), RATE, subtype="FLOAT")
+    assert not load(tmp_path / "a.wav").any()
+
+
+def test_decoding_goes_by_content_not_by_suffix(tmp_path):
+    samples = noise(800)
+    soundfile.write(tmp_path / "flac.wav", samples, RATE, format="FLAC")
+    soundfile.write(tmp_path / "real.flac", samples, RATE)
+    np.testing.assert_array_equal(load(tmp_path / "flac.wav"), load(tmp_path / "real.flac"))
+
+
+def test_probe_reads_duration_and_rate_of_every_format(tmp_path):
+    for name in ("a.wav", "a.flac", "a.ogg", "a.mp3"):
+        soundfile.write(tmp_path / name, noise(11_025, n_channels=2), 44_100)
+        assert probe(read_bytes(tmp_path / name)) == (0.25, 44_100)
+
+
+def test_digest_is_sha256():
+    # FIPS 180-2, appendix B.1
+    assert digest_of(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@pytest.mark.parametrize(
+    ("folder", "pattern", "rate"), [("emodb_first2s", "wav/*.flac", 16_000), ("ravdess", "Actor_*/*.flac", 48_000)]
+)
+def test_real_recordings_decode_to_the_samples_their_providers_listed(corpora, folder, pattern, rate):
+    with (corpora / folder / "PCM.tsv").open(encoding="utf-8", newline="") as file:
+        listed = {row["path"].removesuffix(".wav"): row for row in csv.DictReader(file, delimiter="\t")}
+    paths = sorted((corpora / folder).glob(pattern))[::60]
+    assert paths
+    for path in paths:
+        row = listed[path.relative_to(corpora / folder).with_suffix("").as_posix()]
+        if row["channels"] == "1":
+            codes = load(path, config=Signal(sample_rate=rate)) * 32768
+            assert hashlib.sha256(codes.astype("<i2").tobytes()).hexdigest() == row["sha256_of_int16_pcm"]
+
+
+def test_the_stereo_recording_of_ravdess_becomes_the_mean_of_its_channels(corpora):
+    path = corpora / "ravdess/Actor_01/03-01-02-01-01-02-01.flac"
+    codes, rate = soundfile.read(path, dtype="int16")
+    assert codes.shape[1] == 2
+    expected = codes.astype(np.int64).sum(axis=1) / 2 / 32768
+    np.testing.assert_array_equal(load(path, config=Signal(sample_rate=rate)), expected)
+
+
+# -- excerpts ------------------------------------------------------------------------
+
+EXCERPTS = [
+    (None, None),
+    (0.0, 0.1),
+    (0.1, 0.2),
+    (0.25, None),
+    (None, 0.125),
+    (1.4 / RATE, 100.4 / RATE),
+    (1.5 / RATE, 100.5 / RATE),
+    (1.6 / RATE, 100.6 / RATE),
+    (0.123456, 0.345678),
+]
+
+
+@pytest.mark.parametrize("name", ["ramp.wav", "ramp.flac"])
+@pytest.mark.parametrize(("start", "end"), EXCERPTS)
+def test_an_excerpt_of_a_ramp_counts_from_its_first_to_its_last_sample(tmp_path, name, start, end):
+    soundfile.write(tmp_path / name, np.arange(8000, dtype=np.int16), RATE, subtype="PCM_16")
+    first = 0 if start is None else math.floor(start * RATE + 0.5)
+    last = 8000 if end is None else math.floor(end * RATE + 0.5)
+    assert (load(tmp_path / name, start=start, end=end) * 32768).tolist() == list(range(first, last))
+
+
+def test_excerpt_borders_round_half_up(tmp_path):
+    write_codes(tmp_path / "ramp.wav", np.arange(100), bits=16, rate=1000)
+    at_file_rate = Signal(sample_rate=1000)
+    for start, end, first, last in [(0.0025, 0.0055, 3, 6), (0.0024, 0.0054, 2, 5), (0.0105, 0.0995, 11, 100)]:
+        codes = load(tmp_path / "ramp.wav", start=start, end=end, config=at_file_rate) * 32768
+        assert codes.tolist() == list(range(first, last))
+
+
+@pytest.mark.parametrize("name", ["a.ogg", "a.mp3"])
+def test_an_excerpt_of_a_lossy_file_is_exactly_that_part_of_the_whole(tmp_path, name):
+    soundfile.write(tmp_path / name, noise(16_000), RATE)
+    whole = load(tmp_path / name)
+    np.testing.assert_array_equal(load(tmp_path / name, start=0.301, end=0.7), whole[4816:11_200])
+
+
+def test_an_excerpt_equals_a_file_that_was_cut_out_beforehand(tmp_path):
+    samples = noise(44_100, n_channels=2)
+    soundfile.write(tmp_path / "whole.flac", samples, 44_100, subtype="PCM_16")
+    codes = soundfile.read(tmp_path / "whole.flac", dtype="int16")[0]
+    start, end = 0.2345, 0.6789
+    first, last = math.floor(start * 44_100 + 0.5), math.floor(end * 44_100 + 0.5)
+    soundfile.write(tmp_path / "cut.wav", codes[first:last], 44_100, subtype="PCM_16")
+    excerpt = load(tmp_path / "whole.flac", start=start, end=end)
+    np.testing.assert_array_equal(excerpt, load(tmp_path / "cut.wav"))
+    afterwards = load(tmp_path / "whole.flac")[round(start * RATE) :][: len(excerpt)]
+    assert np.abs(excerpt - afterwards).max() > 1e-3  # cutting after resampling is something else
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "message"),
+    [
+        (0.0, 0.51, r"excerpt ends at 0\.51 s, the file after 0\.500 s"),
+        (0.2, 0.2, r"excerpt 0\.2 to 0\.2 s is empty"),
+        (0.3, 0.2, r"excerpt 0\.3 to 0\.2 s is empty"),
+        (0.5, None, r"excerpt 0\.5 to None s is empty"),
+        (-0.1, 0.2, r"excerpt -0\.1 to 0\.2 s is empty"),
+    ],
+)
+def test_impossible_excerpts_are_refused(tmp_path, start, end, message):
+    soundfile.write(tmp_path / "a.wav", noise(8000), RATE)
+    with pytest.raises(AudioError, match=message):
+        load(tmp_path / "a.wav", start=start, end=end)
+
+
+# -- the guard -----------------------------------------------------------------------
+
+
+def test_a_full_scale_sine_does_not_wrap_in_opensmile(tmp_path):
+    sine = tone(1000, seconds=1.0, amplitude=1.0).round(6)  # 16 samples a cycle: one of them at +1.0
+    assert sine.max() == 1.0
+    soundfile.write(tmp_path / "float.wav", sine, RATE, subtype="FLOAT")
+    by_hand = np.trunc(sine.astype(np.float32) * 32768.0).clip(-32768, 32767)
+    write_codes(tmp_path / "int16.wav", by_hand.astype(int), bits=16)
+    smile = opensmile.Smile(opensmile.FeatureSet.ComParE_2016, opensmile.FeatureLevel.Functionals)
+    expected = smile.process_file(tmp_path / "int16.wav").to_numpy()[0]
+    np.testing.assert_array_equal(functionals(load(tmp_path / "float.wav")), expected)
+    wrapped = smile.process_signal(sine.astype(np.float32), RATE).to_numpy()[0]
+    moved = np.abs(wrapped - expected) > 0.01 * np.abs(expected)
+    assert np.count_nonzero(moved) > 500  # what the guard is for
+
+
+@pytest.mark.parametrize("rate", [16_000, 48_000])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38])
+def test_samples_that_are_no_amplitudes_are_refused(tmp_path, rate, bad):
+    samples = noise(2000, n_channels=2)
+    samples[700, 1] = samples[900, 0] = bad
+    soundfile.write(tmp_path / "a.wav", samples, rate, subtype="FLOAT")
+    with pytest.raises(AudioError, match=r"2 of 4000 samples are NaN or infinite"):
+        load(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_the_loudest_samples_that_pass_stay_finite(rate):
+    square = np.tile(np.float32([9e29, 9e29, -9e29, -9e29]), 500)
+    signal = guard(np.column_stack([square, square]), rate)
+    assert np.isfinite(signal).all()
+    assert (signal.min(), signal.max()) == (-1, PEAK)
+
+
+def test_resampling_overshoot_is_clipped():
+    square = np.tile(np.repeat(np.float32([0.99, -0.99]), 200), 20)
+    signal = guard(square, 48_000)
+    assert (signal.min(), signal.max()) == (-1, PEAK)
+
+
+def test_a_recording_too_short_to_resample_is_refused():
+    with pytest.raises(AudioError, match="no samples are left after resampling"):
+        guard(np.zeros(1, np.float32), 192_000)
+    with pytest.raises(AudioError, match="no samples"):
+        guard(np.zeros(0, np.float32), RATE)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"sample_rate": 999}, "sample_rate is 999; expected 1000 to 192000 Hz"),
+        ({"sample_rate": 200_000}, "sample_rate is 200000; expected"),
+        ({"resampler": "sinc"}, "resampler is 'sinc'; the only one is 'soxr-HQ'"),
+    ],
+)
+def test_impossible_configurations_are_refused(config, message):
+    with pytest.raises(AudioError, match=message):
+        Signal(**config)
+
+
+# -- what is not a recording ---------------------------------------------------------
+
+
+def encoded(tmp_path, name, samples=None):
+    path = tmp_path / f"whole-{name}"
+    soundfile.write(path, noise(8000) if samples is None else samples, RATE)
+    return path.read_bytes()
+
+
+def make_empty(tmp_path):
+    (tmp_path / "x.wav").write_bytes(b"")
+
+
+def make_text(tmp_path):
+    (tmp_path / "x.wav").write_text("It was the best of times. " * 50, encoding="utf-8")
+
+
+def make_truncated_wav(tmp_path):
+    data = encoded(tmp_path, "a.wav")
+    assert len(data) == 44 + 16_000
+    (tmp_path / "x.wav").write_bytes(data[:10_000])
+
+
+def make_truncated_flac(tmp_path):
+    data = encoded(tmp_path, "a.flac")
+    (tmp_path / "x.wav").write_bytes(data[: len(data) // 2])
+
+
+def make_wav_without_samples(tmp_path):
+    write_codes(tmp_path / "x.wav", [], bits=16)
+
+
+def make_header_only(tmp_path):
+    (tmp_path / "x.wav").write_bytes(encoded(tmp_path, "a.wav")[:20])
+
+
+def make_folder(tmp_path):
+    (tmp_path / "x.wav").mkdir()
+
+
+def make_dangling_link(tmp_path):
+    (tmp_path / "x.wav").symlink_to(tmp_path / "gone.wav")
+
+
+def make_link_loop(tmp_path):
+    (tmp_path / "x.wav").symlink_to(tmp_path / "x.wav")
+
+
+def make_pipe(tmp_path):
+    os.mkfifo(tmp_path / "x.wav")
+
+
+def make_nothing(tmp_path):
+    pass
+
+
+def make_unreadable(tmp_path):
+    if os.geteuid() == 0:
+        pytest.skip("root reads every file")
+    (tmp_path / "x.wav").write_bytes(encoded(tmp_path, "a.wav"))
+    (tmp_path / "x.wav").chmod(0)
+
+
+def make_streamed_flac(tmp_path):
+    data = bytearray(encoded(tmp_path, "a.flac"))
+    # the last 36 bits before the MD5 of STREAMINFO are the number of samples; an encoder that
+    # writes to a pipe leaves them 0 (RFC 9639, section 8.2)
+    number = int.from_bytes(data[18:26], "big")
+    assert number % 2**36 == 8000
+    data[18:26] = (number - 8000).to_bytes(8, "big")
+    (tmp_path / "x.wav").write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (make_empty, r"file is empty \(0 bytes\)"),
+        (make_text, "not a recording that can be decoded"),
+        (make_truncated_wav, "truncated: the wav header announces 6044 bytes more than the file has"),
+        (make_truncated_flac, "damaged|truncated"),
+        (make_wav_without_samples, "no samples"),
+        (make_header_only, "not a recording that can be decoded"),
+        (make_folder, "a folder, not a recording"),
+        (make_dangling_link, "dangling link: its target is missing"),
+        (make_link_loop, "unreadable: "),
+        (make_pipe, "not a regular file"),
+        (make_nothing, "file is missing"),
+        (make_unreadable, "permission denied"),
+        (make_streamed_flac, "does not say how long it is"),
+    ],
+)
+def test_what_is_no_recording_is_refused_with_one_line(tmp_path, make, message):
+    make(tmp_path)
+    with pytest.raises(AudioError, match=message) as caught:
+        load(tmp_path / "x.wav")
+    assert "\n" not in str(caught.value)
+
+
+def test_paths_that_cannot_be_files_are_refused(tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"")
+    with pytest.raises(AudioError, match="unreadable: "):
+        read_bytes(tmp_path / "a.wav" / "b.wav")
+    with pytest.raises(AudioError, match="unreadable: embedded null"):
+        read_bytes(tmp_path / "a\0.wav")
+    with pytest.raises(AudioError, match="unreadable: "):
+        read_bytes(tmp_path / ("a" * 300))
+
+
+def test_a_refused_folder_leaves_no_descriptor_open(tmp_path):
+    try:
+        before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count, no paths
+    except FileNotFoundError:
+        pytest.skip("no /proc to count descriptors in")
+    for _ in range(20):
+        with pytest.raises(AudioError, match="a folder"):
+            read_bytes(tmp_path)
+    assert len(os.listdir("/proc/self/fd")) < before + 10  # noqa: PTH208
+
+
+@pytest.mark.parametrize("name", ["a\nb.wav", "it's \"it\".wav", "Mädchen ß.wav", "語.wav", " .wav", "a,b;c\t.wav"])
+def test_any_file_name_will_do(tmp_path, name):
+    write_codes(tmp_path / name, [1, 2, 3], bits=16)
+    assert (load(tmp_path / name) * 32768).tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("size", [0x7FFF_FFFF, 0xFFFF_FFFF])
+def test_a_streamed_wav_that_announces_no_length_is_read_to_its_end(tmp_path, size):
+    write_codes(tmp_path / "a.wav", range(100), bits=16)
+    data = bytearray((tmp_path / "a.wav").read_bytes())
+    data[4:8] = data[40:44] = struct.pack("<I", size)
+    assert (decode(bytes(data)) * 32768).tolist() == list(range(100))
+
+
+def test_chunks_around_the_sound_are_not_taken_for_missing_sound(tmp_path):
+    write_codes(tmp_path / "a.wav", range(100), bits=16)
+    data = (tmp_path / "a.wav").read_bytes()
+    odd = b"note" + struct.pack("<I", 3) + b"abc\0"  # chunks of odd size are padded
+    framed = data[:36] + odd + data[36:] + odd
+    framed = framed[:4] + struct.pack("<I", len(framed) - 8) + framed[8:]
+    assert (decode(framed) * 32768).tolist() == list(range(100))
+    with pytest.raises(AudioError, match="announces 60 bytes more"):
+        decode(framed[: -len(odd) - 60])
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac"])
+def test_damaged_bytes_give_a_guarded_signal_or_an_audio_error_and_nothing_else(tmp_path, name):
+    whole = encoded(tmp_path, name, noise(200))
+    rng = np.random.default_rng(0)
+    n_refused = 0
+    for _ in range(200):
+        data = bytearray(whole)
+        for place in rng.integers(0, min(64, len(data)) if rng.random() < 0.7 else len(data), 2):
+            data[place] = rng.integers(256)
+        try:
+            signal = decode(bytes(data))
+        except AudioError:
+            n_refused += 1
+        else:
+            assert signal.ndim == 1
+            assert len(signal)
+            assert signal.min() >= -1
+            assert signal.max() <= PEAK
+    assert 0 < n_refused < 200

@@ -1,0 +1,374 @@
+import hashlib
+import json
+import os
+import pickle
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import soundfile
+
+from serprep.cache import Cache, Memo, canonical_json, key_of, offsets_of, pack_part, unpack_index
+from serprep.errors import AudioError, CacheError
+
+KEYS = [bytes([7]) * 32, bytes([9]) * 32, bytes([200]) * 32]
+
+
+def blocks():
+    """Rows of three utterances: 2, 1 and 4 frames of 3 values."""
+    rng = np.random.default_rng(1)
+    return [rng.normal(size=(n, 3)).astype(np.float32) for n in (2, 1, 4)]
+
+
+def other_reader(data):
+    """A part read by its documentation alone, with struct: key → (rows, n_samples)."""
+    assert data[:8] == b"SERPART1"
+    n, width = struct.unpack_from("<II", data, 8)
+    index_end = 48 + n * (32 + 8 + 8 + 4) + 8
+    assert hashlib.sha256(data[:16] + data[48:index_end]).digest() == data[16:48]
+    n_samples = struct.unpack_from(f"<{n}q", data, 48 + 32 * n)
+    offsets = struct.unpack_from(f"<{n + 1}q", data, 48 + 40 * n)
+    crcs = struct.unpack_from(f"<{n}I", data, 48 + 48 * n + 8)
+    found = {}
+    for i in range(n):
+        block = data[index_end + 4 * width * offsets[i] : index_end + 4 * width * offsets[i + 1]]
+        assert zlib.crc32(block) == crcs[i]
+        values = struct.unpack(f"<{len(block) // 4}f", block)
+        found[data[48 + 32 * i : 80 + 32 * i]] = (np.reshape(values, (-1, width)).astype(np.float32), n_samples[i])
+    assert index_end + 4 * width * offsets[n] == len(data)
+    return found
+
+
+# -- keys ----------------------------------------------------------------------------
+
+
+def test_canonical_json_is_the_same_for_any_order_and_refuses_nan():
+    assert canonical_json({"b": [1, 2.5], "a": {"d": "ü", "c": None}}) == '{"a":{"c":null,"d":"ü"},"b":[1,2.5]}'.encode()
+    with pytest.raises(ValueError, match="JSON compliant"):
+        canonical_json(float("nan"))
+
+
+def test_key_is_the_sha256_of_its_four_parts():
+    expected = hashlib.sha256(b'["ab",null,1.5,{"name":"x"}]').digest()
+    assert key_of("ab", None, 1.5, {"name": "x"}) == expected
+
+
+def test_key_depends_on_each_part_and_not_on_the_order_of_the_configuration():
+    base = ("ab", 0.5, 1.5, {"name": "x", "config": {"n_mels": 40, "floor": 1e-10}})
+    others = [
+        ("ac", *base[1:]),
+        ("ab", None, *base[2:]),
+        ("ab", 0.0, *base[2:]),
+        ("ab", 0.5, 1.25, base[3]),
+        ("ab", 0.5, None, base[3]),
+        ("ab", 1.5, 0.5, base[3]),
+        (*base[:3], {"name": "y", "config": {"n_mels": 40, "floor": 1e-10}}),
+        (*base[:3], {"name": "x", "config": {"n_mels": 41, "floor": 1e-10}}),
+        (*base[:3], {"name": "x", "config": {"n_mels": 40, "floor": 1e-9}}),
+    ]
+    assert len({key_of(*parts) for parts in [base, *others]}) == 1 + len(others)
+    turned = {"config": {"floor": 1e-10, "n_mels": 40}, "name": "x"}
+    assert key_of(*base[:3], turned) == key_of(*base)
+
+
+# -- parts ---------------------------------------------------------------------------
+
+
+def test_a_part_is_as_documented():
+    found = other_reader(pack_part(KEYS, blocks(), [700, 400, 900]))
+    assert list(found) == KEYS
+    for key, rows, n_samples in zip(KEYS, blocks(), [700, 400, 900], strict=True):
+        np.testing.assert_array_equal(found[key][0], rows)
+        assert found[key][1] == n_samples
+
+
+@pytest.mark.parametrize("where", ["folder", "memory"])
+def test_what_is_written_is_read_in_any_order(where, tmp_path):
+    root = str(tmp_path / "cache") if where == "folder" else f"memory://{tmp_path.name}/cache"
+    cache = Cache(root)
+    assert cache.find("logmel", KEYS) == {}
+    names = [
+        cache.write("logmel", KEYS[:2], blocks()[:2], [700, 400]),
+        cache.write("logmel", KEYS[2:], blocks()[2:], [900]),
+    ]
+    assert names == [name for name in names if name.startswith("logmel/") and name.endswith(".part")]
+    places = Cache(root).find("logmel", [*KEYS, bytes(32)])
+    assert set(places) == set(KEYS)
+    assert [places[key].n_samples for key in KEYS] == [700, 400, 900]
+    for order in ([2, 0, 1], [1, 1, 0], []):
+        read = cache.read([places[KEYS[i]] for i in order])
+        assert len(read) == len(order)
+        for i, rows in zip(order, read, strict=True):
+            np.testing.assert_array_equal(rows, blocks()[i])
+    assert cache.find("functionals", KEYS) == {}
+
+
+def test_the_same_part_twice_is_one_file_and_duplicates_are_harmless(tmp_path):
+    cache = Cache(str(tmp_path))
+    assert cache.write("logmel", KEYS, blocks(), [1, 2, 3]) == cache.write("logmel", KEYS, blocks(), [1, 2, 3])
+    assert len(list((tmp_path / "logmel").iterdir())) == 1
+    cache.write("logmel", KEYS[:1], blocks()[:1], [1])
+    (rows,) = cache.read([cache.find("logmel", KEYS)[KEYS[0]]])
+    np.testing.assert_array_equal(rows, blocks()[0])
+
+
+def test_an_index_longer_than_the_first_read_is_found_whole(tmp_path):
+    keys = [hashlib.sha256(bytes([i // 256, i % 256])).digest() for i in range(300)]  # 15 kB of index
+    cache = Cache(str(tmp_path))
+    cache.write("logmel", keys, [np.full((1, 2), i, np.float32) for i in range(300)], range(300))
+    places = cache.find("logmel", keys)
+    assert [rows[0, 1] for rows in cache.read([places[key] for key in keys])] == list(range(300))
+
+
+def test_no_flipped_bit_of_a_part_gives_other_rows(tmp_path):
+    cache = Cache(str(tmp_path))
+    path = tmp_path / cache.write("logmel", KEYS, blocks(), [700, 400, 900])
+    whole = path.read_bytes()
+    index_end = 48 + 3 * 52 + 8
+    outcomes = {"not there": 0, "refused": 0}
+    for place in range(len(whole)):
+        for bit in range(8):
+            damaged = bytearray(whole)
+            damaged[place] ^= 1 << bit
+            path.write_bytes(damaged)
+            found = cache.find("logmel", KEYS)
+            if place < index_end:
+                assert found == {}, f"byte {place}, bit {bit}"
+                outcomes["not there"] += 1
+            else:
+                with pytest.raises(CacheError, match=r"part logmel/\w+\.part was damaged and is removed"):
+                    cache.read([found[key] for key in KEYS])
+                outcomes["refused"] += 1
+    assert outcomes == {"not there": 8 * index_end, "refused": 8 * 7 * 3 * 4}
+
+
+def test_a_head_that_announces_an_immense_index_is_not_there(tmp_path):
+    cache = Cache(str(tmp_path))
+    path = tmp_path / cache.write("logmel", KEYS, [np.zeros((900, 3), np.float32)] * 3, [1, 1, 1])
+    data = bytearray(path.read_bytes())
+    data[11] = 0xFF  # 4 billion rows, an index of 220 GB
+    path.write_bytes(data)
+    assert cache.find("logmel", KEYS) == {}
+
+
+def test_no_truncated_part_gives_other_rows(tmp_path):
+    cache = Cache(str(tmp_path))
+    path = tmp_path / cache.write("logmel", KEYS, blocks(), [700, 400, 900])
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        found = cache.find("logmel", KEYS)
+        if length < 48 + 3 * 52 + 8:
+            assert found == {}
+        else:
+            with pytest.raises(CacheError, match="damaged and is removed"):
+                cache.read([found[key] for key in KEYS])
+
+
+def test_a_damaged_part_is_removed_so_that_the_next_build_computes_it(tmp_path):
+    cache = Cache(str(tmp_path))
+    path = tmp_path / cache.write("logmel", KEYS, blocks(), [700, 400, 900])
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CacheError, match="build again"):
+        cache.read(list(cache.find("logmel", KEYS).values()))
+    assert not path.exists()
+    assert cache.find("logmel", KEYS) == {}
+
+
+def test_a_part_that_vanishes_is_an_error_with_a_remedy(tmp_path):
+    cache = Cache(str(tmp_path))
+    path = tmp_path / cache.write("logmel", KEYS, blocks(), [700, 400, 900])
+    places = cache.find("logmel", KEYS)
+    path.unlink()
+    with pytest.raises(CacheError, match="was removed during the build; build again"):
+        cache.read(list(places.values()))
+
+
+def test_unfinished_and_foreign_files_are_passed_over(tmp_path):
+    cache = Cache(str(tmp_path))
+    cache.write("logmel", KEYS[:1], blocks()[:1], [700])
+    folder = tmp_path / "logmel"
+    (folder / ".x.part.tmp").write_bytes(pack_part(KEYS[1:2], blocks()[1:2], [1]))
+    (folder / "notes.txt").write_text("mine")
+    (folder / "empty.part").write_bytes(b"")
+    (folder / "folder.part").mkdir()
+    assert set(cache.find("logmel", KEYS)) == {KEYS[0]}
+    assert unpack_index(name, b"") is None
+
+
+def test_a_cache_that_is_no_folder_is_one_line(tmp_path):
+    (tmp_path / "cache").write_text("a file")
+    cache = Cache(str(tmp_path / "cache"))
+    with pytest.raises(CacheError, match="Not a directory; expected a readable folder"):
+        cache.find("logmel", KEYS)
+    with pytest.raises(CacheError, match="make it writable, then build again"):
+        cache.write("logmel", KEYS, blocks(), [1, 2, 3])
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing_behind(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CacheError, match="No space left on device; free space"):
+        Cache(str(tmp_path)).write("logmel", KEYS, blocks(), [1, 2, 3])
+    assert list((tmp_path / "logmel").iterdir()) == []
+
+
+def test_a_cache_travels_by_pickle_and_reads_without(tmp_path, monkeypatch):
+    cache = pickle.loads(pickle.dumps(Cache(str(tmp_path))))  # noqa: S301 - our own, made here
+    cache.write("logmel", KEYS, blocks(), [700, 400, 900])
+    monkeypatch.setattr(pickle, "loads", None)
+    assert len(cache.read(list(cache.find("logmel", KEYS).values()))) == 3
+
+
+def test_failures_are_remembered_and_damaged_ones_forgotten(tmp_path):
+    cache = Cache(str(tmp_path))
+    assert cache.failures() == {}
+    cache.write_failures({KEYS[0]: "too short"})
+    cache.write_failures({KEYS[1]: "7 of 9 samples are NaN"})
+    assert cache.failures() == {KEYS[0]: "too short", KEYS[1]: "7 of 9 samples are NaN"}
+    (tmp_path / "failures" / "a.json").write_text('{"zz": ')
+    (tmp_path / "failures" / "b.json").write_text("[1]")
+    assert len(cache.failures()) == 2
+
+
+# -- the memo ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A folder of three recordings of 0.25, 0.5 and 0.75 s at 8 kHz."""
+    root = tmp_path / "corpus"
+    root.mkdir()
+    for n in (1, 2, 3):
+        soundfile.write(root / f"{n}.wav", np.full(2000 * n, 0.01 * n), 8000)
+    return root
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """Sets the clock the memo sees, in seconds from now."""
+    import time
+
+    now = time.time
+    return lambda seconds: monkeypatch.setattr("serprep.cache.time.time", lambda: now() + seconds)
+
+
+def looked(memo, root):
+    return [memo.look_at(root / f"{n}.wav") for n in (1, 2, 3)]
+
+
+def test_memo_spares_reading_what_is_unchanged(root, tmp_path, later):
+    later(10)
+    first = Memo(Cache(str(tmp_path / "cache")), root)
+    recordings = looked(first, root)
+    assert first.n_read == 3
+    first.save()
+    second = Memo(Cache(str(tmp_path / "cache")), root)
+    assert looked(second, root) == recordings
+    assert second.n_read == 0
+    assert [r.duration for r in recordings] == [0.25, 0.5, 0.75]
+    assert [r.digest for r in recordings] == [
+        hashlib.sha256((root / f"{n}.wav").read_bytes()).hexdigest() for n in (1, 2, 3)
+    ]
+
+
+def test_memo_distrusts_files_modified_within_two_seconds_of_being_hashed(root, tmp_path, later):
+    for seconds, n_read in ((0, 3), (1, 3), (10, 3), (10, 0)):
+        later(seconds)
+        memo = Memo(Cache(str(tmp_path / "cache")), root)
+        looked(memo, root)
+        memo.save()
+        assert memo.n_read == n_read, f"{seconds} s after writing"
+
+
+def test_memo_distrusts_a_file_from_the_future(root, tmp_path, later):
+    later(10)
+    cache = Cache(str(tmp_path / "cache"))
+    os.utime(root / "2.wav", (4e9, 4e9))
+    for n_read in (3, 1):
+        memo = Memo(cache, root)
+        looked(memo, root)
+        memo.save()
+        assert memo.n_read == n_read
+
+
+def test_memo_sees_other_bytes_under_the_same_size_and_time(root, tmp_path, later):
+    later(10)
+    cache = Cache(str(tmp_path / "cache"))
+    memo = Memo(cache, root)
+    before = looked(memo, root)
+    memo.save()
+    status = (root / "2.wav").stat()
+    data = bytearray((root / "2.wav").read_bytes())
+    data[-1] ^= 1
+    (root / "2.wav").write_bytes(data)
+    os.utime(root / "2.wav", ns=(status.st_atime_ns, status.st_mtime_ns))
+    memo = Memo(cache, root)
+    after = looked(memo, root)
+    assert memo.n_read == 1
+    assert after[1].digest == hashlib.sha256(data).hexdigest() != before[1].digest
+    assert (after[0], after[2]) == (before[0], before[2])
+
+
+def test_memo_is_of_one_folder_and_can_be_ignored(root, tmp_path, later):
+    later(10)
+    cache = Cache(str(tmp_path / "cache"))
+    memo = Memo(cache, root)
+    looked(memo, root)
+    memo.save()
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in root.iterdir():
+        (other / path.name).write_bytes(path.read_bytes())
+    elsewhere = Memo(cache, other)
+    looked(elsewhere, other)
+    assert elsewhere.n_read == 3
+    ignoring = Memo(cache, root, ignore=True)
+    looked(ignoring, root)
+    assert ignoring.n_read == 3
+
+
+def test_memo_does_not_remember_what_cannot_be_read(root, tmp_path, later):
+    later(10)
+    (root / "1.wav").write_bytes(b"")
+    memo = Memo(Cache(str(tmp_path / "cache")), root)
+    for _ in range(2):
+        with pytest.raises(AudioError, match="empty"):
+            memo.look_at(root / "1.wav")
+    with pytest.raises(AudioError, match="missing"):
+        memo.look_at(root / "none.wav")
+    assert memo.n_read == 3
+
+
+def test_a_memo_with_any_flipped_bit_is_read_as_none_or_the_same(root, tmp_path, later):
+    later(10)
+    cache = Cache(str(tmp_path / "cache"))
+    memo = Memo(cache, root)
+    recordings = looked(memo, root)
+    memo.save()
+    (path,) = (tmp_path / "cache" / "memo").iterdir()
+    whole = path.read_bytes()
+    n_read = set()
+    for place in range(0, len(whole), 3):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        memo = Memo(cache, root)
+        assert looked(memo, root) == recordings, f"byte {place}"
+        n_read.add(memo.n_read)
+    assert n_read == {3}
+    for text in ("", "[]", "3", '{"files": 1}', json.dumps({"files": {"a": 1}, "sha256": ""})):
+        path.write_text(text)
+        memo = Memo(cache, root)
+        assert looked(memo, root) == recordings
+
+
+def test_offsets_are_running_sums():
+    assert offsets_of([]).tolist() == [0]
+    assert offsets_of([3, 1, 2]).tolist() == [0, 3, 4, 6]
+    assert offsets_of([3, 1]).dtype == np.int64

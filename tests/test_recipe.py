@@ -1,0 +1,278 @@
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from serprep.errors import RecipeError
+from serprep.features.framing import Segment
+from serprep.features.logmel import LogMel
+from serprep.recipe import CorpusConfig, TrainConfig, read_recipe
+from serprep.split import SplitConfig
+from serprep.store.layout import StoreConfig
+
+ROOT = Path(__file__).parents[1]
+LEAST = '[corpus]\nreader = "ravdess"\nroot = "recordings"\n'
+
+# every key of design.md, section 11, with a value that is not its default
+FULL = """
+[dataset]
+name = "mine"
+path = "there/mine"
+[corpus]
+reader = "table"
+root = "/data/x"
+exclude = "exclude.txt"
+file = "labels.csv"
+[corpus.columns]
+path = "file"
+[corpus.emotions]
+W = "angry"
+A = "angry"
+T = "sad"
+[features.logmel]
+sample_rate = 8000
+win_length = 200
+hop_length = 80
+n_fft = 512
+n_mels = 20
+fmin = 50
+fmax = 4000.0
+floor = 1e-6
+[features.segments]
+tiny = { length = 5, hop = 1 }
+[features.functionals]
+enabled = false
+feature_set = "ComParE_2016"
+engine = "opensmile"
+[store]
+format = "hdf5"
+segment_dtype = "float16"
+[split]
+protocol = "group-k-fold"
+group = "session"
+folds = 6
+dev_groups = 2
+column = "part"
+file = "split.json"
+seed = 3
+[train]
+systems = ["majority"]
+seeds = [5]
+epochs = 1
+batch_size = 2
+learning_rate = 1
+class_weights = "balanced"
+device = "cpu"
+"""
+
+
+def read(folder, text, name="recipe.toml"):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return read_recipe(path)
+
+
+# -- defaults ------------------------------------------------------------------------
+
+
+def test_defaults_are_the_paper_s(tmp_path):
+    recipe = read(tmp_path, LEAST)
+    logmel = recipe.features.logmel
+    assert logmel.win_length / logmel.sample_rate == 0.025  # 25 ms every 10 ms
+    assert logmel.hop_length / logmel.sample_rate == 0.010
+    assert (logmel.n_fft, logmel.n_mels, logmel.fmin, logmel.fmax) == (1024, 40, 0, 8000)
+    assert recipe.features.segments == {
+        "short": Segment(length=30, hop=20),  # overlap 10
+        "long": Segment(length=50, hop=25),  # overlap 25
+    }
+    assert recipe.features.functionals.enabled
+    assert recipe.features.functionals.feature_set == "ComParE_2016"
+
+
+def test_other_defaults_are_the_design_s(tmp_path):
+    recipe = read(tmp_path, LEAST, "ravdess.toml")
+    assert recipe.dataset.name == "ravdess"
+    assert recipe.dataset_path == str(tmp_path / "stores" / "ravdess")
+    assert (recipe.store.format, recipe.store.segment_dtype) == ("zarr", "float32")
+    assert (recipe.train.batch_size, recipe.train.learning_rate) == (32, 1e-3)
+    assert recipe.train.systems == ("plain-crnn", "multi-crnn", "hsf-crnn", "compare-svm", "majority")
+    assert (recipe.train.class_weights, recipe.train.device) == ("none", "auto")
+    assert (recipe.split.dev_groups, recipe.split.seed, recipe.split.group) == (0, 0, "speaker")
+    assert recipe.corpus.emotions is None and recipe.corpus.exclude == ""
+
+
+def test_every_key_arrives(tmp_path):
+    recipe = read(tmp_path, FULL)
+    assert (recipe.dataset.name, recipe.dataset_path) == ("mine", str(tmp_path / "there" / "mine"))
+    assert recipe.root == Path("/data/x")
+    assert recipe.corpus.options == {"file": "labels.csv", "columns": {"path": "file"}}
+    assert list(recipe.corpus.emotions.items()) == [("W", "angry"), ("A", "angry"), ("T", "sad")]
+    expected = LogMel(
+        sample_rate=8000, win_length=200, hop_length=80, n_fft=512, n_mels=20, fmin=50.0, fmax=4000.0, floor=1e-6
+    )
+    assert recipe.features.logmel == expected
+    assert type(recipe.features.logmel.fmin) is float  # 50 and 50.0 are one version
+    assert recipe.features.segments == {"tiny": Segment(length=5, hop=1)}
+    assert not recipe.features.functionals.enabled
+    assert recipe.store == StoreConfig(format="hdf5", segment_dtype="float16")
+    assert recipe.split == SplitConfig(
+        protocol="group-k-fold", group="session", folds=6, dev_groups=2, column="part", file="split.json", seed=3
+    )
+    assert recipe.train == TrainConfig(
+        systems=("majority",),
+        seeds=(5,),
+        epochs=1,
+        batch_size=2,
+        learning_rate=1.0,
+        class_weights="balanced",
+        device="cpu",
+    )
+
+
+def test_no_value_of_the_full_recipe_is_a_default(tmp_path):
+    full, least = read(tmp_path, FULL, "full.toml"), read(tmp_path, LEAST, "least.toml")
+    only_one = {"feature_set", "engine"}  # have one possible value
+    for table in ("split", "train", "store"):
+        for field in fields(getattr(full, table)):
+            values = [getattr(getattr(recipe, table), field.name) for recipe in (full, least)]
+            assert values[0] != values[1], f"[{table}] {field.name} is not tested"
+    for part in ("logmel", "functionals"):
+        for field in fields(getattr(full.features, part)):
+            values = [getattr(getattr(recipe.features, part), field.name) for recipe in (full, least)]
+            assert values[0] != values[1] or field.name in only_one
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.toml")), ids=lambda path: path.name)
+def test_examples_are_read(path):
+    recipe = read_recipe(path)
+    assert recipe.features.to_json() == read_recipe(ROOT / "examples" / "ravdess.toml").features.to_json()
+    assert recipe.dataset_path.startswith(str(ROOT))
+
+
+# -- paths ---------------------------------------------------------------------------
+
+
+def test_paths_are_relative_to_the_recipe_wherever_one_stands(tmp_path, monkeypatch):
+    folder = tmp_path / "a" / "b"
+    folder.mkdir(parents=True)
+    text = '[dataset]\npath = "../stores"\n[corpus]\nreader = "emodb"\nroot = "../../wav"\n'
+    read(folder, text)
+    monkeypatch.chdir(tmp_path)
+    recipe = read_recipe(Path("a/b/recipe.toml"))
+    assert recipe.root == tmp_path / "wav"
+    assert recipe.dataset_path == str(tmp_path / "a" / "stores")
+    assert recipe.path("split.json") == folder / "split.json"
+    assert recipe.path("/x/y") == Path("/x/y")
+
+
+def test_home_and_urls(tmp_path):
+    recipe = read(tmp_path, '[dataset]\npath = "s3://bucket/x/"\n[corpus]\nreader = "emodb"\nroot = "~/wav"\n')
+    assert recipe.root == (Path.home() / "wav").resolve()
+    assert recipe.dataset_path == "s3://bucket/x"
+    assert recipe.path("~nobody-of-this-name/x") == tmp_path / "~nobody-of-this-name" / "x"
+
+
+# -- what is refused -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[datasets]\n", r"unknown key 'datasets'; expected one of dataset, corpus, features, store, split, train"),
+        ("x = 1\n", r"unknown key 'x'; expected one of dataset, corpus"),
+        ("[dataset]\nnom = 'x'\n", r"\[dataset\] unknown key 'nom'; expected one of name, path"),
+        ("[features]\nmel = 1\n", r"\[features\] unknown key 'mel'; expected one of logmel, segments, functionals"),
+        (
+            "[features.logmel]\nn_mel = 40\n",
+            r"\[features.logmel\] unknown key 'n_mel'; expected one of sample_rate, win_length, hop_length, n_fft, "
+            r"n_mels, fmin, fmax, floor",
+        ),
+        (
+            "[features.segments]\nshort = { len = 30 }\n",
+            r"\[features.segments.short\] unknown key 'len'; expected one of length, hop",
+        ),
+        ("[features.functionals]\non = true\n", r"unknown key 'on'; expected one of enabled, feature_set, engine"),
+        ("[store]\ndtype = 'float16'\n", r"\[store\] unknown key 'dtype'; expected one of format, segment_dtype"),
+        ("[split]\nkind = 1\n", r"unknown key 'kind'; expected one of protocol, group, folds, dev_groups, column, file"),
+        ("[train]\nlr = 1\n", r"unknown key 'lr'; expected one of systems, seeds, epochs, batch_size, learning_rate"),
+        ("[features.segments]\nshort = { length = 30 }\n", r"\[features.segments.short\] needs hop"),
+        ("[features.segments]\nshort = 30\n", r"features.segments.short is 30; expected a table"),
+        ("[features.segments]\na = { length = 9, hop = 1 }\nb = { length = 9, hop = 2 }\n", r"one length \(9\)"),
+        ("[features.logmel]\nn_mels = 40.0\n", r"\[features.logmel\] n_mels is 40.0; expected a whole number"),
+        ("[features.logmel]\nn_mels = true\n", r"n_mels is True; expected a whole number"),
+        ("[features.logmel]\nfmax = '8k'\n", r"fmax is '8k'; expected a number"),
+        ("[features.logmel]\nfmax = 9000\n", r"expected 0 <= fmin < fmax <= 8000.0 Hz"),
+        ("[features.logmel]\nfloor = nan\n", r"floor is nan"),
+        ("[features.functionals]\nenabled = 1\n", r"enabled is 1; expected true or false"),
+        ("[features.functionals]\nfeature_set = 'eGeMAPS'\n", r"the only one is 'ComParE_2016'"),
+        ("[store]\nformat = 'parquet'\n", r"\[store\] format is 'parquet'; expected 'zarr' or 'hdf5'"),
+        ("[store]\nsegment_dtype = 'float64'\n", r"segment_dtype is 'float64'; expected 'float32' or 'float16'"),
+        ("[split]\nprotocol = 'random'\n", r"protocol is 'random'; expected one of fixed, leave-one-group-out, group-k"),
+        ("[split]\nfolds = 1\n", r"folds is 1; expected 2 or more"),
+        ("[split]\nseed = -1\n", r"dev_groups and seed must be 0 or more"),
+        ("[split]\nprotocol = 'list'\n", r'needs file = "split.json"'),
+        ("[train]\nsystems = 'majority'\n", r"\[train\] systems is 'majority'; expected a list"),
+        ("[train]\nsystems = ['svm']\n", r"\['svm'\]; expected some of plain-crnn, multi-crnn, hsf-crnn, compare-svm"),
+        ("[train]\nsystems = []\n", r"systems: none; expected some of"),
+        ("[train]\nseeds = [0, 0]\n", r"seeds is \[0, 0\]; expected different whole numbers"),
+        ("[train]\nseeds = ['0']\n", r"\[train\] seeds is '0'; expected a whole number"),
+        ("[train]\nseeds = []\n", r"seeds is \[\]"),
+        ("[train]\nepochs = 0\n", r"epochs and batch_size: expected 1 to 100000"),
+        ("[train]\nlearning_rate = nan\n", r"learning_rate is nan"),
+        ("[train]\nclass_weights = 'yes'\n", r"class_weights is 'yes'; expected 'none' or 'balanced'"),
+        ("[dataset]\nname = 3\n", r"\[dataset\] name is 3; expected text"),
+    ],
+)
+def test_impossible_values(tmp_path, text, message):
+    with pytest.raises(RecipeError, match=message) as caught:
+        read(tmp_path, text + LEAST if text.startswith("x") else LEAST + text)
+    assert str(caught.value).startswith(str(tmp_path / "recipe.toml"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("table", ["dataset", "corpus", "features", "store", "split", "train"])
+def test_a_table_that_is_none(tmp_path, table):
+    text = f"{table} = 3\n" + ("" if table == "corpus" else LEAST)
+    with pytest.raises(RecipeError, match=f"{table} is 3; expected a table"):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"\[corpus\] needs either reader"),
+        ('[corpus]\nroot = "x"\n', r"\[corpus\] needs either reader"),
+        ('[corpus]\nroot = "x"\nreader = "a"\nmanifest = "b"\n', r"\[corpus\] needs either reader"),
+        ('[corpus]\nreader = "a"\n', r"\[corpus\] needs root"),
+        (LEAST + "[corpus.emotions]\n", r"\[corpus.emotions\] is empty"),
+        (LEAST + "[corpus.emotions]\nsad = 1\n", r"\[corpus.emotions\]: expected text on both sides"),
+        (LEAST + '[corpus.emotions]\nsad = ""\n', r"\[corpus.emotions\]: expected text on both sides"),
+        (LEAST + "[corpus.columns]\npath = ['x']\n", r"\[corpus.columns\]: expected text on both sides"),
+        (LEAST + 'emotions = ["sad"]\n', r"\[corpus\] emotions is \['sad'\]; expected a table"),
+        ("[corpus\n", r"expected TOML"),
+        ("a = 1\na = 2\n", r"expected TOML"),
+        ("a = " + "[" * 20_000, r"expected TOML"),
+    ],
+)
+def test_corpora_that_are_none(tmp_path, text, message):
+    with pytest.raises(RecipeError, match=message):
+        read(tmp_path, text)
+
+
+def test_files_that_are_no_recipe(tmp_path):
+    with pytest.raises(RecipeError, match="No such file or directory; expected a recipe"):
+        read_recipe(tmp_path / "none.toml")
+    with pytest.raises(RecipeError, match="Is a directory; expected a recipe"):
+        read_recipe(tmp_path)
+    path = tmp_path / "latin.toml"
+    path.write_bytes('name = "Grüße"'.encode("latin-1"))
+    with pytest.raises(RecipeError, match="byte 10 is not UTF-8; save it as UTF-8"):
+        read_recipe(path)
+    with pytest.raises(RecipeError, match=r"a\\nb.toml: No such file"):
+        read_recipe(tmp_path / "a\nb.toml")
+
+
+def test_options_of_a_reader_are_those_given():
+    config = CorpusConfig(reader="pattern", root="x", pattern="{emotion}/{_}.wav")
+    assert config.options == {"pattern": "{emotion}/{_}.wav"}
+    assert CorpusConfig(manifest="m", root="x").options == {}
