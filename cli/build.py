@@ -21,6 +21,7 @@ from .output import cluster_options, json_option, notes, print_json
     help="What to do about a recording that cannot be used.",
 )
 @click.option("--rehash", is_flag=True, help="Read every file again, whatever is remembered of it.")
+@click.option("--retry", is_flag=True, help="Try utterances again that failed in an earlier build.")
 @json_option
 def build(recipe: Path, as_json: bool, **options: Any) -> int:
     """Build the store a RECIPE asks for; only what is not in the cache is computed.

@@ -9,7 +9,12 @@ from .output import json_option, print_json
 
 @click.command(short_help="A self-contained HTML page of a recipe's results, or of a store.")
 @click.argument("what", metavar="RECIPE|STORE")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The page; default: beside the results.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The page; default: beside a recipe's results, report.html for a store.",
+)
 @json_option
 def report(what: str, output: Path | None, as_json: bool) -> None:
     """Write a page about the finished experiments of a RECIPE, or about what is in a STORE."""

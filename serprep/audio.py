@@ -74,6 +74,8 @@ def read_bytes(path: Path) -> bytes:
                 return file.read()
         finally:
             os.close(descriptor)
+    except AudioError:  # a ValueError too
+        raise
     except FileNotFoundError:
         dangling = Path(path).is_symlink()
         raise AudioError("dangling link: its target is missing" if dangling else "file is missing") from None

@@ -94,6 +94,8 @@ def make_manifest(utterances: Iterable[Utterance], info: Mapping[str, object] | 
         for name in extra
         if not _COLUMN.fullmatch(name) or name in RESERVED
     ]
+    if problems:
+        raise ManifestError(first_ten(problems))
     unique: dict[tuple[object, ...], Utterance] = {}
     for row in rows:
         row = dataclasses.replace(row, extra={name: row.extra.get(name, "") for name in extra})
@@ -239,14 +241,18 @@ def _row(cells: Mapping[str, str]) -> Utterance:
 def _info(path: Path) -> dict[str, object]:
     """The small JSON file beside a manifest; {} where there is none."""
     try:
-        about = json.loads(path.read_bytes())
+        about = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ManifestError(f"{one_line(path)}: {one_line(error)}; expected JSON") from None
-    if not isinstance(about, dict):
-        raise ManifestError(f"{one_line(path)}: expected a JSON object")
+    if not isinstance(about, dict) or about.get("format", FORMAT) != FORMAT:
+        raise ManifestError(f"{one_line(path)}: expected a JSON object with format {FORMAT}; make the manifest again")
     return {name: value for name, value in about.items() if name not in {"format", "n_utterances", "digest"}}
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
 
 
 # -- what the audio is ---------------------------------------------------------------

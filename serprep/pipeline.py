@@ -6,6 +6,7 @@ next.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -80,6 +81,7 @@ def build(
     batch_size: int | None = None,
     on_bad_audio: str = "quarantine",
     rehash: bool = False,
+    retry: bool = False,
     quiet: bool = True,
 ) -> BuildResult:
     """Build the store a recipe asks for, computing only what the cache does not have.
@@ -96,6 +98,8 @@ def build(
     on_bad_audio : {"quarantine", "fail"}
     rehash : bool
         Read every file again, whatever the memo says.
+    retry : bool
+        Try utterances again that failed in an earlier build.
     quiet : bool
         Show no progress.
 
@@ -131,7 +135,7 @@ def build(
         memo.save()
         good, bad = _usable(asked.manifest, looked.manifest, looked.reasons)
         rows, failed, n_computed, seconds = _features(
-            good, recipe, cache=cache, pool=pool, batch_size=batch_size, quiet=quiet
+            good, recipe, cache=cache, pool=pool, batch_size=batch_size, retry=retry, quiet=quiet
         )
         bad += failed
         if bad and on_bad_audio == "fail":
@@ -250,6 +254,7 @@ class Item:
     digest: str
     duration: float
     keys: Mapping[str, bytes]  # of the kinds that are missing
+    failure_key: bytes
 
 
 @dataclass(frozen=True)
@@ -275,6 +280,7 @@ def _features(
     cache: Cache,
     pool: Workers,
     batch_size: int | None,
+    retry: bool,
     quiet: bool,
 ) -> tuple[list[tuple[Utterance, Row]], list[Quarantined], int, float]:
     """Rows with the places of their features, failures, utterances and audio-seconds computed."""
@@ -285,26 +291,31 @@ def _features(
         for row in utterances
     ]
     places = _find(cache, keys)
-    items = _missing(utterances, keys, places, recipe.root)
-    failures: dict[bytes, str] = {}
+    failures = {} if retry else cache.failures()
+    items = [item for item in _missing(utterances, keys, places, recipe.root) if item.failure_key not in failures]
+    n_failed = 0
     with Progress("features", len(items), quiet=quiet) as progress:
         for item, reason in _compute(items, features, cache=cache, pool=pool, batch_size=batch_size):
             if reason:
-                failures[item.keys["logmel"] if "logmel" in item.keys else next(iter(item.keys.values()))] = reason
+                failures[item.failure_key] = reason
+                n_failed += 1
             progress.add(1, seconds=item.duration, n_bad=bool(reason))
     if items:
         places = _find(cache, keys)
     rows, bad = [], []
     for row, key in zip(utterances, keys, strict=True):
-        reason = next((failures[value] for value in key.values() if value in failures), "")
-        if not reason and not all(key[kind] in places[kind] for kind in kinds):
-            raise SerprepError(f"cache {cache.root}: finished parts vanished during the build; build again")
-        if reason:
-            bad.append(Quarantined(id=row.id, path=row.path, reason=reason))
-        else:
+        if all(key[kind] in places[kind] for kind in kinds):
             rows.append((row, Row(key, {kind: places[kind][key[kind]] for kind in kinds})))
-    n_computed = len(items) - len(failures)
-    return rows, bad, n_computed, sum(item.duration for item in items)
+        elif failure_key(key) in failures:
+            bad.append(Quarantined(id=row.id, path=row.path, reason=failures[failure_key(key)]))
+        else:
+            raise SerprepError(f"cache {cache.root}: finished parts vanished during the build; build again")
+    return rows, bad, len(items) - n_failed, sum(item.duration for item in items)
+
+
+def failure_key(keys: Mapping[str, bytes]) -> bytes:
+    """Under what a failure is remembered: it changes with the file and with every extractor."""
+    return hashlib.sha256(b"".join(keys[kind] for kind in sorted(keys))).digest()
 
 
 def _find(cache: Cache, keys: Sequence[Mapping[str, bytes]]) -> dict[str, dict[bytes, Place]]:
@@ -323,7 +334,15 @@ def _missing(
     for row, key in zip(utterances, keys, strict=True):
         missing = {kind: value for kind, value in key.items() if value not in places[kind]}
         if missing:
-            item = Item(str(root / row.path), row.start, row.end, row.audio_digest, row.duration or 0.0, missing)
+            item = Item(
+                str(root / row.path),
+                row.start,
+                row.end,
+                row.audio_digest,
+                row.duration or 0.0,
+                missing,
+                failure_key(key),
+            )
             items.setdefault(tuple(missing.values()), item)
     return list(items.values())
 
@@ -354,7 +373,8 @@ def extract_batch(batch: Batch) -> Receipt:
     cache = Cache(batch.cache)
     found: dict[str, list[tuple[bytes, Any, int]]] = {}
     failures: dict[int, str] = {}
-    path, data = "", b""
+    lasting: dict[bytes, str] = {}  # failures of these very bytes, worth remembering
+    path, data, digest = "", b"", ""
     for number, item in enumerate(batch.items):
         try:
             if item.path != path:
@@ -362,14 +382,20 @@ def extract_batch(batch: Batch) -> Receipt:
                 digest = audio.digest_of(data)
             if digest != item.digest:
                 raise AudioError("the file changed during the build; build again")
-            signal = audio.decode(data, start=item.start, end=item.end, config=batch.features.signal)
-            values = extract(signal, batch.features, tuple(item.keys))
-        except (AudioError, FeatureError) as error:
+        except AudioError as error:
             failures[number] = str(error)
             path = ""
             continue
+        try:
+            signal = audio.decode(data, start=item.start, end=item.end, config=batch.features.signal)
+            values = extract(signal, batch.features, tuple(item.keys))
+        except (AudioError, FeatureError) as error:
+            failures[number] = lasting[item.failure_key] = str(error)
+            continue
         for kind, rows in values.items():
             found.setdefault(kind, []).append((item.keys[kind], rows, len(signal)))
+    if lasting:
+        cache.write_failures(lasting)
     for kind, entries in found.items():
         keys, blocks, n_samples = zip(*entries, strict=True)
         cache.write(kind, keys, blocks, n_samples)

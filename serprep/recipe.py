@@ -169,7 +169,8 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
                 key: _configured(Segment, _table(segments, key, "features.segments"), f"features.segments.{key}")
                 for key in segments
             }
-            or dict(SEGMENTS),
+            if "segments" in features
+            else dict(SEGMENTS),
             functionals=_configured(Functionals, _table(features, "functionals", "features"), "features.functionals"),
         ),
         store=_configured(StoreConfig, tables["store"], "store"),

@@ -56,7 +56,7 @@ def n_flat(length: int) -> int:
     n = (length - 4 - 3) // 2 + 1  # convolution of 5, pool 3 stride 2
     n = (n - 2 - 3) // 2 + 1  # convolution of 3, pool 3 stride 2
     if n < 1:
-        raise TrainError(f"segments of {length} frames are too short for the CRNN; expected at least 21")
+        raise TrainError(f"segments of {length} frames are too short for the CRNN; expected at least 15")
     return N_FILTERS * n
 
 

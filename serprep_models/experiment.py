@@ -174,8 +174,9 @@ def run_experiments(
         n_kept=len(jobs) - len(waiting),
         seconds=monotonic() - began,
     )
-    text = json.dumps({"results": results, "summary": outcome.summary}, indent=1)
-    write_whole(folder / "results.json", (text + "\n").encode())
+    if not (systems or folds or seeds or only_finished):  # a part must not pass for the whole
+        text = json.dumps({"results": results, "summary": outcome.summary}, indent=1)
+        write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
 
 

@@ -44,7 +44,9 @@ def other_reader(data):
 
 
 def test_canonical_json_is_the_same_for_any_order_and_refuses_nan():
-    assert canonical_json({"b": [1, 2.5], "a": {"d": "ü", "c": None}}) == '{"a":{"c":null,"d":"ü"},"b":[1,2.5]}'.encode()
+    assert (
+        canonical_json({"b": [1, 2.5], "a": {"d": "ü", "c": None}}) == '{"a":{"c":null,"d":"ü"},"b":[1,2.5]}'.encode()
+    )
     with pytest.raises(ValueError, match="JSON compliant"):
         canonical_json(float("nan"))
 
@@ -196,7 +198,7 @@ def test_unfinished_and_foreign_files_are_passed_over(tmp_path):
     (folder / "empty.part").write_bytes(b"")
     (folder / "folder.part").mkdir()
     assert set(cache.find("logmel", KEYS)) == {KEYS[0]}
-    assert unpack_index(name, b"") is None
+    assert unpack_index("x.part", b"") is None
 
 
 def test_a_cache_that_is_no_folder_is_one_line(tmp_path):

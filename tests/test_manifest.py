@@ -168,7 +168,7 @@ def test_columns_by_name():
     "path", ["../x.wav", "/x.wav", "a/../x.wav", "a/../../x.wav", "C:\\x.wav", "c:/x.wav", "\\x.wav", "a\0.wav", ".."]
 )
 def test_paths_that_leave_the_root_are_refused(tmp_path, path):
-    with pytest.raises(ManifestError, match="utterance 'a': path '.*' leaves the corpus root"):
+    with pytest.raises(ManifestError, match=r"utterance 'a': path '.*' leaves the corpus root"):
         make_manifest([Utterance(id="a", path=path)])
     text = f'{HEADER}a,"{path}",,,,,,,,\n'
     with pytest.raises(ManifestError, match="leaves the corpus root; expected a relative path"):

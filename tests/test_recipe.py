@@ -193,7 +193,10 @@ def test_home_and_urls(tmp_path):
         ),
         ("[features.functionals]\non = true\n", r"unknown key 'on'; expected one of enabled, feature_set, engine"),
         ("[store]\ndtype = 'float16'\n", r"\[store\] unknown key 'dtype'; expected one of format, segment_dtype"),
-        ("[split]\nkind = 1\n", r"unknown key 'kind'; expected one of protocol, group, folds, dev_groups, column, file"),
+        (
+            "[split]\nkind = 1\n",
+            r"unknown key 'kind'; expected one of protocol, group, folds, dev_groups, column, file",
+        ),
         ("[train]\nlr = 1\n", r"unknown key 'lr'; expected one of systems, seeds, epochs, batch_size, learning_rate"),
         ("[features.segments]\nshort = { length = 30 }\n", r"\[features.segments.short\] needs hop"),
         ("[features.segments]\nshort = 30\n", r"features.segments.short is 30; expected a table"),
@@ -207,7 +210,10 @@ def test_home_and_urls(tmp_path):
         ("[features.functionals]\nfeature_set = 'eGeMAPS'\n", r"the only one is 'ComParE_2016'"),
         ("[store]\nformat = 'parquet'\n", r"\[store\] format is 'parquet'; expected 'zarr' or 'hdf5'"),
         ("[store]\nsegment_dtype = 'float64'\n", r"segment_dtype is 'float64'; expected 'float32' or 'float16'"),
-        ("[split]\nprotocol = 'random'\n", r"protocol is 'random'; expected one of fixed, leave-one-group-out, group-k"),
+        (
+            "[split]\nprotocol = 'random'\n",
+            r"protocol is 'random'; expected one of fixed, leave-one-group-out, group-k",
+        ),
         ("[split]\nfolds = 1\n", r"folds is 1; expected 2 or more"),
         ("[split]\nseed = -1\n", r"dev_groups and seed must be 0 or more"),
         ("[split]\nprotocol = 'list'\n", r'needs file = "split.json"'),

@@ -58,7 +58,8 @@ CORPUS = Corpus(
     release="1 (2005)",
     licence="CC0 / CC BY 4.0",
     source="http://emodb.bilderbar.info",
-    citation="Burkhardt, Paeschke, Rolfes, Sendlmeier and Weiss, A Database of German Emotional Speech, Interspeech 2005",
+    citation="Burkhardt, Paeschke, Rolfes, Sendlmeier and Weiss, "
+    "A Database of German Emotional Speech, Interspeech 2005",
     layout="wav/SSTTTEv.wav",
     utterances=utterances,
     n_utterances=535,

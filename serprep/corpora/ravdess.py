@@ -76,7 +76,8 @@ CORPUS = Corpus(
     release="1.0.0",
     licence="CC BY-NC-SA 4.0",
     source="https://zenodo.org/record/1188976",
-    citation="Livingstone and Russo, The Ryerson Audio-Visual Database of Emotional Speech and Song, PLoS ONE 13(5), 2018",
+    citation="Livingstone and Russo, "
+    "The Ryerson Audio-Visual Database of Emotional Speech and Song, PLoS ONE 13(5), 2018",
     layout="Actor_NN/MM-VV-EE-II-SS-RR-AA.wav",
     utterances=utterances,
     n_utterances=1440,

@@ -72,7 +72,7 @@ def test_a_configuration_survives_json(features):
 def test_a_damaged_configuration_is_refused(damage):
     values = Features().to_json()
     damage(values)
-    with pytest.raises(FeatureError, match="feature configuration: .*; expected what this serprep writes"):
+    with pytest.raises(FeatureError, match=r"feature configuration: .*; expected what this serprep writes"):
         features_from_json(values)
 
 

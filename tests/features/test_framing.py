@@ -17,8 +17,6 @@ def slow_segments(frames, length, hop):
     return segments
 
 
-
-
 @pytest.mark.parametrize(("length", "hop"), [(30, 20), (50, 25), (1, 1), (4, 9), (7, 7), (5, 1)])
 def test_segments_equal_those_cut_one_by_one(length, hop):
     for n_frames in range(1, 130):

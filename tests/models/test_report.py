@@ -134,9 +134,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        self.references += [
-            str(v) for k, v in attrs if k in ("src", "href", "xlink:href", "srcset", "action")
-        ]
+        self.references += [str(v) for k, v in attrs if k in ("src", "href", "xlink:href", "srcset", "action")]
         assert not [k for k, _ in attrs if k.startswith("on")]
         if tag not in VOID:
             self.open.append(tag)
@@ -164,9 +162,7 @@ def headings(text: str) -> list[str]:
 
 def hostile_report() -> Report:
     """Somebody else's text in every place that takes text."""
-    report = make_report(
-        labels=(HOSTILE, "b", "c"), title=HOSTILE, dropped={HOSTILE: 1}, provenance={HOSTILE: HOSTILE}
-    )
+    report = make_report(labels=(HOSTILE, "b", "c"), title=HOSTILE, dropped={HOSTILE: 1}, provenance={HOSTILE: HOSTILE})
     utterances = report.utterances.assign(id=HOSTILE, gender=[HOSTILE, "x"] * (len(report.utterances) // 2))
     utterances["speaker"] = HOSTILE + utterances["speaker"]
     roles = [{**make_roles(0), "fold": HOSTILE, "test_groups": HOSTILE}]
@@ -193,9 +189,7 @@ def test_headline_sections_and_scores() -> None:
         "Experiments",
         "Provenance",
     ]
-    headline = (
-        "Best: hsf-crnn, UA 64.3 % (95 % interval 58.1–70.2), 672 utterances, 24 speakers, 6 folds × 3 seeds"
-    )
+    headline = "Best: hsf-crnn, UA 64.3 % (95 % interval 58.1–70.2), 672 utterances, 24 speakers, 6 folds × 3 seeds"
     assert headline in page.text
     for shown in (
         "hsf-crnn 64.3 58.1–70.2 65.1 58.9–71.0 64.3 ± 6.0 0.8 18",
@@ -219,9 +213,7 @@ def test_synthetic_banner() -> None:
 def test_confusion_gives_share_of_row_and_count() -> None:
     counts = np.array([[3, 1, 0, 0], [0, 5, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]])
     page = Page(render(make_report(confusion={"hsf-crnn": counts})))
-    assert (
-        "angry 75 3 25 1 0 0 0 0 happy 0 0 100 5 0 0 0 0 neutral – – – – sad 25 1 25 1 25 1 25 1" in page.text
-    )
+    assert "angry 75 3 25 1 0 0 0 0 happy 0 0 100 5 0 0 0 0 neutral – – – – sad 25 1 25 1 25 1 25 1" in page.text
 
 
 @pytest.mark.parametrize("nothing", [None, float("nan")])
@@ -238,9 +230,7 @@ def test_undefined_is_said_and_never_zero(nothing: float | None) -> None:
 
 
 def test_store_without_training() -> None:
-    report = make_report(
-        summary=[], folds=NO_ROWS, confusion={}, curves=NO_ROWS, split={}, dropped={}, provenance={}
-    )
+    report = make_report(summary=[], folds=NO_ROWS, confusion={}, curves=NO_ROWS, split={}, dropped={}, provenance={})
     text = render(report)
     assert headings(text) == ["Data"]
     assert "672 utterances, 24 speakers, 4 emotions" in Page(text).text
@@ -273,9 +263,7 @@ def test_missing_values_in_the_manifest() -> None:
 
 
 def test_speakers_in_natural_order_or_summarised() -> None:
-    few, many = (
-        Page(render(make_report(n_speakers=n))).text for n in (MAX_SPEAKER_ROWS, MAX_SPEAKER_ROWS + 1)
-    )
+    few, many = (Page(render(make_report(n_speakers=n))).text for n in (MAX_SPEAKER_ROWS, MAX_SPEAKER_ROWS + 1))
     assert "1 8 8 4 8 28 2 8 8 4 8 28" in few
     assert "fewest 8 8 4 8 28 median 8 8 4 8 28 most 8 8 4 8 28 all 248 248 124 248 868" in many
 
@@ -289,9 +277,7 @@ def test_hostile_text_is_text() -> None:
     assert ">&lt;script&gt;alert(1)&lt;/scrip…</text>" in text
 
 
-@pytest.mark.parametrize(
-    "name", ["悲しみ", "حزن", "हिन्दी", "😀", "$x_{1}$", "\\frac", "_hidden", "a\x00\nb", ""]
-)
+@pytest.mark.parametrize("name", ["悲しみ", "حزن", "हिन्दी", "😀", "$x_{1}$", "\\frac", "_hidden", "a\x00\nb", ""])
 def test_names_that_fonts_or_mathematics_could_choke_on(name: str) -> None:
     curves = make_curves(np.random.default_rng(0)).assign(system=name)
     text = render(make_report(summary=[summary_row(name, 0.5)], curves=curves))
@@ -317,9 +303,7 @@ def test_references_within_the_page_are_found() -> None:
 
 
 def test_equal_reports_are_equal_bytes(tmp_path: Path) -> None:
-    first, second = (
-        write_report(make_report(), tmp_path / name).read_bytes() for name in ("a.html", "b.html")
-    )
+    first, second = (write_report(make_report(), tmp_path / name).read_bytes() for name in ("a.html", "b.html"))
     assert first == second
 
 

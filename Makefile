@@ -1,0 +1,34 @@
+# make demo   set up everything, walk the whole path on a synthetic corpus
+# make test   set up everything, run all checks
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test prove bench clean
+
+demo: $(READY)
+	$(BIN)/serprep demo serprep-demo
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q
+
+prove: $(READY)
+	$(BIN)/python benchmarks/prove.py
+
+bench: $(READY)
+	$(BIN)/python benchmarks/bench.py
+
+# constraints.txt holds for Python 3.11; newer ones take the newest releases
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	if $(BIN)/python -c "import sys; sys.exit(sys.version_info[:2] != (3, 11))"; \
+	then $(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"; \
+	else $(BIN)/python -m pip install --quiet -e ".[dev]"; fi
+	touch $(READY)
+
+clean:
+	rm -rf .venv build dist *.egg-info serprep-demo

@@ -1,0 +1,154 @@
+"""Helper process: initialises openSMILE once, then forks for each utterance.
+
+Run as ``python -I -S this_file SETTINGS`` by `opensmile_fork`; imports nothing but the
+standard library (numpy alone would double the cost of a fork) and stays single-threaded.
+
+Protocol: a request is 24 bytes on standard input (bytes of int16 samples, seconds
+allowed as float64, bytes of memory allowed), an answer one line on standard output.
+Samples and values lie in one shared memory file.  A child that hangs is killed by its
+own alarm, one that crashes takes nobody along, and all go when the parent goes.
+"""
+
+import ctypes
+import json
+import mmap
+import os
+import resource
+import select
+import signal
+import struct
+import sys
+
+REQUEST = struct.Struct("<QdQ")
+N_VALUES = 6373
+VALUES = 4 * N_VALUES  # bytes at the beginning of the shared memory; samples follow
+PR_SET_PDEATHSIG = 1
+SOURCE, SINK = b"extsource", b"extsink"
+
+SinkCallback = ctypes.CFUNCTYPE(
+    ctypes.c_int,
+    ctypes.POINTER(ctypes.c_float),
+    ctypes.c_long,
+    ctypes.c_long,
+    ctypes.c_void_p,
+    ctypes.c_void_p,
+)
+
+
+def load(settings):
+    """The library with the types of the functions used here."""
+    api = ctypes.CDLL(settings["library"])
+    pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
+    api.smile_new.restype = pointer
+    api.smile_initialize.argtypes = [pointer, text, number, pointer, number, number, number, pointer]
+    api.smile_run.argtypes = [pointer]
+    api.smile_extaudiosource_write_data.argtypes = [pointer, text, pointer, number]
+    api.smile_extaudiosource_set_external_eoi.argtypes = [pointer, text]
+    api.smile_extsink_set_data_callback_ex.argtypes = [pointer, text, SinkCallback, pointer]
+    return api
+
+
+def initialise(api, settings):
+    """An openSMILE object with its component graph, as the package makes it for every utterance."""
+    flat = [os.fsencode(word) for pair in settings["options"].items() for word in pair]
+    array = (ctypes.c_char_p * (len(flat) + 1))(*flat, None)
+    smile = api.smile_new()
+    status = api.smile_initialize(
+        smile, os.fsencode(settings["config"]), len(settings["options"]), array, settings["loglevel"], 0, 0, None
+    )
+    if status:
+        raise SystemExit(f"openSMILE could not be initialised (status {status})")
+    return smile
+
+
+def compute(api, smile, shared, n_bytes):
+    """In the child: run the graph on the shared samples; returns an exit status."""
+    got = []
+
+    def keep(data, n_rows, n_columns, _meta, _user):
+        got.append(n_rows * n_columns)
+        if n_rows * n_columns == N_VALUES:
+            shared[:VALUES] = ctypes.string_at(data, VALUES)
+        return 1
+
+    callback = SinkCallback(keep)
+    samples = shared[VALUES : VALUES + n_bytes]
+    failed = (
+        api.smile_extsink_set_data_callback_ex(smile, SINK, callback, None)
+        or api.smile_extaudiosource_write_data(smile, SOURCE, samples, n_bytes)
+        or api.smile_extaudiosource_set_external_eoi(smile, SOURCE)
+        or api.smile_run(smile)
+    )
+    if failed:
+        return 10 + failed
+    return 0 if got == [N_VALUES] else 2
+
+
+def child(api, smile, shared, request, libc):
+    """Limits, then the computation; never returns."""
+    n_bytes, seconds, memory = request
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    with open("/proc/self/statm") as file:
+        base = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (base + memory, base + memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os._exit(compute(api, smile, shared, n_bytes))
+
+
+def wait_for(pid):
+    """The child's wait status; exits if the parent has gone meanwhile."""
+    handle = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        poll.register(handle, select.POLLIN)
+        poll.register(0, 0)  # nothing but hang-ups and errors
+        while True:
+            ready = dict(poll.poll())
+            if handle in ready:
+                return os.waitpid(pid, 0)[1]
+            os.kill(pid, signal.SIGKILL)
+            raise SystemExit(0)
+    finally:
+        os.close(handle)
+
+
+def main():
+    settings = json.loads(sys.argv[1])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, who then closes the pipe
+    libc = ctypes.CDLL(None)
+    api = load(settings)
+    smile = initialise(api, settings)
+    memory = settings["memory"]
+    shared = mmap.mmap(memory, VALUES)
+    os.write(1, b"ready\n")
+    while True:
+        data = os.read(0, REQUEST.size)
+        while data and len(data) < REQUEST.size:
+            more = os.read(0, REQUEST.size - len(data))
+            data = data + more if more else b""
+        if not data:
+            return
+        request = REQUEST.unpack(data)
+        if len(shared) < VALUES + request[0]:
+            shared.close()
+            shared = mmap.mmap(memory, VALUES + request[0])
+        pid = os.fork()
+        if pid == 0:
+            try:
+                child(api, smile, shared, request, libc)
+            except MemoryError:
+                os._exit(3)
+            finally:
+                os._exit(4)
+        status = wait_for(pid)
+        if os.WIFSIGNALED(status):
+            answer = f"signal {os.WTERMSIG(status)}\n"
+        else:
+            answer = f"exit {os.WEXITSTATUS(status)}\n"
+        os.write(1, answer.encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""openSMILE's functionals through a helper process that forks for each utterance.
+
+The package instantiates openSMILE's configuration for every signal, which costs more
+than a second of audio; the helper pays once.  The fork also contains a crash, a hang or
+a memory leak: that utterance fails alone, and the helper goes on.
+
+Same library, same configuration, same int16 samples, hence the same bytes as the
+package.  Without fork, pidfd or memfd (Windows, macOS) there is no helper and the
+package is used.
+"""
+
+import json
+import mmap
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from serprep._typing import FloatArray
+from serprep.errors import FeatureError
+from serprep.features import _opensmile_helper as protocol
+
+SECONDS, SECONDS_PER_SECOND = 30.0, 0.1  # time allowed: fixed, and per second of audio
+MEMORY, MEMORY_PER_SECOND = 512 << 20, 1 << 20  # bytes allowed beyond the helper's own
+
+
+def available() -> bool:
+    """Whether this system can run the helper."""
+    return (
+        sys.platform == "linux"
+        and hasattr(os, "fork")
+        and hasattr(os, "pidfd_open")
+        and hasattr(os, "memfd_create")
+        and not os.environ.get("SERPREP_NO_FORK")
+    )
+
+
+class Helper:
+    """A running helper; not for several threads at once.
+
+    Parameters
+    ----------
+    smile : opensmile.Smile
+        What the helper imitates.
+    sample_rate : int
+        Hz.
+    """
+
+    def __init__(self, smile: Any, sample_rate: int) -> None:
+        from opensmile.core.config import config
+        from opensmile.core.lib import smileapi_path
+
+        root = Path(smile.default_config_root)
+        options = {key: str(value) for key, value in smile._options().items()}
+        options["source"] = str(root / config.EXTERNAL_INPUT_CONFIG)
+        options["sampleRate"] = str(sample_rate)
+        options["nBits"] = "16"
+        self.sample_rate = sample_rate
+        self._memory = os.memfd_create("serprep-signal", 0)
+        os.ftruncate(self._memory, protocol.VALUES)
+        self._shared = mmap.mmap(self._memory, protocol.VALUES)
+        settings = {
+            "library": str(smileapi_path),
+            "config": str(smile.config_path),
+            "options": options,
+            "loglevel": smile.loglevel,
+            "memory": self._memory,
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", protocol.__file__, json.dumps(settings)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(self._memory,),
+            bufsize=0,
+        )
+        if self._answer() != "ready":
+            self.close()
+            raise FeatureError("openSMILE's helper process did not start; set SERPREP_NO_FORK=1 to use the package")
+
+    def functionals(self, signal_: FloatArray) -> FloatArray:
+        """6373 functionals of a guarded signal, shape (6373,).
+
+        Raises
+        ------
+        FeatureError
+            If openSMILE crashes, hangs, needs too much memory, or gives nothing.
+        """
+        # multiplied and truncated as the package does it
+        samples = (np.asarray(signal_, np.float32) * 32768).astype("<i2").tobytes()
+        duration = len(signal_) / self.sample_rate
+        seconds = SECONDS + SECONDS_PER_SECOND * duration
+        needed = protocol.VALUES + len(samples)
+        if needed > len(self._shared):
+            self._shared.close()
+            os.ftruncate(self._memory, needed)
+            self._shared = mmap.mmap(self._memory, needed)
+        self._shared[protocol.VALUES : needed] = samples
+        memory = MEMORY + int(MEMORY_PER_SECOND * duration)
+        stdin = self._process.stdin
+        assert stdin is not None
+        try:
+            stdin.write(protocol.REQUEST.pack(len(samples), seconds, memory))
+            answer = self._answer()
+        except BrokenPipeError:
+            answer = ""
+        if answer == "exit 0":
+            return np.frombuffer(self._shared[: protocol.VALUES], "<f4").copy()
+        raise FeatureError(_reason(answer, seconds, memory))
+
+    def _answer(self) -> str:
+        stdout = self._process.stdout
+        assert stdout is not None
+        return stdout.readline().decode("ascii", "replace").strip()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the helper still runs."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """Stop the helper."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._shared.close()
+        os.close(self._memory)
+
+
+def _reason(answer: str, seconds: float, memory: int) -> str:
+    """Why an utterance failed, in words."""
+    kind, _, value = answer.partition(" ")
+    if kind == "signal" and value == str(int(signal.SIGALRM)):
+        return f"openSMILE took longer than {seconds:.0f} s"
+    if kind == "signal":
+        name = signal.Signals(int(value)).name if value.isdigit() else value
+        return f"openSMILE crashed ({name}; it may use {memory >> 20} MB)"
+    if kind == "exit":
+        return f"openSMILE gave no functionals (status {value})"
+    return "openSMILE's helper process died"
+
+
+_lock = threading.Lock()
+_helpers: dict[tuple[int, int], Helper] = {}
+
+
+def functionals(smile: Any, signal_: FloatArray, sample_rate: int) -> FloatArray:
+    """Functionals through this process's helper, which is started when first needed."""
+    with _lock:
+        key = (os.getpid(), sample_rate)  # a forked copy must not talk to its parent's helper
+        helper = _helpers.get(key)
+        if helper is None or not helper.alive:
+            helper = _helpers[key] = Helper(smile, sample_rate)
+        return helper.functionals(signal_)

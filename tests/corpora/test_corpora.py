@@ -1,0 +1,231 @@
+"""One contract for every reader; what is particular to one is in its own file."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+import pytest
+
+from serprep.corpora import CORPORA, corpus_named, read_corpus
+from serprep.errors import CorpusError
+from serprep.manifest import make_manifest, read_manifest, write_manifest
+from serprep.utterance import Utterance
+
+LITTER = ("._{}", ".DS_Store", "Thumbs.db", "README", "README.txt", ".hidden/x.wav", "desktop.ini", "scores.csv~")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A small folder of one corpus, in its layout, and what reading it must give."""
+
+    expected: tuple[Utterance, ...]  # in the reader's order
+    options: Mapping[str, object] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)  # label files: name → text
+
+
+ROWS = {
+    "emodb": Row(
+        (
+            Utterance(
+                id="03a01Wa",
+                path="wav/03a01Wa.wav",
+                speaker="03",
+                emotion="anger",
+                extra={"gender": "male", "text": "a01"},
+            ),
+            Utterance(
+                id="16b10Lb",
+                path="wav/16b10Lb.wav",
+                speaker="16",
+                emotion="boredom",
+                extra={"gender": "female", "text": "b10"},
+            ),
+        )
+    ),
+    "pattern": Row(
+        (
+            Utterance(id="joy/f1_t1_a", path="joy/f1_t1_a.wav", speaker="f1", emotion="joy", extra={"text": "t1"}),
+            Utterance(id="sad/m2_t1_b", path="sad/m2_t1_b.wav", speaker="m2", emotion="sad", extra={"text": "t1"}),
+        ),
+        options={"pattern": "{emotion}/{speaker}_{text}_{_}.wav"},
+    ),
+    "ravdess": Row(
+        (
+            Utterance(
+                id="03-01-05-02-01-02-01",
+                path="Actor_01/03-01-05-02-01-02-01.wav",
+                speaker="01",
+                emotion="angry",
+                extra={"gender": "male", "text": "kids", "intensity": "strong", "repetition": "02"},
+            ),
+            Utterance(
+                id="03-01-01-01-02-01-24",
+                path="Actor_24/03-01-01-01-02-01-24.wav",
+                speaker="24",
+                emotion="neutral",
+                extra={"gender": "female", "text": "dogs", "intensity": "normal", "repetition": "01"},
+            ),
+        )
+    ),
+    "table": Row(
+        (
+            Utterance(id="two", path="wav/2.wav", speaker="s1", emotion="sad", partition="train", extra={"mood": "x"}),
+            Utterance(id="one", path="wav/1.wav", speaker="s2", emotion="joy", partition="test", extra={"mood": ""}),
+        ),
+        options={"file": "labels.csv"},
+        labels={
+            "labels.csv": "id,path,speaker,emotion,partition,mood\n"
+            "two,wav/2.wav,s1,sad,train,x\none,wav/1.wav,s2,joy,test,\n"
+        },
+    ),
+}
+
+
+def make_folder(root, row, *, rename=lambda path: path, order=1):
+    """Write the row's folder; readers open no audio, so files are empty."""
+    for utterance in row.expected[::order]:
+        path = root / rename(utterance.path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    for name, text in row.labels.items():
+        for utterance in row.expected:
+            text = text.replace(utterance.path, rename(utterance.path))
+        (root / name).write_text(text, encoding="utf-8")
+    return root
+
+
+def renamed(row, rename):
+    """The expected utterances after files were renamed."""
+    return tuple(dataclasses.replace(utterance, path=rename(utterance.path)) for utterance in row.expected)
+
+
+def test_every_reader_has_a_row():
+    assert set(ROWS) == set(CORPORA)
+
+
+@pytest.fixture(params=CORPORA)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def row(name):
+    return ROWS[name]
+
+
+def test_a_folder_becomes_its_utterances(tmp_path, name, row):
+    reading = read_corpus(name, make_folder(tmp_path, row), row.options)
+    assert reading.utterances == row.expected
+    assert [list(utterance.extra) for utterance in reading.utterances] == [list(u.extra) for u in row.expected]
+    assert reading.corpus is CORPORA[name]
+    for utterance in reading.utterances:
+        assert (tmp_path / utterance.path).is_file()
+        assert (utterance.duration, utterance.sample_rate, utterance.audio_digest) == (None, None, "")
+
+
+def test_utterances_survive_a_manifest(tmp_path, name, row):
+    reading = read_corpus(name, make_folder(tmp_path / "corpus", row), row.options)
+    manifest = make_manifest(reading.utterances)
+    assert read_manifest(write_manifest(manifest, tmp_path)).utterances == manifest.utterances
+    assert sorted(manifest.utterances, key=lambda u: u.id) == sorted(row.expected, key=lambda u: u.id)
+
+
+@pytest.mark.parametrize("suffix", [".flac", ".WAV", ".Wav", ".mp3", ".ogg"])
+def test_any_kind_of_recording_will_do(tmp_path, name, row, suffix):
+    def rename(path):
+        return str(PurePosixPath(path).with_suffix(suffix))
+
+    reading = read_corpus(name, make_folder(tmp_path, row, rename=rename), row.options)
+    assert reading.utterances == renamed(row, rename)
+
+
+def test_litter_is_passed_over_without_a_word(tmp_path, name, row):
+    make_folder(tmp_path, row)
+    clean = read_corpus(name, tmp_path, row.options)
+    for utterance in row.expected:
+        path = tmp_path / utterance.path
+        for litter in LITTER:
+            for folder in (tmp_path, path.parent):
+                (folder / litter.format(path.name)).parent.mkdir(exist_ok=True)
+                (folder / litter.format(path.name)).touch()
+    littered = read_corpus(name, tmp_path, row.options)
+    assert littered == clean
+
+
+def test_order_of_creation_does_not_matter(tmp_path, name, row):
+    forwards = read_corpus(name, make_folder(tmp_path / "a", row), row.options)
+    backwards = read_corpus(name, make_folder(tmp_path / "b", row, order=-1), row.options)
+    assert forwards == backwards
+
+
+def test_published_counts_that_differ_are_warned_of_with_both_numbers(tmp_path, name, row):
+    corpus = CORPORA[name]
+    warnings = "\n".join(read_corpus(name, make_folder(tmp_path, row), row.options).warnings)
+    for kind, found, published in (
+        ("utterances", len(row.expected), corpus.n_utterances),
+        ("speakers", len({utterance.speaker for utterance in row.expected}), corpus.n_speakers),
+    ):
+        assert (f"{found} {kind} found, {published} published" in warnings) == (published is not None)
+    for emotion, published in corpus.n_per_emotion.items():
+        found = sum(utterance.emotion == emotion for utterance in row.expected)
+        assert f"{emotion} {found}/{published}" in warnings
+
+
+def test_options_a_reader_does_not_take_are_refused(tmp_path, name, row):
+    with pytest.raises(CorpusError, match=f"reader '{name}' has no option 'colour'; it takes"):
+        read_corpus(name, make_folder(tmp_path, row), {**row.options, "colour": "red"})
+
+
+def test_options_a_reader_needs_are_asked_for(tmp_path, name, row):
+    for option in CORPORA[name].required:
+        given = {key: value for key, value in row.options.items() if key != option}
+        with pytest.raises(CorpusError, match=f"reader '{name}' needs '{option}'"):
+            read_corpus(name, make_folder(tmp_path, row), given)
+
+
+def test_a_missing_folder_is_refused(tmp_path, name, row):
+    with pytest.raises(CorpusError, match=f"no such folder; expected the root of {CORPORA[name].title}"):
+        read_corpus(name, tmp_path / "nowhere", row.options)
+    (tmp_path / "file").touch()
+    with pytest.raises(CorpusError, match="no such folder"):
+        read_corpus(name, tmp_path / "file", row.options)
+
+
+def test_a_folder_without_the_corpus_is_refused(tmp_path, name, row):
+    with pytest.raises(CorpusError, match=r"no utterance of .* found; expected|labels\.csv: No such file"):
+        read_corpus(name, tmp_path, row.options)
+
+
+def test_entries_are_complete(name):
+    corpus = CORPORA[name]
+    assert corpus.name == name
+    for text in (corpus.title, corpus.licence, corpus.source, corpus.layout):
+        assert text
+        assert "\n" not in text
+    assert set(corpus.required) <= set(corpus.options)
+    if corpus.n_utterances:
+        assert sum(corpus.n_per_emotion.values()) == corpus.n_utterances
+        assert corpus.citation
+        assert corpus.release
+
+
+def test_an_unknown_reader_is_answered_with_the_known_ones(tmp_path):
+    with pytest.raises(CorpusError, match=f"unknown reader 'emo-db'; expected one of {', '.join(CORPORA)}"):
+        read_corpus("emo-db", tmp_path)
+    with pytest.raises(CorpusError, match="unknown reader ''"):
+        corpus_named("")
+
+
+def test_a_folder_of_something_else_is_refused_with_what_was_found(tmp_path):
+    for name in ("b.wav", "a.wav"):
+        (tmp_path / name).touch()
+    with pytest.raises(CorpusError, match=r"no utterance of EmoDB found; 2 recordings not named like EmoDB .* a.wav"):
+        read_corpus("emodb", tmp_path)
+
+
+def test_names_with_line_breaks_stay_on_one_line(tmp_path):
+    (tmp_path / "03a01Wa.wav").touch()
+    (tmp_path / "a\nb\x1b[31m.wav").touch()
+    warning = read_corpus("emodb", tmp_path).warnings[0]
+    assert warning == r"recordings not named like EmoDB passed over: a\nb\x1b[31m.wav"

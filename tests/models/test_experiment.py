@@ -1,0 +1,125 @@
+"""A recipe's experiments: complete, kept, bound to what they depend on, free of leaks."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from serprep.errors import SplitError, TrainError
+from serprep.split import SplitConfig, make_split, write_split
+from serprep_models.experiment import report_store, run_experiments, run_recipe
+from serprep_models.standardise import training_statistics
+
+
+@pytest.fixture(scope="module")
+def outcome(small, pool):
+    recipe, store = small
+    return run_experiments(recipe, store, pool=pool)
+
+
+def test_every_system_fold_and_seed_is_there(outcome) -> None:
+    assert {entry["system"] for entry in outcome.results} == {
+        "plain-crnn",
+        "multi-crnn",
+        "hsf-crnn",
+        "compare-svm",
+        "majority",
+    }
+    assert len(outcome.results) == 5 * 2
+    assert all(entry["n_test"] == 16 for entry in outcome.results)
+
+
+def test_every_utterance_is_predicted_once_per_system(outcome, small) -> None:
+    _, store = small
+    for _, rows in outcome.predictions.groupby("system"):
+        assert sorted(rows["id"]) == store.ids
+
+
+def test_majority_scores_chance(outcome) -> None:
+    (row,) = [row for row in outcome.summary if row["system"] == "majority"]
+    assert row["ua"] == 0.25
+
+
+def test_finished_experiments_are_kept_and_not_run_again(outcome, small, pool) -> None:
+    recipe, store = small
+    before = {path: path.stat().st_mtime_ns for path in outcome.folder.rglob("result.json")}
+    again = run_experiments(recipe, store, pool=pool)
+    assert again.n_kept == 10
+    assert {path: path.stat().st_mtime_ns for path in again.folder.rglob("result.json")} == before
+    assert again.summary == outcome.summary
+
+
+def test_another_configuration_goes_elsewhere(outcome, small, pool) -> None:
+    recipe, store = small
+    other = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, epochs=1, systems=("majority",)))
+    assert run_experiments(other, store, pool=pool).folder != outcome.folder
+
+
+def test_statistics_in_the_checkpoint_are_the_training_parts(outcome, small) -> None:
+    _, store = small
+    about = json.loads((outcome.folder / "hsf-crnn" / "fold-01" / "seed-0" / "checkpoint.json").read_bytes())
+    ids = outcome.split.ids(0, "train")
+    rows = [store.ids.index(name) for name in ids]
+    expected = training_statistics(store, rows, ("short", "functionals"))
+    for kind, moments in expected.items():
+        np.testing.assert_array_equal(about["statistics"][kind]["mean"], moments.mean)
+        np.testing.assert_array_equal(about["statistics"][kind]["std"], moments.std)
+
+
+def test_a_checkpoint_is_safetensors_and_json(outcome) -> None:
+    weights = load_file(outcome.folder / "plain-crnn" / "fold-01" / "seed-0" / "weights.safetensors")
+    assert sum(value.size for value in weights.values()) == 190_300
+
+
+def test_a_split_with_a_speaker_on_both_sides_is_refused(small, pool, tmp_path) -> None:
+    recipe, store = small
+    leaking = write_split(make_split(store.manifest(), SplitConfig(group="text")), tmp_path / "split.json")
+    other = dataclasses.replace(recipe, split=SplitConfig(protocol="list", file=str(leaking)))
+    with pytest.raises(SplitError, match="4 speakers are on both sides"):
+        run_experiments(other, store, pool=pool)
+
+
+def test_an_unknown_system_or_fold_is_named(small, pool) -> None:
+    recipe, store = small
+    with pytest.raises(TrainError, match="unknown system 'gru'"):
+        run_experiments(recipe, store, pool=pool, systems=["gru"])
+    with pytest.raises(SplitError, match="no fold '7'"):
+        run_experiments(recipe, store, pool=pool, folds=["7"])
+
+
+def test_nothing_finished_nothing_to_report(small, pool) -> None:
+    recipe, store = small
+    other = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, epochs=3))
+    with pytest.raises(TrainError, match="run `serprep run` first"):
+        run_experiments(other, store, pool=pool, only_finished=True)
+
+
+def test_a_store_alone_has_a_page(small, tmp_path) -> None:
+    _, store = small
+    text = report_store(store.path, path=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "synth01" in text
+    assert "http" not in text.replace("http-equiv", "")
+
+
+def test_real_recordings_from_folder_to_score(corpora, tmp_path) -> None:
+    """manifest → build → split → one short training on real RAVDESS files of four actors."""
+    from serprep.recipe import recipe_from
+
+    folder = tmp_path / "ravdess"
+    for actor in ("Actor_01", "Actor_02", "Actor_03", "Actor_04"):
+        (folder / actor).mkdir(parents=True)
+        for path in (corpora / "ravdess" / actor).glob("03-01-0[45]-*"):  # sad and angry
+            (folder / actor / path.name).symlink_to(path)
+    values = {
+        "dataset": {"path": "stores"},
+        "corpus": {"reader": "ravdess", "root": "ravdess"},
+        "train": {"systems": ["plain-crnn", "compare-svm"], "seeds": [0], "epochs": 2},
+    }
+    built, outcome, page = run_recipe(recipe_from(values, folder=tmp_path, name="real"), workers=2)
+    assert built.n_utterances == 4 * 16
+    assert outcome.split.folds == ("01", "02", "03", "04")
+    svm = next(row for row in outcome.summary if row["system"] == "compare-svm")
+    assert svm["ua"] > 0.6  # two very different emotions: far above chance, or something is broken
+    assert page.is_file()

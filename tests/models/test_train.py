@@ -1,0 +1,87 @@
+"""The training loop: it learns, repeats itself, and refuses what it should."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from serprep.errors import TrainError
+from serprep.recipe import TrainConfig
+from serprep_models.crnn import SystemConfig
+from serprep_models.loader import kinds_of, load
+from serprep_models.standardise import training_statistics
+from serprep_models.train import class_weights, device_named, probabilities, train
+
+
+def examples_of(store, system, rows):
+    kinds = kinds_of(system)
+    return load(store, rows, kinds=kinds, statistics=training_statistics(store, rows, kinds))
+
+
+@pytest.mark.parametrize(("system", "epochs"), [("plain-crnn", 150), ("hsf-crnn", 60), ("multi-crnn", 150)])
+def test_every_system_can_memorise_32_utterances(small, system: str, epochs: int) -> None:
+    _, store = small
+    examples = examples_of(store, system, range(len(store)))
+    assert len(examples) == 32
+    how = TrainConfig(epochs=epochs, batch_size=8, learning_rate=3e-3)
+    trained = train(SystemConfig(system=system, n_labels=4), examples, how=how, seed=0)
+    predicted = probabilities(trained.system, examples).argmax(1)
+    assert (predicted == examples.labels.numpy()).all()
+    assert trained.history[-1]["train_loss"] < 0.2 * trained.history[0]["train_loss"]
+
+
+def test_same_seed_same_weights_other_seed_others(small) -> None:
+    _, store = small
+    examples = examples_of(store, "plain-crnn", range(len(store)))
+    config, how = SystemConfig(system="plain-crnn", n_labels=4), TrainConfig(epochs=2)
+    first, again, other = (train(config, examples, how=how, seed=seed) for seed in (0, 0, 1))
+    same = [torch.equal(a, b) for a, b in zip(first.system.parameters(), again.system.parameters(), strict=True)]
+    assert all(same)
+    assert first.history == again.history or all(
+        a["train_loss"] == b["train_loss"] for a, b in zip(first.history, again.history, strict=True)
+    )
+    assert not all(torch.equal(a, b) for a, b in zip(first.system.parameters(), other.system.parameters(), strict=True))
+
+
+def test_the_epoch_with_the_best_development_ua_is_kept(small) -> None:
+    _, store = small
+    kinds = kinds_of("plain-crnn")
+    statistics = training_statistics(store, range(16), kinds)
+    part, dev = (load(store, rows, kinds=kinds, statistics=statistics) for rows in (range(0, 32, 2), range(1, 32, 2)))
+    how = TrainConfig(epochs=12, batch_size=4, learning_rate=3e-3)
+    trained = train(SystemConfig(system="plain-crnn", n_labels=4), part, how=how, seed=0, dev=dev)
+    predicted = probabilities(trained.system, dev).argmax(1)
+    truth = dev.labels.numpy()
+    recall = np.mean([(predicted[truth == label] == label).mean() for label in range(4)])
+    assert recall == pytest.approx(max(entry["dev_ua"] for entry in trained.history))
+
+
+def test_an_utterance_without_label_is_refused(small) -> None:
+    _, store = small
+    examples = examples_of(store, "plain-crnn", range(8))
+    unlabelled = dataclasses.replace(examples, labels=torch.full((8,), -1))
+    with pytest.raises(TrainError, match="without a label"):
+        train(SystemConfig(system="plain-crnn", n_labels=4), unlabelled, how=TrainConfig(epochs=1), seed=0)
+
+
+def test_a_diverging_loss_is_an_error_not_a_result(small) -> None:
+    _, store = small
+    examples = examples_of(store, "plain-crnn", range(8))
+    for values in examples.segments.values():
+        values.mul_(torch.inf)
+    with pytest.raises(TrainError, match="not finite in epoch 1"):
+        train(SystemConfig(system="plain-crnn", n_labels=4), examples, how=TrainConfig(epochs=1), seed=0)
+
+
+def test_balanced_weights_are_inverse_to_counts() -> None:
+    labels = torch.tensor([0, 0, 0, 1])
+    assert class_weights(labels, 3, "balanced").tolist() == pytest.approx([4 / 9, 4 / 3, 0])
+    assert class_weights(labels, 3, "none").tolist() == [1, 1, 1]
+
+
+def test_a_device_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(TrainError, match="not on this machine"):
+        device_named("cuda:99")
+    with pytest.raises(TrainError, match="expected auto, cpu or cuda"):
+        device_named("abacus")

@@ -1,0 +1,172 @@
+"""The direction of the path, read from the imports, also those inside functions."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOUNDATIONS = {"errors", "utterance", "audio", "files", "metrics", "progress", "parallel", "testing", "_typing"}
+STAGES = (
+    *("corpora", "manifest", "features", "cache", "version", "store"),
+    *("split", "audit", "recipe", "pipeline", "card"),
+)
+FOLDERS = {"serprep": ROOT / "serprep", "serprep_models": ROOT / "serprep_models", "serprep_cli": ROOT / "cli"}
+UNTESTED = {  # modules without a test file of their own
+    "_typing.py": "aliases",
+    "errors.py": "names and two one-liners with doctests",
+    "utterance.py": "a dataclass without code",
+    "corpora/corpus.py": "two dataclasses without code",
+    "corpora/_template.py": "a form to copy",
+    "features/_opensmile_helper.py": "a program that opensmile_fork starts, shown there",
+    "progress.py": "shown on a terminal",
+}
+
+
+def modules(package):
+    folder = FOLDERS[package]
+    return sorted(path for path in folder.rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def imported(path, package):
+    """Absolute names of everything a file imports, wherever the statement stands."""
+    here = [package, *path.relative_to(FOLDERS[package]).with_suffix("").parts]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(here[: -node.level]) if node.level else ""
+            name = ".".join(filter(None, (base, node.module)))
+            yield name
+            yield from (f"{name}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in (
+            "import_module",
+            "__import__",
+        ):
+            first = node.args[0]
+            yield str(first.value) if isinstance(first, ast.Constant) else "computed"
+
+
+def stage_of(name):
+    """The stage or foundation of serprep that a dotted name belongs to, or ""."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == "serprep" and len(parts) > 1 else ""
+
+
+def cases(package):
+    folder = FOLDERS[package]
+    return [pytest.param(path, id=f"{package}/{path.relative_to(folder).as_posix()}") for path in modules(package)]
+
+
+def test_every_module_has_its_place():
+    names = {path.stem for path in (ROOT / "serprep").glob("*.py")} - {"__init__"}
+    names |= {path.parent.name for path in (ROOT / "serprep").glob("*/__init__.py")}
+    assert names <= FOUNDATIONS | set(STAGES), "a new module needs a place in the path"
+    assert not FOUNDATIONS & set(STAGES)
+
+
+@pytest.mark.parametrize("path", cases("serprep"))
+def test_a_stage_imports_only_what_lies_before_it(path):
+    relative = path.relative_to(ROOT / "serprep")
+    own = relative.parts[0].removesuffix(".py")
+    known = FOUNDATIONS | set(STAGES)
+    used = {stage_of(name) for name in imported(path, "serprep")} & known
+    if own == "__init__":
+        allowed = set()
+    elif own in FOUNDATIONS:
+        allowed = FOUNDATIONS
+    else:
+        allowed = FOUNDATIONS | set(STAGES[: STAGES.index(own) + 1])
+    assert used <= allowed, f"{relative} imports {sorted(used - allowed)}, which come after it"
+
+
+def top_levels(path, package):
+    return {name.split(".")[0] for name in imported(path, package)}
+
+
+@pytest.mark.parametrize("path", [case for package in FOLDERS for case in cases(package)])
+def test_packages_do_not_look_back(path):
+    package = next(name for name, folder in FOLDERS.items() if path.is_relative_to(folder))
+    used = top_levels(path, package)
+    refused = {
+        "serprep": {"torch", "safetensors", "serprep_models", "serprep_cli", "cli"},
+        "serprep_models": {"serprep_cli", "cli", "click"},
+        "serprep_cli": {"torch", "safetensors", "cli"},
+    }[package]
+    if path != ROOT / "serprep" / "__init__.py":
+        refused = refused | {"computed"}
+    if path != ROOT / "serprep" / "parallel.py":
+        refused = refused | {"dask", "distributed"}
+    assert not used & refused
+
+
+@pytest.mark.parametrize("path", cases("serprep_cli"))
+def test_the_command_line_imports_its_own_by_dots(path):
+    assert "serprep_cli" not in {
+        name.split(".")[0]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom) and not node.level
+            else []
+        )
+    }
+
+
+def test_imports_are_read_wherever_they_stand(tmp_path, monkeypatch):
+    monkeypatch.setitem(FOLDERS, "serprep", tmp_path)
+    (tmp_path / "store").mkdir()
+    path = tmp_path / "store" / "x.py"
+    path.write_text(
+        "import a.b\nfrom serprep import pipeline as p\nfrom . import writer\nfrom ..card import y\n"
+        "def f():\n    import torch\n    if 1:\n        from dask.x import z\n    import_module('q')\n"
+        "    importlib.import_module(name)\n"
+    )
+    found = set(imported(path, "serprep"))
+    assert {"a.b", "serprep.pipeline", "serprep.store.writer", "serprep.card.y", "torch", "dask.x.z", "q"} <= found
+    assert "computed" in found
+    assert {stage_of(name) for name in found} >= {"pipeline", "store", "card"}
+
+
+def test_every_module_has_its_test_file():
+    missing = []
+    for path in modules("serprep"):
+        relative = path.relative_to(ROOT / "serprep")
+        if path.name == "__init__.py" or relative.as_posix() in UNTESTED:
+            continue
+        test = ROOT / "tests" / relative.with_name(f"test_{path.name.lstrip('_')}")
+        if not test.is_file():
+            missing.append(test.relative_to(ROOT).as_posix())
+    assert missing == []
+    assert all((ROOT / "serprep" / name).is_file() for name in UNTESTED), "a name in UNTESTED is gone"
+
+
+def test_importing_serprep_is_instant():
+    code = (
+        "import sys, serprep; dir(serprep); "
+        "print([n for n in ('numpy', 'zarr', 'dask', 'torch', 'click', 'soundfile', 'fsspec') if n in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_all_of_serprep_runs_without_torch():
+    code = (
+        "import sys; sys.modules['torch'] = None; sys.modules['serprep_models'] = None\n"
+        "import serprep\n"
+        "for name in serprep.__all__: getattr(serprep, name)\n"
+        "print(len(serprep.__all__))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(found.stdout) > 20
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    import serprep
+
+    with pytest.raises(AttributeError, match="module 'serprep' has no attribute 'nothing'"):
+        serprep.nothing  # noqa: B018

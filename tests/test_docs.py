@@ -1,0 +1,339 @@
+"""The documents agree with the code: rows, keys, defaults, examples, links."""
+
+import dataclasses
+import json
+import re
+import tomllib
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from serprep_cli.main import cli
+
+from serprep.corpora import CORPORA
+from serprep.features.extract import Features
+from serprep.features.framing import SEGMENTS, Segment
+from serprep.features.functionals import Functionals
+from serprep.features.logmel import LogMel
+from serprep.manifest import FIRST, LAST, Manifest, make_manifest, read_manifest, to_csv, write_manifest
+from serprep.pipeline import BuildResult
+from serprep.recipe import CorpusConfig, Dataset, Recipe, TrainConfig, recipe_from
+from serprep.split import FORMAT as SPLIT_FORMAT
+from serprep.split import PARTITIONS, PROTOCOLS, Split, SplitConfig, make_split, read_split, write_split
+from serprep.store import zarr_store
+from serprep.store.layout import COUNTS, NUMBERS, StoreConfig, arrays
+from serprep.store.writer import Plan, attributes
+from serprep.utterance import Utterance
+from serprep.version import STORE_FORMAT, version_of
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md")])
+
+#: Section of docs/recipe.md → the configuration it documents.
+SECTIONS: dict[str, type] = {
+    "dataset": Dataset,
+    "corpus": CorpusConfig,
+    "features.logmel": LogMel,
+    "features.segments": Segment,
+    "features.functionals": Functionals,
+    "store": StoreConfig,
+    "split": SplitConfig,
+    "train": TrainConfig,
+}
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """Fenced blocks of a language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """Table rows by the word in backticks that their first cell begins with."""
+    found = {}
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")] if line.startswith("|") else []
+        name = re.match(r"`([^`]+)`", cells[0]) if cells else None
+        if name:
+            found[name[1]] = cells
+    return found
+
+
+def section(text: str, title: str) -> str:
+    """What stands under a heading, up to the next one."""
+    found = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found, f"no heading {title!r}"
+    return found[1]
+
+
+# -- rows ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_every_reader_has_its_row(name: str) -> None:
+    corpus = CORPORA[name]
+    row = " | ".join(rows(page("corpora.md"))[name])
+    assert corpus.licence in row
+    for emotion, count in corpus.n_per_emotion.items():
+        assert emotion in row and str(count) in row
+    for count in (corpus.n_utterances, corpus.n_speakers):
+        assert count is None or str(count) in row
+    for option in corpus.options:
+        assert option in row
+
+
+def test_no_row_of_an_unknown_reader() -> None:
+    assert set(rows(page("corpora.md"))) == set(CORPORA)
+
+
+@pytest.mark.parametrize("name", cli.commands)
+def test_every_command_has_its_row(name: str) -> None:
+    documented = {
+        entry.split()[1]: cells for entry, cells in rows(page("commands.md")).items() if entry.startswith("serprep ")
+    }
+    assert set(documented) == set(cli.commands)
+    options = set(re.findall(r"--[a-z-]+", documented[name][2]))
+    known = {max(option.opts, key=len) for option in cli.commands[name].params if option.param_type_name == "option"}
+    assert options == known - {"--json", "--help"}
+
+
+def test_build_json_is_documented() -> None:
+    row = rows(section(page("commands.md"), "JSON"))["build"]
+    for entry in dataclasses.fields(BuildResult):
+        assert f"`{entry.name}`" in row[1]
+
+
+def test_readme_names_every_command() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8") if (ROOT / "README.md").is_file() else ""
+    if not readme.strip():
+        pytest.skip("there is no README.md yet")
+    for name in cli.commands:
+        assert f"serprep {name}" in readme or "docs/commands.md" in readme
+
+
+# -- the recipe ----------------------------------------------------------------------
+
+
+def test_every_section_of_a_recipe_is_documented() -> None:
+    hints = typing.get_type_hints(Recipe)
+    named = {name for name in hints if name not in ("folder", "features")}
+    assert named | {f"features.{entry.name}" for entry in dataclasses.fields(Features)} == set(SECTIONS)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_every_key_of_a_recipe_has_its_row_and_default(name: str) -> None:
+    documented = rows(section(page("recipe.md"), f"`[{name}]`"))
+    fields = {entry.name: entry for entry in dataclasses.fields(SECTIONS[name])}
+    assert list(documented) == list(fields)
+    for key, entry in fields.items():
+        default = documented[key][3]
+        if default.startswith("`") and default.count("`") == 2:
+            written = tomllib.loads(f"x = {default.strip('`')}")["x"]
+            assert type(entry.default)(written) == entry.default, key
+        else:
+            assert entry.default in ("", None, dataclasses.MISSING), f"{key}: {default}"
+
+
+def test_default_segments_are_documented() -> None:
+    text = section(page("recipe.md"), "`[features.segments]`")
+    for name, segment in SEGMENTS.items():
+        assert f"{name} = {{ length = {segment.length}, hop = {segment.hop} }}" in text
+
+
+@pytest.mark.parametrize("example", blocks(page("recipe.md"), "toml"))
+def test_recipe_examples_parse(example: str, tmp_path: Path) -> None:
+    recipe = recipe_from(tomllib.loads(example), folder=tmp_path, name="example")
+    assert recipe.corpus.reader in CORPORA
+
+
+def test_minimal_recipe_is_minimal(tmp_path: Path) -> None:
+    values = tomllib.loads(blocks(page("recipe.md"), "toml")[0])
+    assert set(values) == {"corpus"} and set(values["corpus"]) == {"reader", "root"}
+    assert recipe_from(values, folder=tmp_path, name="x").features == Features()
+
+
+# -- the manifest and the split ------------------------------------------------------
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Manifest:
+    """The example of docs/manifest.md."""
+    (csv,), (about,) = blocks(page("manifest.md"), "csv"), blocks(page("manifest.md"), "json")
+    (tmp_path / "utterances.csv").write_bytes(csv.encode())
+    (tmp_path / "manifest.json").write_bytes(about.encode())
+    return read_manifest(tmp_path)
+
+
+def test_manifest_example_is_what_we_write(manifest: Manifest, tmp_path: Path) -> None:
+    written = write_manifest(manifest, tmp_path / "again")
+    assert written.read_text(encoding="utf-8") == blocks(page("manifest.md"), "csv")[0]
+    about = (tmp_path / "again" / "manifest.json").read_text(encoding="utf-8")
+    assert about == blocks(page("manifest.md"), "json")[0]
+
+
+def test_every_column_and_field_of_a_manifest_is_documented(manifest: Manifest) -> None:
+    columns = section(page("manifest.md"), "The columns of `utterances.csv`")
+    assert list(rows(columns)) == [*FIRST, *LAST]
+    assert set(json.loads(blocks(page("manifest.md"), "json")[0])) <= set(
+        rows(section(page("manifest.md"), "The fields of `manifest.json`"))
+    )
+
+
+def test_required_columns_of_a_manifest_are_required(tmp_path: Path) -> None:
+    documented = rows(section(page("manifest.md"), "The columns of `utterances.csv`"))
+    required = [name for name, cells in documented.items() if cells[3] == "yes"]
+    path = tmp_path / "utterances.csv"
+    path.write_text(",".join(required) + "\na,a.wav\n", encoding="utf-8")
+    assert to_csv(read_manifest(path)) == to_csv(make_manifest([Utterance(id="a", path="a.wav")]))
+
+
+@pytest.fixture
+def split(tmp_path: Path) -> Split:
+    """The example of docs/split.md."""
+    path = tmp_path / "split.json"
+    path.write_text(blocks(page("split.md"), "json")[0], encoding="utf-8")
+    return read_split(path)
+
+
+def test_split_example_is_what_we_make(manifest: Manifest, split: Split, tmp_path: Path) -> None:
+    assert make_split(manifest, SplitConfig()) == split
+    written = write_split(split, tmp_path / "again.json")
+    assert written.read_text(encoding="utf-8") == blocks(page("split.md"), "json")[0]
+
+
+def test_every_field_and_protocol_of_a_split_is_documented() -> None:
+    example = json.loads(blocks(page("split.md"), "json")[0])
+    assert example["format"] == SPLIT_FORMAT
+    fields = rows(section(page("split.md"), "Fields"))
+    assert set(example) | {f"utterances.*.{name}" for name in ("speaker", "group", "roles")} == set(fields)
+    protocols = rows(section(page("split.md"), "Protocols"))
+    assert set(protocols) == set(PROTOCOLS)
+    for partition in PARTITIONS:
+        assert f"`{partition}`" in protocols["fixed"][1]
+
+
+@pytest.mark.parametrize("name", ["protocol", "folds", "utterances"])
+def test_required_fields_of_a_split_are_required(name: str, tmp_path: Path) -> None:
+    example = json.loads(blocks(page("split.md"), "json")[0])
+    assert rows(section(page("split.md"), "Fields"))[name][3] == "yes"
+    del example[name]
+    path = tmp_path / "split.json"
+    path.write_text(json.dumps(example), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"docs/split\.md"):
+        read_split(path)
+
+
+# -- the store -----------------------------------------------------------------------
+
+
+def example_attributes() -> dict[str, Any]:
+    return dict(json.loads(blocks(page("store.md"), "json")[0]))
+
+
+def written_attributes(manifest: Manifest, example: Mapping[str, Any]) -> dict[str, Any]:
+    """What the writer says about the example's manifest; no features are needed for that."""
+    plan = Plan(manifest, (None,) * len(manifest), Features(), StoreConfig(), {})  # type: ignore[arg-type]
+    return attributes(
+        plan,
+        version=example["version"],
+        configurations=example["configurations"],
+        extractors=example["provenance"]["extractors"],
+    )
+
+
+def test_store_example_is_what_we_write(manifest: Manifest) -> None:
+    example = example_attributes()
+    assert written_attributes(manifest, example) == example
+    assert example["format"] == STORE_FORMAT
+    assert example["configurations"]["features"] == Features().to_json()
+
+
+def test_version_of_the_store_example() -> None:
+    example = example_attributes()
+    assert example["version"] == version_of(
+        manifest_digest=example["provenance"]["manifest_digest"],
+        configurations=example["configurations"],
+        extractors=example["provenance"]["extractors"],
+        segment_dtype=example["segment_dtype"],
+    )
+
+
+def test_every_root_attribute_is_documented(manifest: Manifest) -> None:
+    written = written_attributes(manifest, example_attributes())
+    assert list(rows(section(page("store.md"), "Root attributes"))) == [*written, "files", "seal"]
+
+
+def test_every_array_is_documented(manifest: Manifest) -> None:
+    documented = rows(section(page("store.md"), "Arrays"))
+    found = arrays(
+        columns=manifest.columns,
+        n=100_000,
+        n_segments={30: 200_000, 50: 200_000},
+        features=Features(),
+        config=StoreConfig(),
+    )
+    used = set()
+    for array in found:
+        name = array.name
+        if name.startswith("utterances/") and name.split("/")[1] not in {**NUMBERS, **COUNTS}:
+            name = "utterances/<column>"
+        used.add(name)
+        _, shape, dtype, dimensions, chunk, shard, fill, _ = documented[name]
+        assert len(shape.strip("()").rstrip(",").split(",")) == len(array.shape), name
+        assert shape.rstrip(",)").split(", ")[1:] == [str(size) for size in array.shape[1:]], name
+        assert (dtype, dimensions) == (array.dtype, ", ".join(array.dimensions)), name
+        assert chunk == str(array.chunk), name
+        assert shard == (str(array.shard) if array.is_large else "none"), name
+        assert fill == ("NaN" if dtype.startswith("float") else '""' if dtype == "string" else "0"), name
+    assert used == set(documented)
+
+
+def test_seal_is_computed_as_documented(tmp_path: Path) -> None:
+    (tmp_path / "utterances").mkdir()
+    (tmp_path / "utterances" / "zarr.json").write_text("{}", encoding="utf-8")
+    sealed = zarr_store.seal(tmp_path, {"format": STORE_FORMAT})
+    names: dict[str, Any] = {"path": tmp_path}
+    exec(blocks(page("store.md"), "python")[0], names)  # noqa: S102 - the example itself is tested
+    assert names["seal"] == sealed
+
+
+# -- all pages -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_relative_links_resolve(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        file, _, anchor = target.partition("#")
+        linked = path.parent / file if file else path
+        assert linked.exists(), f"{path.name} links to {target}"
+        if anchor and linked.suffix == ".md":
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+            slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert anchor in slugs, f"{path.name} links to {target}"
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)
+def test_a_page_answers_one_question(path: Path) -> None:
+    titles = re.findall(r"^# (.+)$", re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.M | re.S), re.M)
+    assert len(titles) == 1 and titles[0].endswith("?")
+
+
+def test_documents_named_by_the_code_exist() -> None:
+    sources = [path for folder in ("serprep", "serprep_models", "cli") for path in (ROOT / folder).rglob("*.py")]
+    for path in sources:
+        for name in re.findall(r"docs/\w+\.md", path.read_text(encoding="utf-8")):
+            assert (ROOT / name).is_file(), f"{path.name} cites {name}"
+
+
+def test_licence_is_the_declared_one() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith(f"{project['license']} License")
+    assert f"## [{project['version']}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
