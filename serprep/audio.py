@@ -210,6 +210,10 @@ def _open(data: bytes) -> soundfile.SoundFile:
     if file.frames <= 0:
         file.close()
         raise AudioError("no samples")
+    if not 1_000 <= file.samplerate <= 1_000_000:
+        rate = file.samplerate
+        file.close()
+        raise AudioError(f"its header says {rate} Hz; expected 1000 to 1000000")
     if file.frames >= _UNKNOWN:
         file.close()
         raise AudioError("its header does not say how long it is: encode it again, to a file and not to a pipe")

@@ -13,6 +13,8 @@ from typing import Any
 
 import fsspec
 
+from serprep.errors import CorpusError, one_line
+
 
 def is_url(path: str | os.PathLike[str]) -> bool:
     """Whether `path` names an object store rather than a local file.
@@ -22,7 +24,7 @@ def is_url(path: str | os.PathLike[str]) -> bool:
     >>> is_url("s3://bucket/data"), is_url("stores/ravdess")
     (True, False)
     """
-    return "://" in str(path)
+    return "://" in str(path) and not str(path).startswith("file://")
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -38,6 +40,18 @@ def write_whole(path: Path, data: bytes) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             beside.unlink()
+
+
+def without_suffix(path: str) -> str:
+    """A relative ``/`` path without the suffix of its last name.
+
+    Examples
+    --------
+    >>> without_suffix("a.b/c.wav"), without_suffix("a.b/c")
+    ('a.b/c', 'a.b/c')
+    """
+    stem, dot, suffix = path.rpartition(".")
+    return stem if dot and "/" not in suffix and stem and not stem.endswith("/") else path
 
 
 class Folder:
@@ -133,13 +147,21 @@ def walk(root: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
     In sorted order, upper-case suffixes too.  Hidden names (``._x``, ``.DS_Store``)
     are skipped.  Links to folders are followed, each real folder once.  A folder or
     a dangling link with such a suffix is listed as well, so that it can be reported.
+
+    Raises
+    ------
+    CorpusError
+        If a folder cannot be listed: what is in it would be left out silently.
     """
     yield from _walk(root, "", suffixes, {os.path.realpath(root)})
 
 
 def _walk(folder: Path, prefix: str, suffixes: tuple[str, ...], seen: set[str]) -> Iterator[str]:
-    with os.scandir(folder) as entries:
-        ordered = sorted(entries, key=lambda entry: entry.name)
+    try:
+        with os.scandir(folder) as entries:
+            ordered = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise CorpusError(f"{one_line(folder)}: {error.strerror}; make the folder readable") from None
     for entry in ordered:
         if entry.name.startswith("."):
             continue

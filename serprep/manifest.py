@@ -115,7 +115,12 @@ def _problem(row: Utterance) -> str:
     path = PurePosixPath(row.path)
     if not row.id or not row.path:
         return "id and path must not be empty"
-    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:|\\", row.path) or "\0" in row.path:
+    if (
+        path.is_absolute()
+        or ".." in re.split(r"[/\\]", row.path)
+        or re.match(r"[A-Za-z]:|\\", row.path)
+        or "\0" in row.path
+    ):
         return f"path {one_line(row.path)!r} leaves the corpus root; expected a relative path"
     try:
         "".join((row.id, row.path, row.speaker, row.emotion, row.partition, *row.extra.values())).encode()

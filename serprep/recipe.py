@@ -115,7 +115,7 @@ class Recipe:
     @property
     def dataset_path(self) -> str:
         """Absolute folder or URL of the data set."""
-        path = self.dataset.path
+        path = self.dataset.path.removeprefix("file://")
         return path.rstrip("/") if is_url(path) else str(self.path(path).resolve())
 
     @property

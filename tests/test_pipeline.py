@@ -450,6 +450,25 @@ def test_byte_identical_bad_recordings_are_all_quarantined(own, tmp_path):
     assert counts(result) == (12, 0, 2)
 
 
+def test_failures_are_remembered_until_asked_to_retry(own, tmp_path, later):
+    soundfile.write(own / "sad" / "bad_t01_1.wav", np.full(10, 0.1), 16_000)
+    asked = recipe(own, tmp_path / "a")
+    first = build(asked, pool=Inline())
+    tried = []
+    pool = Inline(before=lambda function, items: tried.extend(items) if function is extract_batch else None)
+    second = build(asked, pool=pool)
+    assert tried == [] and second.n_files_read == 0
+    assert counts(first) == (12, 0, 1) and counts(second) == (0, 12, 1)
+    assert second.reasons == first.reasons and "too short" in first.reasons[0].reason
+    again = build(asked, pool=pool, retry=True)
+    assert [Path(item.path).name for batch in tried for item in batch.items] == ["bad_t01_1.wav"]
+    assert counts(again) == (0, 12, 1) and again.reasons == first.reasons
+    # another extractor, another chance: without functionals 400 samples are enough
+    soundfile.write(own / "sad" / "bad_t01_1.wav", np.full(500, 0.1), 16_000)
+    assert counts(build(recipe(own, tmp_path / "b", features={}), pool=Inline())) == (12, 0, 1)
+    assert counts(build(recipe(own, tmp_path / "b"), pool=Inline())) == (1, 12, 0)
+
+
 # -- recordings that change ----------------------------------------------------------
 
 

@@ -83,12 +83,26 @@ def read_corpus(name: str, root: Path, options: Mapping[str, object] | None = No
     utterances: list[Utterance] = []
     findings: list[Finding] = []
     for item in corpus.utterances(root, given):
-        (utterances if isinstance(item, Utterance) else findings).append(item)  # type: ignore[arg-type]
+        if isinstance(item, Finding):
+            findings.append(item)
+        elif not _is_utf8(item.path):
+            findings.append(Finding("recordings whose names are not UTF-8 passed over: rename them", item.path))
+        else:
+            utterances.append(item)
     if not utterances:
         hint = first_ten(_counted(findings)) if findings else f"expected {corpus.layout}"
         raise CorpusError(f"{one_line(root)}: no utterance of {corpus.title} found; {hint}")
     warnings = [*_counted(findings), *_count_warnings(corpus, utterances)]
     return Reading(corpus, tuple(utterances), tuple(warnings))
+
+
+def _is_utf8(path: str) -> bool:
+    """Whether a name can stand in a manifest; others come as lone surrogates."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _counted(findings: Sequence[Finding]) -> list[str]:

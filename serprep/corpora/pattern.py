@@ -14,7 +14,7 @@ from serprep.audio import SUFFIXES
 from serprep.corpora.corpus import Corpus, Finding
 from serprep.corpora.table import OWN_COLUMNS
 from serprep.errors import CorpusError
-from serprep.files import walk
+from serprep.files import walk, without_suffix
 from serprep.utterance import Utterance
 
 FIELD = re.compile(r"\{([^{}]*)\}")
@@ -70,7 +70,7 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
             continue
         values = {name: value.strip() for name, value in found.groupdict().items()}
         yield Utterance(
-            id=values.pop("id", str(PurePosixPath(path).with_suffix(""))),
+            id=values.pop("id", without_suffix(path)),
             path=path,
             speaker=values.pop("speaker", ""),
             emotion=values.pop("emotion", ""),

@@ -40,25 +40,23 @@ STATEMENTS = {"01": "kids", "02": "dogs"}  # "Kids are talking by the door", "Do
 
 def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Finding]:
     """Utterances of a RAVDESS folder, in path order."""
-    nested = [] if any(root.glob("Actor_*")) else sorted(root.glob("[Aa]udio_[Ss]peech_[Aa]ctors*/"))
-    top = nested[0].name + "/" if nested else ""
-    for path in walk(root / top, SUFFIXES):
+    for path in _paths(root):
         stem = PurePosixPath(path).stem
         fields = stem.split("-")
         if len(fields) != 7 or not all(len(field) == 2 and field.isdecimal() for field in fields):
-            yield Finding("recordings not named like RAVDESS passed over", top + path)
+            yield Finding("recordings not named like RAVDESS passed over", path)
             continue
         modality, channel, emotion, intensity, statement, repetition, actor = fields
         if modality != "03":
-            yield Finding("sounds of videos (modality 01, 02: the same takes again) passed over", top + path)
+            yield Finding("sounds of videos (modality 01, 02: the same takes again) passed over", path)
         elif channel != "01":
-            yield Finding("song recordings (channel 02) passed over", top + path)
+            yield Finding("song recordings (channel 02) passed over", path)
         elif emotion not in EMOTIONS or intensity not in INTENSITIES or statement not in STATEMENTS:
-            yield Finding("recordings with codes RAVDESS does not define passed over", top + path)
+            yield Finding("recordings with codes RAVDESS does not define passed over", path)
         else:
             yield Utterance(
                 id=stem,
-                path=top + path,
+                path=path,
                 speaker=actor,
                 emotion=EMOTIONS[emotion],
                 extra={
@@ -68,6 +66,16 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
                     "repetition": repetition,
                 },
             )
+
+
+def _paths(root: Path) -> Iterator[str]:
+    """Recordings below the actors' folders: one download holds all of them twice, once more in a folder."""
+    actors = sorted(folder.name for folder in root.glob("Actor_*/"))
+    nested = sorted(folder.name for folder in root.glob("[Aa]udio_[Ss]peech_[Aa]ctors*/"))
+    for top in actors or nested[:1]:
+        yield from (f"{top}/{path}" for path in walk(root / top, SUFFIXES))
+    if not actors and not nested:
+        yield from walk(root, SUFFIXES)
 
 
 CORPUS = Corpus(

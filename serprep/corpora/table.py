@@ -2,7 +2,7 @@
 
 Columns are ``path``, ``id``, ``speaker``, ``emotion``, ``start``, ``end`` (seconds)
 and ``partition`` unless ``[corpus.columns]`` says otherwise; only the path is
-required.  ``id`` defaults to the path without suffix.  Other columns are carried
+required.  ``id`` defaults to the path without suffix, and its times for an excerpt.  Other columns are carried
 along.  Cells are stripped; "" and "?" are missing labels.  Text is UTF-8.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from serprep.corpora.corpus import Corpus, Finding
 from serprep.errors import CorpusError, one_line
+from serprep.files import without_suffix
 from serprep.utterance import Utterance
 
 ROLES = ("id", "path", "speaker", "emotion", "start", "end", "partition")
@@ -123,17 +124,19 @@ def _utterance(place: str, cells: Mapping[str, str], wanted: Mapping[str, str]) 
     value = {role: cells.get(column, "") for role, column in wanted.items()}
     if not value["path"]:
         return Finding("rows without a path passed over", place)
-    extra = {}
+    path = str(PurePosixPath(value["path"]))  # "./a.wav" is "a.wav"
+    times = [cell for cell in (value["start"], value["end"]) if cell]
+    extra: dict[str, str] = {}
     for column, cell in cells.items():
         name = column_name(column)
         if column in wanted.values() or not name:
             continue
-        if name in OWN_COLUMNS or name in extra or name[0].isdigit():
+        while name in OWN_COLUMNS or name in extra or name[0].isdigit():
             name = f"table_{name}"
         extra[name] = cell
     return Utterance(
-        id=value["id"] or str(PurePosixPath(value["path"]).with_suffix("")),
-        path=value["path"],
+        id=value["id"] or "_".join([without_suffix(path), *times]),  # several excerpts of one file differ in time
+        path=path,
         start=_seconds(value["start"], place),
         end=_seconds(value["end"], place),
         speaker=value["speaker"],
