@@ -47,7 +47,7 @@ def demo(folder: Path, workers: int | None, scheduler: str | None, as_json: bool
 
     recipe = folder / "recipe.toml"
     try:
-        recordings = write_synthetic_corpus(folder / "corpus", n_takes=2)
+        recordings = write_synthetic_corpus(folder / "corpus", n_takes=1)
         write_whole(recipe, RECIPE.encode())
     except OSError as error:
         raise SerprepError(f"{one_line(folder)}: {error.strerror}; name a folder that can be written") from None

@@ -16,12 +16,10 @@ STAGES = (
 FOLDERS = {"serprep": ROOT / "serprep", "serprep_models": ROOT / "serprep_models", "serprep_cli": ROOT / "cli"}
 UNTESTED = {  # modules without a test file of their own
     "_typing.py": "aliases",
-    "errors.py": "names and two one-liners with doctests",
     "utterance.py": "a dataclass without code",
     "corpora/corpus.py": "two dataclasses without code",
     "corpora/_template.py": "a form to copy",
     "features/_opensmile_helper.py": "a program that opensmile_fork starts, shown there",
-    "progress.py": "shown on a terminal",
 }
 
 

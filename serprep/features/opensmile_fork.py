@@ -9,6 +9,7 @@ package.  Without fork, pidfd or memfd (Windows, macOS) there is no helper and t
 package is used.
 """
 
+import atexit
 import json
 import mmap
 import os
@@ -159,6 +160,17 @@ def functionals(smile: Any, signal_: FloatArray, sample_rate: int) -> FloatArray
     with _lock:
         key = (os.getpid(), sample_rate)  # a forked copy must not talk to its parent's helper
         helper = _helpers.get(key)
-        if helper is None or not helper.alive:
+        if helper is not None and not helper.alive:
+            helper.close()
+            helper = None
+        if helper is None:
             helper = _helpers[key] = Helper(smile, sample_rate)
         return helper.functionals(signal_)
+
+
+@atexit.register
+def _close_all() -> None:
+    """Stop this process's helpers; those of a parent that this process was forked from are not ours."""
+    for (pid, _), helper in _helpers.items():
+        if pid == os.getpid():
+            helper.close()

@@ -1,0 +1,167 @@
+"""Proofs that take too long for a test; prints their results and writes them to docs/proofs.md.
+
+Run as ``make prove`` (about ten minutes on two cores); the recordings lie in
+``../shared/corpora``, and what needs them is left out, by name, where they are missing.
+"""
+
+import hashlib
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import psutil
+
+from serprep import audio
+from serprep.features.functionals import by_package, functionals
+from serprep.features.logmel import log_mel
+from serprep.pipeline import build
+from serprep.recipe import Recipe, recipe_from
+
+ROOT = Path(__file__).resolve().parents[1]
+CORPORA = ROOT.parent / "shared" / "corpora"
+LINES: list[str] = []
+
+
+def say(line: str = "") -> None:
+    """Print a line and keep it for the page."""
+    print(line, flush=True)
+    LINES.append(line)
+
+
+@contextmanager
+def peak_memory() -> Iterator[dict[str, float]]:
+    """Largest resident size in MB while the block runs: of this process, and of its largest child."""
+    found = {"main": 0.0, "child": 0.0}
+    stop = threading.Event()
+
+    def watch() -> None:
+        me = psutil.Process()
+        while not stop.wait(0.2):
+            found["main"] = max(found["main"], me.memory_info().rss / 1e6)
+            for child in me.children(recursive=True):
+                try:
+                    found["child"] = max(found["child"], child.memory_info().rss / 1e6)
+                except psutil.Error:
+                    continue
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield found
+    finally:
+        stop.set()
+        watcher.join()
+
+
+def digests(store: str) -> dict[str, str]:
+    """SHA-256 of every file of a store."""
+    root = Path(store)
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def ravdess(folder: Path) -> Recipe:
+    """All 1440 files, all eight emotions, into an empty data set."""
+    values = {"dataset": {"path": str(folder)}, "corpus": {"reader": "ravdess", "root": str(CORPORA / "ravdess")}}
+    return recipe_from(values, folder=ROOT, name="ravdess")
+
+
+def prove_identical_stores() -> None:
+    """Cold builds with other numbers of workers and batch sizes: the same bytes."""
+    say("## Same input, same bytes\n")
+    say("Cold builds of all 1440 RAVDESS files, eight emotions, 30- and 50-frame segments and functionals:\n")
+    say("| workers | batch | seconds | audio-seconds per second | peak main MB | peak worker MB | store |")
+    say("| --- | --- | --- | --- | --- | --- | --- |")
+    found = []
+    for workers, batch in ((1, None), (2, None), (2, 7)):
+        with tempfile.TemporaryDirectory() as scratch, peak_memory() as memory:
+            result = build(ravdess(Path(scratch)), workers=workers, batch_size=batch)
+            files = digests(result.store)
+        found.append(files)
+        whole = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:16]
+        speed = result.audio_seconds / result.seconds
+        say(
+            f"| {workers} | {batch or 'default'} | {result.seconds:.1f} | {speed:.0f} "
+            f"| {memory['main']:.0f} | {memory['child']:.0f} | `{whole}` ({len(files)} files) |"
+        )
+    same = all(files == found[0] for files in found)
+    say(f"\nAll files bit-identical: **{'yes' if same else 'NO'}**.\n")
+    if not same:
+        sys.exit("stores differ")
+
+
+def prove_functionals() -> None:
+    """Every recording through the helper and through the package."""
+    say("## Functionals are the package's\n")
+    for name in ("ravdess", "emodb_first2s"):
+        paths = sorted((CORPORA / name).rglob("*.flac"))
+        differing = 0
+        for path in paths:
+            signal = audio.decode(path.read_bytes())
+            ours, theirs = functionals(signal), by_package(signal, 16_000)
+            differing += ours.tobytes() != theirs.astype(np.float32).tobytes()
+        say(f"- {name}: {len(paths)} recordings, {differing} differ in any bit of the 6373 values.")
+        if differing:
+            sys.exit("functionals differ from the package's")
+    say()
+
+
+def prove_long_signal() -> None:
+    """Thirty minutes of sound."""
+    say("## Thirty minutes of sound\n")
+    rng = np.random.default_rng(0)
+    signal = audio.guard(rng.normal(0, 0.1, 30 * 60 * 16_000).astype(np.float32), 16_000)
+    with peak_memory() as memory:
+        start = time.perf_counter()
+        frames = log_mel(signal)
+        logmel_seconds = time.perf_counter() - start
+        start = time.perf_counter()
+        values = functionals(signal)
+        seconds = time.perf_counter() - start
+    expected = 1 + (len(signal) - 400) // 160
+    say(f"- log-mel: {len(frames)} frames (closed form: {expected}) in {logmel_seconds:.2f} s.")
+    say(f"- functionals: {np.isfinite(values).sum()} finite values in {seconds:.1f} s, ")
+    say(f"  the forked child took {memory['child']:.0f} MB at its peak.\n")
+
+
+def prove_logmel_speed() -> None:
+    """Median time of the log-mel frames of 4.5 s."""
+    say("## Log-mel speed\n")
+    rng = np.random.default_rng(0)
+    signal = audio.guard(rng.normal(0, 0.1, 72_000).astype(np.float32), 16_000)
+    times = []
+    for _ in range(300):
+        start = time.perf_counter()
+        log_mel(signal)
+        times.append(time.perf_counter() - start)
+    say(f"- 4.5 s of audio: median {1000 * median(times):.2f} ms, fastest {1000 * min(times):.2f} ms, one core.\n")
+
+
+def main() -> None:
+    """All proofs, in order of cost."""
+    say("# Proofs\n")
+    say("Written by `make prove`.\n")
+    names = ("serprep", "numpy", "scipy", "opensmile", "zarr", "dask")
+    say("Versions: " + ", ".join(f"{name} {version(name)}" for name in names) + f"; {psutil.cpu_count()} cores.\n")
+    prove_logmel_speed()
+    prove_long_signal()
+    if CORPORA.is_dir():
+        prove_functionals()
+        prove_identical_stores()
+    else:
+        say("Left out for want of recordings: functionals against the package, identical stores.")
+    (ROOT / "docs" / "proofs.md").write_text("\n".join(LINES).rstrip() + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

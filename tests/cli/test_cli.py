@@ -1,0 +1,190 @@
+"""The installed command: output, exit status, one-line errors."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from serprep.testing import write_synthetic_corpus
+
+SERPREP = shutil.which("serprep", path=str(Path(sys.executable).parent))
+
+RECIPE = """\
+[dataset]
+path = "stores"
+[corpus]
+reader = "pattern"
+root = "corpus"
+pattern = "{emotion}/{speaker}_{text}_{take}.wav"
+[split]
+protocol = "group-k-fold"
+folds = 2
+[train]
+systems = ["plain-crnn", "majority"]
+seeds = [0]
+epochs = 1
+"""
+
+
+def serprep(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    assert SERPREP is not None, "serprep is not installed beside this Python"
+    return subprocess.run([SERPREP, *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=300)
+
+
+def one_error(result: subprocess.CompletedProcess[str]) -> str:
+    """The error line of a command that failed as it should."""
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert result.stderr.startswith("Error: ")
+    assert result.stdout == ""
+    return result.stderr
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    write_synthetic_corpus(folder / "corpus", n_speakers=2, n_texts=2)
+    (folder / "corpus" / "sad" / "synth02_t09_1.wav").write_bytes(b"not a recording")
+    (folder / "recipe.toml").write_text(RECIPE, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(project) -> dict:
+    result = serprep("build", "recipe.toml", "--json", "--workers", 1, cwd=project)
+    assert result.returncode == 3
+    return json.loads(result.stdout)
+
+
+def test_build_says_what_it_did_in_one_json_document(built, project) -> None:
+    assert {"version", "store", "n_utterances", "computed", "reused", "quarantined", "reasons"} <= built.keys()
+    assert (built["n_utterances"], built["computed"], built["reused"], built["quarantined"]) == (16, 16, 0, 1)
+    assert Path(built["store"]).is_absolute()
+    assert built["reasons"][0]["id"] == "sad/synth02_t09_1"
+    assert built["reasons"][0]["reason"].startswith("not a recording")
+
+
+def test_a_second_build_reuses_everything(built, project) -> None:
+    again = json.loads(serprep("build", "recipe.toml", "--json", cwd=project).stdout)
+    assert (again["computed"], again["reused"], again["quarantined"]) == (0, 16, 1)
+    assert again["version"] == built["version"]
+
+
+def test_failing_on_bad_audio_names_the_recording(built, project) -> None:
+    assert "synth02_t09_1" in one_error(serprep("build", "recipe.toml", "--on-bad-audio", "fail", cwd=project))
+
+
+def test_info_describes_the_store(built, project) -> None:
+    about = json.loads(serprep("info", "stores@latest", "--json", cwd=project).stdout)
+    assert about["version"] == built["version"]
+    assert about["n_utterances"] == 16
+    assert about["arrays"]["functionals/compare_2016"] == {"shape": [16, 6373], "dtype": "float32"}
+    assert about["arrays"]["utterances/id"]["dtype"] == "string"
+    assert "synthetic" not in about["features"]
+    text = serprep("info", f"stores@{built['version'][:8]}", cwd=project).stdout
+    assert "angry 4, happy 4, neutral 4, sad 4" in text
+
+
+def test_run_trains_scores_and_writes_a_page(built, project) -> None:
+    result = serprep("run", "recipe.toml", "--json", cwd=project)
+    assert result.returncode == 3
+    values = json.loads(result.stdout)
+    assert [row["system"] for row in values["summary"]] == ["plain-crnn", "majority"]
+    assert {"system", "fold", "seed", "n_test", "wa", "ua"} <= values["results"][0].keys()
+    assert values["summary"][1]["ua"] == 0.25
+    page = Path(values["report"]).read_text(encoding="utf-8")
+    assert "majority" in page
+    again = serprep("report", "recipe.toml", "-o", "page.html", cwd=project)
+    assert again.returncode == 0
+    assert (project / "page.html").read_text(encoding="utf-8") == page
+
+
+def test_train_takes_one_system_fold_and_seed(built, project) -> None:
+    words = ("train", "recipe.toml", "--system", "majority", "--fold", "2", "--seed", "0", "--json")
+    values = json.loads(serprep(*words, cwd=project).stdout)
+    assert [(row["system"], row["fold"], row["seed"]) for row in values["results"]] == [("majority", "2", 0)]
+
+
+def test_manifest_check_and_split(project, tmp_path) -> None:
+    pattern = "{emotion}/{speaker}_{text}_{take}.wav"
+    result = serprep("manifest", "pattern", project / "corpus", "-o", tmp_path, "--pattern", pattern, "--json")
+    values = json.loads(result.stdout)
+    assert values["n_utterances"] == 17
+    assert values["emotions"] == {"angry": 4, "happy": 4, "neutral": 4, "sad": 5}
+    assert list(values["unreadable"]) == ["sad/synth02_t09_1.wav"]
+
+    same = serprep("check", tmp_path, project / "corpus", "--json")
+    assert (same.returncode, json.loads(same.stdout)["same"]) == (0, True)
+    copy = tmp_path / "copy"
+    shutil.copytree(project / "corpus", copy)
+    (copy / "sad" / "synth01_t01_1.wav").unlink()
+    (copy / "sad" / "synth01_t02_1.wav").write_bytes(b"other")
+    (copy / "sad" / "new.wav").write_bytes(b"new")
+    differing = serprep("check", tmp_path, copy, "--json")
+    found = json.loads(differing.stdout)
+    assert differing.returncode == 1
+    assert found["missing"] == ["sad/synth01_t01_1.wav"]
+    assert found["changed"] == ["sad/synth01_t02_1.wav"]
+    assert found["extra"] == ["sad/new.wav"]
+
+    split = json.loads(serprep("split", tmp_path, "-o", tmp_path / "split.json", "--json").stdout)
+    assert [fold["test_groups"] for fold in split["folds"]] == ["synth01", "synth02"]
+
+
+def test_corpora_lists_every_reader_with_its_licence() -> None:
+    from serprep.corpora import CORPORA
+
+    listed = json.loads(serprep("corpora", "--json").stdout)["corpora"]
+    assert [row["name"] for row in listed] == list(CORPORA)
+    assert all(row["licence"] for row in listed)
+    text = serprep("corpora").stdout
+    assert all(name in text for name in CORPORA)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("build", "absent.toml"), "No such file"),
+        (("info", "absent"), "no store there"),
+        (("manifest", "nonsense", ".", "-o", "out"), "unknown reader 'nonsense'"),
+        (("manifest", "ravdess", "absent", "-o", "out"), "no such folder"),
+        (("check", "absent.csv", "."), "expected a manifest"),
+        (("split", "absent.csv"), "expected a manifest"),
+        (("report", "absent"), "no store there"),
+        (("run", "."), "Is a directory"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(words, expected: str, tmp_path) -> None:
+    result = serprep(*words, cwd=tmp_path)
+    message = one_error(result)
+    assert expected in message
+    assert len(message.splitlines()) == 1
+
+
+def test_wrong_usage_is_status_2() -> None:
+    assert serprep("build").returncode == 2
+    assert serprep("frobnicate").returncode == 2
+    assert serprep("--help").returncode == 0
+
+
+def test_every_command_has_help_with_its_options() -> None:
+    from serprep_cli.main import cli
+
+    for name in cli.commands:
+        result = serprep(name, "--help")
+        assert result.returncode == 0
+        assert "Usage: serprep" in result.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """Not a timing: the modules that would make it slow are not loaded."""
+    code = (
+        "import sys\nfrom serprep_cli.main import cli\ncli.main(['--help'], standalone_mode=False)\n"
+        "heavy = {'numpy', 'torch', 'zarr', 'dask', 'pandas', 'rich', 'opensmile'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,132 @@
+"""The helper process: the package's bytes, and whatever goes wrong stays with one utterance."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from serprep.audio import guard
+from serprep.errors import FeatureError
+from serprep.features import opensmile_fork
+from serprep.features.functionals import _smile, by_package, functionals
+
+pytestmark = pytest.mark.skipif(not opensmile_fork.available(), reason="no fork, pidfd or memfd on this system")
+
+
+def noise(seconds: float, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return guard(rng.normal(0, 0.1, int(16_000 * seconds)).astype("f4"), 16_000)
+
+
+@pytest.fixture
+def helper():
+    running = opensmile_fork.Helper(_smile(), 16_000)
+    yield running
+    running.close()
+
+
+def by_the_package(signal_: np.ndarray) -> bytes:
+    return by_package(signal_, 16_000).astype("f4").tobytes()
+
+
+@pytest.mark.parametrize("seconds", [0.06, 0.3, 1.7, 12.0])
+def test_values_are_the_packages_bit_for_bit(helper, seconds: float) -> None:
+    assert helper.functionals(noise(seconds)).tobytes() == by_the_package(noise(seconds))
+
+
+def test_values_do_not_depend_on_what_was_computed_before(helper) -> None:
+    first = helper.functionals(noise(0.5)).tobytes()
+    helper.functionals(noise(3.0, seed=1))
+    assert helper.functionals(noise(0.5)).tobytes() == first
+
+
+def test_too_short_a_signal_fails_alone(helper) -> None:
+    with pytest.raises(FeatureError, match="gave no functionals"):
+        helper.functionals(np.zeros(100, "f4"))
+    assert helper.functionals(noise(0.3)).tobytes() == by_the_package(noise(0.3))
+
+
+def test_a_hang_is_ended_and_named(helper, monkeypatch) -> None:
+    monkeypatch.setattr(opensmile_fork, "SECONDS", 0.05)
+    monkeypatch.setattr(opensmile_fork, "SECONDS_PER_SECOND", 0.0)
+    with pytest.raises(FeatureError, match="took longer than"):
+        helper.functionals(noise(30.0))
+    monkeypatch.undo()
+    assert helper.functionals(noise(0.3)).tobytes() == by_the_package(noise(0.3))
+
+
+def test_too_much_memory_fails_alone(helper, monkeypatch) -> None:
+    monkeypatch.setattr(opensmile_fork, "MEMORY", 1 << 20)
+    monkeypatch.setattr(opensmile_fork, "MEMORY_PER_SECOND", 0)
+    with pytest.raises(FeatureError, match=r"crashed|gave no functionals"):
+        helper.functionals(noise(60.0))
+    monkeypatch.undo()
+    assert helper.functionals(noise(0.3)).tobytes() == by_the_package(noise(0.3))
+
+
+def test_a_crash_fails_alone(helper) -> None:
+    """The child is killed from outside, as a segmentation fault would end it."""
+    import threading
+
+    listing = Path(f"/proc/{helper._process.pid}/task/{helper._process.pid}/children")
+
+    def kill_child() -> None:
+        for _ in range(2000):
+            children = listing.read_text().split()
+            if children:
+                os.kill(int(children[0]), signal.SIGSEGV)
+                return
+            time.sleep(0.001)
+
+    killer = threading.Thread(target=kill_child)
+    killer.start()
+    with pytest.raises(FeatureError, match=r"crashed \(SIGSEGV"):
+        helper.functionals(noise(30.0))
+    killer.join()
+    assert helper.functionals(noise(0.3)).tobytes() == by_the_package(noise(0.3))
+
+
+def test_a_killed_helper_is_an_error_once_and_then_started_again() -> None:
+    assert functionals(noise(0.3)).tobytes() == by_the_package(noise(0.3))
+    running = opensmile_fork._helpers[(os.getpid(), 16_000)]
+    running._process.kill()
+    running._process.wait()
+    assert functionals(noise(0.3)).tobytes() == by_the_package(noise(0.3))
+
+
+def test_the_helper_goes_with_its_parent(tmp_path) -> None:
+    """A killed parent closes the pipe; the helper must not be left behind."""
+    import subprocess
+
+    code = (
+        "import numpy as np, os, time\n"
+        "from serprep.features import opensmile_fork as f\n"
+        "from serprep.features.functionals import _smile\n"
+        "h = f.Helper(_smile(), 16000)\n"
+        "print(h._process.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    for _ in range(200):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.02)
+    pytest.fail("the helper outlived its parent by 4 s")
+
+
+def test_without_the_helper_the_bytes_are_the_same(monkeypatch) -> None:
+    with_helper = functionals(noise(0.8)).tobytes()
+    monkeypatch.setenv("SERPREP_NO_FORK", "1")
+    assert not opensmile_fork.available()
+    assert functionals(noise(0.8)).tobytes() == with_helper

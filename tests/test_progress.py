@@ -1,0 +1,32 @@
+"""Progress: silent for short work, plain lines without a terminal."""
+
+import io
+
+from serprep import progress
+from serprep.progress import Progress
+
+
+def test_short_work_prints_nothing() -> None:
+    stream = io.StringIO()
+    with Progress("features", 3, stream=stream) as bar:
+        for _ in range(3):
+            bar.add(1, seconds=2.0)
+    assert stream.getvalue() == ""
+
+
+def test_long_work_prints_counts_speed_and_remaining_time(monkeypatch) -> None:
+    now = [0.0]
+
+    def monotonic() -> float:
+        return now[0]
+
+    monkeypatch.setattr(progress.time, "monotonic", monotonic)
+    stream = io.StringIO()
+    with Progress("features", 4, stream=stream) as bar:
+        for second in (10.0, 20.0, 30.0, 40.0):
+            now[0] = second
+            bar.add(1, seconds=50.0, n_bad=second == 20.0)
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "features: 1/4 utterances, 5 audio-seconds/s, 30 s left"
+    assert lines[1] == "features: 2/4 utterances, 5 audio-seconds/s, 1 quarantined, 20 s left"
+    assert lines[-1] == "features: 4/4 utterances, 5 audio-seconds/s, 1 quarantined"
