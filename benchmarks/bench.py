@@ -1,0 +1,319 @@
+"""Speed and memory, side by side in one run, as medians and ratios.
+
+Run as ``make bench``, or with numbers to run some: ``python benchmarks/bench.py 1 4``.
+
+1  cold build of RAVDESS against a hand-written loop, and 2 against ``process_files``
+3  warm, relabelled, re-segmented and grown rebuilds as fractions of the cold build
+4  functionals of 0.3 to 30 s against the package
+5  reading a store against ``numpy.load`` of the same arrays
+6  peak memory of builds of 500, 5 000 and 50 000 synthetic utterances
+
+``SERPREP_BENCH_FILES=200`` takes fewer recordings, ``SERPREP_BENCH_ROUNDS=5`` sets the rounds.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import psutil
+
+from serprep import audio
+from serprep.features.functionals import by_package, functionals
+from serprep.pipeline import build
+from serprep.recipe import Recipe, recipe_from
+from serprep.store.layout import FUNCTIONALS
+from serprep.store.store import open_store
+
+ROOT = Path(__file__).resolve().parents[1]
+RAVDESS = ROOT.parent / "shared" / "corpora" / "ravdess"
+ROUNDS = int(os.environ.get("SERPREP_BENCH_ROUNDS", "5"))
+FILES = int(os.environ.get("SERPREP_BENCH_FILES", "1440"))
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """How long a call takes."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def table(title: str, rows: list[tuple[object, ...]], head: tuple[str, ...]) -> None:
+    """Print a Markdown table."""
+    print(f"\n### {title}\n\n| " + " | ".join(head) + " |\n| " + " | ".join("---" for _ in head) + " |")
+    for row in rows:
+        print("| " + " | ".join(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row) + " |")
+    sys.stdout.flush()
+
+
+@contextmanager
+def corpus(n: int) -> Iterator[Path]:
+    """A folder with links to the first `n` RAVDESS recordings of every actor alike."""
+    with tempfile.TemporaryDirectory() as scratch:
+        paths = sorted(RAVDESS.rglob("*.flac"), key=lambda path: (path.name[:17], path.parent.name))[:n]
+        for path in paths:
+            folder = Path(scratch) / "corpus" / path.parent.name
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / path.name).symlink_to(path)
+        yield Path(scratch)
+
+
+def recipe(folder: Path, **more: dict[str, object]) -> Recipe:
+    """A recipe for the linked recordings."""
+    values: dict[str, dict[str, object]] = {
+        "dataset": {"path": "stores"},
+        "corpus": {"reader": "ravdess", "root": "corpus"},
+    }
+    return recipe_from({**values, **more}, folder=folder, name="ravdess")
+
+
+# -- 1 and 2: cold build --------------------------------------------------------------
+
+
+def hand_loop(paths: list[str]) -> None:
+    """What people write: read, resample, process_signal; the result is thrown away."""
+    import opensmile
+    import soundfile
+    import soxr
+
+    smile = opensmile.Smile(opensmile.FeatureSet.ComParE_2016, opensmile.FeatureLevel.Functionals)
+    for path in paths:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        smile.process_signal(soxr.resample(samples.mean(axis=1), rate, 16_000, "HQ"), 16_000)
+
+
+def two_processes(paths: list[str]) -> None:
+    """The loop in two processes, each with every other recording."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        list(pool.map(hand_loop, [paths[::2], paths[1::2]]))
+
+
+def process_files(paths: list[str]) -> None:
+    """The package's own way for many files, with two workers."""
+    import opensmile
+
+    smile = opensmile.Smile(
+        opensmile.FeatureSet.ComParE_2016,
+        opensmile.FeatureLevel.Functionals,
+        sampling_rate=16_000,
+        resample=True,
+        mixdown=True,
+        num_workers=2,
+    )
+    smile.process_files(paths)
+
+
+def cold() -> None:
+    """Benchmarks 1 and 2."""
+    with corpus(FILES) as folder:
+        paths = [str(path) for path in sorted((folder / "corpus").rglob("*.flac"))]
+        times: dict[str, list[float]] = {"serprep build, 2 workers": [], "loop, 2 processes": [], "process_files": []}
+        for _ in range(ROUNDS):
+            shutil.rmtree(folder / "stores", ignore_errors=True)
+            times["serprep build, 2 workers"].append(seconds(lambda: build(recipe(folder), workers=2)))
+            times["loop, 2 processes"].append(seconds(lambda: two_processes(paths)))
+            times["process_files"].append(seconds(lambda: process_files(paths)))
+        ours = median(times["serprep build, 2 workers"])
+        rows = [
+            (name, f"{median(all_):.1f}", f"{min(all_):.1f}–{max(all_):.1f}", ours / median(all_))
+            for name, all_ in times.items()
+        ]
+        table(f"Cold build of {len(paths)} recordings", rows, ("what", "median s", "range", "serprep / this"))
+
+
+# -- 3: rebuilds ----------------------------------------------------------------------
+
+
+def rebuilds() -> None:
+    """Benchmark 3."""
+    n_new = 10
+    with corpus(FILES) as folder:
+        first = recipe(folder)
+        found: dict[str, list[float]] = {}
+        counts: dict[str, str] = {}
+
+        def measure(name: str, what: Recipe) -> None:
+            start = time.perf_counter()
+            result = build(what, workers=2)
+            found.setdefault(name, []).append(time.perf_counter() - start)
+            counts[name] = f"{result.computed} computed, {result.n_files_read} files read"
+
+        names = sorted({path.stem.split("-")[2] for path in (folder / "corpus").rglob("*.flac")})
+        for number in range(ROUNDS):
+            if number == 0:
+                measure("cold", first)
+            measure("warm", first)
+            words = {"01": "neutral", "02": "calm", "03": "happy", "04": "sad", "05": "angry"}
+            words |= {"06": "fearful", "07": "disgust", "08": "surprised"}
+            emotions = {words[code]: f"{words[code]}-{number}" for code in names}
+            relabelled = {"reader": "ravdess", "root": "corpus", "emotions": emotions}
+            measure("relabelled", recipe(folder, corpus=relabelled))
+            segments = {"segments": {"short": {"length": 24 + number, "hop": 12}}}
+            measure("other segment length", recipe(folder, features=segments))
+            for new in range(n_new):
+                samples, rate = audio_of(folder, new)
+                name = f"03-01-05-02-01-0{number + 3}-{new + 1:02d}.wav"
+                write_wav(folder / "corpus" / f"Actor_{new + 1:02d}" / name, samples * (0.9 - 0.01 * number), rate)
+            time.sleep(2.1)  # files younger than two seconds are hashed again by the next build
+            measure("10 files added", first)
+        cold_seconds = found["cold"][0]
+        rows = [
+            (name, f"{median(times):.2f}", median(times) / cold_seconds, counts[name]) for name, times in found.items()
+        ]
+        table(f"Rebuilds of {FILES} recordings", rows, ("what", "median s", "of cold", "counts of the last"))
+
+
+def audio_of(folder: Path, number: int) -> tuple[np.ndarray, int]:
+    """Samples of one of the linked recordings."""
+    import soundfile
+
+    path = sorted((folder / "corpus").rglob("*.flac"))[number]
+    samples, rate = soundfile.read(path, dtype="float32")
+    return samples if samples.ndim == 1 else samples.mean(axis=1), rate
+
+
+def write_wav(path: Path, samples: np.ndarray, rate: int) -> None:
+    """A 16-bit recording."""
+    import soundfile
+
+    soundfile.write(path, samples, rate, subtype="PCM_16")
+
+
+# -- 4: functionals -------------------------------------------------------------------
+
+
+def extraction() -> None:
+    """Benchmark 4."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for duration in (0.1, 0.3, 1.0, 3.0, 10.0, 30.0):
+        signal = audio.guard(rng.normal(0, 0.1, int(16_000 * duration)).astype(np.float32), 16_000)
+        functionals(signal)
+        ours, theirs = [], []
+        for _ in range(max(ROUNDS, 5 if duration > 5 else 31)):
+            ours.append(seconds(lambda: functionals(signal)))  # noqa: B023 - called at once
+            theirs.append(seconds(lambda: by_package(signal, 16_000)))  # noqa: B023
+        ratio = median(b / a for a, b in zip(ours, theirs, strict=True))
+        rows.append((duration, 1000 * median(ours), 1000 * median(theirs), ratio))
+    table("Functionals", rows, ("seconds", "helper ms", "package ms", "package / helper"))
+
+
+# -- 5: reading -----------------------------------------------------------------------
+
+
+def reading() -> None:
+    """Benchmark 5."""
+    with corpus(FILES) as folder:
+        formats = {"zarr": build(recipe(folder), workers=2).store}
+        try:
+            formats["hdf5"] = build(recipe(folder, store={"format": "hdf5"}), workers=2).store
+        except ValueError as error:
+            print(f"hdf5 left out: {error}")
+        store = open_store(formats["zarr"])
+        segments, offsets = store.read_segments(slice(None), 30)
+        values = store.read_functionals(slice(None))
+        np.save(folder / "segments.npy", segments)
+        np.save(folder / "functionals.npy", values)
+        rng = np.random.default_rng(0)
+        order = rng.permutation(len(store))
+        few = order[:200]
+        del segments, values
+
+        def load_whole() -> object:
+            return np.load(folder / "segments.npy"), np.load(folder / "functionals.npy")
+
+        def load_shuffled(chosen: np.ndarray) -> None:
+            mapped = np.load(folder / "segments.npy", mmap_mode="r")
+            for i in chosen:
+                np.array(mapped[offsets[i] : offsets[i + 1]])
+
+        def whole(path: str) -> None:
+            opened = open_store(path)
+            opened.read_segments(slice(None), 30)
+            opened.read_functionals(slice(None))
+
+        def blocks(path: str) -> None:
+            opened = open_store(path)
+            for first in rng.permutation(np.arange(0, len(opened), 64)):
+                opened.read_segments(slice(int(first), int(first) + 64), 30)
+
+        def single(path: str) -> None:
+            opened = open_store(path)
+            for i in few.tolist():
+                opened.segments(i, 30)
+
+        def times(run: Callable[[], object]) -> float:
+            run()
+            return median(seconds(run) for _ in range(ROUNDS))
+
+        rows = []
+        base = times(load_whole), times(lambda: load_shuffled(order)), times(lambda: load_shuffled(few))
+        rows.append(("numpy.load", *(f"{1000 * value:.1f}" for value in base), "1", "1", "1"))
+        for name, path in formats.items():
+            own = times(lambda: whole(path)), times(lambda: blocks(path)), times(lambda: single(path))  # noqa: B023
+            ratios = [f"{a / b:.2f}" for a, b in zip(own, base, strict=True)]
+            rows.append((name, *(f"{1000 * value:.1f}" for value in own), *ratios))
+        head = ("what", "whole ms", "shuffled epoch ms", "200 random ms", "whole ×", "epoch ×", "random ×")
+        print(f"\n{FUNCTIONALS} and 30-frame segments of {len(store)} utterances")
+        table("Reading", rows, head)
+
+
+# -- 6: memory ------------------------------------------------------------------------
+
+
+def memory() -> None:
+    """Benchmark 6."""
+    rows = []
+    for n in (500, 5_000, 50_000):
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            (folder / "corpus").mkdir()
+            rng = np.random.default_rng(0)
+            for i in range(n):
+                write_wav(folder / "corpus" / f"s{i % 20}_{i}.wav", 0.1 * rng.normal(size=3200).astype("f4"), 16_000)
+            values = {
+                "dataset": {"path": "stores"},
+                "corpus": {"reader": "pattern", "root": "corpus", "pattern": "{speaker}_{text}.wav"},
+            }
+            peaks = {"main": 0.0, "worker": 0.0}
+            code = (
+                "import json, sys; from pathlib import Path; from serprep.pipeline import build; "
+                "from serprep.recipe import recipe_from\n"
+                "if __name__ == '__main__':\n"
+                "    build(recipe_from(json.loads(sys.argv[1]), folder=Path(sys.argv[2]), name='m'), workers=2)\n"
+            )
+
+            script = folder / "run.py"
+            script.write_text(code, encoding="utf-8")
+            start = time.perf_counter()
+            process = subprocess.Popen([sys.executable, str(script), json.dumps(values), scratch])
+            stop = threading.Event()
+            while process.poll() is None:
+                try:
+                    me = psutil.Process(process.pid)
+                    peaks["main"] = max(peaks["main"], me.memory_info().rss / 1e6)
+                    for child in me.children(recursive=True):
+                        peaks["worker"] = max(peaks["worker"], child.memory_info().rss / 1e6)
+                except psutil.Error:
+                    pass
+                stop.wait(0.1)
+            rows.append((n, f"{time.perf_counter() - start:.1f}", f"{peaks['main']:.0f}", f"{peaks['worker']:.0f}"))
+    table("Peak memory", rows, ("utterances", "seconds", "main MB", "largest worker MB"))
+
+
+BENCHMARKS = {"1": cold, "3": rebuilds, "4": extraction, "5": reading, "6": memory}
+
+if __name__ == "__main__":
+    for chosen in sys.argv[1:] or BENCHMARKS:
+        BENCHMARKS["1" if chosen == "2" else chosen]()
