@@ -111,11 +111,11 @@ class Workers:
 
     def run(self, function: Callable[[Item], Receipt], items: Sequence[Item]) -> Iterator[tuple[int, Receipt | Died]]:
         """``(number, function(item))`` in order of completion; those whose worker died come last."""
+        if not items:  # nothing to do needs no cluster, and not even the import
+            return
         from distributed import as_completed
         from distributed.scheduler import KilledWorker
 
-        if not items:
-            return
         waiting = iter(enumerate(items))
         in_flight: dict[Any, int] = {}
         flow = as_completed(loop=self.client.loop)
