@@ -84,16 +84,16 @@ def _same(array: Array, own: Mapping[str, str], new: Mapping[str, Any], old: Map
     described = [name for name in own if name.startswith(f"{group}/")]  # keys, offsets, all metadata
     return (
         new["format"] == old["format"]
-        and new["provenance"]["extractors"][kind] == old["provenance"]["extractors"][kind]
+        and new["provenance"]["extractors"][kind] == old["provenance"]["extractors"].get(kind)
         and (kind == "functionals" or _hop(array, new) == _hop(array, old))
         and all(old["files"].get(name) == own[name] for name in described)
     )
 
 
-def _hop(array: Array, attributes: Mapping[str, Any]) -> int:
+def _hop(array: Array, attributes: Mapping[str, Any]) -> int | None:
     """Frames from one segment of the array to the next; equal offsets do not tell."""
     segments = attributes["configurations"]["features"]["segments"].values()
-    return {segments_name(entry["length"]): int(entry["hop"]) for entry in segments}[array.name]
+    return {segments_name(entry["length"]): int(entry["hop"]) for entry in segments}.get(array.name)
 
 
 def _link(source: Path, target: Path, digest: str) -> bool:
