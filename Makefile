@@ -24,10 +24,10 @@ bench: $(READY)
 # constraints.txt holds for Python 3.11; newer ones take the newest releases
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install -qq --upgrade pip
 	if $(BIN)/python -c "import sys; sys.exit(sys.version_info[:2] != (3, 11))"; \
-	then $(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"; \
-	else $(BIN)/python -m pip install --quiet -e ".[dev]"; fi
+	then $(BIN)/python -m pip install -qq -c constraints.txt -e ".[dev]"; \
+	else $(BIN)/python -m pip install -qq -e ".[dev]"; fi
 	touch $(READY)
 
 clean:

@@ -40,12 +40,13 @@ batch_size = 16
 def demo(folder: Path, workers: int | None, scheduler: str | None, as_json: bool) -> int:
     """Walk the whole path on a small synthetic corpus, written into DIR (default: serprep-demo)."""
     from serprep.errors import SerprepError, one_line
-    from serprep.files import write_whole
+    from serprep.files import refuse_store, write_whole
     from serprep.recipe import read_recipe
     from serprep.testing import write_synthetic_corpus
     from serprep_models.experiment import run_recipe
 
     recipe = folder / "recipe.toml"
+    refuse_store(folder)
     try:
         recordings = write_synthetic_corpus(folder / "corpus", n_takes=1)
         write_whole(recipe, RECIPE.encode())

@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from . import build, check, corpora, demo, info, manifest, report, run, split, train
+from . import build, check, corpora, demo, diff, gc, info, log, manifest, report, run, split, tag, train
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -31,6 +31,10 @@ for command in (
     check.check,
     build.build,
     info.info,
+    log.log,
+    tag.tag,
+    diff.diff,
+    gc.gc,
     split.split,
     train.train,
     report.report,

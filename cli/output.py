@@ -62,6 +62,21 @@ def interval(value: Sequence[float] | None) -> str:
     return "" if value is None else f"{100 * value[0]:.1f}–{100 * value[1]:.1f}"
 
 
+def size(n_bytes: int) -> str:
+    """Bytes with a decimal prefix.
+
+    Examples
+    --------
+    >>> size(950), size(310_400_000)
+    ('950 B', '310.4 MB')
+    """
+    value, units = float(n_bytes), ["B", "kB", "MB", "GB", "TB"]
+    while value >= 999.95 and len(units) > 1:
+        value /= 1000
+        units.pop(0)
+    return f"{value:.0f} {units[0]}" if units[0] == "B" else f"{value:.1f} {units[0]}"
+
+
 def notes(lines: Sequence[str], label: str = "note") -> None:
     """Remarks on standard error, one a line."""
     from serprep.errors import one_line

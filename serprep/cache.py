@@ -173,6 +173,11 @@ class Cache:
                 found.setdefault(key, index[key])
         return found
 
+    def parts(self, kind: str) -> dict[str, frozenset[bytes]]:
+        """Name of every part → its keys; damaged parts have none."""
+        names = [name for name in self._names(kind) if name.endswith(".part")]
+        return {name: frozenset(self._index(name)) for name in names}
+
     def _names(self, kind: str) -> list[str]:
         try:
             return self.folder.names(kind)

@@ -6,6 +6,8 @@ in an object store by one upload.
 
 import contextlib
 import os
+import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 
 import fsspec
 
-from serprep.errors import CorpusError, one_line
+from serprep.errors import CorpusError, StoreError, one_line
 
 
 def is_url(path: str | os.PathLike[str]) -> bool:
@@ -28,7 +30,14 @@ def is_url(path: str | os.PathLike[str]) -> bool:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a local file so that readers see all of it or nothing."""
+    """Write a local file so that readers see all of it or nothing.
+
+    Raises
+    ------
+    StoreError
+        If it would be written into a store, or over one.
+    """
+    refuse_store(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name[:48]}.{uuid.uuid4().hex[:12]}.tmp")
     try:
@@ -40,6 +49,50 @@ def write_whole(path: Path, data: bytes) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             beside.unlink()
+
+
+def refuse_store(path: Path) -> None:
+    """Raise a StoreError if `path` is a store or lies in one: a store never changes.
+
+    Permissions alone do not stop the super-user.
+    """
+    real = Path(os.path.realpath(path))
+    for place in (real, *real.parents):
+        with contextlib.suppress(OSError):  # what cannot be looked at cannot be written either
+            if (place.suffix == ".zarr" and (place / "zarr.json").is_file()) or (
+                place.suffix == ".h5" and place.is_file()
+            ):
+                where = "it is a store" if place == real else f"it lies in the store {one_line(place)}"
+                raise StoreError(f"{one_line(path)}: {where}, and a store never changes; name another place")
+
+
+def make_read_only(path: Path) -> None:
+    """Take the permission to write from a file, or from a folder and everything in it."""
+    for folder, _, names in os.walk(path, topdown=False):
+        for name in names:
+            _forbid_writing(Path(folder) / name)
+        _forbid_writing(Path(folder))
+    if path.is_file():
+        _forbid_writing(path)
+
+
+def _forbid_writing(path: Path) -> None:
+    mode = stat.S_IMODE(path.lstat().st_mode)
+    if mode & 0o222:
+        with contextlib.suppress(OSError):  # some file systems know no permissions
+            path.chmod(mode & ~0o222)  # and what the umask took away stays away
+
+
+def remove_tree(path: Path, *, ignore_errors: bool = False) -> None:
+    """Remove a folder with everything in it, also where it is read-only.
+
+    Only folders are made writable: that is enough to remove files, and a file may be
+    shared by hard link with a store that stays.
+    """
+    for folder, _, _ in os.walk(path):
+        with contextlib.suppress(OSError):
+            Path(folder).chmod(0o700)
+    shutil.rmtree(path, ignore_errors=ignore_errors)
 
 
 def without_suffix(path: str) -> str:

@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import sys
 import time
 import uuid
@@ -34,12 +33,12 @@ from serprep.errors import (
     one_line,
 )
 from serprep.features.extract import Features, extract, extractors, identities, library_versions
-from serprep.files import is_url, write_whole
+from serprep.files import is_url, make_read_only, refuse_store, remove_tree, write_whole
 from serprep.manifest import Manifest, Selection, look, make_manifest, read_manifest, select
 from serprep.parallel import Died, Workers
 from serprep.progress import Progress
 from serprep.recipe import Recipe
-from serprep.store import writer, zarr_store
+from serprep.store import sharing, writer, zarr_store
 from serprep.store.writer import Row
 from serprep.utterance import Utterance
 from serprep.version import build_number, version_of, versions
@@ -122,6 +121,7 @@ def build(
         raise StoreError('[store] format = "hdf5" is not there yet; use "zarr"')
     if is_url(recipe.dataset_path):
         raise StoreError(f"{recipe.dataset_path}: a data set must be a local folder for now; use one")
+    refuse_store(Path(recipe.dataset_path))
     own = pool is None
     pool = pool or Workers(workers, scheduler)
     cache = Cache(f"{recipe.dataset_path}/cache")
@@ -437,14 +437,16 @@ def _pack(
     try:
         beside.mkdir(parents=True)
         writer.create(plan, str(beside))
-        jobs = writer.shard_jobs(plan, str(beside), cache)
+        about = writer.attributes(plan, version=version, configurations=configurations, extractors=used)
+        linked = sharing.link_unchanged(plan.arrays, about, store=beside, older=_older(recipe.dataset_path))
+        jobs = [job for job in writer.shard_jobs(plan, str(beside), cache) if job.array.name not in linked.arrays]
         with Progress("packing", len(jobs), unit="shards", quiet=quiet) as progress:
             for _, receipt in pool.run(writer.write_shard, jobs):
                 if isinstance(receipt, Died):
                     raise StoreError(f"packing: {receipt.reason}; build again: computed features are kept")
                 progress.add()
-        about = writer.attributes(plan, version=version, configurations=configurations, extractors=used)
-        zarr_store.seal(beside, about)
+        zarr_store.seal(beside, about, known=linked.files)
+        make_read_only(beside)
         _publish(beside, final)
     except OSError as error:
         raise StoreError(
@@ -452,8 +454,15 @@ def _pack(
             "computed features are kept"
         ) from None
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        remove_tree(beside, ignore_errors=True)
     return version, str(final)
+
+
+def _older(dataset: str) -> list[Path]:
+    """Stores that a new one may share files with, the newest first."""
+    found = [name for name in versions(dataset) if name.endswith(".zarr")]
+    found.sort(key=lambda name: build_number(dataset, name.rsplit(".", 1)[0]), reverse=True)
+    return [Path(dataset) / name for name in found]
 
 
 def _publish(beside: Path, final: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from serprep.cache import canonical_json
-from serprep.errors import StoreError
+from serprep.errors import StoreError, one_line
 from serprep.files import Folder
 
 STORE_FORMAT = 1
@@ -55,8 +55,12 @@ def versions(dataset: str) -> list[str]:
     """Names of the stores of a data set (``versions/<hex>.zarr``, ``.h5``), sorted."""
     folder = Folder(dataset)
     if folder.local:
-        root = folder.local / "versions"
-        found = [entry.name for entry in root.iterdir()] if root.is_dir() else []
+        try:
+            found = [entry.name for entry in (folder.local / "versions").iterdir()]
+        except (FileNotFoundError, NotADirectoryError):
+            found = []
+        except OSError as error:
+            raise StoreError(f"{one_line(dataset)}: {error.strerror}; expected the folder of a data set") from None
     else:
         filesystem, prefix = folder._remote
         try:
@@ -103,11 +107,44 @@ def resolve(place: str) -> str:
     return f"{path.rstrip('/')}/{wanted}"
 
 
-def _tagged(dataset: str, name: str, found: Sequence[str]) -> str:
+def is_version(text: str) -> bool:
+    """Whether `text` is a whole version: 64 hexadecimal digits."""
+    return bool(_VERSION.fullmatch(text))
+
+
+def check_tag(dataset: str, name: str) -> None:
+    """Raise a StoreError unless `name` can be a tag."""
     if not _TAG.fullmatch(name):
-        raise StoreError(f"{dataset}@{name}: not a possible tag; expected letters, digits, '.', '_' or '-'")
+        raise StoreError(
+            f"{one_line(dataset)}@{one_line(name)}: not a possible tag; expected up to 64 letters, digits, "
+            "'.', '_' or '-', the first a letter or digit, and not 'latest'"
+        )
+
+
+def tags(dataset: str) -> dict[str, str]:
+    """Tag → the version it names, by name; damaged tags name something that is no version.
+
+    Raises
+    ------
+    StoreError
+        If a tag cannot be read.
+    """
+    folder = Folder(dataset)
     try:
-        version = Folder(dataset).read(f"tags/{name}").decode("ascii", "replace").strip()
+        names = [name.removeprefix("tags/") for name in folder.names("tags")]
+        return {name: _read_tag(folder, name) for name in names if _TAG.fullmatch(name)}
+    except OSError as error:
+        raise StoreError(f"{one_line(dataset)}: tags: {error.strerror or error}; make them readable") from None
+
+
+def _read_tag(folder: Folder, name: str) -> str:
+    return folder.read(f"tags/{name}").decode("ascii", "replace").strip()
+
+
+def _tagged(dataset: str, name: str, found: Sequence[str]) -> str:
+    check_tag(dataset, name)
+    try:
+        version = _read_tag(Folder(dataset), name)
     except OSError:
         raise StoreError(f"{dataset}@{name}: no such tag; `serprep log {dataset}` lists versions and tags") from None
     for entry in found:

@@ -30,6 +30,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from serprep.files import refuse_store
+
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")
 MAX_SPEAKER_ROWS = 30  # more speakers are summarised per class
 GROUP_COLUMNS = ("gender", "session", "partition", "language")  # counted in one line when a store has them
@@ -94,6 +96,7 @@ def write_report(report: Report, path: Path) -> Path:
     ...     write_report(report, Path(folder) / "report.html").name
     'report.html'
     """
+    refuse_store(path)
     page = render(report).encode("utf-8", "replace")  # file names may hold bytes that are no UTF-8
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".report-{os.getpid()}.tmp")

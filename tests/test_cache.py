@@ -189,6 +189,16 @@ def test_a_part_that_vanishes_is_an_error_with_a_remedy(tmp_path):
         cache.read(list(places.values()))
 
 
+def test_parts_and_their_keys(tmp_path):
+    cache = Cache(str(tmp_path))
+    a = cache.write("logmel", KEYS[:2], blocks()[:2], [5, 6])
+    b = cache.write("logmel", KEYS[1:], blocks()[1:], [6, 7])
+    (tmp_path / "logmel" / "broken.part").write_bytes(b"SERPART1 and no more")
+    (tmp_path / "logmel" / "notes.txt").write_text("mine")
+    assert cache.parts("logmel") == {a: set(KEYS[:2]), b: set(KEYS[1:]), "logmel/broken.part": set()}
+    assert cache.parts("functionals") == {}
+
+
 def test_unfinished_and_foreign_files_are_passed_over(tmp_path):
     cache = Cache(str(tmp_path))
     cache.write("logmel", KEYS[:1], blocks()[:1], [700])

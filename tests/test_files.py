@@ -2,10 +2,12 @@ import os
 import pickle
 import threading
 import uuid
+from pathlib import Path
 
 import pytest
 
-from serprep.files import Folder, walk, write_whole
+from serprep.errors import StoreError
+from serprep.files import Folder, make_read_only, refuse_store, remove_tree, walk, write_whole
 
 SUFFIXES = (".wav", ".flac")
 
@@ -14,6 +16,63 @@ def touch(root, *names):
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
+
+
+def mode(path):
+    return path.stat().st_mode & 0o777
+
+
+# -- stores never change -------------------------------------------------------------
+
+
+def test_nothing_is_written_into_a_store_or_over_one(tmp_path):
+    touch(tmp_path, "a.zarr/zarr.json", "a.zarr/utterances/id/c/0", "b.h5", "c.zarr/notes.txt", "d.zarr.bak/zarr.json")
+    (tmp_path / "link").symlink_to(tmp_path / "a.zarr" / "utterances")
+    inside = ("a.zarr/x", "a.zarr/utterances/id/c/0", "a.zarr/new/y.html", "link/x", "a.zarr/zarr.json")
+    for name in inside:
+        with pytest.raises(
+            StoreError, match=r"it lies in the store .*a\.zarr, and a store never changes; name another"
+        ):
+            write_whole(tmp_path / name, b"x")
+    for name in ("a.zarr", "b.h5"):
+        with pytest.raises(StoreError, match=f"{name}: it is a store, and a store never changes"):
+            write_whole(tmp_path / name, b"x")
+    assert (tmp_path / "a.zarr" / "zarr.json").read_bytes() == (tmp_path / "b.h5").read_bytes() == b""
+    assert sorted(path.name for path in (tmp_path / "a.zarr").iterdir()) == ["utterances", "zarr.json"]
+    for name in ("c.zarr/x", "d.zarr.bak/x", "a.zarr.html", "new.h5", "new.zarr/x"):
+        write_whole(tmp_path / name, b"x")
+    refuse_store(tmp_path)
+
+
+def test_a_store_is_found_from_within(tmp_path, monkeypatch):
+    touch(tmp_path, "a.zarr/zarr.json")
+    monkeypatch.chdir(tmp_path / "a.zarr")
+    with pytest.raises(StoreError, match="report.html: it lies in the store"):
+        refuse_store(Path("report.html"))
+
+
+def test_read_only_folders_and_files(tmp_path):
+    touch(tmp_path, "a/b/c", "a/d", "f")
+    (tmp_path / "a/b/c").chmod(0o640)
+    (tmp_path / "a/b").chmod(0o750)
+    (tmp_path / "a").chmod(0o777)
+    make_read_only(tmp_path / "a")
+    assert [mode(tmp_path / name) for name in ("a", "a/b", "a/b/c")] == [0o555, 0o550, 0o440]
+    (tmp_path / "f").chmod(0o666)
+    make_read_only(tmp_path / "f")
+    assert mode(tmp_path / "f") == 0o444
+
+
+def test_a_read_only_tree_can_be_removed_and_its_links_stay_read_only(tmp_path):
+    touch(tmp_path, "a/b/c/d", "a/e")
+    os.link(tmp_path / "a/b/c/d", tmp_path / "twin")
+    make_read_only(tmp_path / "a")
+    remove_tree(tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+    assert mode(tmp_path / "twin") == 0o444
+    remove_tree(tmp_path / "a", ignore_errors=True)
+    with pytest.raises(FileNotFoundError, match="No such file"):
+        remove_tree(tmp_path / "a")
 
 
 # -- walking -------------------------------------------------------------------------

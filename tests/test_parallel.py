@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -118,6 +120,9 @@ def test_nothing_to_do_starts_nothing():
     with workers(2) as pool:
         assert list(pool.run(len, [])) == []
         assert pool._client is None
+    code = "import sys; from serprep.parallel import Workers; print(list(Workers().run(len, [])), 'distributed' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "[] False\n"
 
 
 def test_a_closed_pool_can_be_closed_again_and_leaves_no_process(tmp_path):

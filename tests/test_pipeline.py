@@ -17,6 +17,7 @@ from serprep.errors import CacheError, CorpusError, ManifestError, SerprepError,
 from serprep.features.framing import Segment, cut_segments
 from serprep.features.functionals import functionals
 from serprep.features.logmel import LogMel, log_mel
+from serprep.files import remove_tree
 from serprep.manifest import make_manifest, write_manifest
 from serprep.parallel import Died, workers
 from serprep.pipeline import build, extract_batch, gather
@@ -550,7 +551,7 @@ def test_a_damaged_part_is_computed_again_or_a_clear_error(own, tmp_path, where)
     asked = recipe(own, tmp_path / "a")
     first = build(asked, pool=Inline(), batch_size=4)
     before = digests(first.store)
-    shutil.rmtree(first.store)
+    remove_tree(Path(first.store))
     part = sorted((tmp_path / "a" / "cache" / "logmel").iterdir())[1]
     data = bytearray(part.read_bytes())
     data[{"head": 9, "index": 60, "data": len(data) - 7}.get(where, 0)] ^= where not in ("cut", "gone")
@@ -570,7 +571,7 @@ def test_a_whole_cache_can_be_deleted(own, tmp_path):
     first = build(asked, pool=Inline())
     before = digests(first.store)
     shutil.rmtree(tmp_path / "a" / "cache")
-    shutil.rmtree(first.store)
+    remove_tree(Path(first.store))
     again = build(asked, pool=Inline())
     assert counts(again) == (12, 0, 0) and digests(again.store) == before
 
@@ -578,6 +579,7 @@ def test_a_whole_cache_can_be_deleted(own, tmp_path):
 def test_a_damaged_store_is_refused_and_never_overwritten(own, tmp_path):
     asked = recipe(own, tmp_path / "a")
     first = build(asked, pool=Inline())
+    (Path(first.store) / "utterances/id/c").chmod(0o755)
     (Path(first.store) / "utterances/id/c/0").unlink()
     before = digests(first.store)
     with pytest.raises(
@@ -599,6 +601,33 @@ def test_two_builds_of_one_version_at_once_are_both_successful(own, tmp_path):
     assert faster[0].version == slower.version and faster[0].store == slower.store
     names = {path.name for path in (tmp_path / "a" / "versions").iterdir()}
     assert names == {f"{slower.version}.zarr", f"{slower.version}.build.json"}
+
+
+def test_a_store_is_read_only(own, tmp_path):
+    store = Path(build(recipe(own, tmp_path / "a"), pool=Inline()).store)
+    places = [store, *store.rglob("*")]
+    assert len(places) > 60
+    assert [path for path in places if path.stat().st_mode & 0o222] == []
+    assert all(path.stat().st_mode & 0o111 for path in places if path.is_dir())
+    assert len(open_store(store)) == 12
+
+
+def test_a_store_is_private_where_the_umask_says_so(own, tmp_path):
+    before = os.umask(0o077)
+    try:
+        store = Path(build(recipe(own, tmp_path / "a"), pool=Inline()).store)
+    finally:
+        os.umask(before)
+    assert {oct(path.stat().st_mode & 0o777) for path in [store, *store.rglob("*")]} == {"0o400", "0o500"}
+
+
+@pytest.mark.parametrize("inside", ["", "utterances", "new/folder"])
+def test_a_data_set_cannot_lie_in_a_store(own, tmp_path, inside):
+    store = Path(build(recipe(own, tmp_path / "a"), pool=Inline()).store)
+    before = digests(store)
+    with pytest.raises(StoreError, match="store.*never changes; name another place"):
+        build(recipe(own, store / inside), pool=Inline())
+    assert digests(store) == before and len(list(store.parent.iterdir())) == 2
 
 
 # -- what is recorded ----------------------------------------------------------------

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from serprep.errors import StoreError
-from serprep.version import build_number, latest, resolve, version_of, versions
+from serprep.version import build_number, check_tag, is_version, latest, resolve, tags, version_of, versions
 
 A = "aaaaaaaa11" + "0" * 54
 B = "aaaaaaaa22" + "0" * 54
@@ -172,6 +172,41 @@ def test_no_store_at_all(place, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(StoreError, match=r"no store there; expected PATH\.zarr"):
         resolve(place)
+
+
+# -- tags ----------------------------------------------------------------------------
+
+
+def test_tags_are_what_can_be_a_tag_and_is_a_file(root, tmp_path):
+    folder = tmp_path / "ravdess" / "tags"
+    (folder / "folder").mkdir()
+    for name in (".v1.0123.tmp", "a b", "latest", "-x"):
+        (folder / name).write_text(A)
+    (folder / "bytes").write_bytes(b"\xff")
+    assert tags(root) == {"bytes": "\ufffd", "deadbeef": A, "empty": "", "gone": "d" * 64, "v1": C}
+    assert tags(str(tmp_path / "nowhere")) == {}
+
+
+def test_tags_that_cannot_be_read(tmp_path):
+    (tmp_path / "tags").write_text("mine")
+    with pytest.raises(StoreError, match="tags: Not a directory; make them readable"):
+        tags(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["v1", "1.0", "paper_table-2", "x" * 64, "Latest"])
+def test_possible_tags(name):
+    check_tag("x", name)
+
+
+@pytest.mark.parametrize("name", ["", "latest", ".v1", "-v1", "a/b", "../v1", "a b", "a\n", "ü", "x" * 65, "a@b"])
+def test_impossible_tags(name):
+    with pytest.raises(StoreError, match="not a possible tag; expected up to 64 letters"):
+        check_tag("x", name)
+
+
+def test_whole_versions():
+    assert is_version(A)
+    assert not any(map(is_version, (A[:-1], A.upper(), A + "0", "", f"{A}\n")))
 
 
 # -- the order of builds -------------------------------------------------------------

@@ -56,9 +56,13 @@ def shard_file(spec: Array, first: int) -> str:
     return "/".join([spec.name, "c", str(first // spec.shard), *["0"] * (len(spec.shape) - 1)])
 
 
-def seal(path: Path, attributes: Mapping[str, Any]) -> str:
-    """Write the root metadata, with digests of every other file; returns the seal."""
-    files = {name: digest_of(path / name) for name in sorted(file_names(path)) if name != ROOT}
+def seal(path: Path, attributes: Mapping[str, Any], known: Mapping[str, str] | None = None) -> str:
+    """Write the root metadata, with digests of every other file; returns the seal.
+
+    `known` holds digests of files that were read and hashed just now.
+    """
+    known = known or {}
+    files = {name: known.get(name) or digest_of(path / name) for name in sorted(file_names(path)) if name != ROOT}
     text = root_text({**attributes, "files": files, "seal": NO_SEAL})
     digest = hashlib.sha256(text.encode()).hexdigest()
     beside = path / f".{ROOT}.tmp"

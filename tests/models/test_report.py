@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import serprep_models.report as report_module
+from serprep.errors import StoreError
 from serprep_models.report import MAX_SPEAKER_ROWS, Report, render, write_report
 
 LABELS = ("angry", "happy", "neutral", "sad")
@@ -319,6 +320,15 @@ def test_page_replaces_an_older_one_whole(tmp_path: Path) -> None:
     write_report(make_report(title="second \udcff"), path)  # a file name that was no UTF-8
     assert "<h1>second ?</h1>" in path.read_text(encoding="utf-8")
     assert [p.name for p in path.parent.iterdir()] == ["report.html"]
+
+
+def test_page_is_not_written_into_a_store(tmp_path: Path) -> None:
+    (tmp_path / "a.zarr").mkdir()
+    (tmp_path / "a.zarr" / "zarr.json").touch()
+    for name in ("a.zarr/report.html", "a.zarr/new/report.html", "a.zarr"):
+        with pytest.raises(StoreError, match=r"a store never changes; name another place"):
+            write_report(make_report(), tmp_path / name)
+    assert [p.name for p in (tmp_path / "a.zarr").iterdir()] == ["zarr.json"]
 
 
 def test_failed_write_leaves_the_older_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

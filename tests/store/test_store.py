@@ -55,7 +55,10 @@ def store(built):
 @pytest.fixture
 def copy(built, tmp_path):
     """A copy of the store to damage."""
-    return shutil.copytree(built.store, tmp_path / "copy.zarr")
+    copy = shutil.copytree(built.store, tmp_path / "copy.zarr")
+    for path in [copy, *copy.rglob("*")]:
+        path.chmod(0o700)
+    return copy
 
 
 # -- what it says --------------------------------------------------------------------

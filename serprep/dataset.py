@@ -1,0 +1,516 @@
+"""A data set over time: its versions, their tags, what differs between them, and what may go.
+
+Stores never change, so all that happens to a data set is that stores come, get names, and go.
+Sizes are bytes on the disk.
+"""
+
+import contextlib
+import json
+import math
+import os
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from serprep.cache import Cache
+from serprep.errors import StoreError, one_line
+from serprep.files import Folder, is_url, remove_tree, write_whole
+from serprep.store.store import Store, open_store
+from serprep.version import build_number, check_tag, is_version, latest, tags, versions
+
+YOUNG = 24 * 3600.0  # seconds; younger things are never garbage
+_AUDIO = ("audio_digest", "start", "end")
+_FOLLOWS = {"id", "emotion", "speaker", *_AUDIO, "duration", "sample_rate", "n_samples", "n_frames"}
+_NO_PARTS = {"failures", "memo"}  # folders of the cache that hold no features
+
+
+def _stores(dataset: str) -> list[str]:
+    found = versions(dataset)
+    if not found:
+        raise StoreError(
+            f"{one_line(dataset)}: no store there; expected the folder of a data set: `serprep build` makes one"
+        )
+    return found
+
+
+def _stem(name: str) -> str:
+    return name.rsplit(".", 1)[0]
+
+
+def _version(name: str) -> str:
+    return _stem(name).removeprefix("versions/")
+
+
+# -- diff ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """What is other in one version than in another; utterances by id, sorted."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    audio_changed: tuple[str, ...] = ()  # other bytes, or another excerpt of them
+    label_changed: tuple[str, ...] = ()
+    speaker_changed: tuple[str, ...] = ()
+    other_changed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # column → ids
+    configuration_changed: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)  # dotted name → before, after
+
+    @property
+    def words(self) -> str:
+        """All of it in one line."""
+        counts = {
+            "added": self.added,
+            "removed": self.removed,
+            "with other audio": self.audio_changed,
+            "with another label": self.label_changed,
+            "with another speaker": self.speaker_changed,
+            **{f"with another {column}": ids for column, ids in self.other_changed.items()},
+        }
+        parts = [f"{len(ids)} {what}" for what, ids in counts.items() if ids]
+        changed = [
+            f"{name} {in_short(a)} → {in_short(b)}" for name, (a, b) in list(self.configuration_changed.items())[:3]
+        ]
+        if len(self.configuration_changed) > 3:
+            changed.append(f"and {len(self.configuration_changed) - 3} more settings")
+        return "; ".join(filter(None, (", ".join(parts), ", ".join(changed)))) or "no difference"
+
+
+def in_short(value: object) -> str:
+    """A setting in at most 40 characters.
+
+    Examples
+    --------
+    >>> in_short(["angry", "sad"]), in_short(None), in_short(30)
+    ('angry, sad', 'none', '30')
+    """
+    if isinstance(value, (list, tuple)):
+        text = ", ".join(map(str, value)) or "none"
+    else:
+        text = "none" if value is None else str(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def diff(a: str | Path, b: str | Path) -> Difference:
+    """What is other in store `b` than in store `a`.
+
+    Parameters
+    ----------
+    a, b : str or path
+        ``PATH.zarr``, ``DATASET@NAME``, or the folder of a data set (its latest store).
+
+    Returns
+    -------
+    Difference
+
+    Raises
+    ------
+    StoreError
+        If one of them is not there or is damaged.
+    """
+    return compare(open_store(a), open_store(b))
+
+
+def compare(before: Store, after: Store) -> Difference:
+    """What is other in one open store than in another."""
+    rows_a = {name: row for row, name in enumerate(before.ids)}
+    rows_b = {name: row for row, name in enumerate(after.ids)}
+    both = [(name, row, rows_b[name]) for name, row in rows_a.items() if name in rows_b]
+
+    def changed(column: str) -> tuple[str, ...]:
+        a, b = (store.column(column) if column in store.columns else [""] * len(store) for store in (before, after))
+        return tuple(name for name, i, j in both if not _equal(a[i], b[j]))
+
+    moved = {name for column in _AUDIO for name in changed(column)}
+    others = [column for column in dict.fromkeys([*before.columns, *after.columns]) if column not in _FOLLOWS]
+    other = {column: ids for column in others if (ids := changed(column))}
+    return Difference(
+        added=tuple(name for name in rows_b if name not in rows_a),
+        removed=tuple(name for name in rows_a if name not in rows_b),
+        audio_changed=tuple(name for name, _, _ in both if name in moved),
+        label_changed=changed("emotion"),
+        speaker_changed=changed("speaker"),
+        other_changed=other,
+        configuration_changed=_changed_settings(_settings(before), _settings(after)),
+    )
+
+
+def _equal(a: object, b: object) -> bool:
+    missing = [isinstance(value, float) and math.isnan(value) for value in (a, b)]
+    return all(missing) or a == b
+
+
+def _settings(store: Store) -> dict[str, Any]:
+    """Everything but the rows that decides a store's version, by dotted name."""
+    about = store.attributes
+    asked = {
+        **about["configurations"],
+        "extractors": about["provenance"]["extractors"],
+        "segment_dtype": about["segment_dtype"],
+    }
+    return dict(_flat(asked, ""))
+
+
+def _flat(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, entry in value.items():
+            yield from _flat(entry, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, value
+
+
+def _changed_settings(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    return {name: (a.get(name), b.get(name)) for name in sorted({*a, *b}) if a.get(name) != b.get(name)}
+
+
+# -- log -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One store of a data set."""
+
+    number: int  # of the build; 0 where build.json is gone or damaged
+    version: str
+    store: str  # path or URL
+    built: str  # UTC, ISO 8601
+    n_utterances: int | None  # None: it cannot be read
+    labels: tuple[str, ...]
+    format: str  # "zarr" or "hdf5"
+    tags: tuple[str, ...]
+    latest: bool
+    bytes: int
+    shared_bytes: int  # of these, in files that are also another store's by hard link
+    changes: str  # against the version before, in words
+    damaged: str  # what is wrong with it, or ""
+
+
+def log(dataset: str | Path) -> list[Entry]:
+    """The stores of a data set, the newest first.
+
+    Raises
+    ------
+    StoreError
+        If there is none.  A damaged store is an entry that says so.
+    """
+    dataset = str(dataset)
+    found = sorted(_stores(dataset), key=lambda name: (build_number(dataset, _stem(name)), name))
+    newest = _stem(latest(dataset, found))
+    names = tags(dataset)
+    entries: list[Entry] = []
+    previous: Store | None = None
+    current: Store | None = None  # the last that could be read
+    for name in found:
+        number, built = build_number(dataset, _stem(name)), _built(dataset, _stem(name))
+        place = Folder(dataset).path(name)
+        size, shared = _size(place)
+        damaged, changes, store = "", "", None
+        try:
+            store = Store(place)
+            if current is not None and current.version != store.version:
+                previous = current
+            changes = compare(previous, store).words if previous is not None else "the first version"
+            current = store
+        except StoreError as error:
+            damaged = str(error)
+        entries.append(
+            Entry(
+                number=number,
+                version=_version(name),
+                store=place,
+                built=built,
+                n_utterances=None if store is None else len(store),
+                labels=() if store is None else store.labels,
+                format="hdf5" if name.endswith(".h5") else "zarr",
+                tags=tuple(tag for tag, version in names.items() if version == _version(name)),
+                latest=_stem(name) == newest,
+                bytes=size,
+                shared_bytes=shared,
+                changes=changes,
+                damaged=damaged,
+            )
+        )
+    return entries[::-1]
+
+
+def _built(dataset: str, stem: str) -> str:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.loads(Folder(dataset).read(f"{stem}.build.json"))["built"])
+    return ""
+
+
+def _size(place: str) -> tuple[int, int]:
+    """Bytes on the disk, and those in files with more than one name."""
+    if is_url(place):
+        filesystem, path = Folder(place)._remote
+        return int(filesystem.du(path)), 0
+    states = [state for _, state in _files(Path(place))]
+    return sum(map(_on_disk, states)), sum(_on_disk(state) for state in states if state.st_nlink > 1)
+
+
+def _files(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Every file of a store, of a folder, or the file itself; what vanishes meanwhile is passed over."""
+    inside = (Path(folder) / name for folder, _, names in os.walk(path) for name in names)
+    for file in [path] if path.is_file() else inside:
+        with contextlib.suppress(OSError):
+            yield file, file.lstat()
+
+
+def _on_disk(state: os.stat_result) -> int:
+    return int(state.st_blocks) * 512 if hasattr(state, "st_blocks") else state.st_size
+
+
+# -- tag -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tagged:
+    """What a name stands for now, and stood for before."""
+
+    tag: str
+    version: str
+    store: str
+    before: str  # the version it named, or ""
+
+
+def tag(dataset: str | Path, version: str, name: str, *, force: bool = False) -> Tagged:
+    """Give a version a name.
+
+    Parameters
+    ----------
+    dataset : str or path
+    version : str
+        At least eight digits, a tag, or "latest".
+    name : str
+        Up to 64 letters, digits, ".", "_", "-".
+    force : bool
+        Move a tag that names another version.
+
+    Returns
+    -------
+    Tagged
+
+    Raises
+    ------
+    StoreError
+        If there is no such version, it is damaged, or the name is impossible or taken.
+    """
+    dataset = str(dataset)
+    check_tag(dataset, name)
+    _stores(dataset)
+    store = open_store(f"{dataset}@{version}")
+    found = _version(f"versions/{store.path.rstrip('/').rsplit('/', 1)[-1]}")
+    hidden = [entry for entry in versions(dataset) if entry.startswith(f"versions/{name}")]
+    if len(name) >= 8 and hidden:
+        raise StoreError(f"{one_line(dataset)}@{name}: these are digits of a version; choose a name that is none")
+    before = tags(dataset).get(name, "")
+    if before != found:
+        if before and not force:
+            raise _taken(dataset, name, before)
+        try:
+            if not force and not _create(dataset, name, found):
+                raise _taken(dataset, name, tags(dataset).get(name, ""))
+            if force:
+                Folder(dataset).write(f"tags/{name}", f"{found}\n".encode())
+        except OSError as error:
+            raise StoreError(f"{one_line(dataset)}: tags/{name}: {error.strerror or error}; make it writable") from None
+    return Tagged(tag=name, version=found, store=store.path, before=before)
+
+
+def _taken(dataset: str, name: str, version: str) -> StoreError:
+    return StoreError(
+        f"{one_line(dataset)}@{name}: the tag names version {one_line(version)[:12]}; "
+        "choose another name, or move it with --force"
+    )
+
+
+def _create(dataset: str, name: str, version: str) -> bool:
+    """Write a tag that is not there; False if another process was faster."""
+    folder = Folder(dataset)
+    if folder.local is None:
+        folder.write(f"tags/{name}", f"{version}\n".encode())
+        return True
+    path = folder.local / "tags" / name
+    beside = path.with_name(f".{name}.{uuid.uuid4().hex[:12]}.tmp")
+    write_whole(beside, f"{version}\n".encode())
+    try:
+        os.link(beside, path)  # unlike a rename, it never replaces
+    except FileExistsError:
+        return folder.read(f"tags/{name}").decode("ascii", "replace").strip() == version
+    except OSError:  # no hard links here
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return True
+
+
+# -- gc ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Garbage:
+    """What may go, or went; names are relative to the data set."""
+
+    removed: bool  # False: a dry run
+    stores: tuple[str, ...]
+    parts: tuple[str, ...]  # of the cache, whose keys no kept store names
+    temporary: tuple[str, ...]  # left by builds that were killed
+    kept: Mapping[str, str]  # store → why it stays
+    damaged: Mapping[str, str]  # store → what is wrong; damaged stores are never removed
+    notes: tuple[str, ...]
+    bytes: int  # on the disk, not counting files that a kept store shares
+
+
+def gc(dataset: str | Path, *, yes: bool = False) -> Garbage:
+    """Find stores, cached parts and temporary files that nobody needs, and remove them if told to.
+
+    Tagged stores, the newest, damaged ones, and whatever is less than 24 hours old stay.
+    Something from the future, because the clock jumped back, counts as young.
+
+    Parameters
+    ----------
+    dataset : str or path
+        A local folder.
+    yes : bool
+        Remove; otherwise this is a dry run.
+
+    Returns
+    -------
+    Garbage
+
+    Raises
+    ------
+    StoreError
+        If there is no store, a tag is damaged, or something cannot be removed.
+    """
+    dataset = str(dataset)
+    if is_url(dataset):
+        raise StoreError(f"{one_line(dataset)}: gc works on a local folder for now; expected one")
+    root = Path(dataset.removeprefix("file://"))
+    try:
+        found = _find_garbage(root)
+        if yes:
+            _remove(root, found)
+    except OSError as error:
+        raise StoreError(
+            f"{one_line(error.filename or root)}: {error.strerror or error}; make it readable and writable"
+        ) from None
+    return Garbage(**{**vars(found), "removed": yes})
+
+
+def _find_garbage(root: Path) -> Garbage:
+    found = _stores(str(root))
+    wanted = _tagged_versions(root)
+    newest = _stem(latest(str(root), found))
+    going, kept, damaged, notes = [], {}, {}, []
+    keys: set[bytes] = set()
+    for name in found:
+        reasons = [f"tagged {names}"] if (names := ", ".join(wanted.get(_version(name), ()))) else []
+        reasons += ["latest"] if _stem(name) == newest else []
+        reasons += ["less than 24 hours old"] if _is_young((root / name).stat().st_mtime) else []
+        try:
+            store = Store(str(root / name))
+            own = _keys(store) if reasons else set()
+        except StoreError as error:
+            damaged[name] = str(error)
+            continue
+        if reasons:
+            kept[name] = ", ".join(reasons)
+            keys |= own
+        else:
+            going.append(name)
+    parts: list[str] = []
+    if damaged:
+        notes.append("parts of the cache are not looked at while a store is damaged: they may be needed to repair it")
+    else:
+        parts = _orphans(root, keys)
+    temporary = _leftovers(root)
+    paths = [root / name for name in (*going, *parts, *temporary)]
+    return Garbage(
+        removed=False,
+        stores=tuple(going),
+        parts=tuple(parts),
+        temporary=tuple(temporary),
+        kept=kept,
+        damaged=damaged,
+        notes=tuple(notes),
+        bytes=_freed(paths),
+    )
+
+
+def _tagged_versions(root: Path) -> dict[str, list[str]]:
+    """Version → its tags.  A tag that names no version might have named any: better to stop."""
+    found: dict[str, list[str]] = {}
+    for name, version in tags(str(root)).items():
+        if not is_version(version):
+            raise StoreError(f"{one_line(root)}@{name}: the tag is damaged; set it anew or remove {root}/tags/{name}")
+        found.setdefault(version, []).append(name)
+    return found
+
+
+def _is_young(moment: float) -> bool:
+    return time.time() - moment < YOUNG
+
+
+def _keys(store: Store) -> set[bytes]:
+    """Cache keys of all rows."""
+    kinds = [f"logmel/{length}" for length in store.lengths]
+    kinds += ["functionals"] if store.features.functionals.enabled else []
+    return {row.tobytes() for kind in kinds for row in store.keys(kind)}
+
+
+def _orphans(root: Path, keys: set[bytes]) -> list[str]:
+    cache = Cache(str(root / "cache"))
+    if not (root / "cache").is_dir():
+        return []
+    kinds = sorted(path.name for path in (root / "cache").iterdir() if path.is_dir() and path.name not in _NO_PARTS)
+    names = (name for kind in kinds for name, own in cache.parts(kind).items() if own.isdisjoint(keys))
+    return [f"cache/{name}" for name in names if not _is_young((root / "cache" / name).stat().st_mtime)]
+
+
+def _leftovers(root: Path) -> list[str]:
+    """Temporary files and folders in which nothing has changed for a day."""
+    patterns = ("", "versions/", "tags/", "cache/*/", "experiments/**/")
+    found = sorted({path for pattern in patterns for path in root.glob(f"{pattern}.*.tmp")})
+    return [path.relative_to(root).as_posix() for path in found if not _is_young(_last_change(path))]
+
+
+def _last_change(path: Path) -> float:
+    below = (Path(folder) for folder, _, _ in os.walk(path))  # linked files are as old as what they are linked to
+    return max([path.lstat().st_mtime, *(folder.lstat().st_mtime for folder in below)])
+
+
+def _freed(paths: Iterable[Path]) -> int:
+    """Bytes that removing all of these gives back."""
+    names: Counter[tuple[int, int]] = Counter()
+    states: dict[tuple[int, int], os.stat_result] = {}
+    for path in paths:
+        for _, state in _files(path):
+            names[state.st_dev, state.st_ino] += 1
+            states[state.st_dev, state.st_ino] = state
+    return sum(_on_disk(state) for file, state in states.items() if names[file] >= state.st_nlink)
+
+
+def _remove(root: Path, found: Garbage) -> None:
+    for name in found.stores:
+        if _version(name) in _tagged_versions(root):  # named since we looked
+            continue
+        path = root / name
+        gone = path.with_name(f".{_version(name)[:16]}.{uuid.uuid4().hex[:12]}.tmp")
+        path.rename(gone)  # readers see all of it or nothing
+        if not any((root / f"{_stem(name)}{suffix}").exists() for suffix in (".zarr", ".h5")):
+            (root / f"{_stem(name)}.build.json").unlink(missing_ok=True)
+        _remove_one(gone)
+    for name in (*found.parts, *found.temporary):
+        _remove_one(root / name)
+
+
+def _remove_one(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        remove_tree(path)
+    else:
+        path.unlink(missing_ok=True)
