@@ -120,7 +120,10 @@ def test_nothing_to_do_starts_nothing():
     with workers(2) as pool:
         assert list(pool.run(len, [])) == []
         assert pool._client is None
-    code = "import sys; from serprep.parallel import Workers; print(list(Workers().run(len, [])), 'distributed' in sys.modules)"
+    code = (
+        "import sys; from serprep.parallel import Workers; "
+        "print(list(Workers().run(len, [])), 'distributed' in sys.modules)"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "[] False\n"
 

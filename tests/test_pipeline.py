@@ -625,7 +625,7 @@ def test_a_store_is_private_where_the_umask_says_so(own, tmp_path):
 def test_a_data_set_cannot_lie_in_a_store(own, tmp_path, inside):
     store = Path(build(recipe(own, tmp_path / "a"), pool=Inline()).store)
     before = digests(store)
-    with pytest.raises(StoreError, match="store.*never changes; name another place"):
+    with pytest.raises(StoreError, match=r"store.*never changes; name another place"):
         build(recipe(own, store / inside), pool=Inline())
     assert digests(store) == before and len(list(store.parent.iterdir())) == 2
 

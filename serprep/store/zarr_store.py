@@ -23,14 +23,19 @@ from serprep.store.layout import Array
 
 ROOT = "zarr.json"
 NO_SEAL = "0" * 64
+_GROUP = '{\n  "attributes": {},\n  "zarr_format": 3,\n  "node_type": "group"\n}'
 
 
 def create_array(path: str, spec: Array) -> None:
     """Make an empty array, with its groups."""
     floating = spec.dtype.startswith("float")
+    for number in range(spec.name.count("/") + 1):  # zarr makes groups by hard link, which not every disk has
+        group = Path(path, *spec.name.split("/")[:number])
+        group.mkdir(parents=True, exist_ok=True)
+        if not (group / "zarr.json").exists():
+            (group / "zarr.json").write_text(_GROUP, encoding="utf-8", newline="\n")
     zarr.create_array(
-        store=path,
-        name=spec.name,
+        store=f"{path}/{spec.name}",
         shape=spec.shape,
         dtype=spec.dtype,
         chunks=(spec.chunk, *spec.shape[1:]),
