@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from . import build, check, corpora, demo, info, manifest, report, run, split, train
+from . import build, check, convert, corpora, demo, info, manifest, report, run, split, train
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -31,6 +31,7 @@ for command in (
     check.check,
     build.build,
     info.info,
+    convert.convert,
     split.split,
     train.train,
     report.report,

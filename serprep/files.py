@@ -6,6 +6,7 @@ in an object store by one upload.
 
 import contextlib
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +41,13 @@ def write_whole(path: Path, data: bytes) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             beside.unlink()
+
+
+def discard(path: Path) -> None:
+    """Remove a file or a whole folder, if it is there and as far as that works."""
+    shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def without_suffix(path: str) -> str:

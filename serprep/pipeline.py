@@ -9,12 +9,11 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,15 +33,16 @@ from serprep.errors import (
     one_line,
 )
 from serprep.features.extract import Features, extract, extractors, identities, library_versions
-from serprep.files import is_url, write_whole
+from serprep.files import discard, is_url, write_whole
 from serprep.manifest import Manifest, Selection, look, make_manifest, read_manifest, select
 from serprep.parallel import Died, Workers
 from serprep.progress import Progress
 from serprep.recipe import Recipe
 from serprep.store import writer, zarr_store
+from serprep.store.store import container_of
 from serprep.store.writer import Row
 from serprep.utterance import Utterance
-from serprep.version import build_number, version_of, versions
+from serprep.version import SUFFIX_OF, build_number, version_of, versions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -425,26 +425,34 @@ def _pack(
         extractors=used,
         segment_dtype=config.segment_dtype,
     )
-    final = Path(recipe.dataset_path) / "versions" / f"{version}.zarr"
+    final = Path(recipe.dataset_path) / "versions" / f"{version}{SUFFIX_OF[config.format]}"
     if final.exists():
         try:
-            zarr_store.read_attributes(str(final))  # a damaged one is refused, not handed out
+            container_of(str(final)).read_attributes(str(final))  # a damaged one is refused, not handed out
         except StoreError as error:
             raise StoreError(f"{error}: remove it first, a store is never overwritten") from None
         return version, str(final)
     plan = writer.plan_store(manifest, rows, features, config)
     beside = final.with_name(f".{version[:16]}.{uuid.uuid4().hex[:12]}.tmp")
+    about = writer.attributes(plan, version=version, configurations=configurations, extractors=used)
+    task: Callable[[Any], int] = writer.write_shard
+    jobs: Sequence[Any]
     try:
-        beside.mkdir(parents=True)
-        writer.create(plan, str(beside))
-        jobs = writer.shard_jobs(plan, str(beside), cache)
-        with Progress("packing", len(jobs), unit="shards", quiet=quiet) as progress:
-            for _, receipt in pool.run(writer.write_shard, jobs):
+        if config.format == "hdf5":
+            final.parent.mkdir(parents=True, exist_ok=True)
+            task, jobs = writer.write_file, [writer.FileJob(str(beside), cache.root, plan, about)]
+        else:
+            beside.mkdir(parents=True)
+            writer.create(plan, str(beside))
+            jobs = writer.shard_jobs(plan, str(beside), cache)
+        unit = "shards" if config.format == "zarr" else "files"
+        with Progress("packing", len(jobs), unit=unit, quiet=quiet) as progress:
+            for _, receipt in pool.run(task, jobs):
                 if isinstance(receipt, Died):
                     raise StoreError(f"packing: {receipt.reason}; build again: computed features are kept")
                 progress.add()
-        about = writer.attributes(plan, version=version, configurations=configurations, extractors=used)
-        zarr_store.seal(beside, about)
+        if config.format == "zarr":
+            zarr_store.seal(beside, about)
         _publish(beside, final)
     except OSError as error:
         raise StoreError(
@@ -452,7 +460,7 @@ def _pack(
             "computed features are kept"
         ) from None
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        discard(beside)
     return version, str(final)
 
 

@@ -133,6 +133,14 @@ def check_file(path: str, name: str, files: Mapping[str, str]) -> None:
         raise StoreError(f"{one_line(path)}: {one_line(name)} does not match its digest; remove it and build again")
 
 
+def array_names(path: str, attributes: Mapping[str, Any]) -> list[str]:
+    """Names of all arrays, sorted."""
+    files = attributes["files"]
+    folders = [name[: -len(f"/{ROOT}")] for name in files if name.endswith(f"/{ROOT}")]
+    groups = {folder.rpartition("/")[0] for folder in folders}  # of format 1, every group holds an array or a group
+    return sorted(set(folders) - groups)
+
+
 def open_array(path: str, name: str) -> Any:
     """One array, for reading."""
     return zarr.open_array(store=path, path=name, mode="r", zarr_format=3)
