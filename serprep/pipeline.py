@@ -118,8 +118,6 @@ def build(
         raise SerprepError(f"on_bad_audio is {on_bad_audio!r}; expected 'quarantine' or 'fail'")
     if batch_size is not None and batch_size < 1:
         raise SerprepError(f"batch_size is {batch_size}; expected 1 or more")
-    if recipe.store.format != "zarr":
-        raise StoreError('[store] format = "hdf5" is not there yet; use "zarr"')
     if is_url(recipe.dataset_path):
         raise StoreError(f"{recipe.dataset_path}: a data set must be a local folder for now; use one")
     own = pool is None

@@ -84,13 +84,13 @@ def _new_place(destination: str, version: str) -> Path:
     if re.fullmatch(r"[0-9a-f]{64}", path.stem) and path.stem != version:
         raise StoreError(f"{place}: named like version {path.stem[:12]}, but the store is version {version[:12]}")
     try:
-        there = path.exists() or path.is_symlink()
+        path.lstat()
+    except FileNotFoundError:
+        return path
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
         raise StoreError(f"{place}: {reason}; choose another name") from None
-    if there:
-        raise StoreError(f"{place}: it exists; a store is never overwritten: remove it or choose another name")
-    return path
+    raise StoreError(f"{place}: it exists; a store is never overwritten: remove it or choose another name")
 
 
 def _check(store: Store, *, quiet: bool) -> None:
@@ -110,7 +110,7 @@ def _check(store: Store, *, quiet: bool) -> None:
 
 
 def _specs(store: Store) -> list[Array]:
-    """The arrays that a store of these attributes has.
+    """The arrays that a store of these attributes has, by name.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def _specs(store: Store) -> list[Array]:
         text = array.dtype.kind in "TO"
         if tuple(array.shape) != spec.shape or ("string" if text else str(array.dtype)) != spec.dtype:
             raise StoreError(f"{place}: array {spec.name!r} has not the shape and type of its format; build it again")
-    return specs
+    return sorted(specs, key=lambda spec: spec.name)
 
 
 def _shards(spec: Array) -> range:

@@ -59,25 +59,97 @@ def write_file(
     path : Path
         A new file, beside the final name.
     specs : sequence of Array
-        Every array of the store.
+        Every array of the store, in any order.
     attributes : mapping
         JSON values by name.
     small : mapping of str to ndarray
         The arrays that are not large, by name.
     large : iterable of (Array, int, ndarray)
-        Blocks of the large ones with their first row, in row order: whole shards.
+        Blocks of the large ones with their first row: whole shards, by name and then by row.
     """
-    try:
-        with h5py.File(path, "x", libver=LIBVER, userblock_size=BLOCK, track_order=True) as file:
-            for spec in specs:
+    with _File(path) as disk:
+        with h5py.File(disk, "w", driver="fileobj", libver=LIBVER, userblock_size=BLOCK, track_order=True) as file:
+            for spec in sorted(specs, key=lambda spec: spec.name):
                 _create(file, spec, small.get(spec.name))
             for spec, first, values in large:
                 file[spec.name][first : first + len(values)] = values
+                disk.check()
             for name, value in attributes.items():
                 _set_attribute(file, name, value)
-    except RuntimeError as error:  # how h5py reports that closing a file failed, on a full disk
-        raise OSError(one_line(error)) from None
+        disk.check()
     return _seal(path, attributes)
+
+
+class _File:
+    """A new file that HDF5 writes to, and that never fails it.
+
+    After a failed write, such as on a full disk, HDF5 cannot close a file any more and
+    crashes the process.  So the first error is kept for `check`, and nothing is written
+    after it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._raw = path.open("x+b", buffering=0)
+        self._error: BaseException | None = None
+        self._place = 0
+
+    def __enter__(self) -> "_File":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._raw.close()
+
+    def check(self) -> None:
+        """Raise the first error, if there was one."""
+        if self._error is not None:
+            raise self._error
+
+    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
+        """As of any file."""
+        self._place = self._raw.seek(place, whence)
+        return self._place
+
+    def tell(self) -> int:
+        """As of any file."""
+        return self._place
+
+    def read(self, size: int = -1) -> bytes:
+        """As of any file."""
+        data = self._raw.read(size) or b""
+        self._place += len(data)
+        return data
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer; bytes that are not there are 0."""
+        view = memoryview(buffer).cast("B")
+        view[:] = bytes(len(view))
+        done = self._raw.readinto(view) or 0
+        self._place += done
+        return len(view)
+
+    def write(self, data: Any) -> int:
+        """Write all, or keep the error."""
+        view = memoryview(data).cast("B")
+        try:
+            rest = view
+            while rest and self._error is None:
+                rest = rest[self._raw.write(rest) :]
+        except BaseException as error:  # Ctrl-C must not reach HDF5 either
+            self._error = error
+        self._place += len(view)
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the length, or keep the error."""
+        try:
+            if self._error is None:
+                self._raw.truncate(size)
+        except BaseException as error:
+            self._error = error
+        return size or 0
+
+    def flush(self) -> None:
+        """Nothing is buffered."""
 
 
 def _create(file: h5py.File, spec: Array, values: AnyArray | None) -> None:

@@ -134,7 +134,7 @@ def write_shard(job: ShardJob) -> int:
 def write_file(job: FileJob) -> int:
     """Write a whole HDF5 store, shard by shard; the task that a worker runs.  Returns the shards written."""
     cache = Cache(job.cache)
-    shards = shard_jobs(job.plan, job.path, cache)
+    shards = sorted(shard_jobs(job.plan, job.path, cache), key=lambda shard: (shard.array.name, shard.first))
     hdf5_store.write_file(
         Path(job.path),
         job.plan.arrays,
