@@ -22,6 +22,7 @@ from .output import cluster_options, json_option, notes, print_json
 )
 @click.option("--rehash", is_flag=True, help="Read every file again, whatever is remembered of it.")
 @click.option("--retry", is_flag=True, help="Try utterances again that failed in an earlier build.")
+@click.option("--repair", is_flag=True, help="If the store is there and damaged, write it again.")
 @json_option
 def build(recipe: Path, as_json: bool, **options: Any) -> int:
     """Build the store a RECIPE asks for; only what is not in the cache is computed.
@@ -42,7 +43,12 @@ def build(recipe: Path, as_json: bool, **options: Any) -> int:
 def build_json(result: Any) -> dict[str, Any]:
     """The part of the interface that `serprep build --json` prints."""
     values = asdict(result)
-    return {**values, "reasons": [dict(entry) for entry in values["reasons"]], "warnings": list(result.warnings)}
+    return {
+        **values,
+        "reasons": [dict(entry) for entry in values["reasons"]],
+        "warnings": list(result.warnings),
+        "repaired": list(result.repaired),
+    }
 
 
 def print_build(result: Any) -> None:
@@ -52,6 +58,7 @@ def print_build(result: Any) -> None:
         notes([f"{entry.id} ({entry.path}): {entry.reason}"], "quarantined")
     if len(result.reasons) > 20:
         notes([f"… and {len(result.reasons) - 20} more, listed in build.json"], "quarantined")
+    notes(result.repaired, "repaired")
     for reason, count in result.dropped.items():
         click.echo(f"left out     {count}: {reason}")
     speed = result.audio_seconds / result.seconds if result.seconds else 0

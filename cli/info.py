@@ -9,7 +9,7 @@ from .output import json_option, print_json, print_table
 @click.argument("store")
 @json_option
 def info(store: str, as_json: bool) -> None:
-    """Show version, arrays, corpus and features of a STORE (PATH.zarr or DATASET@NAME)."""
+    """Show version, arrays, corpus and features of a STORE (PATH.zarr, PATH.h5 or DATASET@NAME)."""
     from collections import Counter
 
     from serprep.store.store import open_store
@@ -17,7 +17,7 @@ def info(store: str, as_json: bool) -> None:
     opened = open_store(store)
     about = {
         "version": opened.version,
-        "format": "zarr",
+        "format": opened.format,
         "n_utterances": len(opened),
         "arrays": {
             name: {"shape": list(opened.array(name).shape), "dtype": dtype_name(opened.array(name).dtype)}
@@ -36,6 +36,7 @@ def info(store: str, as_json: bool) -> None:
     counts = Counter(opened.emotions)
     click.echo(f"version      {opened.version}")
     click.echo(f"path         {opened.path}")
+    click.echo(f"format       {opened.format}")
     click.echo(f"corpus       {about['corpus'].get('corpus', '')} {about['corpus'].get('release', '')}".rstrip())
     click.echo(f"utterances   {len(opened)} of {len(set(opened.speakers))} speakers")
     click.echo("labels       " + ", ".join(f"{label} {counts[label]}" for label in opened.labels))

@@ -9,7 +9,24 @@ import sys
 
 import click
 
-from . import build, check, corpora, demo, diff, gc, info, log, manifest, report, run, split, tag, train
+from . import (
+    build,
+    check,
+    convert,
+    corpora,
+    demo,
+    diff,
+    gc,
+    info,
+    log,
+    manifest,
+    report,
+    run,
+    split,
+    tag,
+    train,
+    verify,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -31,6 +48,8 @@ for command in (
     check.check,
     build.build,
     info.info,
+    verify.verify,
+    convert.convert,
     log.log,
     tag.tag,
     diff.diff,

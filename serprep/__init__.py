@@ -27,6 +27,7 @@ _HOME = {
     "functionals": "features.functionals",
     "Store": "store.store",
     "open_store": "store.store",
+    "convert": "store.convert",
     "Split": "split",
     "SplitConfig": "split",
     "make_split": "split",

@@ -30,7 +30,7 @@ import numpy as np
 
 from serprep import audio
 from serprep._typing import FloatArray, IntArray
-from serprep.errors import CacheError
+from serprep.errors import CacheError, PartError
 from serprep.files import Folder
 from serprep.manifest import look_at
 
@@ -202,7 +202,7 @@ class Cache:
 
         Raises
         ------
-        CacheError
+        PartError
             If rows are gone or damaged; building again with that part removed
             computes them afresh.
         """
@@ -216,14 +216,14 @@ class Cache:
             try:
                 data = self.folder.read(part, first, last)
             except FileNotFoundError:
-                raise CacheError(f"cache {self.root}: part {part} was removed during the build; build again") from None
+                raise PartError(f"cache {self.root}: part {part} was removed during the build; build again") from None
             for number in numbers:
                 place = places[number]
                 start, count = place.start - first, int(np.prod(place.shape))
                 block = data[start : start + 4 * count]
                 if len(block) < 4 * count or zlib.crc32(block) != place.crc:
                     self.folder.remove(part)
-                    raise CacheError(
+                    raise PartError(
                         f"cache {self.root}: part {part} was damaged and is removed now; "
                         "build again to compute its utterances afresh"
                     )

@@ -9,6 +9,7 @@
     ├── AudioError       one recording: the reason it is quarantined for
     ├── FeatureError     a signal a feature cannot be computed from
     ├── CacheError       the intermediate store
+    │   └── PartError    a part of it is damaged or gone: compute it again
     ├── StoreError       a feature store
     ├── SplitError       a split
     └── TrainError       training, checkpoints, prediction
@@ -45,6 +46,10 @@ class FeatureError(SerprepError):
 
 class CacheError(SerprepError):
     """The cache cannot be read or written."""
+
+
+class PartError(CacheError):
+    """A part of the cache is damaged or was removed; building again computes it afresh."""
 
 
 class StoreError(SerprepError):

@@ -95,6 +95,13 @@ def remove_tree(path: Path, *, ignore_errors: bool = False) -> None:
     shutil.rmtree(path, ignore_errors=ignore_errors)
 
 
+def discard(path: Path) -> None:
+    """Remove a file or a whole folder, if it is there and as far as that works."""
+    remove_tree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
 def without_suffix(path: str) -> str:
     """A relative ``/`` path without the suffix of its last name.
 

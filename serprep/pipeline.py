@@ -11,7 +11,6 @@ import json
 import os
 import sys
 import time
-import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,21 +26,22 @@ from serprep.errors import (
     CorpusError,
     FeatureError,
     ManifestError,
+    PartError,
     SerprepError,
     StoreError,
     first_ten,
     one_line,
 )
-from serprep.features.extract import Features, extract, extractors, identities, library_versions
-from serprep.files import is_url, make_read_only, refuse_store, remove_tree, write_whole
+from serprep.features.extract import Features, extract, identities, library_versions
+from serprep.files import is_url, refuse_store, write_whole
 from serprep.manifest import Manifest, Selection, look, make_manifest, read_manifest, select
 from serprep.parallel import Died, Workers
 from serprep.progress import Progress
 from serprep.recipe import Recipe
-from serprep.store import sharing, writer, zarr_store
+from serprep.store.pack import pack
 from serprep.store.writer import Row
 from serprep.utterance import Utterance
-from serprep.version import build_number, version_of, versions
+from serprep.version import build_number, versions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +69,7 @@ class BuildResult:
     n_files_read: int
     audio_seconds: float  # of the utterances computed
     seconds: float  # the build took
+    repaired: tuple[str, ...] = ()  # what was wrong with the store that was there
 
 
 def build(
@@ -81,6 +82,7 @@ def build(
     on_bad_audio: str = "quarantine",
     rehash: bool = False,
     retry: bool = False,
+    repair: bool = False,
     quiet: bool = True,
 ) -> BuildResult:
     """Build the store a recipe asks for, computing only what the cache does not have.
@@ -99,6 +101,8 @@ def build(
         Read every file again, whatever the memo says.
     retry : bool
         Try utterances again that failed in an earlier build.
+    repair : bool
+        Look through the store if it is there already, and write it again if it is damaged.
     quiet : bool
         Show no progress.
 
@@ -117,8 +121,6 @@ def build(
         raise SerprepError(f"on_bad_audio is {on_bad_audio!r}; expected 'quarantine' or 'fail'")
     if batch_size is not None and batch_size < 1:
         raise SerprepError(f"batch_size is {batch_size}; expected 1 or more")
-    if recipe.store.format != "zarr":
-        raise StoreError('[store] format = "hdf5" is not there yet; use "zarr"')
     if is_url(recipe.dataset_path):
         raise StoreError(f"{recipe.dataset_path}: a data set must be a local folder for now; use one")
     refuse_store(Path(recipe.dataset_path))
@@ -134,32 +136,41 @@ def build(
             looked = look(asked.manifest, recipe.root, look_at=memo.look_at, progress=progress.to)
         memo.save()
         good, bad = _usable(asked.manifest, looked.manifest, looked.reasons)
-        rows, failed, n_computed, seconds = _features(
-            good, recipe, cache=cache, pool=pool, batch_size=batch_size, retry=retry, quiet=quiet
-        )
+        n_computed, seconds = 0, 0.0
+        for attempts_left in (2, 1, 0):
+            try:
+                rows, failed, n_more, more = _features(
+                    good, recipe, cache=cache, pool=pool, batch_size=batch_size, retry=retry, quiet=quiet
+                )
+                n_computed, seconds = n_computed + n_more, seconds + more
+                _refuse_nothing(rows, [*bad, *failed], on_bad_audio)
+                manifest = make_manifest([row for row, _ in rows], asked.manifest.info)
+                by_id = {row.id: origin for row, origin in rows}
+                packed = pack(
+                    manifest,
+                    [by_id[row.id] for row in manifest.utterances],
+                    dataset=recipe.dataset_path,
+                    labels=asked.labels,
+                    features=recipe.features,
+                    config=recipe.store,
+                    pool=pool,
+                    repair=repair,
+                    quiet=quiet,
+                )
+                break
+            except PartError:  # damaged or removed meanwhile, by somebody who wanted space: compute it again
+                if not attempts_left:
+                    raise
         bad += failed
-        if bad and on_bad_audio == "fail":
-            raise SerprepError(
-                first_ten([f"utterance {one_line(q.id)!r} ({one_line(q.path)}): {q.reason}" for q in bad])
-            )
-        if not rows:
-            raise StoreError(
-                "nothing to store: "
-                + first_ten([f"{one_line(q.path)}: {q.reason}" for q in bad] or ["the recipe drops everything"])
-            )
-        manifest = make_manifest([row for row, _ in rows], asked.manifest.info)
-        by_id = {row.id: origin for row, origin in rows}
-        ordered = [by_id[row.id] for row in manifest.utterances]
-        version, store = _pack(manifest, ordered, recipe, labels=asked.labels, cache=cache, pool=pool, quiet=quiet)
     finally:
         if own:
             pool.close()
     result = BuildResult(
-        version=version,
-        store=store,
+        version=packed.version,
+        store=packed.path,
         n_utterances=len(rows),
-        computed=n_computed,
-        reused=len(rows) - n_computed,
+        computed=min(n_computed, len(rows)),
+        reused=max(0, len(rows) - n_computed),
         quarantined=len(bad),
         reasons=tuple(sorted(bad, key=lambda entry: (entry.id, entry.path))),
         dropped=asked.dropped,
@@ -167,9 +178,19 @@ def build(
         n_files_read=memo.n_read,
         audio_seconds=seconds,
         seconds=time.monotonic() - began,
+        repaired=tuple(f"{problem.place}: {problem.message}" for problem in packed.repaired),
     )
     _write_report(result, recipe)
     return result
+
+
+def _refuse_nothing(rows: Sequence[object], bad: Sequence[Quarantined], on_bad_audio: str) -> None:
+    """Raise if there is nothing to store, or bad audio that must not be."""
+    reasons = [f"utterance {one_line(entry.id)!r} ({one_line(entry.path)}): {entry.reason}" for entry in bad]
+    if bad and on_bad_audio == "fail":
+        raise SerprepError(first_ten(reasons))
+    if not rows:
+        raise StoreError("nothing to store: " + first_ten(reasons or ["the recipe drops everything"]))
 
 
 # -- which utterances ----------------------------------------------------------------
@@ -309,7 +330,7 @@ def _features(
         elif failure_key(key) in failures:
             bad.append(Quarantined(id=row.id, path=row.path, reason=failures[failure_key(key)]))
         else:
-            raise SerprepError(f"cache {cache.root}: finished parts vanished during the build; build again")
+            raise PartError(f"cache {cache.root}: finished parts vanished during the build; build again")
     return rows, bad, len(items) - n_failed, sum(item.duration for item in items)
 
 
@@ -402,76 +423,7 @@ def extract_batch(batch: Batch) -> Receipt:
     return Receipt(failures)
 
 
-# -- the store -----------------------------------------------------------------------
-
-
-def _pack(
-    manifest: Manifest,
-    rows: Sequence[Row],
-    recipe: Recipe,
-    *,
-    labels: Sequence[str],
-    cache: Cache,
-    pool: Workers,
-    quiet: bool,
-) -> tuple[str, str]:
-    """Write the store unless it is there; returns its version and path."""
-    features, config = recipe.features, recipe.store
-    configurations = {"features": features.to_json(), "labels": list(labels), "corpus": dict(manifest.info)}
-    used = extractors(features)
-    version = version_of(
-        manifest_digest=manifest.digest,
-        configurations=configurations,
-        extractors=used,
-        segment_dtype=config.segment_dtype,
-    )
-    final = Path(recipe.dataset_path) / "versions" / f"{version}.zarr"
-    if final.exists():
-        try:
-            zarr_store.read_attributes(str(final))  # a damaged one is refused, not handed out
-        except StoreError as error:
-            raise StoreError(f"{error}: remove it first, a store is never overwritten") from None
-        return version, str(final)
-    plan = writer.plan_store(manifest, rows, features, config)
-    beside = final.with_name(f".{version[:16]}.{uuid.uuid4().hex[:12]}.tmp")
-    try:
-        beside.mkdir(parents=True)
-        writer.create(plan, str(beside))
-        about = writer.attributes(plan, version=version, configurations=configurations, extractors=used)
-        linked = sharing.link_unchanged(plan.arrays, about, store=beside, older=_older(recipe.dataset_path))
-        jobs = [job for job in writer.shard_jobs(plan, str(beside), cache) if job.array.name not in linked.arrays]
-        with Progress("packing", len(jobs), unit="shards", quiet=quiet) as progress:
-            for _, receipt in pool.run(writer.write_shard, jobs):
-                if isinstance(receipt, Died):
-                    raise StoreError(f"packing: {receipt.reason}; build again: computed features are kept")
-                progress.add()
-        zarr_store.seal(beside, about, known=linked.files)
-        make_read_only(beside)
-        _publish(beside, final)
-    except OSError as error:
-        raise StoreError(
-            f"{final.parent}: {error.strerror or error}; free space or make it writable, then build again: "
-            "computed features are kept"
-        ) from None
-    finally:
-        remove_tree(beside, ignore_errors=True)
-    return version, str(final)
-
-
-def _older(dataset: str) -> list[Path]:
-    """Stores that a new one may share files with, the newest first."""
-    found = [name for name in versions(dataset) if name.endswith(".zarr")]
-    found.sort(key=lambda name: build_number(dataset, name.rsplit(".", 1)[0]), reverse=True)
-    return [Path(dataset) / name for name in found]
-
-
-def _publish(beside: Path, final: Path) -> None:
-    """Rename; another build that was faster with the same version is success."""
-    try:
-        beside.rename(final)
-    except OSError:
-        if not final.exists():
-            raise
+# -- the build report -----------------------------------------------------------------
 
 
 def _write_report(result: BuildResult, recipe: Recipe) -> None:

@@ -15,7 +15,8 @@ from serprep.errors import StoreError, one_line
 from serprep.files import Folder
 
 STORE_FORMAT = 1
-SUFFIXES = (".zarr", ".h5")
+SUFFIX_OF = {"zarr": ".zarr", "hdf5": ".h5"}
+SUFFIXES = tuple(SUFFIX_OF.values())  # in the order in which a version's stores are preferred
 
 _VERSION = re.compile(r"[0-9a-f]{64}")
 _TAG = re.compile(r"(?!latest$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -99,9 +100,10 @@ def resolve(place: str) -> str:
         wanted = latest(path, found)
     elif re.fullmatch(r"[0-9a-f]{8,64}", name) and not Folder(path).exists(f"tags/{name}"):
         matching = [entry for entry in found if entry.startswith(f"versions/{name}")]
-        if len({entry.rsplit(".", 1)[0] for entry in matching}) != 1:
-            raise StoreError(f"{place}: {len(matching)} versions begin with {name}; `serprep log {path}` lists them")
-        wanted = matching[0]
+        stems = {entry.rsplit(".", 1)[0] for entry in matching}
+        if len(stems) != 1:
+            raise StoreError(f"{place}: {len(stems)} versions begin with {name}; `serprep log {path}` lists them")
+        wanted = _preferred(matching)
     else:
         wanted = _tagged(path, name, found)
     return f"{path.rstrip('/')}/{wanted}"
@@ -147,15 +149,21 @@ def _tagged(dataset: str, name: str, found: Sequence[str]) -> str:
         version = _read_tag(Folder(dataset), name)
     except OSError:
         raise StoreError(f"{dataset}@{name}: no such tag; `serprep log {dataset}` lists versions and tags") from None
-    for entry in found:
-        if entry.rsplit(".", 1)[0] == f"versions/{version}":
-            return entry
+    matching = [entry for entry in found if entry.rsplit(".", 1)[0] == f"versions/{version}"]
+    if matching:
+        return _preferred(matching)
     raise StoreError(f"{dataset}@{name}: its store {version[:12]} is gone; build it again or set the tag anew")
 
 
 def latest(dataset: str, found: Sequence[str]) -> str:
     """The store built last."""
-    return max(found, key=lambda entry: (build_number(dataset, entry.rsplit(".", 1)[0]), entry))
+    stem = max({entry.rsplit(".", 1)[0] for entry in found}, key=lambda stem: (build_number(dataset, stem), stem))
+    return _preferred([entry for entry in found if entry.rsplit(".", 1)[0] == stem])
+
+
+def _preferred(entries: Sequence[str]) -> str:
+    """Of one version's stores in several containers, the Zarr store."""
+    return min(entries, key=lambda entry: SUFFIXES.index("." + entry.rsplit(".", 1)[1]))
 
 
 def build_number(dataset: str, stem: str) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,17 @@ from serprep._typing import AnyArray, ByteArray, FloatArray, IntArray
 from serprep.errors import StoreError, one_line
 from serprep.features.extract import Features, features_from_json
 from serprep.manifest import RESERVED, Manifest, make_manifest
-from serprep.store import zarr_store
+from serprep.store import hdf5_store, zarr_store
 from serprep.store.layout import FUNCTIONALS, segments_name
 from serprep.utterance import Utterance
 from serprep.version import STORE_FORMAT, resolve
 
 Rows = slice | Sequence[int] | IntArray
+
+
+def container_of(path: str) -> ModuleType:
+    """The module that reads the store at `path`: `hdf5_store` for ``.h5``, else `zarr_store`."""
+    return hdf5_store if path.rstrip("/").endswith(".h5") else zarr_store
 
 
 def open_store(place: str | Path) -> "Store":
@@ -25,7 +31,7 @@ def open_store(place: str | Path) -> "Store":
     Parameters
     ----------
     place : str or path
-        ``PATH.zarr``, ``DATASET@NAME`` or a data set's folder (its latest store).
+        ``PATH.zarr``, ``PATH.h5``, ``DATASET@NAME`` or a data set's folder (its latest store).
 
     Returns
     -------
@@ -42,13 +48,15 @@ def open_store(place: str | Path) -> "Store":
 class Store:
     """One immutable version of a data set.  Safe to pickle; opens its files anew where it lands."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, complete: bool = True) -> None:
         self.path = path
-        self.attributes = zarr_store.read_attributes(path)
+        self._container = container_of(path)
+        self.attributes: dict[str, Any] = self._container.read_attributes(path, complete=complete)
         number = self.attributes.get("format")
         if number != STORE_FORMAT:
             raise StoreError(f"{one_line(path)} has format {number}, this serprep reads {STORE_FORMAT}: build it again")
         self._arrays: dict[str, Any] = {}
+        self._names: list[str] = []
         self._columns: dict[str, list[Any]] = {}
 
     def __reduce__(self) -> tuple[type["Store"], tuple[str]]:
@@ -59,6 +67,11 @@ class Store:
 
     def __repr__(self) -> str:
         return f"<Store {self.version[:12]}: {len(self)} utterances, {len(self.labels)} labels>"
+
+    @property
+    def format(self) -> str:
+        """The container: "zarr" or "hdf5"."""
+        return "hdf5" if self._container is hdf5_store else "zarr"
 
     @property
     def version(self) -> str:
@@ -86,19 +99,20 @@ class Store:
         return tuple(segment.length for segment in self.features.segments.values())
 
     def array(self, name: str) -> Any:
-        """The array of that name, as zarr opens it.
+        """The array of that name, to be sliced by rows.
 
         Raises
         ------
         StoreError
-            If the store has none of that name.
+            If the store has none of that name, or its metadata is damaged.
         """
         if name not in self._arrays:
-            if f"{name}/zarr.json" not in self.attributes["files"]:
-                known = sorted(file[:-10] for file in self.attributes["files"] if file.endswith("s/zarr.json"))
+            if name not in self.array_names:
+                known = [known for known in self.array_names if known.endswith("s")]
                 raise StoreError(f"{one_line(self.path)} has no array {name!r}; it has {', '.join(known)}, …")
-            zarr_store.check_file(self.path, f"{name}/zarr.json", self.attributes["files"])
-            self._arrays[name] = zarr_store.open_array(self.path, name)
+            if self.format == "zarr":
+                zarr_store.check_file(self.path, f"{name}/zarr.json", self.attributes["files"])
+            self._arrays[name] = self._container.open_array(self.path, name)
         return self._arrays[name]
 
     def _read(self, name: str, first: int = 0, last: int | None = None) -> AnyArray:
@@ -106,7 +120,7 @@ class Store:
         array = self.array(name)
         try:
             return np.asarray(array[first:last])
-        except (ValueError, OSError) as error:  # a checksum, or a file cut short
+        except hdf5_store.DAMAGE as error:  # a checksum, or a file cut short
             raise StoreError(
                 f"{one_line(self.path)}: array {name!r} is damaged ({one_line(error)}); remove it and build again"
             ) from None
@@ -114,9 +128,9 @@ class Store:
     @property
     def array_names(self) -> list[str]:
         """Names of all arrays, sorted."""
-        groups = {"", "utterances", "logmel", "functionals", *(f"logmel/{length}" for length in self.lengths)}
-        names = {file[: -len("/zarr.json")] for file in self.attributes["files"] if file.endswith("/zarr.json")}
-        return sorted(names - groups)
+        if not self._names:
+            self._names = self._container.array_names(self.path, self.attributes)
+        return list(self._names)
 
     # -- utterances ------------------------------------------------------------------
 
@@ -129,7 +143,7 @@ class Store:
         """One column of the utterance table: str, float (NaN: missing) or int."""
         if name not in self._columns:
             values = self._read(f"utterances/{name}")
-            self._columns[name] = values.tolist() if values.dtype.kind in "fiu" else zarr_store.as_text(values)
+            self._columns[name] = values.tolist() if values.dtype.kind in "fiu" else self._container.as_text(values)
         return self._columns[name]
 
     @property
@@ -232,7 +246,8 @@ class Store:
 
     def functional_names(self) -> list[str]:
         """Names of the functionals, in column order."""
-        return zarr_store.as_text(self._read(f"{FUNCTIONALS}_names"))
+        names: list[str] = self._container.as_text(self._read(f"{FUNCTIONALS}_names"))
+        return names
 
     def keys(self, kind: str) -> ByteArray:
         """Cache keys of each row's origin, shape (n, 32); `kind` is "functionals" or "logmel/30"."""

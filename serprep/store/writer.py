@@ -1,11 +1,12 @@
-"""Cached rows → a Zarr store: what each task writes, and how the store is closed.
+"""Cached rows → a store: what each task writes.
 
 Every task writes one whole shard, cut by row number; two writers inside one shard would
-corrupt it silently (dask#12583, zarr-python#3682).
+corrupt it silently (dask#12583, zarr-python#3682).  An HDF5 file is one task.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from serprep.features.extract import Features
 from serprep.features.framing import Segment, cut_segments, n_segments
 from serprep.features.functionals import LICENCE, feature_names
 from serprep.manifest import Manifest, value_of
-from serprep.store import zarr_store
+from serprep.store import hdf5_store, zarr_store
 from serprep.store.layout import COUNTS, FUNCTIONALS, NUMBERS, Array, StoreConfig, arrays
 from serprep.version import STORE_FORMAT
 
@@ -41,6 +42,16 @@ class ShardJob:
     skip: int  # rows of the first utterance that belong to the shard before
     places: tuple[Place, ...]
     segment: Segment | None  # None: rows are stored as they are
+
+
+@dataclass(frozen=True)
+class FileJob:
+    """A whole store in one file."""
+
+    path: str
+    cache: str
+    plan: "Plan"
+    attributes: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -118,6 +129,20 @@ def write_shard(job: ShardJob) -> int:
     """Write one shard; the task that workers run.  Returns the rows written."""
     zarr_store.write_rows(job.store, job.array.name, job.first, shard_values(job, Cache(job.cache)))
     return job.last - job.first
+
+
+def write_file(job: FileJob) -> int:
+    """Write a whole HDF5 store, shard by shard; the task that a worker runs.  Returns the shards written."""
+    cache = Cache(job.cache)
+    shards = sorted(shard_jobs(job.plan, job.path, cache), key=lambda shard: (shard.array.name, shard.first))
+    hdf5_store.write_file(
+        Path(job.path),
+        job.plan.arrays,
+        job.attributes,
+        small=small_values(job.plan),
+        large=((shard.array, shard.first, shard_values(shard, cache)) for shard in shards),
+    )
+    return len(shards)
 
 
 def small_values(plan: Plan) -> dict[str, AnyArray]:

@@ -98,14 +98,14 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_attributes(path: str) -> dict[str, Any]:
+def read_attributes(path: str, *, complete: bool = True) -> dict[str, Any]:
     """Attributes of a sealed store.
 
     Raises
     ------
     StoreError
-        If the root metadata is missing, not sealed, or not what was sealed; or if a
-        file of the store is missing.
+        If the root metadata is missing, not sealed, or not what was sealed; or, where
+        the store must be complete, if one of its files is missing.
     """
     folder, place = Folder(path), one_line(path)
     try:
@@ -122,7 +122,7 @@ def read_attributes(path: str) -> dict[str, Any]:
     unsealed = data.replace(found.encode(), NO_SEAL.encode(), 1) if len(found) == 64 else b""
     if data.count(found.encode()) != 1 or hashlib.sha256(unsealed).hexdigest() != found:
         raise StoreError(f"{place}: its root metadata does not match its seal; build it again")
-    if folder.local:
+    if folder.local and complete:
         missing = [name for name in attributes["files"] if not (folder.local / name).is_file()]
         if missing:
             raise StoreError(
@@ -140,6 +140,14 @@ def check_file(path: str, name: str, files: Mapping[str, str]) -> None:
         raise StoreError(f"{one_line(path)}: {one_line(name)}: {error.strerror or error}; build it again") from None
     if hashlib.sha256(data).hexdigest() != files[name]:
         raise StoreError(f"{one_line(path)}: {one_line(name)} does not match its digest; remove it and build again")
+
+
+def array_names(path: str, attributes: Mapping[str, Any]) -> list[str]:
+    """Names of all arrays, sorted."""
+    files = attributes["files"]
+    folders = [name[: -len(f"/{ROOT}")] for name in files if name.endswith(f"/{ROOT}")]
+    groups = {folder.rpartition("/")[0] for folder in folders}  # of format 1, every group holds an array or a group
+    return sorted(set(folders) - groups)
 
 
 def open_array(path: str, name: str) -> Any:

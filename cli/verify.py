@@ -1,0 +1,51 @@
+"""``serprep verify``."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from .output import json_option, print_json
+
+
+@click.command(short_help="Is a store what was sealed, and what its recordings give?")
+@click.argument("store")
+@click.option("--against-audio", type=click.Path(path_type=Path), metavar="ROOT", help="Recompute from the recordings.")
+@click.option("--sample", type=click.IntRange(1), metavar="N", help="Recompute only N utterances; default: all.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Chooses the sample.")
+@json_option
+def verify(store: str, against_audio: Path | None, sample: int | None, seed: int, as_json: bool) -> int:
+    """Inspect a STORE: its files, digests, seal and content; exit status 1 if anything is wrong."""
+    from serprep.errors import one_line
+    from serprep.progress import Progress
+    from serprep.store.verify import verify as inspect
+
+    with Progress("verifying", 0, unit="files and utterances") as progress:
+        found = inspect(store, against_audio=against_audio, sample=sample, seed=seed, progress=progress.to)
+    if as_json:
+        problems = [asdict(problem) for problem in found.problems]
+        print_json(
+            {
+                "store": found.store,
+                "version": found.version,
+                "ok": found.ok,
+                "n_files": found.n_files,
+                "n_recomputed": found.n_recomputed,
+                "problems": problems,
+            }
+        )
+    else:
+        for problem in found.problems:
+            touched = f"; touches {len(problem.utterances)} utterances" if problem.utterances else ""
+            if problem.utterances:
+                touched += f", such as {one_line(problem.utterances[0])}"
+            click.echo(f"{problem.kind}: {one_line(problem.place)}: {one_line(problem.message)}{touched}")
+            for other in problem.shared_with:
+                click.echo(f"  shared with {one_line(other)}")
+        recomputed = f", {found.n_recomputed} utterances recomputed" if against_audio else ""
+        click.echo(
+            f"{'whole' if found.ok else 'DAMAGED'}: {found.n_files} files{recomputed}, {len(found.problems)} problems"
+        )
+        if not found.ok:
+            click.echo("mend it with `serprep build RECIPE --repair`")
+    return 0 if found.ok else 1

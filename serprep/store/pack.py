@@ -1,0 +1,191 @@
+"""Cached rows → a published store: written beside its final name, sealed, read-only, renamed.
+
+A store is never overwritten.  The exception is a damaged one that a build is asked to
+repair: it is packed again and swapped, and files it shared with other stores by hard link
+are put right there as well.
+"""
+
+import contextlib
+import os
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from serprep.cache import Cache
+from serprep.errors import StoreError
+from serprep.features.extract import Features, extractors
+from serprep.files import discard, make_read_only
+from serprep.manifest import Manifest
+from serprep.parallel import Died, Workers
+from serprep.progress import Progress
+from serprep.store import sharing, writer, zarr_store
+from serprep.store.layout import StoreConfig
+from serprep.store.store import container_of
+from serprep.store.verify import Problem, container_problems
+from serprep.store.writer import Row
+from serprep.version import SUFFIX_OF, build_number, version_of, versions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packed:
+    """A store that is there."""
+
+    version: str
+    path: str
+    repaired: tuple[Problem, ...] = ()  # what was wrong with it before
+
+
+def pack(
+    manifest: Manifest,
+    rows: Sequence[Row],
+    *,
+    dataset: str,
+    labels: Sequence[str],
+    features: Features,
+    config: StoreConfig,
+    pool: Workers,
+    repair: bool = False,
+    quiet: bool = True,
+) -> Packed:
+    """Write the store of these rows into a data set, unless it is there.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The rows in the store.
+    rows : sequence of Row
+        Where the features of each row lie in the data set's cache.
+    dataset : str
+        Folder of the data set.
+    labels : sequence of str
+        Declared emotions, in logit order.
+    features, config
+        What the store holds, and how.
+    pool : Workers
+    repair : bool
+        Look through an existing store, and write it again where it is damaged.
+    quiet : bool
+
+    Raises
+    ------
+    StoreError
+        If an existing store is damaged and not to be repaired, or the disk is full.
+    """
+    configurations = {"features": features.to_json(), "labels": list(labels), "corpus": dict(manifest.info)}
+    used = extractors(features)
+    version = version_of(
+        manifest_digest=manifest.digest,
+        configurations=configurations,
+        extractors=used,
+        segment_dtype=config.segment_dtype,
+    )
+    final = Path(dataset) / "versions" / f"{version}{SUFFIX_OF[config.format]}"
+    problems: tuple[Problem, ...] = ()
+    if final.exists():
+        if repair:
+            problems = container_problems(str(final)).problems
+        else:
+            try:
+                container_of(str(final)).read_attributes(str(final))  # a damaged one is refused, not handed out
+            except StoreError as error:
+                raise StoreError(f"{error}, with `serprep build --repair`") from None
+        if not problems:
+            return Packed(version=version, path=str(final))
+    plan = writer.plan_store(manifest, rows, features, config)
+    about = writer.attributes(plan, version=version, configurations=configurations, extractors=used)
+    beside = final.with_name(f".{version[:16]}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        _write(plan, about, beside, cache=Cache(f"{dataset}/cache"), older=_older(dataset), pool=pool, quiet=quiet)
+        make_read_only(beside)
+        if problems:
+            _swap(beside, final)
+            _mend_links(final, problems)
+        else:
+            _publish(beside, final)
+    except OSError as error:
+        raise StoreError(
+            f"{final.parent}: {error.strerror or error}; free space or make it writable, then build again: "
+            "computed features are kept"
+        ) from None
+    finally:
+        discard(beside)
+    return Packed(version=version, path=str(final), repaired=problems)
+
+
+def _write(
+    plan: writer.Plan,
+    about: dict[str, Any],
+    beside: Path,
+    *,
+    cache: Cache,
+    older: Sequence[Path],
+    pool: Workers,
+    quiet: bool,
+) -> None:
+    """Write and seal a whole store at `beside`."""
+    task: Callable[[Any], int] = writer.write_shard
+    jobs: Sequence[Any]
+    linked = sharing.Linked()
+    if plan.config.format == "hdf5":
+        task, jobs, unit = writer.write_file, [writer.FileJob(str(beside), cache.root, plan, about)], "files"
+    else:
+        beside.mkdir()
+        writer.create(plan, str(beside))
+        linked = sharing.link_unchanged(plan.arrays, about, store=beside, older=older)
+        jobs = [job for job in writer.shard_jobs(plan, str(beside), cache) if job.array.name not in linked.arrays]
+        unit = "shards"
+    with Progress("packing", len(jobs), unit=unit, quiet=quiet) as progress:
+        for _, receipt in pool.run(task, jobs):
+            if isinstance(receipt, Died):
+                raise StoreError(f"packing: {receipt.reason}; build again: computed features are kept")
+            progress.add()
+    if plan.config.format == "zarr":
+        zarr_store.seal(beside, about, known=linked.files)
+
+
+def _older(dataset: str) -> list[Path]:
+    """Stores that a new one may share files with, the newest first."""
+    found = [name for name in versions(dataset) if name.endswith(".zarr")]
+    found.sort(key=lambda name: build_number(dataset, name.rsplit(".", 1)[0]), reverse=True)
+    return [Path(dataset) / name for name in found]
+
+
+def _publish(beside: Path, final: Path) -> None:
+    """Rename; another build that was faster with the same version is success."""
+    try:
+        if final.suffix == ".h5" and final.exists():  # a rename would replace it
+            return
+        beside.rename(final)
+    except OSError:
+        if not final.exists():
+            raise
+
+
+def _swap(beside: Path, final: Path) -> None:
+    """Put a whole store in the place of a damaged one."""
+    aside = final.with_name(f".damaged.{uuid.uuid4().hex[:12]}.tmp")
+    final.rename(aside)
+    beside.rename(final)
+    discard(aside)
+
+
+def _mend_links(final: Path, problems: Sequence[Problem]) -> None:
+    """Files that other stores shared with the damaged one: link the whole ones there, too."""
+    for problem in problems:
+        for other in problem.shared_with:
+            target = Path(other) / problem.place
+            beside = target.with_name(f".{target.name}.mended")
+            folder = target.parent
+            mode = folder.stat().st_mode
+            with contextlib.suppress(OSError):
+                folder.chmod(mode | 0o200)
+            try:
+                os.link(final / problem.place, beside)
+                beside.replace(target)
+            finally:
+                beside.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    folder.chmod(mode)

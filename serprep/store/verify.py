@@ -1,0 +1,338 @@
+"""Is a store what was sealed, is its content consistent, and is it what its recordings give?
+
+In this order: the set of files, their digests, the seal, the content, and, where asked
+for, features recomputed from the recordings.  Nothing a damaged file holds may stop the
+inspection: whatever goes wrong becomes a finding.
+"""
+
+import contextlib
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from serprep import audio
+from serprep.errors import AudioError, FeatureError, SerprepError, StoreError
+from serprep.features.extract import extract
+from serprep.features.framing import cut_segments, n_segments
+from serprep.store import hdf5_store, zarr_store
+from serprep.store.layout import FUNCTIONALS, Array, StoreConfig, arrays, segments_name
+from serprep.store.store import Store
+from serprep.version import resolve, version_of, versions
+
+Progress = Callable[[int], None]
+_MANY = 64  # utterances read at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Something wrong with a store."""
+
+    kind: str  # "missing file", "extra file", "damaged file", "seal", "content" or "audio"
+    place: str  # file, array or utterance
+    message: str
+    utterances: tuple[str, ...] = ()  # ids that it touches, where they can be told
+    shared_with: tuple[str, ...] = ()  # other stores that hold the same file by hard link
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What an inspection found."""
+
+    store: str
+    version: str  # "" where the root cannot be read
+    n_files: int  # of the container, checked
+    n_recomputed: int  # utterances compared with their recordings
+    problems: tuple[Problem, ...] = field(default=())
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+def verify(
+    place: str,
+    *,
+    against_audio: Path | None = None,
+    sample: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Verification:
+    """Inspect a store.
+
+    Parameters
+    ----------
+    place : str
+        ``PATH.zarr``, ``PATH.h5`` or ``DATASET@NAME``.
+    against_audio : Path, optional
+        Corpus root: recompute features from its recordings and compare bit for bit.
+    sample : int, optional
+        How many utterances to recompute; None is all.
+    seed : int
+        Chooses the sample.
+    progress : callable
+        Called with the number of files and utterances done.
+
+    Raises
+    ------
+    StoreError
+        If there is no store at that place at all.
+    """
+    path = resolve(place)
+    if not Path(path).exists():
+        raise StoreError(f"{path}: no store there; expected a folder or file that `serprep build` made")
+    container = container_problems(path, progress=progress)
+    try:
+        store = Store(path, complete=False)
+    except SerprepError as error:
+        problems = container.problems or (Problem(kind="seal", place=path, message=str(error)),)
+        return Verification(store=path, version="", n_files=container.n_files, n_recomputed=0, problems=problems)
+    problems = (*_touched(store, container.problems), *_guarded("content", path, lambda: _content(store)))
+    rows = np.arange(len(store) if against_audio is not None else 0)
+    if sample is not None and sample < len(rows):
+        rows = np.sort(np.random.default_rng(seed).choice(rows, sample, replace=False))
+    for done, row in enumerate(rows.tolist(), 1):
+        problems += tuple(_guarded("audio", f"utterance {row}", partial(_against_audio, store, row, against_audio)))
+        if progress:
+            progress(container.n_files + done)
+    return Verification(
+        store=path, version=store.version, n_files=container.n_files, n_recomputed=len(rows), problems=problems
+    )
+
+
+def _guarded(kind: str, place: str, check: Callable[[], list[Problem]]) -> list[Problem]:
+    """Findings of a check; an error inside it is one too."""
+    try:
+        return check()
+    except Exception as error:  # whatever a damaged file leads to
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return [Problem(kind=kind, place=place, message=f"cannot be read: {text}")]
+
+
+# -- the container -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Container:
+    """Files of a container, and what is wrong with them."""
+
+    n_files: int
+    problems: tuple[Problem, ...]
+
+
+def container_problems(path: str, *, progress: Progress | None = None) -> Container:
+    """The set of files, their digests, and the seal; the content is not looked at."""
+    if path.endswith(".h5"):
+        lines = hdf5_store.check_file(path)
+        return Container(1, tuple(Problem(kind="damaged file", place=Path(path).name, message=line) for line in lines))
+    root = Path(path)
+    try:
+        expected: dict[str, str] = zarr_store.read_attributes(path, complete=False)["files"]
+    except StoreError as error:
+        return Container(1, (Problem(kind="seal", place=zarr_store.ROOT, message=str(error)),))
+    problems = []
+    there = set(zarr_store.file_names(root)) - {zarr_store.ROOT}
+    for name in sorted(set(expected) - there):
+        problems.append(Problem(kind="missing file", place=name, message="the file is not there"))
+    for name in sorted(there - set(expected)):
+        problems.append(Problem(kind="extra file", place=name, message="the file does not belong to the store"))
+
+    def digest(name: str) -> str:
+        try:
+            return zarr_store.digest_of(root / name)
+        except OSError as error:
+            return f"unreadable: {error.strerror}"
+
+    names = sorted(set(expected) & there)
+    with ThreadPoolExecutor(max_workers=min(8, 2 * (os.cpu_count() or 1))) as pool:
+        for number, (name, found) in enumerate(zip(names, pool.map(digest, names), strict=True), 1):
+            if found != expected[name]:
+                message = found if found.startswith("unreadable") else "its bytes are not those that were sealed"
+                problems.append(
+                    Problem(kind="damaged file", place=name, message=message, shared_with=sharing(root, name))
+                )
+            if progress:
+                progress(number)
+    return Container(len(expected) + 1, tuple(problems))
+
+
+def sharing(root: Path, name: str) -> tuple[str, ...]:
+    """Other stores of the data set that hold the same file by hard link."""
+    try:
+        own = (root / name).stat()
+    except OSError:
+        return ()
+    if own.st_nlink < 2 or root.parent.name != "versions":
+        return ()
+    found = []
+    for entry in versions(str(root.parent.parent)):
+        other = root.parent.parent / entry
+        try:
+            if other != root and (other / name).stat().st_ino == own.st_ino:
+                found.append(str(other))
+        except OSError:
+            continue
+    return tuple(found)
+
+
+def _touched(store: Store, problems: Sequence[Problem]) -> list[Problem]:
+    """The same problems with the ids of the utterances they touch, where that can be told."""
+    found = []
+    for problem in problems:
+        name, _, cell = problem.place.partition("/c/")
+        places: list[tuple[str, int | None]] = [(name, int(cell.split("/")[0]))] if cell else []
+        if store.format == "hdf5":  # one file: its checksums tell which chunks
+            places = [(spec, None) for spec in store.array_names if spec.endswith("/segments") or spec == FUNCTIONALS]
+        ids: set[str] = set()
+        for array, shard in places if problem.kind != "extra file" else []:
+            with contextlib.suppress(Exception):  # the table of utterances itself may be what is damaged
+                ids.update(_ids_in(store, array, shard))
+        found.append(dataclasses.replace(problem, utterances=tuple(sorted(ids))))
+    return found
+
+
+def _ids_in(store: Store, name: str, shard: int | None) -> list[str]:
+    """Utterances with rows in the unreadable chunks of a shard, or in all of it if every chunk can be read."""
+    spec = next(array for array in specs(store) if array.name == name)
+    first, last = (0, spec.shape[0]) if shard is None else (shard * spec.shard, (shard + 1) * spec.shard)
+    chunks = [(a, min(a + spec.chunk, last, spec.shape[0])) for a in range(first, min(last, spec.shape[0]), spec.chunk)]
+    broken = [chunk for chunk in chunks if not _readable(store.array(name), *chunk)]
+    if not broken and shard is not None:
+        broken = chunks
+    offsets = store.offsets(spec.shape[1]) if name.endswith("/segments") else np.arange(len(store) + 1)
+    if offsets[-1] != spec.shape[0]:
+        return []
+    rows: set[int] = set()
+    for a, b in broken:
+        rows.update(range(int(np.searchsorted(offsets, a, side="right")) - 1, int(np.searchsorted(offsets, b))))
+    return [store.ids[row] for row in rows]
+
+
+def _readable(array: Any, first: int, last: int) -> bool:
+    """Whether a chunk passes its checksum, and was there: a missing one reads as fill values."""
+    try:
+        values = np.asarray(array[first:last])
+    except Exception:
+        return False
+    return values.dtype.kind != "f" or bool(np.isfinite(values).all())
+
+
+# -- the content ---------------------------------------------------------------------
+
+
+def specs(store: Store) -> list[Array]:
+    """The arrays that a store of these rows and this configuration has."""
+    segments = store.features.segments.values()
+    frames = store.column("n_frames")
+    return arrays(
+        columns=[name for name in store.columns if name not in ("n_samples", "n_frames")],
+        n=len(store),
+        n_segments={entry.length: sum(n_segments(n, entry) for n in frames) for entry in segments},
+        features=store.features,
+        config=StoreConfig(segment_dtype=store.attributes["segment_dtype"]),
+    )
+
+
+def _content(store: Store) -> list[Problem]:
+    """Everything that must hold between the arrays and attributes of a whole store."""
+    problems: list[Problem] = []
+
+    def wrong(place: str, message: str, ids: Sequence[str] = ()) -> None:
+        problems.append(Problem(kind="content", place=place, message=message, utterances=tuple(ids)))
+
+    manifest = store.manifest()
+    attributes = store.attributes
+    if manifest.digest != attributes["provenance"]["manifest_digest"]:
+        wrong("utterances", "the table does not have the manifest digest that the store names")
+    version = version_of(
+        manifest_digest=manifest.digest,
+        configurations=attributes["configurations"],
+        extractors=attributes["provenance"]["extractors"],
+        segment_dtype=attributes["segment_dtype"],
+    )
+    if version != store.version:
+        wrong("attributes", f"the content has version {version[:12]}, the store names {store.version[:12]}")
+    doubled = [name for name, count in Counter(store.ids).items() if count > 1]
+    if doubled:
+        wrong("utterances/id", f"{len(doubled)} ids stand more than once", doubled)
+    declared = {*store.labels, ""}
+    foreign = [name for name, emotion in zip(store.ids, store.emotions, strict=True) if emotion not in declared]
+    if foreign:
+        wrong("utterances/emotion", f"{len(foreign)} utterances have a label that is not declared", foreign)
+    expected = {spec.name: spec for spec in specs(store)}
+    if set(expected) != set(store.array_names):
+        wrong("arrays", f"expected {sorted(expected)}, found {store.array_names}")
+    for name, spec in expected.items():
+        problems += _guarded("content", name, partial(_array, store, name, spec))
+    keys = [store.keys(f"logmel/{length}") for length in store.lengths]
+    if any(not np.array_equal(keys[0], other) for other in keys[1:]):
+        wrong("logmel", "the segment tensors name different origins for the same utterances")
+    return problems
+
+
+def _array(store: Store, name: str, spec: Array) -> list[Problem]:
+    """Shape, offsets and finiteness of one array."""
+    array = store.array(name)
+    if tuple(array.shape) != spec.shape:
+        return [Problem(kind="content", place=name, message=f"has shape {tuple(array.shape)}, expected {spec.shape}")]
+    if name.endswith("/offsets"):
+        segment = next(entry for entry in store.features.segments.values() if entry.length == int(name.split("/")[1]))
+        expected = np.concatenate([[0], np.cumsum([n_segments(n, segment) for n in store.column("n_frames")])])
+        differing = np.flatnonzero(np.diff(store.offsets(segment.length)) != np.diff(expected))
+        if differing.size or store.offsets(segment.length)[0] != 0:
+            ids = tuple(store.ids[row] for row in differing)
+            return [Problem(kind="content", place=name, message="does not agree with n_frames", utterances=ids)]
+    if not (name.endswith("/segments") or name == FUNCTIONALS):
+        return []
+    bad: list[str] = []
+    for first in range(0, len(store), _MANY):
+        rows = range(first, min(first + _MANY, len(store)))
+        if name == FUNCTIONALS:
+            finite = np.asarray(np.isfinite(store.read_functionals(list(rows))).all(axis=1))
+        else:
+            values, starts = store.read_segments(list(rows), spec.shape[1])
+            finite = np.asarray(np.logical_and.reduceat(np.isfinite(values).all(axis=(1, 2)), starts[:-1]))
+        bad += [store.ids[row] for row, fine in zip(rows, finite.tolist(), strict=True) if not fine]
+    if bad:
+        message = f"{len(bad)} utterances hold NaN or infinity"
+        return [Problem(kind="content", place=name, message=message, utterances=tuple(bad))]
+    return []
+
+
+# -- the recordings ------------------------------------------------------------------
+
+
+def _against_audio(store: Store, row: int, root: Path | None) -> list[Problem]:
+    """One utterance's features against those of its recording."""
+    name = store.ids[row]
+
+    def differs(message: str) -> list[Problem]:
+        return [Problem(kind="audio", place=name, message=message, utterances=(name,))]
+
+    start, end = (None if np.isnan(store.column(edge)[row]) else store.column(edge)[row] for edge in ("start", "end"))
+    features = store.features
+    try:
+        data = audio.read_bytes((root or Path()) / store.column("path")[row])
+        if audio.digest_of(data) != store.column("audio_digest")[row]:
+            return differs("the recording is not the one the store was made from (other SHA-256)")
+        signal = audio.decode(data, start=start, end=end, config=features.signal)
+        kinds = ("logmel", "functionals") if features.functionals.enabled else ("logmel",)
+        values = extract(signal, features, kinds)
+    except (AudioError, FeatureError) as error:
+        return differs(str(error))
+    differing = []
+    for segment in features.segments.values():
+        stored = store.segments(row, segment.length)
+        if stored.tobytes() != cut_segments(values["logmel"], segment).astype(stored.dtype).tobytes():
+            differing.append(segments_name(segment.length))
+    if features.functionals.enabled and store.functionals(row).tobytes() != values["functionals"].tobytes():
+        differing.append(FUNCTIONALS)
+    return differs(f"recomputed values differ in {', '.join(differing)}") if differing else []
