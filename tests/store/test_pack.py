@@ -1,0 +1,134 @@
+"""Publishing and repairing: the exact bytes come back, for every store that shared the damage."""
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from serprep.cache import Cache
+from serprep.errors import StoreError
+from serprep.pipeline import build
+from serprep.recipe import Recipe, recipe_from
+from serprep.store.verify import container_problems, verify
+from serprep.testing import write_synthetic_corpus
+
+
+class Inline:
+    """Runs tasks here: nothing in these tests needs processes."""
+
+    n_workers = 1
+
+    def run(self, function, items):
+        for number, item in enumerate(items):
+            yield number, function(item)
+
+
+def recipe(project: Path, container: str = "zarr", **corpus: object) -> Recipe:
+    values = {
+        "dataset": {"path": "stores"},
+        "corpus": {
+            "reader": "pattern",
+            "root": "corpus",
+            "pattern": "{emotion}/{speaker}_{text}_{take}.wav",
+            **corpus,
+        },
+        "store": {"format": container},
+    }
+    return recipe_from(values, folder=project, name="pack")
+
+
+def digests(store: Path) -> dict[str, str]:
+    files = [store] if store.is_file() else [path for path in store.rglob("*") if path.is_file()]
+    return {str(path.relative_to(store.parent)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def writable(store: Path) -> None:
+    for path in [store, *store.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    write_synthetic_corpus(tmp_path / "corpus", n_speakers=2, n_texts=1)
+    return tmp_path
+
+
+@pytest.mark.parametrize("container", ["zarr", "hdf5"])
+def test_a_damaged_store_is_refused_and_repaired_to_the_byte(project, container) -> None:
+    asked = recipe(project, container)
+    store = Path(build(asked, pool=Inline()).store)
+    reference = digests(store)
+    writable(store)
+    root = store if store.is_file() else store / "zarr.json"
+    root.write_bytes(root.read_bytes()[:-20])
+    with pytest.raises(StoreError, match="serprep build --repair"):
+        build(asked, pool=Inline())
+    result = build(asked, pool=Inline(), repair=True)
+    assert digests(store) == reference
+    assert result.computed == 0
+    assert len(result.repaired) == 1
+    assert build(asked, pool=Inline(), repair=True).repaired == ()
+
+
+def test_repair_without_a_cache_recomputes_from_the_recordings(project) -> None:
+    asked = recipe(project)
+    store = Path(build(asked, pool=Inline()).store)
+    reference = digests(store)
+    writable(store)
+    (store / "functionals" / "compare_2016" / "c" / "0" / "0").unlink()
+    shutil.rmtree(project / "stores" / "cache")
+    assert build(asked, pool=Inline(), repair=True).computed == 8
+    assert digests(store) == reference
+
+
+def test_damage_that_stores_share_is_named_and_mended_in_all(project) -> None:
+    emotions = {name: name for name in ("angry", "happy", "neutral", "sad")}
+    first = Path(build(recipe(project), pool=Inline()).store)
+    second = Path(build(recipe(project, emotions=emotions | {"sad": "low"}), pool=Inline()).store)
+    name = "logmel/30/segments/c/0/0/0"
+    assert os.stat(first / name).st_ino == os.stat(second / name).st_ino
+    reference = digests(first), digests(second)
+    (second / name).chmod(0o644)
+    (second / name).write_bytes(b"damaged")
+    (problem,) = container_problems(str(first)).problems
+    assert problem.shared_with == (str(second),)
+    build(recipe(project), pool=Inline(), repair=True)
+    assert (digests(first), digests(second)) == reference
+    assert verify(str(second)).ok
+
+
+def test_a_damaged_part_of_the_cache_is_computed_again_in_the_same_build(project) -> None:
+    asked = recipe(project)
+    store = Path(build(asked, pool=Inline()).store)
+    reference = digests(store)
+    writable(store)
+    shutil.rmtree(store)
+    cache = Cache(str(project / "stores" / "cache"))
+    part = Path(cache.folder.path(cache.folder.names("functionals")[0]))
+    data = part.read_bytes()
+    part.chmod(0o644)
+    part.write_bytes(data[:-5] + bytes([data[-5] ^ 1]) + data[-4:])
+    result = build(asked, pool=Inline())
+    assert 0 < result.computed < 8
+    assert digests(store) == reference
+
+
+def test_nothing_half_written_stays_behind(project) -> None:
+    store = Path(build(recipe(project), pool=Inline()).store)
+    assert sorted(path.name for path in store.parent.iterdir()) == sorted(
+        [store.name, store.with_suffix("").name + ".build.json"]
+    )
+
+
+def test_a_full_disk_is_one_error_and_leaves_nothing_visible(project, monkeypatch) -> None:
+    from serprep.store import writer
+
+    def full(job: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(writer, "write_shard", full)
+    with pytest.raises(StoreError, match="No space left on device; free space"):
+        build(recipe(project), pool=Inline())
+    assert list((project / "stores" / "versions").iterdir()) == []
