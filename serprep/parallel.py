@@ -8,6 +8,7 @@ handed back as `Died`.  Its neighbours are unblamed.
 
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -122,7 +123,9 @@ class Workers:
 
         def submit() -> None:
             for number, item in waiting:
-                future = self.client.submit(function, item, pure=False)
+                with warnings.catch_warnings():  # the plan of a whole store is large, and is sent once
+                    warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+                    future = self.client.submit(function, item, pure=False)
                 in_flight[future] = number
                 flow.add(future)
                 break

@@ -174,3 +174,7 @@ def test_a_running_scheduler_is_used_and_left_running(pool):
     with workers(scheduler=address) as guest:
         assert {receipt for _, receipt in guest.run(who, range(8))} <= own
     assert dict(pool.run(abs, [-1])) == {0: 1}
+
+
+def test_a_large_item_is_sent_without_a_warning(pool):
+    assert list(pool.run(len, [bytes(12 << 20)])) == [(0, 12 << 20)]
