@@ -1,7 +1,6 @@
 """Publishing and repairing: the exact bytes come back, for every store that shared the damage."""
 
 import hashlib
-import os
 import shutil
 from pathlib import Path
 
@@ -88,7 +87,7 @@ def test_damage_that_stores_share_is_named_and_mended_in_all(project) -> None:
     first = Path(build(recipe(project), pool=Inline()).store)
     second = Path(build(recipe(project, emotions=emotions | {"sad": "low"}), pool=Inline()).store)
     name = "logmel/30/segments/c/0/0/0"
-    assert os.stat(first / name).st_ino == os.stat(second / name).st_ino
+    assert (first / name).stat().st_ino == (second / name).stat().st_ino
     reference = digests(first), digests(second)
     (second / name).chmod(0o644)
     (second / name).write_bytes(b"damaged")
