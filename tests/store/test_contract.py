@@ -286,7 +286,7 @@ def test_a_build_refuses_a_damaged_store(corpus, tmp_path, store):
     path = Path(build(asked, pool=Inline()).store)
     root = path / "zarr.json" if path.is_dir() else path
     root.write_bytes(root.read_bytes()[:-100])
-    with pytest.raises(StoreError, match="remove it first, a store is never overwritten"):
+    with pytest.raises(StoreError, match="with `serprep build --repair`"):
         build(asked, pool=Inline())
 
 

@@ -182,7 +182,7 @@ def test_another_revision_of_an_extractor_shares_nothing_of_it(root, monkeypatch
     build(recipe(root, "data"), pool=Inline())
     (store,) = (root / "data" / "versions").glob("*.zarr")
     monkeypatch.setattr(
-        "serprep.pipeline.extractors",
+        "serprep.store.pack.extractors",
         lambda features: {**extractors(features), "logmel": {"name": "serprep.logmel", "revision": 99}},
     )
     pool = Inline()
