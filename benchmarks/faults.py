@@ -122,8 +122,8 @@ def kill(say: Say, rounds: int = 10) -> None:
 
 
 def flips(say: Say, n: int = 200) -> None:
-    """One byte flipped at random positions of a store; deleted, added, truncated and swapped files."""
-    from serprep.verify import verify
+    """One bit flipped at random positions of a store; deleted, added, truncated and swapped files."""
+    from serprep.store.verify import verify
 
     say("## Damage\n")
     say("| container | damage | trials | found by verify | restored by --repair |")

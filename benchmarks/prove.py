@@ -1,6 +1,6 @@
 """Proofs that take too long for a test; prints their results and writes them to docs/proofs.md.
 
-Run as ``make prove`` (about ten minutes on two cores); the recordings lie in
+Run as ``make prove`` (about fifteen minutes on two cores); the recordings lie in
 ``../shared/corpora``, and what needs them is left out, by name, where they are missing.
 """
 
@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+import faults
 import numpy as np
 import psutil
 
@@ -155,6 +156,9 @@ def main() -> None:
     say("Versions: " + ", ".join(f"{name} {version(name)}" for name in names) + f"; {psutil.cpu_count()} cores.\n")
     prove_logmel_speed()
     prove_long_signal()
+    faults.flips(say)
+    faults.disk(say)
+    faults.kill(say)
     if CORPORA.is_dir():
         prove_functionals()
         prove_identical_stores()

@@ -110,9 +110,13 @@ class Helper:
             answer = self._answer()
         except BrokenPipeError:
             answer = ""
+        if not answer:  # it is gone, or will be in a moment
+            self._process.kill()
+            self._process.wait()
         if answer == "exit 0":
             return np.frombuffer(self._shared[: protocol.VALUES], "<f4").copy()
-        raise FeatureError(_reason(answer, seconds, memory))
+        kind = Killed if answer in ("", f"signal {int(signal.SIGKILL)}") else FeatureError
+        raise kind(_reason(answer, seconds, memory))
 
     def _answer(self) -> str:
         stdout = self._process.stdout
@@ -155,8 +159,22 @@ _lock = threading.Lock()
 _helpers: dict[tuple[int, int], Helper] = {}
 
 
+class Killed(FeatureError):
+    """Somebody killed the helper or its child from outside; that says nothing about the signal."""
+
+
 def functionals(smile: Any, signal_: FloatArray, sample_rate: int) -> FloatArray:
-    """Functionals through this process's helper, which is started when first needed."""
+    """Functionals through this process's helper, which is started when first needed.
+
+    A helper that was killed from outside is started again, and the signal tried once more.
+    """
+    try:
+        return _functionals(smile, signal_, sample_rate)
+    except Killed:
+        return _functionals(smile, signal_, sample_rate)
+
+
+def _functionals(smile: Any, signal_: FloatArray, sample_rate: int) -> FloatArray:
     with _lock:
         key = (os.getpid(), sample_rate)  # a forked copy must not talk to its parent's helper
         helper = _helpers.get(key)

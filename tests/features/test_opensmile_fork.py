@@ -90,7 +90,19 @@ def test_a_crash_fails_alone(helper) -> None:
     assert helper.functionals(noise(0.3)).tobytes() == by_the_package(noise(0.3))
 
 
-def test_a_killed_helper_is_an_error_once_and_then_started_again() -> None:
+def test_a_helper_killed_in_the_midst_of_a_signal_costs_nothing_but_time() -> None:
+    import threading
+
+    functionals(noise(0.3))
+    running = opensmile_fork._helpers[(os.getpid(), 16_000)]
+    killer = threading.Timer(0.05, running._process.kill)
+    killer.start()
+    assert functionals(noise(20.0)).tobytes() == by_the_package(noise(20.0))
+    killer.join()
+    assert opensmile_fork._helpers[(os.getpid(), 16_000)] is not running
+
+
+def test_a_killed_helper_is_started_again() -> None:
     assert functionals(noise(0.3)).tobytes() == by_the_package(noise(0.3))
     running = opensmile_fork._helpers[(os.getpid(), 16_000)]
     running._process.kill()
