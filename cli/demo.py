@@ -47,6 +47,11 @@ def demo(folder: Path, workers: int | None, scheduler: str | None, as_json: bool
 
     recipe = folder / "recipe.toml"
     refuse_store(folder)
+    if folder.is_dir() and any(folder.iterdir()):
+        written = recipe.read_text(encoding="utf-8", errors="replace") if recipe.is_file() else ""
+        if written != RECIPE:
+            fact = "its recipe was edited" if written.startswith(RECIPE[:20]) else "not empty, and not a demo's"
+            raise SerprepError(f"{one_line(folder)}: {fact}; name another folder, or run its recipe with `serprep run`")
     try:
         recordings = write_synthetic_corpus(folder / "corpus", n_takes=1)
         write_whole(recipe, RECIPE.encode())

@@ -65,24 +65,43 @@ def main() -> None:
     """Entry point of the console command."""
     try:
         status = cli.main(standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.exceptions.Exit as done:
         status = done.exit_code
     except click.ClickException as error:
         error.show()
         status = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted: finished work is kept; the same command goes on from there.", err=True)
+        _say("Interrupted: finished work is kept; the same command goes on from there.")
         status = 130
     except BrokenPipeError:  # the reader of a pipe has gone, as with `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_stdout()
+        status = 1
+    except OSError as error:  # a disk, a permission, a closed output: nothing of ours
+        _forget_stdout()
+        place = f"{error.filename}: " if error.filename else ""
+        _say(f"Error: {place}{error.strerror or error}; name a place that can be written")
         status = 1
     except ValueError as error:
-        from serprep.errors import SerprepError, one_line
+        from serprep.errors import SerprepError
 
         if not isinstance(error, SerprepError):
             raise
         for number, line in enumerate(str(error).splitlines()):
-            click.echo(("Error: " if number == 0 else "       ") + one_line(line), err=True)
+            _say(("Error: " if number == 0 else "       ") + line)
         status = 1
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _say(line: str) -> None:
+    """One line on standard error, whatever a file is called."""
+    from serprep.errors import one_line
+
+    click.echo(one_line(line), err=True)
+
+
+def _forget_stdout() -> None:
+    """Nobody reads it any more: what is still buffered must not fail at exit."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -39,7 +39,7 @@ def outcome_json(outcome: Any) -> dict[str, Any]:
 
 def print_outcome(outcome: Any) -> None:
     """Scores per system, in per cent."""
-    notes(outcome.split.notes)
+    notes(outcome.notes)
     rows = [
         {
             "system": row["system"],

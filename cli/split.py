@@ -23,7 +23,7 @@ from .output import json_option, notes, print_json, print_table
     "--dev-groups", type=click.IntRange(0), default=0, show_default=True, help="Groups set apart in training."
 )
 @click.option("--column", default="partition", show_default=True, help="For fixed: the column that holds the roles.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("split.json"), show_default=True)
 @json_option
 def split(manifest: Path, output: Path, as_json: bool, **options: Any) -> None:

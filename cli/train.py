@@ -13,7 +13,7 @@ from .run import outcome_json, print_outcome
 @click.argument("recipe", type=click.Path(path_type=Path))
 @click.option("--system", "systems", multiple=True, help="Only this system; may be given several times.")
 @click.option("--fold", "folds", multiple=True, help="Only this fold, by name.")
-@click.option("--seed", "seeds", multiple=True, type=click.IntRange(0), help="Only this seed.")
+@click.option("--seed", "seeds", multiple=True, type=click.IntRange(0, 2**31 - 1), help="Only this seed.")
 @cluster_options
 @json_option
 def train(recipe: Path, as_json: bool, **options: Any) -> int:

@@ -16,6 +16,7 @@ Part file, little-endian::
     data      (offsets[n], w) float32
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -315,7 +316,8 @@ class Memo:
             return
         known = {**self._load(), **self._seen}
         values = {"files": known, "sha256": hashlib.sha256(canonical_json(known)).hexdigest()}
-        self.cache._write(self._name, canonical_json(values))
+        with contextlib.suppress(CacheError):  # it only spares work; a finished data set may be read-only
+            self.cache._write(self._name, canonical_json(values))
 
 
 def offsets_of(lengths: Sequence[int]) -> IntArray:

@@ -8,6 +8,7 @@
     ├── ManifestError    a manifest
     ├── AudioError       one recording: the reason it is quarantined for
     ├── FeatureError     a signal a feature cannot be computed from
+    │   └── KilledError  its extractor was killed from outside: worth trying again
     ├── CacheError       the intermediate store
     │   └── PartError    a part of it is damaged or gone: compute it again
     ├── StoreError       a feature store
@@ -42,6 +43,10 @@ class AudioError(SerprepError):
 
 class FeatureError(SerprepError):
     """A feature is not defined for this signal."""
+
+
+class KilledError(FeatureError):
+    """The extractor was killed from outside; that says nothing about the signal."""
 
 
 class CacheError(SerprepError):

@@ -7,6 +7,7 @@ handed back as `Died`.  Its neighbours are unblamed.
 """
 
 import os
+import signal
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -63,7 +64,7 @@ class Workers:
 
     def _connect(self) -> Any:
         import dask
-        from distributed import Client, LocalCluster
+        from distributed import Client
 
         if self.scheduler:
             try:
@@ -96,17 +97,30 @@ class Workers:
                 }
             )
         )
-        cluster = LocalCluster(
-            n_workers=self.n_workers,
-            threads_per_worker=1,
-            processes=True,
-            # None would still open a port, 8787 on every interface
-            dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"dashboard": False},
-            local_directory=scratch,
-            memory_limit=0,
-            silence_logs=50,
-        )
+        # Ctrl-C is for this process alone, which then closes the workers: they inherit a blocked signal
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
+        try:
+            return self._local(scratch)
+        finally:
+            if mask is not None:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def _local(self, scratch: str) -> Any:
+        """A client of a new local cluster."""
+        from distributed import Client, LocalCluster
+
+        with _quiet_children():
+            cluster = LocalCluster(
+                n_workers=self.n_workers,
+                threads_per_worker=1,
+                processes=True,
+                # None would still open a port, 8787 on every interface
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
+                local_directory=scratch,
+                memory_limit=0,
+                silence_logs=50,
+            )
         self._stack.enter_context(cluster)
         return self._stack.enter_context(Client(cluster))
 
@@ -167,6 +181,27 @@ class Workers:
         """Stop the local cluster, or leave the running one."""
         self._stack.close()
         self._client = None
+
+
+@contextmanager
+def _quiet_children() -> Iterator[None]:
+    """Processes started meanwhile have no standard error: closed in mid-start, they print tracebacks.
+
+    What goes wrong in a task comes back with its future.
+    """
+    try:
+        before = os.dup(2)
+    except OSError:  # there is none
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(nowhere)
 
 
 @contextmanager

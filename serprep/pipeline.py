@@ -25,6 +25,7 @@ from serprep.errors import (
     AudioError,
     CorpusError,
     FeatureError,
+    KilledError,
     ManifestError,
     PartError,
     SerprepError,
@@ -137,7 +138,7 @@ def build(
         memo.save()
         good, bad = _usable(asked.manifest, looked.manifest, looked.reasons)
         n_computed, seconds = 0, 0.0
-        for attempts_left in (2, 1, 0):
+        for attempts_left in reversed(range(100)):
             try:
                 rows, failed, n_more, more = _features(
                     good, recipe, cache=cache, pool=pool, batch_size=batch_size, retry=retry, quiet=quiet
@@ -158,7 +159,7 @@ def build(
                     quiet=quiet,
                 )
                 break
-            except PartError:  # damaged or removed meanwhile, by somebody who wanted space: compute it again
+            except PartError:  # damaged, or removed by somebody who wanted space: compute it again; it is gone now
                 if not attempts_left:
                     raise
         bad += failed
@@ -314,12 +315,14 @@ def _features(
     places = _find(cache, keys)
     failures = {} if retry else cache.failures()
     items = [item for item in _missing(utterances, keys, places, recipe.root) if item.failure_key not in failures]
-    n_failed = 0
+    n_failed, seconds = 0, 0.0
     with Progress("features", len(items), quiet=quiet) as progress:
         for item, reason in _compute(items, features, cache=cache, pool=pool, batch_size=batch_size):
             if reason:
                 failures[item.failure_key] = reason
                 n_failed += 1
+            else:
+                seconds += item.duration
             progress.add(1, seconds=item.duration, n_bad=bool(reason))
     if items:
         places = _find(cache, keys)
@@ -331,7 +334,7 @@ def _features(
             bad.append(Quarantined(id=row.id, path=row.path, reason=failures[failure_key(key)]))
         else:
             raise PartError(f"cache {cache.root}: finished parts vanished during the build; build again")
-    return rows, bad, len(items) - n_failed, sum(item.duration for item in items)
+    return rows, bad, len(items) - n_failed, seconds
 
 
 def failure_key(keys: Mapping[str, bytes]) -> bytes:
@@ -411,7 +414,9 @@ def extract_batch(batch: Batch) -> Receipt:
             signal = audio.decode(data, start=item.start, end=item.end, config=batch.features.signal)
             values = extract(signal, batch.features, tuple(item.keys))
         except (AudioError, FeatureError) as error:
-            failures[number] = lasting[item.failure_key] = str(error)
+            failures[number] = str(error)
+            if not isinstance(error, KilledError):
+                lasting[item.failure_key] = str(error)
             continue
         for kind, rows in values.items():
             found.setdefault(kind, []).append((item.keys[kind], rows, len(signal)))
@@ -450,4 +455,8 @@ def _write_report(result: BuildResult, recipe: Recipe) -> None:
         "dropped": dict(result.dropped),
         "warnings": list(result.warnings),
     }
-    write_whole(path, (json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
+    try:
+        write_whole(path, (json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
+    except OSError:
+        if not path.is_file():  # a finished data set may be read-only
+            raise

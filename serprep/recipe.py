@@ -83,8 +83,16 @@ class TrainConfig:
         unknown = [name for name in self.systems if name not in SYSTEMS]
         if unknown or not self.systems:
             raise RecipeError(f"[train] systems: {unknown or 'none'}; expected some of {', '.join(SYSTEMS)}")
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
-            raise RecipeError(f"[train] seeds is {list(self.seeds)}; expected different whole numbers from 0")
+        if len(set(self.systems)) < len(self.systems):
+            raise RecipeError(f"[train] systems names one twice: {', '.join(self.systems)}")
+        if (
+            not self.seeds
+            or len(set(self.seeds)) < len(self.seeds)
+            or not 0 <= min(self.seeds) <= max(self.seeds) < 2**31
+        ):
+            raise RecipeError(
+                f"[train] seeds is {list(self.seeds)}; expected different whole numbers from 0 to 2^31 - 1"
+            )
         if not 1 <= self.epochs <= 100_000 or not 1 <= self.batch_size <= 100_000:
             raise RecipeError("[train] epochs and batch_size: expected 1 to 100000")
         if not 0 < self.learning_rate <= 10:
@@ -135,7 +143,7 @@ def read_recipe(path: Path) -> Recipe:
     """
     place = one_line(path)
     try:
-        values = tomllib.loads(path.read_bytes().decode())
+        values = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise RecipeError(f"{place}: {error.strerror}; expected a recipe (see docs/recipe.md)") from None
     except UnicodeDecodeError as error:
@@ -211,6 +219,8 @@ def _typed(value: Any, hint: Any, place: str) -> Any:
         if not isinstance(value, dict):
             raise RecipeError(f"{place} is {value!r}; expected a table")
         return value
+    if type(value) is str and "\0" in value:
+        raise RecipeError(f"{place} holds a NUL character; remove it")
     if hint is float and type(value) is int:
         return float(value)
     if type(value) is not hint:

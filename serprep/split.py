@@ -54,8 +54,8 @@ class SplitConfig:
             raise SplitError(f"protocol is {self.protocol!r}; expected one of {', '.join(PROTOCOLS)}")
         if not 2 <= self.folds <= 10_000:
             raise SplitError(f"folds is {self.folds}; expected 2 or more")
-        if not 0 <= self.dev_groups <= 1000 or self.seed < 0:
-            raise SplitError("dev_groups and seed must be 0 or more")
+        if not 0 <= self.dev_groups <= 1000 or not 0 <= self.seed < 2**31:
+            raise SplitError("dev_groups and seed must be 0 or more, and seed below 2^31")
         if self.protocol == "list" and not self.file:
             raise SplitError('protocol "list" needs file = "split.json"')
 
@@ -170,7 +170,8 @@ def _group_roles(manifest: Manifest, values: list[str], config: SplitConfig) -> 
     groups = sorted(set(values))
     n_needed = config.folds if config.protocol == "group-k-fold" else 2
     if len(groups) < n_needed:
-        raise SplitError(f"{len(groups)} values of {config.group!r} are too few for {n_needed} folds; ask for fewer")
+        remedy = "ask for fewer folds" if config.protocol == "group-k-fold" else "there is nothing to leave out"
+        raise SplitError(f"{config.group!r} has {len(groups)} values, {config.protocol} needs {n_needed}; {remedy}")
     if config.protocol == "leave-one-group-out":
         tests = {group: {group} for group in groups}
     else:
@@ -276,8 +277,10 @@ def read_split(path: Path) -> Split:
     except (ValueError, RecursionError) as error:
         raise SplitError(f"{place}: {one_line(error)}; expected JSON") from None
     try:
+        if not isinstance(values, dict) or not isinstance(values.get("folds"), list):
+            raise SplitError(f"{place}: expected a JSON object with a list of folds; see docs/split.md")
         if values["format"] != FORMAT:
-            raise SplitError(f"{place} has format {values['format']}, this serprep reads {FORMAT}")
+            raise SplitError(f"{place} has format {values['format']!r}, this serprep reads {FORMAT}")
         split = Split(
             protocol=str(values["protocol"]),
             group=str(values["group"]),
@@ -309,6 +312,8 @@ def _check_roles(split: Split, place: str) -> None:
                 f"{place}: utterance {one_line(name)!r} has roles {list(row.roles)[:5]}; "
                 f"expected {len(split.folds)} of train, dev, test or nothing"
             )
+    if len(set(split.folds)) < len(split.folds):
+        raise SplitError(f"{place}: two folds have one name; name each once")
     if not split.folds or not split.utterances:
         raise SplitError(f"{place}: no folds or no utterances")
 

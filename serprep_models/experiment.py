@@ -22,9 +22,9 @@ from torch import Tensor
 from serprep.cache import canonical_json
 from serprep.errors import SplitError, TrainError
 from serprep.files import write_whole
-from serprep.manifest import Manifest
+from serprep.manifest import Manifest, make_manifest
 from serprep.parallel import Died, Workers
-from serprep.pipeline import BuildResult, build
+from serprep.pipeline import BuildResult, build, gather
 from serprep.progress import Progress
 from serprep.recipe import NEURAL, SYSTEMS, Recipe, TrainConfig, read_recipe
 from serprep.split import Bound, Split, bind, describe, make_split, read_split, refuse_leaks, write_split
@@ -35,7 +35,7 @@ from serprep_models.loader import check_store, kinds_of, load
 from serprep_models.report import Report, write_report
 from serprep_models.scores import score, summarise
 from serprep_models.standardise import CLIP, Statistics, training_statistics
-from serprep_models.train import Trained, one_thread, probabilities, train
+from serprep_models.train import Trained, device_named, one_thread, probabilities, train
 
 REVISION = 1  # raised whenever the same experiment gives other numbers
 COST = {"hsf-crnn": 4, "multi-crnn": 3, "plain-crnn": 2, "compare-svm": 1, "majority": 0}
@@ -66,6 +66,7 @@ class Outcome:
     predictions: pd.DataFrame
     n_kept: int  # experiments that were finished before
     seconds: float
+    notes: tuple[str, ...] = ()  # what a reader of the scores must know
 
 
 def split_of(recipe: Recipe, manifest: Manifest) -> Split:
@@ -118,9 +119,7 @@ def run_experiments(
     refuse_leaks(split)
     numbers = _fold_numbers(split, folds)
     chosen = tuple(systems or recipe.train.systems)
-    unknown = [system for system in chosen if system not in SYSTEMS]
-    if unknown:
-        raise TrainError(f"unknown system {unknown[0]!r}; expected some of {', '.join(SYSTEMS)}")
+    _known_systems(chosen)
     for system in chosen:
         check_store(store, kinds_of(system) if system in NEURAL else ("functionals",) * (system == "compare-svm"))
     folder = experiments_folder(recipe, store, split)
@@ -141,10 +140,10 @@ def run_experiments(
         for seed in (list(seeds or recipe.train.seeds) if system in NEURAL else list(seeds or recipe.train.seeds)[:1])
     ]
     if only_finished:
-        jobs = [job for job in jobs if (Path(job.folder) / "result.json").is_file()]
+        jobs = [job for job in jobs if finished(job)]
         if not jobs:
             raise TrainError("no experiment of this recipe is finished: run `serprep run` first")
-    waiting = [job for job in jobs if not (Path(job.folder) / "result.json").is_file()]
+    waiting = [job for job in jobs if not finished(job)]
     with Progress("training", len(waiting), unit="experiments", quiet=quiet) as progress:
         for number, receipt in pool.run(run_job, waiting):
             if isinstance(receipt, Died):
@@ -154,6 +153,8 @@ def run_experiments(
     order = {system: place for place, system in enumerate(chosen)}
     jobs.sort(key=lambda job: (order[job.system], job.fold, job.seed))
     results = [json.loads((Path(job.folder) / "result.json").read_bytes()) for job in jobs]
+    for result in results:
+        del result["sha256"], result["predictions_sha256"]
     predictions = pd.concat(
         [
             read_predictions(Path(job.folder) / "predictions.csv").assign(
@@ -173,11 +174,17 @@ def run_experiments(
         predictions=scored,
         n_kept=len(jobs) - len(waiting),
         seconds=monotonic() - began,
+        notes=(*split.notes, *_dropped_note(bound)),
     )
     if not (systems or folds or seeds or only_finished):  # a part must not pass for the whole
         text = json.dumps({"results": results, "summary": outcome.summary}, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
+
+
+def _dropped_note(bound: Bound) -> list[str]:
+    """How many utterances only the split knows."""
+    return [f"{bound.n_dropped} utterances of the split are not in the store"] if bound.n_dropped else []
 
 
 def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
@@ -186,6 +193,12 @@ def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
     depends = [REVISION, store.version, split.digest, how]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()
     return Path(recipe.dataset_path) / "experiments" / digest[:16]
+
+
+def _known_systems(systems: Sequence[str]) -> None:
+    unknown = [system for system in systems if system not in SYSTEMS]
+    if unknown:
+        raise TrainError(f"unknown system {unknown[0]!r}; expected some of {', '.join(SYSTEMS)}")
 
 
 def _fold_numbers(split: Split, folds: Sequence[str] | None) -> list[int]:
@@ -200,6 +213,19 @@ def scored_role(bound: Bound, store: Store) -> str:
     emotions = store.emotions
     labelled = {role for row, roles in enumerate(bound.roles) for role in roles if emotions[row]}
     return "test" if "test" in labelled else "dev"
+
+
+def finished(job: Job) -> bool:
+    """Whether an experiment was run, and its files are what it wrote; others are run again."""
+    folder = Path(job.folder)
+    try:
+        result = json.loads((folder / "result.json").read_bytes())
+        digest = result.pop("sha256")
+        whole = hashlib.sha256(canonical_json(result)).hexdigest() == digest
+        table = hashlib.sha256((folder / "predictions.csv").read_bytes()).hexdigest()
+        return bool(whole and table == result["predictions_sha256"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
 
 
 def run_job(job: Job) -> None:
@@ -231,7 +257,10 @@ def run_job(job: Job) -> None:
         "seconds": round(monotonic() - began, 3),
     }
     folder = Path(job.folder)
-    write_whole(folder / "predictions.csv", predictions.to_csv(index=False, lineterminator="\n").encode())
+    table = predictions.to_csv(index=False, lineterminator="\n").encode()
+    write_whole(folder / "predictions.csv", table)
+    result["predictions_sha256"] = hashlib.sha256(table).hexdigest()
+    result["sha256"] = hashlib.sha256(canonical_json(result)).hexdigest()
     if trained is not None:
         lines = "".join(json.dumps(_finite(entry)) + "\n" for entry in trained.history)
         write_whole(folder / "history.jsonl", lines.encode())
@@ -373,12 +402,17 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
             "folds": len(split.folds),
             "seed": split.seed,
             "digest": split.digest,
-            "notes": list(split.notes),
+            "notes": list(outcome.notes),
             "roles": describe(split),
         },
-        provenance=provenance(recipe, store) | {"split": split.rows_digest},
+        provenance=provenance(recipe, store) | {"rows of the split": split.rows_digest} | _warnings(built),
     )
     return write_report(report, path)
+
+
+def _warnings(built: BuildResult | None) -> dict[str, str]:
+    """What the corpus reader remarked."""
+    return {"reader's warnings": "; ".join(built.warnings)} if built and built.warnings else {}
 
 
 def is_synthetic(recipe: Recipe) -> bool:
@@ -458,6 +492,7 @@ def run_recipe(
     BuildResult, Outcome, Path
         The last is where the page is, or would be with ``page=False``.
     """
+    check_recipe(recipe, systems or recipe.train.systems)
     pool = Workers(workers, scheduler)
     try:
         built = build(recipe, pool=pool, on_bad_audio=on_bad_audio, quiet=quiet)
@@ -470,6 +505,28 @@ def run_recipe(
     if page:
         report_outcome(recipe, outcome, built=built, path=path)
     return built, outcome, path
+
+
+def check_recipe(recipe: Recipe, systems: Sequence[str]) -> None:
+    """Find out before anything is computed what could not be trained or split afterwards.
+
+    Raises
+    ------
+    TrainError, SplitError
+    """
+    _known_systems(systems)
+    for system in systems:
+        kinds = kinds_of(system) if system in NEURAL else ("functionals",) * (system == "compare-svm")
+        for kind in kinds:
+            if kind == "functionals" and not recipe.features.functionals.enabled:
+                raise TrainError(f"{system} needs functionals: enable them in [features.functionals], or leave it out")
+            if kind != "functionals" and kind not in recipe.features.segments:
+                raise TrainError(f"{system} needs segments named {kind!r}: add them to [features.segments]")
+    if set(systems) & set(NEURAL):
+        device_named(recipe.train.device)
+    asked = gather(recipe).manifest
+    unique = {row.id: row for row in asked.utterances}
+    split_of(recipe, make_manifest(unique.values(), asked.info))
 
 
 def report_recipe(recipe_path: Path, *, path: Path | None = None) -> Path:

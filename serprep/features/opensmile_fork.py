@@ -10,6 +10,7 @@ package is used.
 """
 
 import atexit
+import contextlib
 import json
 import mmap
 import os
@@ -23,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from serprep._typing import FloatArray
-from serprep.errors import FeatureError
+from serprep.errors import FeatureError, KilledError, SerprepError
 from serprep.features import _opensmile_helper as protocol
 
 SECONDS, SECONDS_PER_SECOND = 30.0, 0.1  # time allowed: fixed, and per second of audio
@@ -81,8 +82,12 @@ class Helper:
             bufsize=0,
         )
         if self._answer() != "ready":
+            killed = self._process.wait() == -signal.SIGKILL
             self.close()
-            raise FeatureError("openSMILE's helper process did not start; set SERPREP_NO_FORK=1 to use the package")
+            if killed:
+                raise KilledError("openSMILE's helper process was killed")
+            # not a property of any recording: the build must stop, not quarantine them all
+            raise SerprepError("openSMILE's helper process did not start; set SERPREP_NO_FORK=1 to use the package")
 
     def functionals(self, signal_: FloatArray) -> FloatArray:
         """6373 functionals of a guarded signal, shape (6373,).
@@ -115,7 +120,7 @@ class Helper:
             self._process.wait()
         if answer == "exit 0":
             return np.frombuffer(self._shared[: protocol.VALUES], "<f4").copy()
-        kind = Killed if answer in ("", f"signal {int(signal.SIGKILL)}") else FeatureError
+        kind = KilledError if answer in ("", f"signal {int(signal.SIGKILL)}") else FeatureError
         raise kind(_reason(answer, seconds, memory))
 
     def _answer(self) -> str:
@@ -159,19 +164,22 @@ _lock = threading.Lock()
 _helpers: dict[tuple[int, int], Helper] = {}
 
 
-class Killed(FeatureError):
-    """Somebody killed the helper or its child from outside; that says nothing about the signal."""
-
-
 def functionals(smile: Any, signal_: FloatArray, sample_rate: int) -> FloatArray:
     """Functionals through this process's helper, which is started when first needed.
 
-    A helper that was killed from outside is started again, and the signal tried once more.
+    A helper that was killed from outside is started again, and the signal tried twice more.
+
+    Raises
+    ------
+    FeatureError
+        As `Helper.functionals`.
+    SerprepError
+        If the helper cannot be started at all.
     """
-    try:
-        return _functionals(smile, signal_, sample_rate)
-    except Killed:
-        return _functionals(smile, signal_, sample_rate)
+    for _ in range(2):
+        with contextlib.suppress(KilledError):
+            return _functionals(smile, signal_, sample_rate)
+    return _functionals(smile, signal_, sample_rate)
 
 
 def _functionals(smile: Any, signal_: FloatArray, sample_rate: int) -> FloatArray:

@@ -119,6 +119,8 @@ class Store:
         """Rows ``[first, last)`` of an array."""
         array = self.array(name)
         try:
+            if self.format == "zarr":
+                zarr_store.check_chunks(self.path, name, array, first, last)
             return np.asarray(array[first:last])
         except hdf5_store.DAMAGE as error:  # a checksum, or a file cut short
             raise StoreError(

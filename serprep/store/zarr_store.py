@@ -18,7 +18,7 @@ from zarr.codecs import Crc32cCodec
 
 from serprep._typing import AnyArray
 from serprep.errors import StoreError, one_line
-from serprep.files import Folder
+from serprep.files import Folder, is_url
 from serprep.store.layout import Array
 
 ROOT = "zarr.json"
@@ -140,6 +140,18 @@ def check_file(path: str, name: str, files: Mapping[str, str]) -> None:
         raise StoreError(f"{one_line(path)}: {one_line(name)}: {error.strerror or error}; build it again") from None
     if hashlib.sha256(data).hexdigest() != files[name]:
         raise StoreError(f"{one_line(path)}: {one_line(name)} does not match its digest; remove it and build again")
+
+
+def check_chunks(path: str, name: str, array: Any, first: int, last: int | None) -> None:
+    """Raise OSError if a file that holds rows ``[first, last)`` is missing: zarr would give fill values."""
+    if is_url(path):
+        return
+    rows = (array.shards or array.chunks)[0]
+    stop = array.shape[0] if last is None else last
+    for number in range(first // rows, -(-stop // rows)):
+        file = "/".join([path, name, "c", str(number), *["0"] * (array.ndim - 1)])
+        if not os.path.exists(file):  # noqa: PTH110 - a Path costs more than the look
+            raise OSError(f"its file c/{number} is missing")
 
 
 def array_names(path: str, attributes: Mapping[str, Any]) -> list[str]:

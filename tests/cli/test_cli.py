@@ -188,3 +188,56 @@ def test_help_imports_nothing_heavy() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
+
+
+def test_a_demo_never_overwrites_what_is_not_a_demo(tmp_path) -> None:
+    (tmp_path / "recipe.toml").write_text("[corpus]\n", encoding="utf-8")
+    assert "not empty, and not a demo's" in one_error(serprep("demo", tmp_path))
+    assert (tmp_path / "recipe.toml").read_text(encoding="utf-8") == "[corpus]\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.toml"]
+
+
+def test_what_could_not_be_trained_is_found_before_anything_is_computed(project, tmp_path) -> None:
+    shutil.copytree(project / "corpus", tmp_path / "corpus")
+    recipe = RECIPE.replace('"majority"', '"compare-svm"') + "[features.functionals]\nenabled = false\n"
+    (tmp_path / "recipe.toml").write_text(recipe, encoding="utf-8")
+    assert "compare-svm needs functionals" in one_error(serprep("run", "recipe.toml", cwd=tmp_path))
+    assert not (tmp_path / "stores").exists()
+
+
+def test_an_output_that_cannot_be_written_is_one_line(project, tmp_path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    words = ("manifest", "pattern", project / "corpus", "-o", tmp_path / "file")
+    assert "name a place" in one_error(serprep(*words, "--pattern", "{emotion}/{speaker}_{text}_{take}.wav"))
+
+
+def test_a_pipe_that_closes_is_no_traceback(project) -> None:
+    done = subprocess.run(f"{SERPREP} corpora | true", shell=True, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_ends_with_130_and_a_sentence(project, tmp_path) -> None:
+    import os
+    import signal
+    import time
+
+    shutil.copytree(project / "corpus", tmp_path / "corpus")
+    (tmp_path / "recipe.toml").write_text(RECIPE, encoding="utf-8")
+    for wait in (2.0, 3.0, 4.0):
+        process = subprocess.Popen(
+            [SERPREP, "build", "recipe.toml", "--batch-size", "1"],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        time.sleep(wait)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        if process.returncode == 3:  # it was faster
+            break
+        assert process.returncode == 130
+        assert "Interrupted: finished work is kept" in errors
+        assert "Traceback" not in errors
+    assert serprep("build", "recipe.toml", cwd=tmp_path).returncode == 3

@@ -123,3 +123,35 @@ def test_real_recordings_from_folder_to_score(corpora, tmp_path) -> None:
     svm = next(row for row in outcome.summary if row["system"] == "compare-svm")
     assert svm["ua"] > 0.6  # two very different emotions: far above chance, or something is broken
     assert page.is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("result.json", lambda text: text.replace('"wa": 0.25', '"wa": 0.99')),
+        ("result.json", lambda text: "{bad"),
+        ("result.json", lambda text: "[]"),
+        ("predictions.csv", lambda text: "\n".join(text.splitlines()[:-1])),
+        ("predictions.csv", None),
+    ],
+)
+def test_results_that_were_changed_are_not_believed_but_run_again(outcome, small, pool, name, change) -> None:
+    recipe, store = small
+    path = outcome.folder / "majority" / "fold-01" / "seed-0" / name
+    before = path.read_text(encoding="utf-8")
+    path.unlink() if change is None else path.write_text(change(before), encoding="utf-8")
+    again = run_experiments(recipe, store, pool=pool)
+    assert again.n_kept == 9
+    assert again.summary == outcome.summary
+    if name == "predictions.csv":
+        assert path.read_text(encoding="utf-8") == before
+
+
+def test_utterances_that_only_the_split_knows_are_counted(small, pool, tmp_path) -> None:
+    recipe, store = small
+    split = make_split(store.manifest(), SplitConfig())
+    more = dataclasses.replace(split, utterances={**split.utterances, "gone": next(iter(split.utterances.values()))})
+    path = write_split(more, tmp_path / "split.json")
+    train = dataclasses.replace(recipe.train, systems=("majority",))
+    other = dataclasses.replace(recipe, train=train, split=SplitConfig(protocol="list", file=str(path)))
+    assert "1 utterances of the split are not in the store" in run_experiments(other, store, pool=pool).notes

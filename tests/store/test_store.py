@@ -2,6 +2,7 @@ import json
 import multiprocessing
 import pickle
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import xarray
 from serprep.cache import key_of
 from serprep.errors import StoreError
 from serprep.features.extract import identities
+from serprep.parallel import workers
 from serprep.pipeline import build
 from serprep.recipe import recipe_from
 from serprep.store.store import Store, open_store
@@ -300,3 +302,31 @@ def test_damaged_metadata_of_an_array_is_refused(copy):
     assert path.read_text() != text
     with pytest.raises(StoreError, match=r"logmel/30/segments/zarr.json does not match its digest"):
         open_store(copy).segments(0, 30)
+
+
+@pytest.mark.parametrize("name", ["logmel/30/segments", "functionals/compare_2016", "utterances/emotion"])
+def test_a_file_that_goes_missing_under_an_open_store_is_an_error(name, tmp_path):
+    """Zarr itself would give fill values: NaN, or an empty label."""
+    from serprep.testing import write_synthetic_corpus
+
+    write_synthetic_corpus(tmp_path / "corpus", n_speakers=1, n_texts=1)
+    asked = recipe_from(
+        {
+            "dataset": {"path": "stores"},
+            "corpus": {"reader": "pattern", "root": "corpus", "pattern": "{emotion}/{speaker}_{text}_{take}.wav"},
+        },
+        folder=tmp_path,
+        name="missing",
+    )
+    with workers(1) as pool:
+        opened = open_store(build(asked, pool=pool).store)
+    files = [path for path in (Path(opened.path) / name).rglob("*") if path.is_file() and path.name != "zarr.json"]
+    for path in files:
+        path.parent.chmod(0o755)
+        path.unlink()
+    with pytest.raises(StoreError, match="its file c/0 is missing"):
+        {
+            "logmel/30/segments": lambda: opened.segments(0, 30),
+            "functionals/compare_2016": lambda: opened.read_functionals([2]),
+            "utterances/emotion": lambda: opened.emotions,
+        }[name]()
