@@ -34,7 +34,7 @@ from serprep.errors import (
     one_line,
 )
 from serprep.features.extract import Features, extract, identities, library_versions
-from serprep.files import is_url, refuse_store, write_whole
+from serprep.files import Folder, is_url, refuse_store
 from serprep.manifest import Manifest, Selection, look, make_manifest, read_manifest, select
 from serprep.parallel import Died, Workers
 from serprep.progress import Progress
@@ -122,9 +122,8 @@ def build(
         raise SerprepError(f"on_bad_audio is {on_bad_audio!r}; expected 'quarantine' or 'fail'")
     if batch_size is not None and batch_size < 1:
         raise SerprepError(f"batch_size is {batch_size}; expected 1 or more")
-    if is_url(recipe.dataset_path):
-        raise StoreError(f"{recipe.dataset_path}: a data set must be a local folder for now; use one")
-    refuse_store(Path(recipe.dataset_path))
+    if not is_url(recipe.dataset_path):
+        refuse_store(Path(recipe.dataset_path))
     own = pool is None
     pool = pool or Workers(workers, scheduler)
     cache = Cache(f"{recipe.dataset_path}/cache")
@@ -434,14 +433,14 @@ def extract_batch(batch: Batch) -> Receipt:
 def _write_report(result: BuildResult, recipe: Recipe) -> None:
     """``build.json`` beside the store: who, when, with what, and what was left out."""
     stem = f"versions/{result.version}"
-    path = Path(recipe.dataset_path) / f"{stem}.build.json"
+    folder, name = Folder(recipe.dataset_path), f"{stem}.build.json"
     number = build_number(recipe.dataset_path, stem)
     if not number:
         others = versions(recipe.dataset_path)
         number = 1 + max((build_number(recipe.dataset_path, name.rsplit(".", 1)[0]) for name in others), default=0)
     built = datetime.now(UTC).isoformat(timespec="seconds")
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        built = json.loads(path.read_bytes())["built"]
+        built = json.loads(folder.read(name))["built"]
     report = {
         "version": result.version,
         "number": number,
@@ -456,7 +455,7 @@ def _write_report(result: BuildResult, recipe: Recipe) -> None:
         "warnings": list(result.warnings),
     }
     try:
-        write_whole(path, (json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
+        folder.write(name, (json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
     except OSError:
-        if not path.is_file():  # a finished data set may be read-only
+        if not folder.exists(name):  # a finished data set may be read-only
             raise

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from serprep.cache import canonical_json
 from serprep.errors import SplitError, TrainError
-from serprep.files import write_whole
+from serprep.files import is_url, write_whole
 from serprep.manifest import Manifest, make_manifest
 from serprep.parallel import Died, Workers
 from serprep.pipeline import BuildResult, build, gather
@@ -192,7 +192,8 @@ def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
     how = {name: value for name, value in asdict(recipe.train).items() if name not in ("systems", "seeds")}
     depends = [REVISION, store.version, split.digest, how]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()
-    return Path(recipe.dataset_path) / "experiments" / digest[:16]
+    root = recipe.folder if is_url(recipe.dataset_path) else Path(recipe.dataset_path)
+    return root / "experiments" / digest[:16]
 
 
 def _known_systems(systems: Sequence[str]) -> None:

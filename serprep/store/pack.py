@@ -7,6 +7,7 @@ are put right there as well.
 
 import contextlib
 import os
+import tempfile
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from serprep.cache import Cache
-from serprep.errors import StoreError
+from serprep.errors import StoreError, one_line
 from serprep.features.extract import Features, extractors
-from serprep.files import discard, make_read_only
+from serprep.files import Folder, discard, is_url, make_read_only
 from serprep.manifest import Manifest
 from serprep.parallel import Died, Workers
 from serprep.progress import Progress
@@ -81,6 +82,13 @@ def pack(
         extractors=used,
         segment_dtype=config.segment_dtype,
     )
+    if is_url(dataset):
+        name = f"versions/{version}{SUFFIX_OF[config.format]}"
+        if not Folder(dataset).exists(f"{name}/{zarr_store.ROOT}"):
+            plan = writer.plan_store(manifest, rows, features, config)
+            about = writer.attributes(plan, version=version, configurations=configurations, extractors=used)
+            _write_remote(plan, about, dataset=dataset, name=name, pool=pool, quiet=quiet)
+        return Packed(version=version, path=f"{dataset}/{name}")
     final = Path(dataset) / "versions" / f"{version}{SUFFIX_OF[config.format]}"
     problems: tuple[Problem, ...] = ()
     if final.exists():
@@ -144,6 +152,28 @@ def _write(
             progress.add()
     if plan.config.format == "zarr":
         zarr_store.seal(beside, about, known=linked.files)
+
+
+def _write_remote(
+    plan: writer.Plan, about: dict[str, Any], *, dataset: str, name: str, pool: Workers, quiet: bool
+) -> None:
+    """Write a store here and upload it, its root metadata last: without that, it is no store."""
+    if plan.config.format != "zarr":
+        raise StoreError(f'{dataset}: a store at a URL is a Zarr store; use [store] format = "zarr"')
+    if pool.scheduler:
+        raise StoreError(f"{dataset}: stores at a URL are packed on this machine; leave out --scheduler")
+    target = Folder(dataset)
+    with tempfile.TemporaryDirectory(prefix="serprep-") as scratch:
+        beside = Path(scratch) / "store.zarr"
+        try:
+            _write(plan, about, beside, cache=Cache(f"{dataset}/cache"), older=(), pool=pool, quiet=quiet)
+            files = sorted(zarr_store.file_names(beside), key=lambda file: (file == zarr_store.ROOT, file))
+            with Progress("uploading", len(files), unit="files", quiet=quiet) as progress:
+                for file in files:
+                    target.write(f"{name}/{file}", (beside / file).read_bytes())
+                    progress.add()
+        except OSError as error:
+            raise StoreError(f"{dataset}: {one_line(error)}; build again: computed features are kept") from None
 
 
 def _older(dataset: str) -> list[Path]:

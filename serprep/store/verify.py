@@ -22,6 +22,7 @@ from serprep import audio
 from serprep.errors import AudioError, FeatureError, SerprepError, StoreError
 from serprep.features.extract import extract
 from serprep.features.framing import cut_segments, n_segments
+from serprep.files import is_url
 from serprep.store import hdf5_store, zarr_store
 from serprep.store.layout import FUNCTIONALS, Array, StoreConfig, arrays, segments_name
 from serprep.store.store import Store
@@ -87,6 +88,8 @@ def verify(
         If there is no store at that place at all.
     """
     path = resolve(place)
+    if is_url(path):
+        raise StoreError(f"{path}: verify reads every byte, and on a disk only; copy the store to one")
     if not Path(path).exists():
         raise StoreError(f"{path}: no store there; expected a folder or file that `serprep build` made")
     container = container_problems(path, progress=progress)

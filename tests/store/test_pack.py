@@ -131,3 +131,57 @@ def test_a_full_disk_is_one_error_and_leaves_nothing_visible(project, monkeypatc
     with pytest.raises(StoreError, match="No space left on device; free space"):
         build(recipe(project), pool=Inline())
     assert list((project / "stores" / "versions").iterdir()) == []
+
+
+def test_a_data_set_at_a_url_holds_the_same_bytes_as_a_local_one(project) -> None:
+    import dataclasses
+
+    import fsspec
+
+    from serprep.store.store import open_store
+
+    local = Path(build(recipe(project), pool=LocalInline()).store)
+    asked = recipe(project)
+    remote = dataclasses.replace(asked, dataset=dataclasses.replace(asked.dataset, path="memory://bucket/set"))
+    result = build(remote, pool=LocalInline())
+    assert result.store == f"memory://bucket/set/versions/{local.name}"
+    files = fsspec.filesystem("memory")
+    for name, digest in digests(local).items():
+        data = files.cat_file(f"/bucket/set/versions/{name}")
+        assert hashlib.sha256(data).hexdigest() == digest
+    again = build(remote, pool=LocalInline())
+    assert (again.computed, again.reused) == (0, 8)
+    opened = open_store("memory://bucket/set@latest")
+    assert opened.ids == open_store(local).ids
+    assert opened.segments(3, 30).tobytes() == open_store(local).segments(3, 30).tobytes()
+
+
+def test_a_half_uploaded_store_is_no_store(project, monkeypatch) -> None:
+    import dataclasses
+
+    from serprep.files import Folder
+    from serprep.store.store import open_store
+
+    asked = recipe(project)
+    remote = dataclasses.replace(asked, dataset=dataclasses.replace(asked.dataset, path="memory://bucket/half"))
+    write, count = Folder.write, [0]
+
+    def failing(self: Folder, name: str, data: bytes) -> None:
+        count[0] += name.startswith("versions/")
+        if count[0] > 20:
+            raise OSError(5, "connection lost")
+        write(self, name, data)
+
+    monkeypatch.setattr(Folder, "write", failing)
+    with pytest.raises(StoreError, match="connection lost; build again"):
+        build(remote, pool=LocalInline())
+    monkeypatch.undo()
+    with pytest.raises(StoreError, match="no store there"):
+        open_store("memory://bucket/half@latest")
+    assert len(open_store(build(remote, pool=LocalInline()).store)) == 8
+
+
+class LocalInline(Inline):
+    """Not a remote scheduler."""
+
+    scheduler = None
