@@ -150,7 +150,7 @@ def prove_logmel_speed() -> None:
 
 def main() -> None:
     """All proofs, in order of cost."""
-    say("# Proofs\n")
+    say("# What was proved, and with what result?\n")
     say("Written by `make prove`.\n")
     names = ("serprep", "numpy", "scipy", "opensmile", "zarr", "dask")
     say("Versions: " + ", ".join(f"{name} {version(name)}" for name in names) + f"; {psutil.cpu_count()} cores.\n")

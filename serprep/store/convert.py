@@ -7,7 +7,7 @@ from pathlib import Path
 
 from serprep._typing import AnyArray
 from serprep.errors import StoreError, first_ten, one_line
-from serprep.files import discard, is_url
+from serprep.files import discard, is_url, make_read_only
 from serprep.progress import Progress
 from serprep.store import hdf5_store, zarr_store
 from serprep.store.layout import Array, StoreConfig, arrays
@@ -58,6 +58,7 @@ def convert(source: str | Path, destination: str | Path, *, quiet: bool = True) 
                 _write_zarr(store, beside, specs, progress)
                 zarr_store.seal(beside, attributes)
         _new_place(str(final), store.version)  # it took a while
+        make_read_only(beside)
         beside.rename(final)
     except OSError as error:
         raise StoreError(

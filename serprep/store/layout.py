@@ -46,7 +46,8 @@ class Array:
         if not self.is_large:
             return max(1, min(self.shape[0], SMALL_CHUNK))
         row = int(np.prod(self.shape[1:])) * np.dtype(self.dtype).itemsize
-        return 1 << max(0, (CHUNK_BYTES // row).bit_length() - 1)
+        # a store smaller than a chunk is not padded to one
+        return max(1, min(self.shape[0], 1 << max(0, (CHUNK_BYTES // row).bit_length() - 1)))
 
     @property
     def shard(self) -> int:

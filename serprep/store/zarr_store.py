@@ -147,7 +147,7 @@ def check_chunks(path: str, name: str, array: Any, first: int, last: int | None)
     if is_url(path):
         return
     rows = (array.shards or array.chunks)[0]
-    stop = array.shape[0] if last is None else last
+    stop = array.shape[0] if last is None else min(last, array.shape[0])
     for number in range(first // rows, -(-stop // rows)):
         file = "/".join([path, name, "c", str(number), *["0"] * (array.ndim - 1)])
         if not os.path.exists(file):  # noqa: PTH110 - a Path costs more than the look

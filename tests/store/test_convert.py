@@ -180,6 +180,7 @@ def run(*args):
 
 def test_the_command_converts_and_says_so(built, tmp_path):
     done = run("convert", built["zarr"], tmp_path / "x.h5", "--json")
+    assert done.returncode == 0, done.stderr
     about = json.loads(done.stdout)
     assert done.returncode == 0 and done.stderr == ""
     assert about == {

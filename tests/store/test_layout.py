@@ -74,13 +74,13 @@ def test_configurations_reach_the_arrays():
 @pytest.mark.parametrize(
     ("shape", "dtype", "chunk"),
     [  # largest power of two of rows within 1.5 MiB = 1572864 bytes
-        ((9, 30, 40), "float32", 256),  # 4800 bytes a row: 327 fit
-        ((9, 50, 40), "float32", 128),  # 8000: 196 fit
-        ((9, 30, 40), "float16", 512),
-        ((9, 6373), "float32", 32),  # 25492: 61 fit
-        ((9, 393216), "float32", 1),  # exactly one fits
-        ((9, 393217), "float32", 1),  # none fits
-        ((9, 196608), "float32", 2),  # exactly two
+        ((9000, 30, 40), "float32", 256),  # 4800 bytes a row: 327 fit
+        ((9000, 50, 40), "float32", 128),  # 8000: 196 fit
+        ((9000, 30, 40), "float16", 512),
+        ((9000, 6373), "float32", 32),  # 25492: 61 fit
+        ((9000, 393216), "float32", 1),  # exactly one fits
+        ((9000, 393217), "float32", 1),  # none fits
+        ((9000, 196608), "float32", 2),  # exactly two
     ],
 )
 def test_chunks_of_features(shape, dtype, chunk):
