@@ -1,4 +1,5 @@
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import opensmile
@@ -127,7 +128,8 @@ def test_library_digest_follows_library_and_configuration_files(tmp_path, monkey
     for name, data in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(data)
-    monkeypatch.setattr(opensmile, "__file__", str(tmp_path / "__init__.py"))
+    found = SimpleNamespace(origin=str(tmp_path / "__init__.py"))
+    monkeypatch.setattr("serprep.features.functionals.find_spec", lambda name: found)
     digest = library_digest.__wrapped__
     first = digest()
     (tmp_path / "core/smile.py").write_bytes(b"4")
