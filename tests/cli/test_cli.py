@@ -241,3 +241,16 @@ def test_ctrl_c_ends_with_130_and_a_sentence(project, tmp_path) -> None:
         assert "Interrupted: finished work is kept" in errors
         assert "Traceback" not in errors
     assert serprep("build", "recipe.toml", cwd=tmp_path).returncode == 3
+
+
+def test_two_builds_at_once_both_succeed_and_agree(project, tmp_path) -> None:
+    shutil.copytree(project / "corpus", tmp_path / "corpus")
+    (tmp_path / "recipe.toml").write_text(RECIPE, encoding="utf-8")
+    command = [SERPREP, "build", "recipe.toml", "--json", "--workers", "1"]
+    running = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    results = [json.loads(process.communicate(timeout=300)[0]) for process in running]
+    assert [process.returncode for process in running] == [3, 3]
+    assert results[0]["store"] == results[1]["store"]
+    assert serprep("verify", results[0]["store"], "--against-audio", tmp_path / "corpus").returncode == 0
+    versions = [path.name for path in (tmp_path / "stores" / "versions").iterdir()]
+    assert len(versions) == 2  # one store and its build.json, nothing half-written
