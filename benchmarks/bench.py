@@ -7,6 +7,7 @@ Run as ``make bench``, or with numbers to run some: ``python benchmarks/bench.py
 4  functionals of 0.3 to 30 s against the package
 5  reading a store against ``numpy.load`` of the same arrays
 6  peak memory of builds of 500, 5 000 and 50 000 synthetic utterances
+7  where the time of one worker goes
 
 ``SERPREP_BENCH_FILES=200`` takes fewer recordings, ``SERPREP_BENCH_ROUNDS=5`` sets the rounds.
 """
@@ -30,7 +31,9 @@ import numpy as np
 import psutil
 
 from serprep import audio
+from serprep.cache import Cache
 from serprep.features.functionals import by_package, functionals
+from serprep.features.logmel import log_mel
 from serprep.pipeline import build
 from serprep.recipe import Recipe, recipe_from
 from serprep.store.layout import FUNCTIONALS
@@ -312,7 +315,40 @@ def memory() -> None:
     table("Peak memory", rows, ("utterances", "seconds", "main MB", "largest worker MB"))
 
 
-BENCHMARKS = {"1": cold, "3": rebuilds, "4": extraction, "5": reading, "6": memory}
+# -- 7: where the time goes ------------------------------------------------------------
+
+
+def profile() -> None:
+    """Benchmark 7."""
+    paths = sorted(RAVDESS.rglob("*.flac"))[: min(FILES, 240)]
+    spent = dict.fromkeys(
+        ("read and hash", "decode, mix, resample", "log-mel", "functionals", "write to the cache"), 0.0
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        cache = Cache(scratch)
+        functionals(np.zeros(1600, np.float32))  # the helper has started
+        for number, path in enumerate(paths):
+            marks = [time.perf_counter()]
+            data = audio.read_bytes(path)
+            audio.digest_of(data)
+            marks.append(time.perf_counter())
+            signal = audio.decode(data)
+            marks.append(time.perf_counter())
+            frames = log_mel(signal)
+            marks.append(time.perf_counter())
+            values = functionals(signal)
+            marks.append(time.perf_counter())
+            cache.write("logmel", [number.to_bytes(32, "big")], [frames], [len(signal)])
+            cache.write("functionals", [number.to_bytes(32, "big")], [values[None]], [len(signal)])
+            marks.append(time.perf_counter())
+            for name, start, end in zip(spent, marks, marks[1:], strict=False):
+                spent[name] += end - start
+    whole = sum(spent.values())
+    rows = [(name, 1000 * value / len(paths), f"{100 * value / whole:.1f}") for name, value in spent.items()]
+    table(f"Where the time goes: {len(paths)} recordings, one process", rows, ("what", "ms per recording", "share %"))
+
+
+BENCHMARKS = {"7": profile, "1": cold, "3": rebuilds, "4": extraction, "5": reading, "6": memory}
 
 if __name__ == "__main__":
     for chosen in sys.argv[1:] or BENCHMARKS:
