@@ -83,6 +83,11 @@ def main() -> None:
         place = f"{error.filename}: " if error.filename else ""
         _say(f"Error: {place}{error.strerror or error}; name a place that can be written")
         status = 1
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "safetensors"):
+            raise
+        _say(f"Error: training needs {error.name}, which is not installed; add it with `pip install serprep[train]`")
+        status = 1
     except ValueError as error:
         from serprep.errors import SerprepError
 

@@ -254,3 +254,12 @@ def test_two_builds_at_once_both_succeed_and_agree(project, tmp_path) -> None:
     assert serprep("verify", results[0]["store"], "--against-audio", tmp_path / "corpus").returncode == 0
     versions = [path.name for path in (tmp_path / "stores" / "versions").iterdir()]
     assert len(versions) == 2  # one store and its build.json, nothing half-written
+
+
+def test_training_without_torch_is_one_line(project) -> None:
+    code = (
+        "import sys\nsys.modules['torch'] = None\n"
+        "from serprep_cli.main import main\nsys.argv = ['serprep', 'run', 'recipe.toml']\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=project)
+    assert "training needs torch" in one_error(done)
