@@ -5,6 +5,7 @@ Exit status: 0 all good, 1 failed, 2 wrong usage, 3 built with quarantined utter
 """
 
 import os
+import signal
 import sys
 
 import click
@@ -96,6 +97,7 @@ def main() -> None:
         for number, line in enumerate(str(error).splitlines()):
             _say(("Error: " if number == 0 else "       ") + line)
         status = 1
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done: Ctrl-C while Python ends would only make noise
     sys.exit(status if isinstance(status, int) else 0)
 
 

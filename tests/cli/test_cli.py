@@ -237,7 +237,7 @@ def test_ctrl_c_ends_with_130_and_a_sentence(project, tmp_path) -> None:
         _, errors = process.communicate(timeout=60)
         if process.returncode == 3:  # it was faster
             break
-        assert process.returncode == 130
+        assert process.returncode == 130, errors
         assert "Interrupted: finished work is kept" in errors
         assert "Traceback" not in errors
     assert serprep("build", "recipe.toml", cwd=tmp_path).returncode == 3
