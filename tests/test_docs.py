@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serprep_cli.main import cli
 
 from serprep.corpora import CORPORA
 from serprep.corpora.corpus import Rating
@@ -18,17 +17,19 @@ from serprep.features.extract import Features
 from serprep.features.framing import SEGMENTS, Segment
 from serprep.features.functionals import Functionals
 from serprep.features.logmel import LogMel
+from serprep.folds import PARTITIONS
 from serprep.manifest import DIMENSIONS, FIRST, LAST, Manifest, make_manifest, read_manifest, to_csv, write_manifest
 from serprep.pipeline import BuildResult
 from serprep.ratings import read_ratings, write_ratings
 from serprep.recipe import CorpusConfig, Dataset, Recipe, TrainConfig, recipe_from
 from serprep.split import FORMAT as SPLIT_FORMAT
-from serprep.split import PARTITIONS, PROTOCOLS, Split, SplitConfig, make_split, read_split, write_split
+from serprep.split import PROTOCOLS, Split, SplitConfig, make_split, read_split, write_split
 from serprep.store import zarr_store
 from serprep.store.layout import COUNTS, NUMBERS, StoreConfig, arrays
 from serprep.store.writer import Plan, attributes
 from serprep.utterance import Utterance
 from serprep.version import STORE_FORMAT, version_of
+from serprep_cli.main import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
