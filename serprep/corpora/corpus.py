@@ -45,6 +45,7 @@ class Corpus:
     layout: str  # the expected folder tree, in words for an error message
     reader_version: int = 1  # raised when the reader yields something else for the same folder
     utterances: Callable[[Path, Mapping[str, object]], Iterator[Utterance | Rating | Finding]]
+    named: Callable[[str], Utterance | None] | None = None  # what a name alone tells of an utterance
     options: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     n_utterances: int | None = None  # published counts; None where the corpus has no fixed size

@@ -64,9 +64,88 @@ def ravdess() -> Iterator[Sound | Text]:
                 )
 
 
+def _challenge_sounds() -> Iterator[tuple[Sound, str]]:
+    """Recordings of a challenge, eight per partition, each with its true label."""
+    emotions = ("angry", "happy", "neutral", "sad")
+    for place, partition in enumerate(("train", "devel", "test")):
+        for number in range(8):
+            emotion = emotions[number % 4]
+            path = f"wav/{partition}_{number + 1:04}.wav"
+            yield Sound(path=path, speaker=2 * place + 1 + number // 4, emotion=emotion, text=number % 3 + 1), emotion
+
+
+def compare2018() -> Iterator[Sound | Text]:
+    """Two recordings per class and partition; the test part has no rows."""
+    rows = ["file_name\temotion"]
+    for sound, emotion in _challenge_sounds():
+        yield sound
+        if "test" not in sound.path:
+            rows.append(f"{sound.path.removeprefix('wav/')}\t{emotion}")
+    yield Text(path="lab/ComParE2018_AtypicalAffect.tsv", text="\n".join(rows) + "\n")
+
+
+def compare() -> Iterator[Sound | Text]:
+    """The challenge of 2021 and later: a label file per partition, ``?`` on the test part."""
+    rows: dict[str, list[str]] = {}
+    for sound, emotion in _challenge_sounds():
+        yield sound
+        name = sound.path.removeprefix("wav/")
+        partition = name.partition("_")[0]
+        rows.setdefault(partition, []).append(f"{name},{'?' if partition == 'test' else emotion}\n")
+    for partition, lines in rows.items():
+        yield Text(path=f"lab/{partition}.csv", text="filename,label\n" + "".join(lines))
+
+
+def msp_improv() -> Iterator[Sound | Text]:
+    """Two sessions, a target sentence and another turn of each speaker in two scenarios."""
+    words = {"A": "Angry", "N": "Neutral"}
+    lines = []
+    for session in (1, 2):
+        for gender, partner in (("F", "M"), ("M", "F")):
+            for code in words:
+                for text, kind in ((1, "S"), (2, "T")):
+                    name = f"IMPROV-S01{code}-{gender}0{session}-{kind}-{partner}{gender}01"
+                    yield Sound(
+                        path=f"session{session}/S01{code}/{kind}/MSP-{name}.wav",
+                        speaker=2 * session - (gender == "M"),
+                        emotion=words[code].lower(),
+                        text=text,
+                        sample_rate=44_100,
+                    )
+                    lines += [
+                        f"UTD-{name}.avi; {code}; A:3.000000; V:2.500000; D:NaN ; N:4.000000; ",
+                        f"WORKER00000001; {words[code]}; {words[code]},Concerned; A:3.000000; V:2.000000; D:NaN; N:4.000000; ",
+                        "WORKER00000002; Other; ; A:3.000000; V:3.000000; D:NaN; N:4.000000; ",
+                        "",
+                    ]
+    yield Text(path="Evaluation.txt", text="\n".join(lines) + "\n")
+
+
+def msp_podcast() -> Iterator[Sound | Text]:
+    """Six speakers, one of them unknown, two classes; the three test sets and what raters said."""
+    words = {"A": "Angry", "H": "Happy", "N": "Neutral", "S": "Sad"}
+    consensus = ["FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set"]
+    detailed = ["FileName,EmoDetail"]
+    sets = ("Train", "Train", "Development", "Test1", "Test2", "Train")
+    for podcast, role in enumerate(sets, 1):
+        speaker = "Unknown" if podcast == len(sets) else str(podcast)
+        for turn, (code, word) in enumerate(words.items(), 1):
+            name = f"MSP-PODCAST_{podcast:04}_{turn:04}.wav"
+            yield Sound(path=f"Audios/{name}", speaker=podcast, emotion=word.lower(), text=turn)
+            gender = ("Female", "Male")[podcast % 2] if speaker != "Unknown" else "Unknown"
+            consensus.append(f"{name},{code},4.2,3.8,4.4,{speaker},{gender},{role}")
+            detailed.append(f'{name},"WORKER00000001; {word}; {word},Concerned; A:4.0; V:3.0; D:5.0;"')
+    yield Text(path="Labels/labels_consensus.csv", text="\n".join(consensus) + "\n")
+    yield Text(path="Labels/labels_detailed.csv", text="\n".join(detailed) + "\n")
+
+
 #: Reader → what a small folder of that corpus holds.
 LAYOUTS: dict[str, Layout] = {
+    "compare": compare,
+    "compare2018": compare2018,
     "emodb": emodb,
+    "msp_improv": msp_improv,
+    "msp_podcast": msp_podcast,
     "ravdess": ravdess,
 }
 

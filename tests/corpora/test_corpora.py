@@ -25,6 +25,26 @@ class Row:
 
 
 ROWS = {
+    "compare": Row(
+        (
+            Utterance(id="train_0001", path="wav/train_0001.wav", emotion="sleepy", partition="train"),
+            Utterance(id="devel_0001", path="wav/devel_0001.wav", emotion="awake", partition="devel"),
+            Utterance(id="test_0001", path="wav/test_0001.wav", partition="test"),
+        ),
+        labels={
+            "lab/labels.csv": "file_name,label\ntrain_0001.wav,sleepy\ndevel_0001.wav,awake\ntest_0001.wav,?\n",
+        },
+    ),
+    "compare2018": Row(
+        (
+            Utterance(id="devel_0001", path="wav/devel_0001.wav", emotion="sad", partition="devel"),
+            Utterance(id="test_0001", path="wav/test_0001.wav", partition="test"),
+            Utterance(id="train_0001", path="wav/train_0001.wav", emotion="angry", partition="train"),
+        ),
+        labels={
+            "lab/ComParE2018_AtypicalAffect.tsv": "file_name\temotion\ntrain_0001.wav\tangry\ndevel_0001.wav\tsad\n",
+        },
+    ),
     "emodb": Row(
         (
             Utterance(
@@ -42,6 +62,74 @@ ROWS = {
                 extra={"gender": "female", "text": "b10"},
             ),
         )
+    ),
+    "msp_improv": Row(
+        (
+            Utterance(
+                id="MSP-IMPROV-S07H-M02-T-FM03",
+                path="session2/S07H/T/MSP-IMPROV-S07H-M02-T-FM03.wav",
+                speaker="M02",
+                emotion="H",
+                extra={
+                    "session": "2",
+                    "partner": "F02",
+                    "gender": "male",
+                    "scenario": "S07H",
+                    "text": "07",
+                    "kind": "T",
+                    "arousal": "3.0",
+                    "valence": "4.5",
+                    "dominance": "",
+                    "naturalness": "4.0",
+                },
+            ),
+            Utterance(
+                id="MSP-IMPROV-S01A-F01-P-FM01",
+                path="session1/S01A/P/MSP-IMPROV-S01A-F01-P-FM01.wav",
+                speaker="F01",
+                emotion="X",
+                extra={
+                    "session": "1",
+                    "partner": "M01",
+                    "gender": "female",
+                    "scenario": "S01A",
+                    "text": "",
+                    "kind": "P",
+                    "arousal": "3.0",
+                    "valence": "3.0",
+                    "dominance": "2.5",
+                    "naturalness": "4.0",
+                },
+            ),
+        ),
+        labels={
+            "Evaluation.txt": "UTD-IMPROV-S07H-M02-T-FM03.avi; H; A:3.0; V:4.5; D:NaN ; N:4.0;\n\n"
+            "UTD-IMPROV-S01A-F01-P-FM01.avi; X; A:3.0; V:3.0; D:2.5 ; N:4.0;\n"
+        },
+    ),
+    "msp_podcast": Row(
+        (
+            Utterance(
+                id="MSP-PODCAST_0001_0066",
+                path="Audios/MSP-PODCAST_0001_0066.wav",
+                speaker="17",
+                emotion="N",
+                partition="Test1",
+                extra={"gender": "female", "arousal": "4.2", "valence": "4.0", "dominance": "5.2"},
+            ),
+            Utterance(
+                id="MSP-PODCAST_0001_0019",
+                path="Audios/MSP-PODCAST_0001_0019.wav",
+                emotion="X",
+                partition="Development",
+                extra={"gender": "", "arousal": "3.0", "valence": "4.0", "dominance": "4.4"},
+            ),
+        ),
+        labels={
+            "Labels/labels_consensus.csv": "FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set\n"
+            "MSP-PODCAST_0001_0066.wav,N,4.2,4.0,5.2,17,Female,Test1\n"
+            "MSP-PODCAST_0001_0019.wav,X,3.0,4.0,4.4,Unknown,Unknown,Development\n"
+        },
     ),
     "pattern": Row(
         (
@@ -91,6 +179,7 @@ def make_folder(root, row, *, rename=lambda path: path, order=1):
     for name, text in row.labels.items():
         for utterance in row.expected:
             text = text.replace(utterance.path, rename(utterance.path))
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
     return root
 
@@ -193,7 +282,7 @@ def test_a_missing_folder_is_refused(tmp_path, name, row):
 
 
 def test_a_folder_without_the_corpus_is_refused(tmp_path, name, row):
-    with pytest.raises(CorpusError, match=r"no utterance of .* found; expected|labels\.csv: No such file"):
+    with pytest.raises(CorpusError, match=r"no utterance of .* found; expected|No such file"):
         read_corpus(name, tmp_path, row.options)
 
 
