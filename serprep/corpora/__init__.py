@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from serprep.corpora import compare, compare2018, emodb, msp_improv, msp_podcast, pattern, ravdess, table
+from serprep.corpora import compare, compare2018, emodb, iemocap, msp_improv, msp_podcast, pattern, ravdess, table
 from serprep.corpora.corpus import Corpus, Finding, Rating
 from serprep.errors import CorpusError, first_ten, one_line
 from serprep.utterance import Utterance
@@ -18,6 +18,7 @@ CORPORA: dict[str, Corpus] = {
     "compare": compare.CORPUS,
     "compare2018": compare2018.CORPUS,
     "emodb": emodb.CORPUS,
+    "iemocap": iemocap.CORPUS,
     "msp_improv": msp_improv.CORPUS,
     "msp_podcast": msp_podcast.CORPUS,
     "pattern": pattern.CORPUS,
