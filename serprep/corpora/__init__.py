@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serprep.corpora import emodb, pattern, ravdess, table
-from serprep.corpora.corpus import Corpus, Finding
+from serprep.corpora.corpus import Corpus, Finding, Rating
 from serprep.errors import CorpusError, first_ten, one_line
 from serprep.utterance import Utterance
 
@@ -29,6 +29,7 @@ class Reading:
     corpus: Corpus
     utterances: tuple[Utterance, ...]
     warnings: tuple[str, ...]  # one line each
+    ratings: tuple[Rating, ...] = ()  # of single raters, in the reader's order
 
 
 def corpus_named(name: str) -> Corpus:
@@ -82,9 +83,12 @@ def read_corpus(name: str, root: Path, options: Mapping[str, object] | None = No
         raise CorpusError(f"{one_line(root)}: no such folder; expected the root of {corpus.title}")
     utterances: list[Utterance] = []
     findings: list[Finding] = []
+    ratings: list[Rating] = []
     for item in corpus.utterances(root, given):
         if isinstance(item, Finding):
             findings.append(item)
+        elif isinstance(item, Rating):
+            ratings.append(item)
         elif not _is_utf8(item.path):
             findings.append(Finding("recordings whose names are not UTF-8 passed over: rename them", item.path))
         else:
@@ -93,7 +97,7 @@ def read_corpus(name: str, root: Path, options: Mapping[str, object] | None = No
         hint = first_ten(_counted(findings)) if findings else f"expected {corpus.layout}"
         raise CorpusError(f"{one_line(root)}: no utterance of {corpus.title} found; {hint}")
     warnings = [*_counted(findings), *_count_warnings(corpus, utterances)]
-    return Reading(corpus, tuple(utterances), tuple(warnings))
+    return Reading(corpus, tuple(utterances), tuple(warnings), tuple(ratings))
 
 
 def _is_utf8(path: str) -> bool:

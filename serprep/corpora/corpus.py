@@ -16,11 +16,24 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rating:
+    """What one rater said of one utterance; kept beside the manifest, for soft labels."""
+
+    id: str  # of the utterance
+    rater: str
+    emotions: tuple[str, ...] = ()  # in the corpus's words
+    valence: float | None = None  # on the corpus's own scale
+    arousal: float | None = None
+    dominance: float | None = None
+    comment: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Corpus:
     """A corpus: where it comes from, what it should hold, how it is read.
 
-    ``utterances(root, options)`` yields an `Utterance` per labelled unit, and a
-    `Finding` for whatever it passes over.
+    ``utterances(root, options)`` yields an `Utterance` per labelled unit, a `Rating` for
+    what a single rater said, and a `Finding` for whatever it passes over.
     """
 
     name: str
@@ -31,7 +44,7 @@ class Corpus:
     citation: str
     layout: str  # the expected folder tree, in words for an error message
     reader_version: int = 1  # raised when the reader yields something else for the same folder
-    utterances: Callable[[Path, Mapping[str, object]], Iterator[Utterance | Finding]]
+    utterances: Callable[[Path, Mapping[str, object]], Iterator[Utterance | Rating | Finding]]
     options: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     n_utterances: int | None = None  # published counts; None where the corpus has no fixed size

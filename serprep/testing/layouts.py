@@ -1,0 +1,133 @@
+"""Small folders in the exact layout of a corpus, with synthetic sound, for tests and first steps.
+
+A layout is a function that yields what its folder holds: `Sound` for a recording, `Text`
+for a label file.  Names, codes and label lines are those of the published corpus; the
+sound is synthetic and says nothing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from serprep.testing.voice import synthetic_utterance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sound:
+    """A recording to write; speaker, emotion, text and take decide how it sounds."""
+
+    path: str  # relative to the corpus root, with /
+    speaker: int = 1  # odd: male-like, even: female-like
+    emotion: str = "neutral"
+    text: int = 1
+    take: int = 1
+    sample_rate: int = 16_000  # Hz
+    n_channels: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """A label file to write."""
+
+    path: str  # relative to the corpus root, with /
+    text: str
+    encoding: str = "utf-8"
+
+
+Layout = Callable[[], Iterable[Sound | Text]]
+
+
+def emodb() -> Iterator[Sound | Text]:
+    """Two speakers, two texts, the emotions anger and neutral."""
+    for speaker, number in (("03", 1), ("08", 2)):
+        for text in (1, 2):
+            for letter, emotion in (("W", "angry"), ("N", "neutral")):
+                path = f"wav/{speaker}a{text:02}{letter}a.wav"
+                yield Sound(path=path, speaker=number, emotion=emotion, text=text)
+
+
+def ravdess() -> Iterator[Sound | Text]:
+    """Two actors, two statements, the emotions neutral, happy and angry; one recording is stereo."""
+    for actor in (1, 2):
+        for statement in (1, 2):
+            for code, emotion in (("01", "neutral"), ("03", "happy"), ("05", "angry")):
+                yield Sound(
+                    path=f"Actor_{actor:02}/03-01-{code}-01-{statement:02}-01-{actor:02}.wav",
+                    speaker=actor,
+                    emotion=emotion,
+                    text=statement,
+                    sample_rate=48_000,
+                    n_channels=2 if (actor, statement, code) == (1, 1, "03") else 1,
+                )
+
+
+#: Reader → what a small folder of that corpus holds.
+LAYOUTS: dict[str, Layout] = {
+    "emodb": emodb,
+    "ravdess": ravdess,
+}
+
+LITTER = ("._{name}", ".DS_Store", "Thumbs.db", "desktop.ini", "README", "README.txt")
+
+
+def write_layout(
+    name: str, root: Path | str, *, litter: bool = False, sound: bool = True, suffix: str = ".wav"
+) -> list[Path]:
+    """Write a small folder in the layout of a corpus.
+
+    Parameters
+    ----------
+    name : str
+        A key of `LAYOUTS`.
+    root : path
+        Made if missing; files of the same name are replaced.
+    litter : bool
+        Add what real copies of corpora are full of: ``._x``, ``.DS_Store``, ``Thumbs.db``, READMEs.
+    sound : bool
+        Write the sound; otherwise the recordings are empty files, enough for a reader.
+    suffix : str
+        Of the recordings on disk, such as ".WAV" or ".flac"; label files keep naming them as published.
+
+    Returns
+    -------
+    list of Path
+        The recordings, in the layout's order.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as root:
+    ...     print(write_layout("emodb", root, sound=False)[0].name)
+    03a01Wa.wav
+    """
+    root = Path(root)
+    paths = []
+    for item in LAYOUTS[name]():
+        path = root / item.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(item, Text):
+            path.write_bytes(item.text.encode(item.encoding))
+            continue
+        if path.suffix == ".wav":
+            path = path.with_suffix(suffix)
+        paths.append(path)
+        if sound:
+            soundfile.write(path, _signal(item), item.sample_rate, format=suffix[1:].upper(), subtype="PCM_16")
+        else:
+            path.touch()
+    if litter:
+        for folder in {root, *(path.parent for path in paths)}:
+            for pattern in LITTER:
+                (folder / pattern.format(name=paths[0].name)).write_bytes(b"\0litter\xff")
+    return paths
+
+
+def _signal(item: Sound) -> np.ndarray:
+    """The sound, shape (n_samples,) or (n_samples, n_channels)."""
+    signal = synthetic_utterance(
+        speaker=item.speaker, emotion=item.emotion, text=item.text, take=item.take, sample_rate=item.sample_rate
+    )
+    return signal if item.n_channels == 1 else np.repeat(signal[:, None], item.n_channels, axis=1)
