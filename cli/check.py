@@ -12,7 +12,7 @@ from .output import json_option, print_json, recognise_option, recognised
 @click.argument("root", type=click.Path(path_type=Path))
 @recognise_option
 @json_option
-def check(manifest: Path, root: Path, samples: bool, as_json: bool) -> int:
+def check(manifest: Path, root: Path, no_samples: bool, as_json: bool) -> int:
     """Compare the recordings under ROOT with a MANIFEST; exit status 1 if they differ."""
     from serprep.errors import one_line
     from serprep.manifest import check_manifest, read_manifest
@@ -21,7 +21,7 @@ def check(manifest: Path, root: Path, samples: bool, as_json: bool) -> int:
     expected = read_manifest(manifest)
     with Progress("hashing", len({row.path for row in expected.utterances}), unit="files") as progress:
         found = check_manifest(expected, root, progress=progress.to)
-    release = recognised(expected.info, found.digests, root, samples=samples)
+    release = recognised(expected.info, found.digests, root, no_samples=no_samples)
     if as_json:
         lists = {name: list(getattr(found, name)) for name in ("missing", "changed", "extra")}
         print_json({"n_files": found.n_files, "same": found.same, **lists, "release": release and release.as_dict()})

@@ -26,7 +26,7 @@ def manifest(
     file: str | None,
     columns: tuple[str, ...],
     pattern: str | None,
-    samples: bool,
+    no_samples: bool,
     as_json: bool,
 ) -> None:
     """Read a corpus folder ROOT with READER and write utterances.csv and manifest.json.
@@ -46,7 +46,10 @@ def manifest(
     with Progress("reading recordings", len({row.path for row in found.utterances}), unit="files") as progress:
         looked = look(found, root, progress=progress.to)
     release = recognised(
-        looked.manifest.info, {row.path: row.audio_digest for row in looked.manifest.utterances}, root, samples=samples
+        looked.manifest.info,
+        {row.path: row.audio_digest for row in looked.manifest.utterances},
+        root,
+        no_samples=no_samples,
     )
     path = write_manifest(looked.manifest, output)
     counts = Counter(row.emotion for row in looked.manifest.utterances)

@@ -31,15 +31,14 @@ def cluster_options(command: Command) -> Command:
 def recognise_option(command: Command) -> Command:
     """Add ``--no-samples``."""
     return click.option(
-        "--samples/--no-samples",
-        default=True,
-        show_default=True,
-        help="Decode recordings that are not the published files, and compare their samples.",
+        "--no-samples",
+        is_flag=True,
+        help="Don't decode recordings that are not the published files to compare their samples.",
     )(command)
 
 
 def recognised(
-    info: Mapping[str, object], digests: Mapping[str, str], root: Path, *, samples: bool
+    info: Mapping[str, object], digests: Mapping[str, str], root: Path, *, no_samples: bool
 ) -> "Recognition | None":
     """Recordings compared with the published ones, with progress; None where none are known."""
     from serprep.progress import Progress
@@ -51,7 +50,7 @@ def recognised(
             str(info.get("corpus", "")),
             digests,
             root,
-            decode=samples,
+            decode=not no_samples,
             progress=progress.to,
         )
 

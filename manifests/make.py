@@ -121,7 +121,7 @@ def make(name: str, originals: list[Original], *, folder: Path, releases: Path) 
 
 def main(facts: str, *names: str) -> None:
     """Make some, or all of them."""
-    for name in names or SPLITS:
+    for name in names or sorted(set(SPLITS) & set(CORPORA)):
         make(name, from_facts(name, Path(facts)), folder=HERE, releases=RELEASES)
 
 
