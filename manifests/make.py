@@ -24,6 +24,7 @@ from serprep.pipeline import describe_corpus
 from serprep.release import LENGTH
 from serprep.split import SplitConfig, make_split, write_split
 
+KEPT = ("gender", "text", "intensity", "repetition")  # columns besides those of every manifest
 HERE = Path(__file__).resolve().parent
 RELEASES = HERE.parent / "serprep" / "releases"
 #: Corpus → folder of its recordings, and its canonical splits.
@@ -102,7 +103,9 @@ def make(name: str, originals: list[Original], *, folder: Path, releases: Path) 
     rows = []
     for row in named.utterances:
         known = by_path[row.path]
-        rows.append(replace(row, duration=known.duration, sample_rate=known.sample_rate, audio_digest=known.digest))
+        extra = {column: value for column, value in row.extra.items() if column in KEPT}
+        about = {"duration": known.duration, "sample_rate": known.sample_rate, "audio_digest": known.digest}
+        rows.append(replace(row, extra=extra, **about))
     manifest = make_manifest(rows, named.info)
     write_manifest(manifest, folder / name)
     for label, config in SPLITS[name][1].items():
