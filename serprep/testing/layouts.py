@@ -99,6 +99,7 @@ def compare() -> Iterator[Sound | Text]:
 def msp_improv() -> Iterator[Sound | Text]:
     """Two sessions, a target sentence and another turn of each speaker in two scenarios."""
     words = {"A": "Angry", "N": "Neutral"}
+    numbers = "A:3.000000; V:2.500000; D:NaN; N:4.000000; "
     lines = []
     for session in (1, 2):
         for gender, partner in (("F", "M"), ("M", "F")):
@@ -114,8 +115,8 @@ def msp_improv() -> Iterator[Sound | Text]:
                     )
                     lines += [
                         f"UTD-{name}.avi; {code}; A:3.000000; V:2.500000; D:NaN ; N:4.000000; ",
-                        f"WORKER00000001; {words[code]}; {words[code]},Concerned; A:3.000000; V:2.000000; D:NaN; N:4.000000; ",
-                        "WORKER00000002; Other; ; A:3.000000; V:3.000000; D:NaN; N:4.000000; ",
+                        f"WORKER00000001; {words[code]}; {words[code]},Concerned; {numbers}",
+                        f"WORKER00000002; Other; ; {numbers}",
                         "",
                     ]
     yield Text(path="Evaluation.txt", text="\n".join(lines) + "\n")

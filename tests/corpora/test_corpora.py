@@ -282,7 +282,7 @@ def test_a_missing_folder_is_refused(tmp_path, name, row):
 
 
 def test_a_folder_without_the_corpus_is_refused(tmp_path, name, row):
-    with pytest.raises(CorpusError, match=r"no utterance of .* found; expected|No such file"):
+    with pytest.raises(CorpusError, match=r"no utterance of .* found; expected|[Nn]o such file"):
         read_corpus(name, tmp_path, row.options)
 
 
