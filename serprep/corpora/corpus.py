@@ -51,5 +51,5 @@ class Corpus:
     n_utterances: int | None = None  # published counts; None where the corpus has no fixed size
     n_speakers: int | None = None
     n_per_emotion: Mapping[str, int] = field(default_factory=dict)
-    n_per: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # extra column → value → utterances
-    n_different: Mapping[str, int] = field(default_factory=dict)  # extra column → how many values it has
+    n_per: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # column → value → utterances
+    n_different: Mapping[str, int] = field(default_factory=dict)  # column → how many values it has
