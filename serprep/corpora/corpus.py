@@ -20,7 +20,10 @@ class Corpus:
     """A corpus: where it comes from, what it should hold, how it is read.
 
     ``utterances(root, options)`` yields an `Utterance` per labelled unit, and a
-    `Finding` for whatever it passes over.
+    `Finding` for whatever it passes over.  ``named(path)`` is the utterance that a
+    file name alone tells of: a path, a bare file name or a stem; None where it is not
+    of this corpus.  A reader whose labels stand elsewhere leaves them empty; one whose
+    names say nothing has no ``named``.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Corpus:
     layout: str  # the expected folder tree, in words for an error message
     reader_version: int = 1  # raised when the reader yields something else for the same folder
     utterances: Callable[[Path, Mapping[str, object]], Iterator[Utterance | Finding]]
+    named: Callable[[str], Utterance | None] | None = None
     options: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     n_utterances: int | None = None  # published counts; None where the corpus has no fixed size
