@@ -53,6 +53,7 @@ SEVERAL = re.compile(
     r"all|both|everybody|everyone|(the )?(guys|girls|gang|others|women|men|crowd|audience)|.*(\band\b|[,&/+]).*",
     re.IGNORECASE,
 )
+PARTITION = re.compile(r"(?<![a-z])(?:train|dev|test)(?![a-z])")  # in a folder's name; the nearest counts
 NAME = re.compile(r"dia([0-9]+)_utt([0-9]+)")
 RECUT = re.compile(r"final_videos_test(dia[0-9]+_utt[0-9]+)")
 EXTRACT = (
@@ -100,9 +101,7 @@ def _clips(root: Path, suffixes: tuple[str, ...], found: dict[tuple[str, str], s
     """Fill in the clips of that kind: (partition, dia<D>_utt<U>) → path."""
     for path in sorted(walk(root, suffixes), key=lambda path: (path.count("/"), path)):
         name = PurePosixPath(path)
-        partition = next(
-            (part for folder in reversed(name.parts[:-1]) for part in FOLDERS if part in folder.lower()), ""
-        )
+        partition = (PARTITION.findall("/".join(name.parts[:-1]).lower()) or [""])[-1]
         if RECUT.fullmatch(name.stem):
             yield Finding("other cuts of test clips (final_videos_test…) passed over", path)
         elif not NAME.fullmatch(name.stem):
@@ -119,7 +118,7 @@ def _utterance(root: Path, row: Row, *, partition: str, path: str) -> Utterance:
     emotion, role = cells["Emotion"], cells["Speaker"]
     if emotion not in EMOTIONS:
         raise CorpusError(f"{one_line(root / row.place)}: unknown emotion {emotion!r}; expected {', '.join(EMOTIONS)}")
-    if not (cells["Dialogue_ID"] + cells["Utterance_ID"]).isdecimal():
+    if not NAME.fullmatch(f"dia{cells['Dialogue_ID']}_utt{cells['Utterance_ID']}"):
         raise CorpusError(f"{one_line(root / row.place)}: Dialogue_ID and Utterance_ID are not numbers")
     return Utterance(
         id=f"{partition}_dia{cells['Dialogue_ID']}_utt{cells['Utterance_ID']}",
