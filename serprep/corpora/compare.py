@@ -19,10 +19,9 @@ A label is text: a sub-challenge that asks for numbers gives a class for each nu
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from serprep.corpora.compare2018 import PARTITION
+from serprep.corpora.compare2018 import NAMELESS, PARTITION
 from serprep.corpora.corpus import Corpus, Finding
-from serprep.corpora.published import ABSENT, labelled_rows, recordings, unused
-from serprep.errors import CorpusError, one_line
+from serprep.corpora.labels import ABSENT, UNLABELLED, find, read_table, recordings
 from serprep.utterance import Utterance
 
 LABELS = "lab/labels.csv"  # 2019, 2020
@@ -31,38 +30,36 @@ PARTITIONS = ("train", "devel", "test")  # from 2021 on: a file for each
 
 def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Finding]:
     """Utterances in the order of the label files."""
-    found = recordings(root, "wav")
+    found, findings = recordings(root, "wav")
     named = set()
-    for path, partition in _label_files(root):
-        for place, (name, label), _ in labelled_rows(path, ("file_name", "filename"), ("label",)):
+    for file, partition in _label_files(root):
+        rows, repaired = read_table(root, file, columns=("filename", "label"), older={"file_name": "filename"})
+        for row in rows:
+            name, label = row.cells["filename"], row.cells["label"]
             stem = PurePosixPath(name).stem
             named.add(stem)
             prefix = PARTITION.match(name)
             if not partition and prefix is None:
-                yield Finding("rows whose names begin with none of train, devel and test passed over", place)
+                yield Finding(NAMELESS, row.place)
                 continue
             if stem not in found:
-                yield Finding(ABSENT, place)
+                yield Finding(ABSENT, row.place)
             yield Utterance(
                 id=stem,
                 path=found.get(stem, f"wav/{name}"),
                 emotion="" if label == "?" else label,
                 partition=partition or (prefix[0] if prefix else ""),
             )
-    yield from unused(found, named)
+        yield from repaired
+    yield from findings
+    yield from (Finding(UNLABELLED, path) for stem, path in found.items() if stem not in named)
 
 
-def _label_files(root: Path) -> list[tuple[Path, str]]:
+def _label_files(root: Path) -> list[tuple[str, str]]:
     """Label files, each with its partition; "" where the names tell it."""
-    if (root / LABELS).is_file():
-        return [(root / LABELS, "")]
-    files = [(root / f"lab/{partition}.csv", partition) for partition in PARTITIONS]
-    if not any(path.is_file() for path, _ in files):
-        raise CorpusError(
-            f"{one_line(root / LABELS)}: No such file or directory, and no lab/train.csv either; "
-            f"expected the label files of a ComParE challenge"
-        )
-    return files
+    if find(root, LABELS, "lab/train.csv") == LABELS:
+        return [(LABELS, "")]
+    return [(f"lab/{partition}.csv", partition) for partition in PARTITIONS]
 
 
 CORPUS = Corpus(

@@ -18,59 +18,64 @@ it, and a warning says so: scores on the test part are then no blind scores.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from serprep.corpora.corpus import Corpus, Finding
-from serprep.corpora.published import ABSENT, labelled_rows, recordings, unused
-from serprep.errors import CorpusError
+from serprep.corpora.labels import ABSENT, UNLABELLED, find, read_table, recordings
+from serprep.errors import CorpusError, one_line
 from serprep.utterance import Utterance
 
 EMOTIONS = ("angry", "happy", "neutral", "sad")
 LABELS = "lab/ComParE2018_AtypicalAffect.tsv"
 CONFIDENTIAL = "lab/ComParE2018_AtypicalAffect.confidential.tsv"
 PARTITION = re.compile(r"train|devel|test")
+BLIND = "test labels read from the organisers' confidential file: the test part is not blind"
+NAMELESS = "rows whose names begin with none of train, devel and test passed over"
 
 
 def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Finding]:
     """Utterances in the order of their names; test recordings without a label too."""
-    found = recordings(root, "wav")
-    rows: list[tuple[str, str, str]] = []  # file name, emotion, place
-    for place, (name, emotion), _ in labelled_rows(root / LABELS, ("file_name",), ("emotion", "label")):
-        rows.append((name, _emotion(emotion, place), place))
+    found, findings = recordings(root, "wav")
+    rows = yield from _labels(root, find(root, LABELS))  # file name → label, place
     if (root / CONFIDENTIAL).is_file():
-        yield Finding("test labels read from the organisers' confidential file: the test part is not blind", CONFIDENTIAL)
-        told = {
-            name: _emotion(emotion, place)
-            for place, (name, emotion), _ in labelled_rows(root / CONFIDENTIAL, ("file_name",), ("emotion", "label"))
-            if name.startswith("test")
-        }
-        rows = [(name, emotion or told.get(name, ""), place) for name, emotion, place in rows]
-        rows += [(name, told[name], CONFIDENTIAL) for name in told.keys() - {name for name, _, _ in rows}]
-    named = {PurePosixPath(name).stem for name, _, _ in rows}
-    blind = [stem for stem in found if stem.startswith("test") and stem not in named]
-    rows += [(f"{stem}.wav", "", found[stem]) for stem in blind]
-    for name, emotion, place in sorted(rows):
+        yield Finding(BLIND, CONFIDENTIAL)
+        told = yield from _labels(root, CONFIDENTIAL)
+        for name, (emotion, place) in told.items():
+            if name.startswith("test") and not rows.get(name, ("", ""))[0]:
+                rows[name] = (emotion, place)
+    named = {PurePosixPath(name).stem for name in rows}
+    rows |= {f"{stem}.wav": ("", "") for stem in found if stem.startswith("test") and stem not in named}
+    for name, (emotion, place) in sorted(rows.items()):
         stem = PurePosixPath(name).stem
+        named.add(stem)
         partition = PARTITION.match(name)
         if partition is None:
-            yield Finding("rows whose names begin with none of train, devel and test passed over", place)
+            yield Finding(NAMELESS, place)
             continue
         if stem not in found:
             yield Finding(ABSENT, place)
-        yield Utterance(
-            id=stem, path=found.get(stem, f"wav/{name}"), emotion=emotion, partition=partition[0]
-        )
-    yield from unused(found, {*named, *blind})
+        yield Utterance(id=stem, path=found.get(stem, f"wav/{name}"), emotion=emotion, partition=partition[0])
+    yield from findings
+    yield from (Finding(UNLABELLED, path) for stem, path in found.items() if stem not in named)
 
 
-def _emotion(cell: str, place: str) -> str:
-    """The label of a row; "" where it is withheld."""
-    if cell in ("", "?"):
-        return ""
-    if cell not in EMOTIONS:
-        raise CorpusError(f"{place}: unknown emotion {cell!r}; expected one of {', '.join(EMOTIONS)}, or ?")
-    return cell
+def _labels(root: Path, name: str) -> Generator[Finding, None, dict[str, tuple[str, str]]]:
+    """File name → label ("" where it is withheld) and place."""
+    rows, findings = read_table(root, name, columns=("file_name", "emotion"), older={"label": "emotion"})
+    yield from findings
+    labels: dict[str, tuple[str, str]] = {}
+    for row in rows:
+        file, emotion = row.cells["file_name"], row.cells["emotion"]
+        place = one_line(root / row.place)
+        if emotion not in (*EMOTIONS, "", "?"):
+            raise CorpusError(f"{place}: unknown emotion {emotion!r}; expected one of {', '.join(EMOTIONS)}, or ?")
+        label = ("" if emotion == "?" else emotion, row.place)
+        if labels.setdefault(file, label)[0] != label[0]:
+            raise CorpusError(
+                f"{one_line(root / row.place)}: {file!r} has another label in {labels[file][1]}; remove one"
+            )
+    return labels
 
 
 CORPUS = Corpus(

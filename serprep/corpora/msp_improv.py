@@ -31,8 +31,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from serprep.corpora.corpus import Corpus, Finding, Rating
-from serprep.corpora.published import ABSENT, recordings, unused
-from serprep.corpora.table import read_text
+from serprep.corpora.labels import ABSENT, UNLABELLED, find, read_lines, recordings
 from serprep.errors import CorpusError, one_line
 from serprep.utterance import Utterance
 
@@ -54,6 +53,7 @@ NAME = re.compile(
     r"(?:MSP|UTD)-IMPROV-(?P<scenario>S(?P<sentence>[0-9]{2})[AHSN])-(?P<speaker>(?P<gender>[FM])0(?P<session>[1-6]))"
     r"-(?P<kind>[PRST])-(?P<turn>[A-Z]{1,2}[0-9]+)"
 )
+AVI = re.compile(r"\s*\S+\.avi\s*;")  # how the line of a turn begins
 DIMENSION = re.compile(r"(?P<name>[AVDN]):\s*(?P<value>[0-9.]+|NaN)")
 
 
@@ -86,34 +86,34 @@ def named(name: str) -> Utterance | None:
 
 def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Rating | Finding]:
     """Turns and what their raters said, in the label file's order."""
-    path = next((root / name for name in LABELS if (root / name).is_file()), root / LABELS[0])
-    found = recordings(root)
-    rated: set[str] = set()
+    lines, findings = read_lines(root, find(root, *LABELS))
+    found, twice = recordings(root)
+    yield from (*findings, *twice)
+    turns: set[str] = set()
     seen: set[Rating] = set()
     current = ""
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        place = f"{one_line(path)}:{number}"
-        if not line.strip():
-            current = ""
-        elif re.match(r"\s*\S+\.avi\s*;", line):
-            item = _turn(line, place)
-            current = item.id if isinstance(item, Utterance) else ""
-            if isinstance(item, Utterance):
-                rated.add(item.id)
-                if item.id not in found:
-                    yield Finding(ABSENT, place)
-                item = dataclasses.replace(item, path=found.get(item.id, item.path))
-            yield item
+    for line in lines:
+        if AVI.match(line.text):
+            item = _turn(line.text, one_line(root / line.place))
+            if isinstance(item, Finding):
+                current = ""
+                yield Finding(item.kind, line.place)
+                continue
+            current = item.id
+            turns.add(item.id)
+            if item.id not in found:
+                yield Finding(ABSENT, line.place)
+            yield dataclasses.replace(item, path=found.get(item.id, item.path))
+            continue
+        rating = rating_of(line.text, current, codes=CODES) if current else None
+        if rating is None:
+            yield Finding("lines of another form passed over", line.place)
+        elif rating in seen:
+            yield Finding("rater lines that stand twice taken once", line.place)
         else:
-            rating = rating_of(line, current, codes=CODES) if current else None
-            if rating is None:
-                yield Finding("lines of another form passed over", place)
-            elif rating in seen:
-                yield Finding("rater lines that stand twice taken once", place)
-            else:
-                seen.add(rating)
-                yield rating
-    yield from unused({stem: path for stem, path in found.items() if NAME.search(stem)}, rated)
+            seen.add(rating)
+            yield rating
+    yield from (Finding(UNLABELLED, path) for stem, path in found.items() if stem not in turns)
 
 
 def _turn(line: str, place: str) -> Utterance | Finding:

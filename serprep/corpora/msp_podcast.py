@@ -22,10 +22,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from serprep.corpora.corpus import Corpus, Finding, Rating
+from serprep.corpora.labels import ABSENT, UNLABELLED, find, read_table, recordings
 from serprep.corpora.msp_improv import rating_of
-from serprep.corpora.published import ABSENT, labelled_rows, number, recordings, unused
-from serprep.corpora.table import read_rows
-from serprep.errors import CorpusError
+from serprep.errors import CorpusError, one_line
 from serprep.utterance import Utterance
 
 EMOTIONS = {  # code → what raters call it
@@ -51,52 +50,58 @@ RATED = ("Workers", "EmoClass_Major", "EmoClass_Second", "EmoAct", "EmoVal", "Em
 
 def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Rating | Finding]:
     """Turns in the order of the consensus file, then what single raters said."""
-    places = [root / folder / name for folder in FOLDERS for name in CONSENSUS]
-    path = next((place for place in places if place.is_file()), places[0])
-    found = recordings(root, "Audios")
+    name = find(root, *(f"{folder}/{file}" for folder in FOLDERS for file in CONSENSUS))
+    rows, findings = read_table(root, name, columns=COLUMNS)
+    found, twice = recordings(root, "Audios")
+    yield from (*findings, *twice)
     named: set[str] = set()
-    for place, cells, _ in labelled_rows(path, *((column,) for column in COLUMNS)):
-        name, emotion, arousal, valence, dominance, speaker, gender, partition = cells
-        stem = PurePosixPath(name).stem
+    for row in rows:
+        file, emotion, arousal, valence, dominance, speaker, gender, partition = map(row.cells.__getitem__, COLUMNS)
+        stem = PurePosixPath(file).stem
         if emotion and emotion not in EMOTIONS:
-            raise CorpusError(f"{place}: unknown emotion {emotion!r}; expected one of {', '.join(EMOTIONS)}")
+            raise CorpusError(
+                f"{one_line(root / row.place)}: unknown emotion {emotion!r}; expected one of {', '.join(EMOTIONS)}"
+            )
         named.add(stem)
         if stem not in found:
-            yield Finding(ABSENT, place)
+            yield Finding(ABSENT, row.place)
         yield Utterance(
             id=stem,
-            path=found.get(stem, f"Audios/{name}"),
+            path=found.get(stem, f"Audios/{file}"),
             speaker="" if speaker == "Unknown" else speaker,
             emotion=emotion,
             partition=partition,
             extra={
                 "gender": GENDERS.get(gender, ""),
-                "arousal": number(arousal, place),
-                "valence": number(valence, place),
-                "dominance": number(dominance, place),
+                "arousal": arousal,
+                "valence": valence,
+                "dominance": dominance,
             },
         )
-    yield from unused(found, named)
-    if (path.parent / DETAILED).is_file():
-        yield from _ratings(path.parent / DETAILED, named)
+    yield from (Finding(UNLABELLED, path) for stem, path in found.items() if stem not in named)
+    detailed = str(PurePosixPath(name).with_name(DETAILED))
+    if (root / detailed).is_file():
+        yield from _ratings(root, detailed, turns=named)
 
 
-def _ratings(path: Path, named: set[str]) -> Iterator[Rating | Finding]:
+def _ratings(root: Path, name: str, *, turns: set[str]) -> Iterator[Rating | Finding]:
     """What single raters said of the turns of the consensus file."""
-    for place, cells in read_rows(path):
-        if "EmoDetail" in cells:
-            line = cells["EmoDetail"]
-        elif set(RATED) <= cells.keys():
-            line = "{0}; {1}; {2}; A:{3}; V:{4}; D:{5};".format(*(cells[column] for column in RATED))
+    rows, findings = read_table(root, name, columns=("FileName",))
+    yield from findings
+    for row in rows:
+        if "EmoDetail" in row.cells:
+            line = row.cells["EmoDetail"]
+        elif set(RATED) <= row.cells.keys():
+            line = "{}; {}; {}; A:{}; V:{}; D:{};".format(*(row.cells[column] for column in RATED))
         else:
-            yield Finding("per-rater files of an unknown layout passed over", place)
+            yield Finding("per-rater files of an unknown layout passed over", name)
             return
-        stem = PurePosixPath(cells.get("FileName", "")).stem
-        if stem not in named:
-            yield Finding("rater lines of turns without a consensus passed over", place)
-            continue
-        rating = rating_of(line, stem, codes=CODES)
-        yield rating or Finding("rater lines of another form passed over", place)
+        stem = PurePosixPath(row.cells["FileName"]).stem
+        if stem not in turns:
+            yield Finding("rater lines of turns without a consensus passed over", row.place)
+        else:
+            rating = rating_of(line, stem, codes=CODES)
+            yield rating or Finding("rater lines of another form passed over", row.place)
 
 
 CORPUS = Corpus(
