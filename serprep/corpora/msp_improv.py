@@ -6,7 +6,7 @@
 | size | 8438 turns, English, 44.1 or 48 kHz |
 | speakers | 12 in 6 sessions of two: F01 and M01 in the first … F06 and M06 in the sixth |
 | labels | A (angry) 792, H (happy) 2644, S (sad) 885, N (neutral) 3477, O (other) 85, X (no agreement) 555 |
-| licence | on request from the authors: research only, no redistribution |
+| licence | on request: research only |
 
 Tree: ``session[1-6]/S01A/{P,R,S,T}/MSP-IMPROV-S01A-F01-P-FM01.wav``, in some copies below
 ``Audio/``, and ``Evaluation.txt`` (spelt ``Evalution.txt`` in one release).  A name holds the
@@ -179,7 +179,7 @@ CORPUS = Corpus(
     name="msp_improv",
     title="MSP-IMPROV",
     release="2017",
-    licence="on request from the authors: research only, no redistribution",
+    licence="on request: research only",
     source="https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Improv.html",
     citation="Busso, Parthasarathy, Burmania, AbdelWahab, Sadoughi and Mower Provost, MSP-IMPROV: "
     "An Acted Corpus of Dyadic Interactions to Study Emotion Perception, "
