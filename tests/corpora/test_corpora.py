@@ -286,6 +286,24 @@ def test_a_folder_without_the_corpus_is_refused(tmp_path, name, row):
         read_corpus(name, tmp_path, row.options)
 
 
+def test_a_name_alone_tells_what_the_folder_tells(name, row):
+    named = CORPORA[name].named
+    if named is None:
+        return
+    for expected in row.expected:
+        bare = PurePosixPath(expected.path)
+        for path in (expected.path, bare.name, bare.stem):
+            found = named(path)
+            assert found is not None and found.path == path
+            assert found.id in (expected.id, PurePosixPath(expected.id).name)
+            assert found.speaker == expected.speaker
+            assert found.emotion in ("", expected.emotion)  # labels may stand in a file
+            for column in found.extra.keys() & expected.extra.keys():
+                assert found.extra[column] in ("", expected.extra[column])
+    for other in ("", "x", "notes/readme", "a-b-c", "0", "é"):
+        assert named(other) is None
+
+
 def test_entries_are_complete(name):
     corpus = CORPORA[name]
     assert corpus.name == name
