@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from serprep.corpora import compare, compare2018, emodb, msp_improv, msp_podcast, pattern, ravdess, table
+from serprep.corpora import compare, compare2018, emodb, iemocap, msp_improv, msp_podcast, pattern, ravdess, table
 from serprep.corpora.corpus import Corpus, Finding, Rating
 from serprep.errors import CorpusError, first_ten, one_line
 from serprep.utterance import Utterance
@@ -18,6 +18,7 @@ CORPORA: dict[str, Corpus] = {
     "compare": compare.CORPUS,
     "compare2018": compare2018.CORPUS,
     "emodb": emodb.CORPUS,
+    "iemocap": iemocap.CORPUS,
     "msp_improv": msp_improv.CORPUS,
     "msp_podcast": msp_podcast.CORPUS,
     "pattern": pattern.CORPUS,
@@ -131,14 +132,15 @@ def _count_warnings(corpus: Corpus, utterances: Sequence[Utterance]) -> list[str
         warnings.append(
             f"{len(utterances)} utterances found, {corpus.n_utterances} published ({corpus.title} {corpus.release})"
         )
-    found = Counter(utterance.emotion for utterance in utterances)
-    off = [
-        f"{emotion} {found[emotion]}/{count}"
-        for emotion, count in corpus.n_per_emotion.items()
-        if found[emotion] != count
-    ]
-    if off:
-        warnings.append(f"counts per emotion differ from the published ones (found/published): {', '.join(off)}")
+    for column, counts in {"emotion": corpus.n_per_emotion, **corpus.n_per}.items():
+        found = Counter(u.emotion if column == "emotion" else u.extra[column] for u in utterances)
+        off = [f"{value} {found[value]}/{count}" for value, count in counts.items() if found[value] != count]
+        if off:
+            warnings.append(f"counts per {column} differ from the published ones (found/published): {', '.join(off)}")
+    for column, count in corpus.n_different.items():
+        different = len({utterance.extra[column] for utterance in utterances})
+        if different != count:
+            warnings.append(f"{different} different values of {column} found, {count} published")
     speakers = {utterance.speaker for utterance in utterances}
     if corpus.n_speakers and len(speakers) != corpus.n_speakers:
         warnings.append(f"{len(speakers)} speakers found, {corpus.n_speakers} published")
