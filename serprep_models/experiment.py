@@ -30,7 +30,7 @@ from serprep_models.loader import check_store, kinds_of
 from serprep_models.scores import summarise
 from serprep_models.train import device_named
 
-REVISION = 1  # raised whenever the same experiment gives other numbers
+REVISION = 2  # raised whenever the same experiment gives other numbers
 COST = {"hsf-crnn": 4, "multi-crnn": 3, "plain-crnn": 2, "compare-svm": 1, "majority": 0}
 
 
