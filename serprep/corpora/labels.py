@@ -6,8 +6,9 @@ over is a `Finding` for the reader to yield on.
 """
 
 import csv
+import dataclasses
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -15,11 +16,13 @@ from serprep.audio import SUFFIXES
 from serprep.corpora.corpus import Finding
 from serprep.errors import CorpusError, one_line
 from serprep.files import walk
+from serprep.utterance import Utterance
 
 LATIN_1 = "label files that are not UTF-8, read as Latin-1"
 ABSENT = "recordings that a label file names but that are not there"
 UNLABELLED = "recordings that no label file names passed over"
 TWICE = "recordings of a name that is there already passed over"
+LOSSY = (".mp3", ".ogg")
 
 
 @dataclass(frozen=True)
@@ -162,14 +165,37 @@ def csv_rows(
 def recordings(root: Path, folder: str = ".") -> tuple[dict[str, str], list[Finding]]:
     """Recordings below a folder by stem, as paths relative to `root`, and those whose stem is there already.
 
-    Of several recordings of one stem the shallowest counts, then the first in path order:
-    unpacking a corpus twice, one copy inside the other, must not double it.
+    Of several recordings of one stem a lossless one counts, then the shallowest, then the
+    first in path order: unpacking a corpus twice, one copy inside the other, must not double it.
     """
-    prefix = "" if folder == "." else f"{folder}/"
-    paths = [f"{prefix}{path}" for path in walk(root / folder, SUFFIXES)] if (root / folder).is_dir() else []
     found: dict[str, str] = {}
     findings = []
-    for path in sorted(paths, key=lambda path: (path.count("/"), path)):
+    for path in _paths(root, folder):
         if found.setdefault(PurePosixPath(path).stem, path) != path:
             findings.append(Finding(TWICE, path))
     return dict(sorted(found.items(), key=lambda item: item[1])), findings
+
+
+def named_recordings(
+    root: Path, named: Callable[[str], Utterance | None], *, corpus: str
+) -> Iterator[Utterance | Finding]:
+    """What the names of the recordings below `root` tell, in path order; each id once, as in `recordings`."""
+    items: dict[str, Utterance | Finding] = {}
+    seen: set[str] = set()
+    for path in _paths(root, "."):
+        utterance = named(path)
+        if utterance is None:
+            items[path] = Finding(f"recordings not named like {corpus} passed over", path)
+        elif utterance.id in seen:
+            items[path] = Finding(TWICE, path)
+        else:
+            seen.add(utterance.id)
+            items[path] = dataclasses.replace(utterance, path=path)
+    yield from (items[path] for path in sorted(items))
+
+
+def _paths(root: Path, folder: str) -> list[str]:
+    """Recordings below a folder, relative to `root`, those first that count when there are several."""
+    prefix = "" if folder == "." else f"{folder}/"
+    paths = [f"{prefix}{path}" for path in walk(root / folder, SUFFIXES)] if (root / folder).is_dir() else []
+    return sorted(paths, key=lambda path: (path.lower().endswith(LOSSY), path.count("/"), path))

@@ -19,7 +19,7 @@ def test_lines_are_the_same_whatever_ends_mark_and_encoding(tmp_path, end, mark,
 
 
 def test_what_is_no_text_is_refused_with_its_line(tmp_path):
-    (tmp_path / "a.txt").write_bytes("a\r\nb\r\n\0".encode())
+    (tmp_path / "a.txt").write_bytes(b"a\r\nb\r\n\0")
     with pytest.raises(CorpusError, match=r"a\.txt:3: a zero byte; expected text in UTF-8 or Latin-1"):
         read_text(tmp_path, "a.txt")
     (tmp_path / "b.txt").write_bytes("file,emotion\n".encode("utf-16"))
