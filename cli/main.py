@@ -11,6 +11,7 @@ import sys
 import click
 
 from . import (
+    audit,
     build,
     check,
     convert,
@@ -56,6 +57,7 @@ for command in (
     diff.diff,
     gc.gc,
     split.split,
+    audit.audit,
     train.train,
     report.report,
 ):
