@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -116,7 +115,7 @@ def _both_roles(sides: Sides) -> Iterator[Finding]:
     """The same utterance under two roles of one fold."""
     for number, fold in enumerate(sides.folds):
         roles = sides.roles[:, number]
-        several = [i for i in np.flatnonzero(roles & (roles - 1)).tolist()]
+        several = np.flatnonzero(roles & (roles - 1)).tolist()
         if several:
             scored = _scored_bit(roles)
             yield Finding(

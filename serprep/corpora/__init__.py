@@ -9,16 +9,43 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from serprep.corpora import emodb, pattern, ravdess, table
-from serprep.corpora.corpus import Corpus, Finding
+from serprep.corpora import (
+    compare,
+    compare2018,
+    crema_d,
+    emodb,
+    emovo,
+    iemocap,
+    meld,
+    msp_improv,
+    msp_podcast,
+    pattern,
+    ravdess,
+    savee,
+    table,
+    tess,
+    urdu,
+)
+from serprep.corpora.corpus import Corpus, Finding, Rating
 from serprep.errors import CorpusError, first_ten, one_line
 from serprep.utterance import Utterance
 
 CORPORA: dict[str, Corpus] = {
+    "compare": compare.CORPUS,
+    "compare2018": compare2018.CORPUS,
+    "crema_d": crema_d.CORPUS,
     "emodb": emodb.CORPUS,
+    "emovo": emovo.CORPUS,
+    "iemocap": iemocap.CORPUS,
+    "meld": meld.CORPUS,
+    "msp_improv": msp_improv.CORPUS,
+    "msp_podcast": msp_podcast.CORPUS,
     "pattern": pattern.CORPUS,
     "ravdess": ravdess.CORPUS,
+    "savee": savee.CORPUS,
     "table": table.CORPUS,
+    "tess": tess.CORPUS,
+    "urdu": urdu.CORPUS,
 }
 
 
@@ -29,6 +56,7 @@ class Reading:
     corpus: Corpus
     utterances: tuple[Utterance, ...]
     warnings: tuple[str, ...]  # one line each
+    ratings: tuple[Rating, ...] = ()  # of single raters, in the reader's order
 
 
 def corpus_named(name: str) -> Corpus:
@@ -82,9 +110,12 @@ def read_corpus(name: str, root: Path, options: Mapping[str, object] | None = No
         raise CorpusError(f"{one_line(root)}: no such folder; expected the root of {corpus.title}")
     utterances: list[Utterance] = []
     findings: list[Finding] = []
+    ratings: list[Rating] = []
     for item in corpus.utterances(root, given):
         if isinstance(item, Finding):
             findings.append(item)
+        elif isinstance(item, Rating):
+            ratings.append(item)
         elif not _is_utf8(item.path):
             findings.append(Finding("recordings whose names are not UTF-8 passed over: rename them", item.path))
         else:
@@ -93,7 +124,7 @@ def read_corpus(name: str, root: Path, options: Mapping[str, object] | None = No
         hint = first_ten(_counted(findings)) if findings else f"expected {corpus.layout}"
         raise CorpusError(f"{one_line(root)}: no utterance of {corpus.title} found; {hint}")
     warnings = [*_counted(findings), *_count_warnings(corpus, utterances)]
-    return Reading(corpus, tuple(utterances), tuple(warnings))
+    return Reading(corpus, tuple(utterances), tuple(warnings), tuple(ratings))
 
 
 def _is_utf8(path: str) -> bool:
@@ -123,15 +154,23 @@ def _count_warnings(corpus: Corpus, utterances: Sequence[Utterance]) -> list[str
         warnings.append(
             f"{len(utterances)} utterances found, {corpus.n_utterances} published ({corpus.title} {corpus.release})"
         )
-    found = Counter(utterance.emotion for utterance in utterances)
-    off = [
-        f"{emotion} {found[emotion]}/{count}"
-        for emotion, count in corpus.n_per_emotion.items()
-        if found[emotion] != count
-    ]
-    if off:
-        warnings.append(f"counts per emotion differ from the published ones (found/published): {', '.join(off)}")
+    for column, counts in {"emotion": corpus.n_per_emotion, **corpus.n_per}.items():
+        found = Counter(_value(utterance, column) for utterance in utterances)
+        off = [f"{value} {found[value]}/{count}" for value, count in counts.items() if found[value] != count]
+        if off:
+            shown = ", ".join(off[:10]) + (f" and {len(off) - 10} more" if len(off) > 10 else "")
+            warnings.append(f"counts per {column} differ from the published ones (found/published): {shown}")
+    for column, count in corpus.n_different.items():
+        different = len({_value(utterance, column) for utterance in utterances})
+        if different != count:
+            warnings.append(f"{different} different values of {column} found, {count} published")
     speakers = {utterance.speaker for utterance in utterances}
     if corpus.n_speakers and len(speakers) != corpus.n_speakers:
         warnings.append(f"{len(speakers)} speakers found, {corpus.n_speakers} published")
     return warnings
+
+
+def _value(utterance: Utterance, column: str) -> str:
+    """A text column of an utterance."""
+    own = {"emotion": utterance.emotion, "speaker": utterance.speaker, "partition": utterance.partition}
+    return own[column] if column in own else utterance.extra[column]
