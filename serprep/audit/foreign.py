@@ -11,11 +11,12 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from serprep.errors import SplitError, one_line
-from serprep.split import PARTITIONS, ROLES, Split, read_split
+from serprep.folds import PARTITIONS
+from serprep.split import ROLES, Split, read_split
 
 #: What split files call their sides → role.
 WORDS = PARTITIONS | {
@@ -39,6 +40,8 @@ FOLDS = ("fold", "fold_id", "cv_fold", "fold_number")
 SPEAKERS = ("speaker", "speaker_id", "spk", "spk_id", "spkr_id", "spkrid")
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".txt", ".lst", ".list", ".scp")
 
+LABELS = ("emotion", "emo", "label")
+
 _LARGEST = 1 << 29  # bytes of one split file
 _FOLD = re.compile(r"(?:fold|cv|split)[\W_]*([0-9]+)", re.IGNORECASE)
 
@@ -51,6 +54,7 @@ class Entry:
     role: str
     start: float | None = None  # seconds, where the line tells an excerpt
     speaker: str = ""  # as the file has it
+    label: str = ""  # the same
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def read_listing(path: Path) -> Listing:
             if row.tested_in and not role:
                 tested.setdefault(row.tested_in, []).append(row)
             elif side:
-                entry = Entry(row.entry.names, side, row.entry.start, row.entry.speaker)
+                entry = replace(row.entry, role=side)
                 spelt = row.fold or fold
                 parts.setdefault((_plain(spelt), spelt), {}).setdefault(str(within), []).append(entry)
             else:
@@ -114,7 +118,11 @@ def read_listing(path: Path) -> Listing:
         if not known:
             passed.append(str(within))
     if passed and (parts or tested):
-        notes.append(f"{len(passed)} files that tell no side were passed over, such as {one_line(passed[0])}")
+        notes.append(
+            f"{one_line(passed[0])} tells no side and was passed over"
+            if len(passed) == 1
+            else f"{len(passed)} files tell no side and were passed over, such as {one_line(passed[0])}"
+        )
     folds = _merge(parts, notes) | _leave_out(tested)
     if not folds or not any(entries for entries in folds.values()):
         raise SplitError(
@@ -210,10 +218,10 @@ def _from_json(value: object, role: str = "", fold: str = "") -> Iterator[_Row]:
             yield row
             return
         for name, inner in value.items():
-            side = WORDS.get(name.strip().lower(), "")
+            side = _side(name)
             if isinstance(inner, str):
-                if inner.strip().lower() in WORDS:
-                    yield _Row(Entry((name,), WORDS[inner.strip().lower()]), fold)
+                if _side(inner):
+                    yield _Row(Entry((name,), _side(inner)), fold)
             elif side:
                 yield from _from_json(inner, side, fold)
             elif _FOLD.search(name) or name.isdecimal():
@@ -230,19 +238,19 @@ def _from_cells(cells: Mapping[str, object], role: str = "", fold: str = "") -> 
         return None
     side, number, tested_in = role, fold, ""
     for name in SIDES:
-        text = _text(low.get(name)).lower()
-        if text in WORDS:
-            side = WORDS[text]
+        told = _side(_text(low.get(name)))
+        if told:
+            side = told
             break
     for name in FOLDS:
         text = _text(low.get(name))
-        if text and text.lower() not in WORDS:
+        if text and not _side(text):
             number = text
             break
     if number and not side and not fold:
         tested_in = number
-    speaker = next((_text(low[name]) for name in SPEAKERS if _text(low.get(name))), "")
-    entry = Entry(tuple(dict.fromkeys(map(str, names))), side, _seconds(low.get("start")), speaker)
+    speaker, label = (next((_text(low[n]) for n in some if _text(low.get(n))), "") for some in (SPEAKERS, LABELS))
+    entry = Entry(tuple(dict.fromkeys(map(str, names))), side, _seconds(low.get("start")), speaker, label)
     return _Row(entry, number, tested_in)
 
 
@@ -271,7 +279,7 @@ def _from_table(text: str, place: str) -> Iterator[_Row]:
         raise SplitError(f"{place}:{reader.line_num}: {error}; expected a table") from None
     header = [cell.strip().lower() for cell in lines[0]] if lines else []
     if not set(header) & set(NAMES):
-        if len(header) > 1 and not any(cell in WORDS for cell in header):
+        if len(header) > 1 and not any(map(_side, header)):
             if not _headed(lines):
                 raise SplitError(f"{place}:1: no column that names utterances; expected one of {', '.join(NAMES)}")
             header = ["id", *header[1:]]
@@ -285,11 +293,9 @@ def _from_table(text: str, place: str) -> Iterator[_Row]:
         row = _from_cells(dict(zip(header, cells, strict=True)))
         if row is None:
             raise SplitError(f"{place}:{number}: no name; expected one in {', '.join(set(header) & set(NAMES))}")
-        roles = {header[i]: cells[i].strip().lower() for i in wide}
-        if any(role in WORDS for role in roles.values()):
-            for fold, role in roles.items():
-                if role in WORDS:
-                    yield _Row(Entry(row.entry.names, WORDS[role], row.entry.start, row.entry.speaker), fold)
+        roles = {header[i]: _side(cells[i]) for i in wide}
+        if any(roles.values()):
+            yield from (_Row(replace(row.entry, role=role), fold) for fold, role in roles.items() if role)
         else:
             yield row
 
@@ -302,14 +308,19 @@ def _headed(lines: Sequence[Sequence[str]]) -> bool:
 def _from_line(line: str) -> _Row:
     """A plain list's line: a name, or several of one utterance; maybe with its role."""
     tokens = [token.strip() for token in re.split(r"[\t,;]" if re.search(r"[\t,;]", line) else r"\s+", line.strip())]
-    roles = [token for token in tokens if token.lower() in WORDS]
-    names = [token for token in tokens if token and token.lower() not in WORDS]
+    roles = [_side(token) for token in tokens if _side(token)]
+    names = [token for token in tokens if token and not _side(token)]
     if len(tokens) == 1 or not names:
         return _Row(Entry((line.strip(),), ""))
-    return _Row(Entry((*names, line.strip()), WORDS[roles[0].lower()] if roles else ""))
+    return _Row(Entry((*names, line.strip()), roles[0] if roles else ""))
 
 
 # -- roles and folds from names ------------------------------------------------------
+
+
+def _side(text: str) -> str:
+    """The role that a word tells; several test sets are all tested."""
+    return WORDS.get(re.sub(r"(?<=^test)[ _-]?[0-9]+$", "", text.strip().lower()), "")
 
 
 def _words(name: str) -> list[str]:
@@ -365,19 +376,25 @@ def _merge(
             folds[plain] = tuple(entry for spelt in variants for entry in entries[spelt])
         elif all(sides[other] == sides[first] for other in others):
             names = ", ".join(repr(one_line(spelt)) for spelt in variants)
-            notes.append(f"fold {plain} is there {len(variants)} times, as {names}, with the same utterances: merged")
+            notes.append(
+                f"fold {one_line(plain)} is there {_times(len(variants))}, as {names}, with the same utterances: merged"
+            )
             folds[plain] = entries[first]
         else:
             names = ", ".join(repr(one_line(spelt)) for spelt in variants)
             n_other = max(_n_different(sides[first], sides[other]) for other in others)
             notes.append(
-                f"fold {plain} is there {len(variants)} times, as {names}, and they differ in {n_other} utterances: "
+                f"fold {one_line(plain)} is there {_times(len(variants))}, as {names}, and they differ in {n_other} utterances: "
                 "both are audited"
             )
             folds |= {spelt: entries[spelt] for spelt in variants}
     if len(folds) == 1:
         return {"fixed" if not next(iter(folds)).isdecimal() else name: rows for name, rows in folds.items()}
     return dict(sorted(folds.items(), key=lambda item: (len(_plain(item[0])), _plain(item[0]), item[0])))
+
+
+def _times(n: int) -> str:
+    return "twice" if n == 2 else f"{n} times"
 
 
 def _sides(files: Mapping[str, list[Entry]]) -> dict[str, set[tuple[str, ...]]]:
@@ -400,7 +417,7 @@ def _leave_out(tested: Mapping[str, list[_Row]]) -> dict[str, tuple[Entry, ...]]
         return {}
     return {
         fold: tuple(
-            Entry(row.entry.names, "test" if other == fold else "train", row.entry.start, row.entry.speaker)
+            replace(row.entry, role="test" if other == fold else "train")
             for other, rows in tested.items()
             for row in rows
         )

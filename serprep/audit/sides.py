@@ -7,7 +7,7 @@ and without what was put before it: ``cremad-1052-WSI-ANG-XX`` is
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -69,7 +69,7 @@ def find_sides(listing: Listing, find: Callable[[Entry], list[Utterance]], known
             for utterance in memo[key]:
                 row = places.setdefault((utterance.id, utterance.path if known else ""), len(utterances))
                 if row == len(utterances):
-                    utterances.append(utterance)
+                    utterances.append(replace(utterance, emotion=utterance.emotion or entry.label))
                 before = cells.get((row, fold), 0)
                 if before & BITS[entry.role]:
                     doubled.append((row, fold))
