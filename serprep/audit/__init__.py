@@ -1,7 +1,7 @@
 """A finished split, ours or anybody's → what is wrong with it (``docs/audit.md``).
 
 `read_listing` (``foreign``) understands split files, `find_sides` (``sides``) matches
-their names to utterances, `find_all` (``findings``) checks who stands where, and
+their names to utterances, `find_all` (``checks``) checks who stands where, and
 ``sounds`` finds recordings that are copies of one another.
 """
 
@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from serprep.audit.findings import LEAKS, OTHERS, Finding, find_all, summarise
+from serprep.audit.checks import find_all
+from serprep.audit.findings import LEAKS, OTHERS, Finding, summarise
 from serprep.audit.foreign import Listing, list_split, read_listing
 from serprep.audit.sides import BITS, Sides, find_sides, finder, namer
 from serprep.audit.sounds import Sounds, listen

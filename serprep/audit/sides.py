@@ -13,7 +13,8 @@ from pathlib import PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from serprep.audit.foreign import Entry, Listing
+from serprep.audit.foreign import Listing
+from serprep.audit.rows import Entry
 from serprep.errors import SplitError, first_ten, one_line
 from serprep.split import ROLES
 from serprep.utterance import Utterance
