@@ -11,6 +11,7 @@ import sys
 import click
 
 from . import (
+    audit,
     build,
     check,
     convert,
@@ -57,6 +58,7 @@ for command in (
     diff.diff,
     gc.gc,
     split.split,
+    audit.audit,
     train.train,
     predict.predict,
     report.report,
