@@ -49,6 +49,29 @@ def emodb() -> Iterator[Sound | Text]:
                 yield Sound(path=path, speaker=number, emotion=emotion, text=text)
 
 
+def iemocap() -> Iterator[Sound | Text]:
+    """Two dialogues in each of the five sessions, one improvised and one scripted, both speakers in each."""
+    from serprep.testing import iemocap as full  # a program as well: `python -m` wants to import it itself
+
+    emotions = ("neu", "ang", "hap", "sad", "exc", "xxx")
+    turns = [
+        full.Turn(
+            name=f"Ses0{session}{wearer}_{scene}_{gender}{number:03}",
+            emotion=emotion,
+            agreement=0 if emotion == "xxx" else 2,
+            n_annotators=0 if emotion == "xxx" else 3,
+        )
+        for session in (1, 2, 3, 4, 5)
+        for wearer, scene in (("F", "impro01"), ("M", "script01_1"))
+        for gender in ("F", "M")
+        for number, emotion in enumerate(emotions)
+    ]
+    for take, turn in enumerate(turns):
+        yield Sound(path=turn.path, speaker=turn.speaker, emotion=turn.style, text=take % 4, take=take)
+    for path, text in full.label_files(turns):
+        yield Text(path=path, text=text)
+
+
 def ravdess() -> Iterator[Sound | Text]:
     """Two actors, two statements, the emotions neutral, happy and angry; one recording is stereo."""
     for actor in (1, 2):
@@ -241,6 +264,7 @@ LAYOUTS: dict[str, Layout] = {
     "crema_d": crema_d,
     "emodb": emodb,
     "emovo": emovo,
+    "iemocap": iemocap,
     "meld": meld,
     "msp_improv": msp_improv,
     "msp_podcast": msp_podcast,

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from serprep.corpora import CORPORA, corpus_named, read_corpus
+from serprep.corpora import CORPORA, corpus_named, iemocap, read_corpus
 from serprep.errors import CorpusError
 from serprep.manifest import make_manifest, read_manifest, write_manifest
 from serprep.utterance import Utterance
@@ -132,6 +132,61 @@ ROWS = {
                 extra={"gender": "male", "text": "n5"},
             ),
         )
+    ),
+    "iemocap": Row(
+        (
+            Utterance(
+                id="Ses03M_impro05b_F000",
+                path="Session3/sentences/wav/Ses03M_impro05b/Ses03M_impro05b_F000.wav",
+                speaker="Ses03F",
+                emotion="exc",
+                extra={
+                    "session": "3",
+                    "dialogue": "Ses03M_impro05b",
+                    "method": "impro",
+                    "text": "",
+                    "partner": "Ses03M",
+                    "gender": "female",
+                    "transcript": "Excuse me.",
+                    "valence": "2.5",
+                    "arousal": "3.0",
+                    "dominance": "4.25",
+                    "n_raters": "3",
+                    "agreement": "2",
+                },
+            ),
+            Utterance(
+                id="Ses05M_script01_1b_M012",
+                path="Session5/sentences/wav/Ses05M_script01_1b/Ses05M_script01_1b_M012.wav",
+                speaker="Ses05M",
+                emotion="xxx",
+                extra={
+                    "session": "5",
+                    "dialogue": "Ses05M_script01_1b",
+                    "method": "script",
+                    "text": "script01_1",
+                    "partner": "Ses05F",
+                    "gender": "male",
+                    "transcript": "",
+                    "valence": "3.0",
+                    "arousal": "3.0",
+                    "dominance": "3.0",
+                    "n_raters": "0",
+                    "agreement": "0",
+                },
+            ),
+        ),
+        labels={
+            "Session3/dialog/EmoEvaluation/Ses03M_impro05b.txt": f"{iemocap.HEADER}\n\n"
+            "[6.2901 - 8.2357]\tSes03M_impro05b_F000\texc\t[2.5000, 3.0000, 4.2500]\n"
+            "C-E2:\tExcited;\t()\nC-E4:\tHappiness; Excited;\t()\nC-F1:\tNeutral;\t(curious)\n"
+            "A-E3:\tval 2; act 3; dom  4;\t()\nA-E4:\tval 3; act 3; dom ;\t()\n\n",
+            "Session3/dialog/transcriptions/Ses03M_impro05b.txt": "M: Hm.\n"
+            "Ses03M_impro05b_F000 [006.2901-008.2357]: Excuse me.\n",
+            "Session5/dialog/EmoEvaluation/Ses05M_script01_1b.txt": f"{iemocap.HEADER}\n\n"
+            "[0.5 - 8.2357]\tSes05M_script01_1b_M012\txxx\t[3.0000, 3.0000, 3.0000]\n",
+            "Session3/dialog/EmoEvaluation/Categorical/Ses03M_impro05b_e2_cat.txt": "Ses03M_impro05b_F000 :Sad; ()\n",
+        },
     ),
     "meld": Row(
         (
@@ -455,6 +510,9 @@ def test_published_counts_that_differ_are_warned_of_with_both_numbers(tmp_path, 
         for value, published in list(counts.items())[:10]:
             assert f"{value} {values.count(value)}/{published}" in warnings
         assert f"and {len(counts) - 10} more" in warnings or len(counts) <= 10
+    for column, published in corpus.n_different.items():
+        found = len({utterance.extra[column] for utterance in row.expected})
+        assert f"{found} different values of {column} found, {published} published" in warnings
 
 
 def test_options_a_reader_does_not_take_are_refused(tmp_path, name, row):
