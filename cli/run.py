@@ -34,7 +34,7 @@ def run(recipe: Path, as_json: bool, **options: Any) -> int:
 
 def outcome_json(outcome: Any) -> dict[str, Any]:
     """Results and summary, as `serprep train --json` and `serprep run --json` print them."""
-    return {"results": outcome.results, "summary": outcome.summary}
+    return {"results": outcome.results, "summary": outcome.summary, "submissions": list(outcome.submissions)}
 
 
 def print_outcome(outcome: Any) -> None:
@@ -56,4 +56,7 @@ def print_outcome(outcome: Any) -> None:
     ]
     click.echo()
     print_table(rows, list(rows[0]) if rows else [])
-    click.echo("\nUA, WA: predictions pooled over folds, mean over seeds; 95 %: bootstrap over speakers.")
+    part = "" if outcome.scored == "test" else f"of the {outcome.scored} part, "
+    click.echo(f"\nUA, WA: {part}predictions pooled over folds, mean over seeds; 95 %: bootstrap over speakers.")
+    if outcome.submissions:
+        click.echo(f"submission   {Path(outcome.submissions[0]).parent} ({len(outcome.submissions)} files)")
