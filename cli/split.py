@@ -22,6 +22,7 @@ from .output import json_option, notes, print_json, print_table
 @click.option(
     "--dev-groups", type=click.IntRange(0), default=0, show_default=True, help="Groups set apart in training."
 )
+@click.option("--dev-group", default="", help="Column of those groups; default: the same as --group.")
 @click.option("--column", default="partition", show_default=True, help="For fixed: the column that holds the roles.")
 @click.option("--test", default="", help="For fixed: the value that is tested, where there are several test sets.")
 @click.option("--emotion", "emotions", multiple=True, metavar="NAME", help="Only these emotions; repeatable.")

@@ -1,6 +1,7 @@
 import hashlib
 import json
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from serprep.cache import canonical_json
 from serprep.errors import SplitError
 from serprep.manifest import make_manifest
 from serprep.split import (
+    ROLES,
     Assignment,
     Split,
     SplitConfig,
@@ -132,6 +134,37 @@ def test_every_training_side_has_its_own_development_groups():
     split = make_split(corpus(n_speakers=12), SplitConfig(dev_groups=3))
     chosen = [frozenset(split.utterances[name].speaker for name in split.ids(fold, "dev")) for fold in range(12)]
     assert len(set(chosen)) > 6  # 165 triples of 11 groups: not always the same one
+
+
+@pytest.mark.parametrize("protocol", ["leave-one-group-out", "group-k-fold"])
+@pytest.mark.parametrize("dev_groups", [1, 3])
+def test_development_groups_may_be_of_another_column(protocol, dev_groups):
+    manifest = corpus(n_speakers=12)
+    config = SplitConfig(protocol=protocol, group="session", folds=3, dev_groups=dev_groups, dev_group="speaker")
+    split = make_split(manifest, config)
+    without = make_split(manifest, SplitConfig(protocol=protocol, group="session", folds=3))
+    assert split.folds == without.folds
+    for fold in range(len(split.folds)):
+        assert split.ids(fold, "test") == without.ids(fold, "test")
+        speakers = {role: {split.utterances[name].speaker for name in split.ids(fold, role)} for role in ROLES}
+        assert len(speakers["dev"]) == dev_groups
+        assert not speakers["train"] & speakers["dev"] and not shared_speakers(split)
+        assert sorted(split.ids(fold, "train") + split.ids(fold, "dev")) == without.ids(fold, "train")
+    same = SplitConfig(protocol=protocol, folds=3, dev_groups=dev_groups)
+    assert make_split(manifest, replace(same, dev_group="speaker")) == make_split(manifest, same)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dev_group": "colour"}, "no column 'colour' for development; the manifest has id, path"),
+        ({"dev_group": "partition", "dev_groups": 3}, "3 values of 'partition' in training leave none after 3 for dev"),
+        ({"dev_group": "start"}, "240 of 240 utterances have no start"),
+    ],
+)
+def test_impossible_development_groups(options, message):
+    with pytest.raises(SplitError, match=message):
+        make_split(corpus(), SplitConfig(**{"group": "session", "dev_groups": 1, **options}))
 
 
 def test_fixed_partitions_are_the_corpus_s():

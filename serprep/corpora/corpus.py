@@ -32,18 +32,11 @@ class Rating:
 class Corpus:
     """A corpus: where it comes from, what it should hold, how it is read.
 
-        ``utterances(root, options)`` yields an `Utterance` per labelled unit, a `Rating` for
-    <<<<<<< HEAD
-        what a single rater said, and a `Finding` for whatever it passes over.  ``named(name)``
-        is the utterance that a name alone tells of: a path, a file name or a stem; None where it
-        is not of this corpus.  Its path is as given or as published, and labels that stand in a
-        file are left empty; a reader whose names say nothing has no ``named``.
-    =======
-        what a single rater said, and a `Finding` for whatever it passes over.  ``named(path)`` is the utterance that a
-        file name alone tells of: a path, a bare file name or a stem; None where it is not
-        of this corpus.  A reader whose labels stand elsewhere leaves them empty; one whose
-        names say nothing has no ``named``.
-    >>>>>>> 2171f1106e0785d6bddb132efd5555bcd8412ee7
+    ``utterances(root, options)`` yields an `Utterance` per labelled unit, a `Rating` for
+    what a single rater said, and a `Finding` for whatever it passes over.  ``named(name)``
+    is the utterance that a name alone tells of: a path, a file name or a stem; None where it
+    is not of this corpus.  Its path is as given or as published, and labels that stand in a
+    file are left empty; a reader whose names say nothing has no ``named``.
     """
 
     name: str
