@@ -25,10 +25,10 @@ from serprep.progress import Progress
 from serprep.recipe import NEURAL, SYSTEMS, Recipe
 from serprep.split import Bound, Split, bind, make_split, read_split, refuse_leaks, write_split
 from serprep.store.store import Store
+from serprep_models.examples import check_store, kinds_of
 from serprep_models.job import Job, finished, read_predictions, run_job, scored_role
-from serprep_models.loader import check_store, kinds_of
 from serprep_models.scores import summarise
-from serprep_models.train import device_named
+from serprep_models.train import check_training
 
 REVISION = 2  # raised whenever the same experiment gives other numbers
 COST = {"hsf-crnn": 4, "multi-crnn": 3, "plain-crnn": 2, "compare-svm": 1, "majority": 0}
@@ -169,7 +169,9 @@ def _dropped_note(bound: Bound) -> list[str]:
 
 def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
     """Where the experiments of this store, split and configuration lie."""
-    how = {name: value for name, value in asdict(recipe.train).items() if name not in ("systems", "seeds")}
+    how = {
+        name: value for name, value in asdict(recipe.train).items() if name not in ("systems", "seeds", "tensorboard")
+    }
     depends = [REVISION, store.version, split.digest, how]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()
     root = recipe.folder if is_url(recipe.dataset_path) else Path(recipe.dataset_path)
@@ -205,7 +207,7 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> None:
             if kind != "functionals" and kind not in recipe.features.segments:
                 raise TrainError(f"{system} needs segments named {kind!r}: add them to [features.segments]")
     if set(systems) & set(NEURAL):
-        device_named(recipe.train.device)
+        check_training(recipe.train)
     asked = gather(recipe).manifest
     unique = {row.id: row for row in asked.utterances}
     split_of(recipe, make_manifest(unique.values(), asked.info))
