@@ -7,9 +7,11 @@ run again.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
@@ -26,7 +28,7 @@ from serprep.recipe import NEURAL, SYSTEMS, Recipe
 from serprep.split import Bound, Split, bind, make_split, read_split, refuse_leaks, write_split
 from serprep.store.store import Store
 from serprep_models.examples import check_store, kinds_of
-from serprep_models.job import Job, finished, read_predictions, run_job, scored_role
+from serprep_models.job import Job, finished, n_epochs_done, n_epochs_of, read_predictions, run_job, scored_role
 from serprep_models.scores import summarise
 from serprep_models.train import check_training
 
@@ -124,12 +126,12 @@ def run_experiments(
         if not jobs:
             raise TrainError("no experiment of this recipe is finished: run `serprep run` first")
     waiting = [job for job in jobs if not finished(job)]
-    with Progress("training", len(waiting), unit="experiments", quiet=quiet) as progress:
+    n_epochs = sum(n_epochs_of(job) for job in waiting)
+    with Progress("training", n_epochs, unit="epochs", quiet=quiet) as progress, _counting(progress, waiting):
         for number, receipt in pool.run(run_job, waiting):
             if isinstance(receipt, Died):
                 job = waiting[number]
                 raise TrainError(f"{job.system}, fold {job.fold + 1}, seed {job.seed}: {receipt.reason}; run again")
-            progress.add()
     order = {system: place for place, system in enumerate(chosen)}
     jobs.sort(key=lambda job: (order[job.system], job.fold, job.seed))
     results = [json.loads((Path(job.folder) / "result.json").read_bytes()) for job in jobs]
@@ -162,6 +164,25 @@ def run_experiments(
     return outcome
 
 
+@contextmanager
+def _counting(progress: Progress, jobs: Sequence[Job]) -> Iterator[None]:
+    """Keep the progress up to date while the block runs: workers write a line for each epoch."""
+    over = Event()
+
+    def count() -> None:
+        while not over.wait(1.0):
+            progress.to(sum(map(n_epochs_done, jobs)))
+
+    counter = Thread(target=count, daemon=True)
+    counter.start()
+    try:
+        yield
+    finally:
+        over.set()
+        counter.join()
+    progress.to(sum(map(n_epochs_of, jobs)))
+
+
 def _dropped_note(bound: Bound) -> list[str]:
     """How many utterances only the split knows."""
     return [f"{bound.n_dropped} utterances of the split are not in the store"] if bound.n_dropped else []
@@ -169,9 +190,8 @@ def _dropped_note(bound: Bound) -> list[str]:
 
 def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
     """Where the experiments of this store, split and configuration lie."""
-    how = {
-        name: value for name, value in asdict(recipe.train).items() if name not in ("systems", "seeds", "tensorboard")
-    }
+    no_matter = ("systems", "seeds", "tensorboard", "device", "memory_budget")  # where and how, not what
+    how = {name: value for name, value in asdict(recipe.train).items() if name not in no_matter}
     depends = [REVISION, store.version, split.digest, how]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()
     root = recipe.folder if is_url(recipe.dataset_path) else Path(recipe.dataset_path)

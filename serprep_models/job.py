@@ -56,6 +56,22 @@ def finished(job: Job) -> bool:
         return False
 
 
+def n_epochs_of(job: Job) -> int:
+    """Epochs of an experiment; a baseline counts as one."""
+    return job.how.epochs if job.system in NEURAL else 1
+
+
+def n_epochs_done(job: Job) -> int:
+    """Epochs of an experiment that are done, also while it runs elsewhere."""
+    folder = Path(job.folder)
+    if (folder / "result.json").is_file():
+        return n_epochs_of(job)
+    try:
+        return min((folder / HISTORY).read_bytes().count(b"\n"), n_epochs_of(job))
+    except OSError:
+        return 0
+
+
 def run_job(job: Job) -> None:
     """Run one experiment and write its files; the task that workers run."""
     began = monotonic()
