@@ -28,7 +28,7 @@ from serprep.progress import Progress
 from serprep.store.store import Store
 from serprep_models.checkpoint import Checkpoint, read_checkpoint
 from serprep_models.crnn import SEGMENTS_OF, Batch
-from serprep_models.loader import check_store, kinds_of
+from serprep_models.examples import check_store, kinds_of
 from serprep_models.standardise import CLIP
 from serprep_models.submission import to_arff
 from serprep_models.train import one_thread
