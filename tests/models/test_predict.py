@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -80,11 +81,13 @@ def test_one_signal_from_python(trained, corpus) -> None:
             serprep_models.load(folder).predict(bad, rate)
 
 
-def test_several_checkpoints_give_the_mean(trained, corpus) -> None:
+def test_several_checkpoints_give_the_mean(trained, corpus, tmp_path: Path) -> None:
+    for system in SYSTEMS:
+        shutil.copytree(checkpoint_of(trained, system), tmp_path / system / "fold-01")
     path = str(next(iter(sorted(corpus.glob("*/*.wav")))))
     single = [predict_files([checkpoint_of(trained, s)], utterances_of([path]), pool=None) for s in SYSTEMS]
-    both = predict_files(checkpoints_below(trained), utterances_of([path]), pool=None)
-    assert len(checkpoints_below(trained)) == 3
+    both = predict_files(checkpoints_below(tmp_path), utterances_of([path]), pool=None)
+    assert len(checkpoints_below(tmp_path)) == 3
     expected = np.mean([found.probabilities for found in single], axis=0)
     np.testing.assert_allclose(both.probabilities, expected, rtol=1e-5)
 
