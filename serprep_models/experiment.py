@@ -21,12 +21,13 @@ from torch import Tensor
 
 from serprep.cache import canonical_json
 from serprep.errors import SplitError, TrainError
-from serprep.files import is_url, write_whole
+from serprep.files import write_whole
 from serprep.manifest import Manifest, make_manifest
 from serprep.parallel import Died, Workers
 from serprep.pipeline import BuildResult, build, gather
 from serprep.progress import Progress
 from serprep.recipe import NEURAL, SYSTEMS, Recipe, TrainConfig, read_recipe
+from serprep.remote import is_url
 from serprep.split import Bound, Split, bind, describe, make_split, read_split, refuse_leaks, write_split
 from serprep.store.store import Store, open_store
 from serprep_models.baselines import compare_svm, majority

@@ -88,7 +88,7 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     import pyarrow.parquet
 
     try:
-        frame = pyarrow.parquet.read_table(path)
+        frame = pyarrow.parquet.read_table(pyarrow.BufferReader(path.read_bytes()))
     except (OSError, pyarrow.ArrowException) as error:
         raise CorpusError(f"{one_line(path)}: {one_line(error)}; expected a Parquet file") from None
     for number, row in enumerate(frame.to_pylist()):
