@@ -56,8 +56,11 @@ def errors(url: str) -> Iterator[None]:
     """Turn whatever fsspec and its back ends raise into an OSError of one line."""
     try:
         yield
-    except FileNotFoundError:
-        raise FileNotFoundError(errno.ENOENT, "no such object or bucket", one_line(url)) from None
+    except FileNotFoundError as error:
+        if "bucket" in str(error) and "not exist" in str(error):
+            reason = "no such bucket; make it, or correct its name"
+            raise OSError(errno.EIO, reason, one_line(url)) from None
+        raise FileNotFoundError(errno.ENOENT, "no such object", one_line(url)) from None
     except PermissionError:
         reason = "access denied; check the credentials and what they may do"
         raise PermissionError(errno.EACCES, reason, one_line(url)) from None
@@ -67,7 +70,7 @@ def errors(url: str) -> Iterator[None]:
 
 def _reason(url: str, error: Exception) -> str:
     """What is wrong and what to do about it."""
-    text = one_line(str(error).strip().partition("\n")[0] or type(error).__name__)
+    text = one_line(" ".join(str(error).split())[:200] or type(error).__name__)
     kind, scheme = type(error).__name__, url.partition("://")[0]
     if isinstance(error, ImportError):
         extra = "pip install serprep[s3]" if scheme in ("s3", "s3a") else "install what it names"
