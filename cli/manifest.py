@@ -29,6 +29,8 @@ def manifest(
 ) -> None:
     """Read a corpus folder or URL ROOT with READER and write utterances.csv and manifest.json.
 
+    Where the corpus tells what single raters said, raters.jsonl is written as well.
+
     Every recording is hashed; one that cannot be read stays a row without digest.
     """
     from serprep.corpora import read_corpus
@@ -36,6 +38,7 @@ def manifest(
     from serprep.manifest import look, make_manifest, write_manifest
     from serprep.pipeline import describe_corpus
     from serprep.progress import Progress
+    from serprep.ratings import write_ratings
 
     pairs = dict(pair.partition("=")[::2] for pair in columns)
     given = {"file": file, "pattern": pattern, "columns": pairs}
@@ -45,6 +48,7 @@ def manifest(
     with Progress("reading recordings", len({row.path for row in found.utterances}), unit="files") as progress:
         looked = look(found, folder, progress=progress.to)
     path = write_manifest(looked.manifest, output)
+    raters = write_ratings(reading.ratings, output)
     counts = Counter(row.emotion for row in looked.manifest.utterances)
     speakers = {row.speaker for row in looked.manifest.utterances}
     notes(reading.warnings, "warning")
@@ -55,6 +59,7 @@ def manifest(
         "n_utterances": len(looked.manifest),
         "n_speakers": len(speakers - {""}),
         "emotions": dict(sorted(counts.items())),
+        "n_ratings": len(reading.ratings),
         "unreadable": dict(looked.reasons),
         "warnings": list(reading.warnings),
     }
@@ -69,4 +74,6 @@ def manifest(
         f"\n{len(looked.manifest)} utterances, {len(speakers - {''})} speakers, {len(looked.reasons)} unreadable files"
     )
     click.echo(f"manifest     {path}")
+    if raters:
+        click.echo(f"ratings      {raters} ({len(reading.ratings)} of single raters)")
     click.echo(f"digest       {looked.manifest.digest}")

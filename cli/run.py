@@ -20,7 +20,7 @@ def run(recipe: Path, as_json: bool, **options: Any) -> int:
     Finished experiments are kept and not run again.
     """
     from serprep.recipe import read_recipe
-    from serprep_models.experiment import run_recipe
+    from serprep_models.run import run_recipe
 
     built, outcome, page = run_recipe(read_recipe(recipe), quiet=False, **options)
     if as_json:

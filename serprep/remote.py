@@ -70,7 +70,7 @@ def errors(url: str) -> Iterator[None]:
 
 def _reason(url: str, error: Exception) -> str:
     """What is wrong and what to do about it."""
-    text = one_line(" ".join(str(error).split())[:200] or type(error).__name__)
+    text = one_line(" ".join(str(error).split())[:120] or type(error).__name__)
     kind, scheme = type(error).__name__, url.partition("://")[0]
     if isinstance(error, ImportError):
         extra = "pip install serprep[s3]" if scheme in ("s3", "s3a") else "install what it names"

@@ -21,7 +21,7 @@ FOUNDATIONS = {
     "_typing",
 }
 STAGES = (
-    *("corpora", "manifest", "features", "cache", "version", "store", "dataset", "garbage"),
+    *("corpora", "manifest", "ratings", "features", "cache", "version", "store", "dataset", "garbage"),
     *("split", "audit", "recipe", "pipeline", "card"),
 )
 FOLDERS = {"serprep": ROOT / "serprep", "serprep_models": ROOT / "serprep_models", "serprep_cli": ROOT / "cli"}
