@@ -140,10 +140,8 @@ def bytes_of(place):
 
 def test_the_bucket_gets_the_bytes_a_folder_gets(bucket, store, local):
     assert store == f"s3://lab/set/versions/{Path(local['zarr']).name}"
-    expected = {
-        f"/{name}": hashlib.md5(data, usedforsecurity=False).hexdigest()
-        for name, data in bytes_of(Path(local["zarr"])).items()
-    }
+    files = bytes_of(Path(local["zarr"])).items()
+    expected = {f"/{name}": hashlib.md5(data, usedforsecurity=False).hexdigest() for name, data in files}
     assert bucket.digests(store.removeprefix("s3://lab/")) == expected
     other, here = open_store("s3://lab/set@latest"), open_store(local["zarr"])
     assert (other.version, other.seal, other.ids) == (here.version, here.seal, here.ids)
@@ -230,9 +228,7 @@ def test_a_shard_that_vanishes_after_opening_is_no_fill_value(bucket, corpus):
 def test_history_names_differences_and_garbage(bucket, store, monkeypatch):
     data = "s3://lab/history"
     first = build(recipe("s3://lab/corpus", data), pool=Inline())
-    emotions = {
-        "corpus": {"reader": "pattern", "root": "s3://lab/corpus", "pattern": "{emotion}/{speaker}_{t}_{k}.wav"}
-    }
+    corpus = {"reader": "pattern", "root": "s3://lab/corpus", "pattern": "{emotion}/{speaker}_{t}_{k}.wav"}
     renamed = recipe("s3://lab/corpus", data, corpus=corpus)
     second = build(renamed, pool=Inline())
     assert second.computed == 0
@@ -260,10 +256,8 @@ def test_history_names_differences_and_garbage(bucket, store, monkeypatch):
     assert done.stores == dry.stores == (gone,) and done.parts == ()
     assert done.temporary == (f"versions/{'e' * 64}.zarr",)
     left = bucket.digests("history")
-    removed = set(before) - set(left)
-    assert removed and all(
-        name.startswith((f"/versions/{second.version}", f"/versions/{'e' * 64}")) for name in removed
-    )
+    removed, expected = set(before) - set(left), (f"/versions/{second.version}", f"/versions/{'e' * 64}")
+    assert removed and all(name.startswith(expected) for name in removed)
     assert f"/versions/{second.version}.build.json" in removed
     assert verify(f"{data}@v1").ok and verify(f"{data}@latest").ok
     assert done.bytes == dry.bytes > 0

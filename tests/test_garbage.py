@@ -78,9 +78,9 @@ def test_a_killed_upload_goes_after_a_day(data, monkeypatch):
     remote.write(f"{data}/{name}/logmel/zarr.json", b"half")
     remote.write(f"{data}/versions/mine.zarr/zarr.json", b"no version")
     assert gc(data).temporary == (name,)
-    now = time.time()
+    now = time.time()  # as the fixture has it: two days ahead
     with monkeypatch.context() as patch:
-        patch.setattr("serprep.garbage.time.time", lambda: now + 0.5 * YOUNG)
+        patch.setattr("serprep.garbage.time.time", lambda: now - 1.5 * YOUNG)
         assert gc(data).temporary == ()
     gc(data, yes=True)
     assert remote.listing(f"{data}/{name}") == {} and remote.listing(f"{data}/versions/mine.zarr")
