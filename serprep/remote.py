@@ -41,7 +41,10 @@ def is_url(path: str | os.PathLike[str]) -> bool:
 
 @lru_cache(maxsize=64)
 def _filesystem(origin: str, process: int) -> Any:
-    return fsspec.core.url_to_fs(origin, use_listings_cache=False)[0]
+    options: dict[str, Any] = {"use_listings_cache": False}
+    if origin.startswith(("s3://", "s3a://")):
+        options["max_concurrency"] = 1  # else it asks for the size of every object before reading it
+    return fsspec.core.url_to_fs(origin, **options)[0]
 
 
 def connect(url: str) -> tuple[Any, str]:

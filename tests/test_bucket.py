@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from serprep_cli.main import cli
 
 from serprep import garbage, remote
 from serprep.corpora import read_corpus
@@ -333,3 +335,20 @@ def test_a_bucket_that_is_missing_is_one_line(bucket, corpus, tmp_path):
         with pytest.raises((CorpusError, StoreError, ValueError), match="no such bucket; make it") as caught:
             call()
         assert "\n" not in str(caught.value)
+
+
+def test_commands_take_urls(bucket, corpus, store, tmp_path):
+    def serprep(*arguments):
+        done = CliRunner().invoke(cli, list(map(str, arguments)), standalone_mode=False)
+        return done.return_value or 0, done.stdout, done.exception
+
+    pattern = "{emotion}/{speaker}_{text}_{take}.wav"
+    status, out, _ = serprep("manifest", "pattern", "s3://lab/corpus/", "-o", tmp_path, "--pattern", pattern)
+    assert status == 0 and "4 utterances, 2 speakers, 0 unreadable files" in out
+    status, out, _ = serprep("check", tmp_path, "s3://lab/corpus")
+    assert status == 0 and "4 files in the manifest: 0 missing, 0 changed, 0 extra" in out
+    status, out, _ = serprep("verify", store, "--against-audio", "s3://lab/corpus", "--sample", 2)
+    assert status == 0 and out.startswith("whole: ") and "2 utterances recomputed, 0 problems" in out
+    _, out, error = serprep("convert", store, "s3://nobody/x.h5")
+    assert out == "" and isinstance(error, StoreError)
+    assert str(error) == "s3://nobody/x.h5: no such bucket; make it, or correct its name; choose another name"
