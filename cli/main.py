@@ -21,6 +21,7 @@ from . import (
     info,
     log,
     manifest,
+    predict,
     report,
     run,
     split,
@@ -57,6 +58,7 @@ for command in (
     gc.gc,
     split.split,
     train.train,
+    predict.predict,
     report.report,
 ):
     cli.add_command(command)

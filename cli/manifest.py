@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from .output import json_option, notes, print_json, print_table
+from .output import json_option, notes, print_json, print_table, recognise_option, recognised
 
 
 @click.command(short_help="A corpus folder → a manifest.")
@@ -17,6 +17,7 @@ from .output import json_option, notes, print_json, print_table
     "--column", "columns", multiple=True, metavar="ROLE=NAME", help="For reader table, such as emotion=label."
 )
 @click.option("--pattern", help="For reader pattern, such as '{emotion}/{speaker}_{text}.wav'.")
+@recognise_option
 @json_option
 def manifest(
     reader: str,
@@ -25,6 +26,7 @@ def manifest(
     file: str | None,
     columns: tuple[str, ...],
     pattern: str | None,
+    no_samples: bool,
     as_json: bool,
 ) -> None:
     """Read a corpus folder or URL ROOT with READER and write utterances.csv and manifest.json.
@@ -32,6 +34,7 @@ def manifest(
     Where the corpus tells what single raters said, raters.jsonl is written as well.
 
     Every recording is hashed; one that cannot be read stays a row without digest.
+    Recordings are compared with the published release, where its digests are known.
     """
     from serprep.corpora import read_corpus
     from serprep.files import as_root
@@ -47,6 +50,12 @@ def manifest(
     found = make_manifest(reading.utterances, describe_corpus(reading.corpus))
     with Progress("reading recordings", len({row.path for row in found.utterances}), unit="files") as progress:
         looked = look(found, folder, progress=progress.to)
+    release = recognised(
+        looked.manifest.info,
+        {row.path: row.audio_digest for row in looked.manifest.utterances},
+        folder,
+        no_samples=no_samples,
+    )
     path = write_manifest(looked.manifest, output)
     raters = write_ratings(reading.ratings, output)
     counts = Counter(row.emotion for row in looked.manifest.utterances)
@@ -62,6 +71,7 @@ def manifest(
         "n_ratings": len(reading.ratings),
         "unreadable": dict(looked.reasons),
         "warnings": list(reading.warnings),
+        "release": release and release.as_dict(),
     }
     if as_json:
         print_json(result)
@@ -77,3 +87,5 @@ def manifest(
     if raters:
         click.echo(f"ratings      {raters} ({len(reading.ratings)} of single raters)")
     click.echo(f"digest       {looked.manifest.digest}")
+    if release:
+        click.echo(f"release      {release.sentence}")

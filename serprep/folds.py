@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from serprep.cache import canonical_json
 from serprep.errors import SplitError, one_line
 
-TOLERANCE = 0.2  # of an even share of a class; one utterance is always tolerated
+TOLERANCE = 1 / 3  # of an even share of a class; one utterance is always tolerated
 #: What corpora call their partitions → role.
 PARTITIONS = {
     "train": "train",

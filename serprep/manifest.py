@@ -454,6 +454,7 @@ class Check:
     missing: tuple[str, ...]
     changed: tuple[str, ...]
     extra: tuple[str, ...]
+    digests: Mapping[str, str] = field(default_factory=dict)  # of the files that are there
 
     @property
     def same(self) -> bool:
@@ -477,14 +478,16 @@ def check_manifest(manifest: Manifest, root: Path, *, progress: Callable[[int], 
         except AudioError:
             return None
 
-    missing, changed = [], []
+    missing, changed, digests = [], [], {}
     with ThreadPoolExecutor(max_workers=min(16, 2 * (os.cpu_count() or 1))) as pool:
         for number, (path, found) in enumerate(zip(expected, pool.map(digest, expected), strict=True), 1):
             if found is None:
                 missing.append(path)
-            elif expected[path] and found != expected[path]:
-                changed.append(path)
+            else:
+                digests[path] = found
+                if expected[path] and found != expected[path]:
+                    changed.append(path)
             if progress:
                 progress(number)
     extra = [path for path in walk(root, audio.SUFFIXES) if path not in expected]
-    return Check(len(expected), tuple(missing), tuple(changed), tuple(extra))
+    return Check(len(expected), tuple(missing), tuple(changed), tuple(extra), digests)

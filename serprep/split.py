@@ -16,7 +16,7 @@ from typing import Any
 from serprep.cache import canonical_json
 from serprep.errors import SplitError, first_ten, one_line
 from serprep.files import write_whole
-from serprep.folds import count_groups, group_roles, partition_roles
+from serprep.folds import count_groups, group_roles, partition_roles, set_apart
 from serprep.manifest import FIRST, LAST, Manifest, value_of
 
 FORMAT = 1
@@ -32,6 +32,7 @@ class SplitConfig:
     group: str = "speaker"  # column; for the group protocols
     folds: int = 5  # for group-k-fold
     dev_groups: int = 0  # groups of each training side set apart for development
+    dev_group: str = ""  # column of those groups; default: the same as group
     column: str = "partition"  # for fixed
     test: str = ""  # for fixed: which value of the column is tested, where there are several test sets
     file: str = ""  # for list, relative to the recipe
@@ -124,8 +125,12 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
         genders = manifest.column("gender") if "gender" in manifest.columns else [""] * len(values)
         groups = count_groups(values, [row.emotion for row in manifest.utterances], genders)
         n_folds = config.folds if config.protocol == "group-k-fold" else None
-        folds, of_group = group_roles(groups, column=group, n_folds=n_folds, n_dev=config.dev_groups, seed=config.seed)
+        own_column = config.dev_group in ("", group)
+        n_dev = config.dev_groups if own_column else 0
+        folds, of_group = group_roles(groups, column=group, n_folds=n_folds, n_dev=n_dev, seed=config.seed)
         roles = [[role[value] for value in values] for role in of_group]
+        if config.dev_groups and not own_column:
+            roles = [_with_dev(manifest, roles[i], config=config, fold=fold) for i, fold in enumerate(folds)]
     split = Split(
         protocol=config.protocol,
         group=group,
@@ -138,6 +143,28 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
         manifest_digest=manifest.digest,
     )
     return replace(split, notes=(*_notes(split), *_class_notes(split, manifest)))
+
+
+def _with_dev(manifest: Manifest, roles: list[str], *, config: SplitConfig, fold: str) -> list[str]:
+    """Roles of one fold after groups of the column `dev_group` were set apart from its training side."""
+    if config.dev_group not in manifest.columns:
+        raise SplitError(
+            f"no column {config.dev_group!r} for development; the manifest has {', '.join(manifest.columns)}"
+        )
+    values = manifest.column(config.dev_group)
+    _check_complete(manifest, values, config.dev_group)
+    genders = manifest.column("gender") if "gender" in manifest.columns else [""] * len(values)
+    training = [i for i, role in enumerate(roles) if role == "train"]
+    emotions = [manifest.utterances[i].emotion for i in training]
+    groups = count_groups([values[i] for i in training], emotions, [genders[i] for i in training])
+    if len(groups.names) <= config.dev_groups:
+        raise SplitError(
+            f"{len(groups.names)} values of {config.dev_group!r} in training leave none after "
+            f"{config.dev_groups} for development"
+        )
+    apart = set_apart(groups, config.dev_groups, seed=config.seed, fold=fold)
+    chosen = {name for name, is_apart in zip(groups.names, apart, strict=True) if is_apart}
+    return ["dev" if role == "train" and value in chosen else role for role, value in zip(roles, values, strict=True)]
 
 
 def _check_complete(manifest: Manifest, values: Sequence[str], group: str) -> None:

@@ -21,8 +21,8 @@ FOUNDATIONS = {
     "_typing",
 }
 STAGES = (
-    *("corpora", "manifest", "ratings", "features", "cache", "version", "store", "dataset", "garbage"),
-    *("split", "audit", "recipe", "pipeline", "card"),
+    *("corpora", "manifest", "ratings", "release", "features", "cache", "version", "store", "dataset", "garbage"),
+    *("folds", "split", "audit", "recipe", "pipeline", "card"),
 )
 FOLDERS = {"serprep": ROOT / "serprep", "serprep_models": ROOT / "serprep_models", "serprep_cli": ROOT / "cli"}
 UNTESTED = {  # modules without a test file of their own

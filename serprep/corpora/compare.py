@@ -6,7 +6,7 @@
 | size | depends on the challenge: counted, not asserted |
 | speakers | no ids are given: speaker-independence rests on the organisers' partition |
 | labels | the challenge's own; ``?`` on the test part |
-| licence | end-user agreement of each challenge: research only, no redistribution |
+| licence | end-user agreement: research only |
 
 Tree of 2019 and 2020: ``wav/*.wav`` and ``lab/labels.csv`` with the columns ``file_name``
 and ``label``; the partition is the name's prefix: ``train``, ``devel``, ``test``.
@@ -65,7 +65,7 @@ def _label_files(root: Path) -> list[tuple[str, str]]:
 CORPUS = Corpus(
     name="compare",
     title="ComParE challenge from 2019 on",
-    licence="end-user agreement of each challenge: research only, no redistribution",
+    licence="end-user agreement: research only",
     source="http://www.compare.openaudio.eu",
     citation="the challenge's own paper, such as Schuller and others, The INTERSPEECH 2021 Computational "
     "Paralinguistics Challenge, Interspeech 2021",

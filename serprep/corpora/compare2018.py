@@ -6,7 +6,7 @@
 | size | not published here: counted, not asserted; German, spontaneous |
 | speakers | no ids are given: speaker-independence rests on the organisers' partition |
 | labels | angry, happy, neutral, sad; none on the test part |
-| licence | end-user agreement of the challenge: research only, no redistribution |
+| licence | end-user agreement: research only |
 
 Tree: ``wav/*.wav`` and ``lab/ComParE2018_AtypicalAffect.tsv`` with the columns
 ``file_name`` (with ``.wav``) and ``emotion`` (an older release: ``label``).  The
@@ -81,8 +81,7 @@ def _labels(root: Path, name: str) -> Generator[Finding, None, dict[str, tuple[s
 CORPUS = Corpus(
     name="compare2018",
     title="ComParE 2018 Atypical Affect",
-    release="1.1",
-    licence="end-user agreement of the challenge: research only, no redistribution",
+    licence="end-user agreement: research only",
     source="http://www.compare.openaudio.eu",
     citation="Schuller and others, The INTERSPEECH 2018 Computational Paralinguistics Challenge: "
     "Atypical & Self-Assessed Affect, Crying & Heart Beats, Interspeech 2018",

@@ -6,7 +6,7 @@
 | size | 8438 turns, English, 44.1 or 48 kHz |
 | speakers | 12 in 6 sessions of two: F01 and M01 in the first … F06 and M06 in the sixth |
 | labels | A (angry) 792, H (happy) 2644, S (sad) 885, N (neutral) 3477, O (other) 85, X (no agreement) 555 |
-| licence | on request from the authors: research only, no redistribution |
+| licence | on request: research only |
 
 Tree: ``session[1-6]/S01A/{P,R,S,T}/MSP-IMPROV-S01A-F01-P-FM01.wav``, in some copies below
 ``Audio/``, and ``Evaluation.txt`` (spelt ``Evalution.txt`` in one release).  A name holds the
@@ -58,7 +58,7 @@ DIMENSION = re.compile(r"(?P<name>[AVDN]):\s*(?P<value>[0-9.]+|NaN)")
 
 
 def named(name: str) -> Utterance | None:
-    """What a turn's name alone tells; no label, and the path as published.
+    """What a turn's name alone tells: all but the label.  The path is the name as given.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def named(name: str) -> Utterance | None:
     stem = "MSP" + field[0][3:]
     return Utterance(
         id=stem,
-        path=f"session{field['session']}/{field['scenario']}/{field['kind']}/{stem}.wav",
+        path=name,
         speaker=field["speaker"],
         extra={
             "session": field["session"],
@@ -82,6 +82,11 @@ def named(name: str) -> Utterance | None:
             "kind": field["kind"],
         },
     )
+
+
+def _published(turn: Utterance) -> str:
+    """Where the release has a turn's recording."""
+    return f"session{turn.extra['session']}/{turn.extra['scenario']}/{turn.extra['kind']}/{turn.id}.wav"
 
 
 def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Rating | Finding]:
@@ -103,7 +108,7 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
             turns.add(item.id)
             if item.id not in found:
                 yield Finding(ABSENT, line.place)
-            yield dataclasses.replace(item, path=found.get(item.id, item.path))
+            yield dataclasses.replace(item, path=found.get(item.id) or _published(item))
             continue
         rating = rating_of(line.text, current, codes=CODES) if current else None
         if rating is None:
@@ -179,7 +184,7 @@ CORPUS = Corpus(
     name="msp_improv",
     title="MSP-IMPROV",
     release="2017",
-    licence="on request from the authors: research only, no redistribution",
+    licence="on request: research only",
     source="https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Improv.html",
     citation="Busso, Parthasarathy, Burmania, AbdelWahab, Sadoughi and Mower Provost, MSP-IMPROV: "
     "An Acted Corpus of Dyadic Interactions to Study Emotion Perception, "

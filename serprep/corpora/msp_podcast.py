@@ -6,7 +6,7 @@
 | size | grows with each release: counted, not asserted; English, 16 kHz |
 | speakers | ``SpkrID``; ``Unknown`` for many, which is a missing value and not one speaker |
 | labels | A angry, H happy, S sad, N neutral, U surprise, F fear, D disgust, C contempt, O other, X no agreement |
-| licence | on request from the authors: research only, no redistribution |
+| licence | on request: research only |
 
 Tree: ``Audios/MSP-PODCAST_0001_0066.wav`` and ``Labels/labels_consensus.csv`` (older
 releases: ``labels_concensus.csv``) with the columns FileName, EmoClass, EmoAct, EmoVal,
@@ -107,7 +107,7 @@ def _ratings(root: Path, name: str, *, turns: set[str]) -> Iterator[Rating | Fin
 CORPUS = Corpus(
     name="msp_podcast",
     title="MSP-Podcast",
-    licence="on request from the authors: research only, no redistribution",
+    licence="on request: research only",
     source="https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Podcast.html",
     citation="Lotfian and Busso, Building Naturalistic Emotionally Balanced Speech Corpus by Retrieving "
     "Emotional Speech From Existing Podcast Recordings, IEEE Transactions on Affective Computing 10(4), 2019",

@@ -1,7 +1,7 @@
 """A folder in the exact layout of IEMOCAP, with made-up sound, words and ratings.
 
 ``python -m serprep.testing.iemocap turns.csv FOLDER`` writes the full size: 10039 turns in
-151 dialogues, 12.7 hours, 1.5 GB.  The table of turns is facts about the corpus and is not
+151 dialogues, 12.5 hours, 1.5 GB.  The table of turns is facts about the corpus and is not
 part of serprep: a CSV with the columns ``utterance``, ``emotion``, ``n_annotators``,
 ``agreement`` and ``n_samples`` (at 16 kHz; empty where it is not known).
 

@@ -54,7 +54,7 @@ def test_the_sentence_is_a_text_only_where_it_is_spoken():
 def test_a_name_alone_tells_all_but_the_label(folder):
     for utterance in read_corpus("msp_improv", folder).utterances:
         told = CORPORA["msp_improv"].named(utterance.id)
-        assert (told.id, told.path, told.speaker, told.emotion) == (utterance.id, utterance.path, utterance.speaker, "")
+        assert (told.id, told.speaker, told.emotion) == (utterance.id, utterance.speaker, "")
         assert told.extra.items() <= utterance.extra.items()
     assert named("msp_improv/audio/UTD-IMPROV-S01A-F01-P-FM01.avi").id == "MSP-IMPROV-S01A-F01-P-FM01"
     assert named("03a01Wa") is None

@@ -38,9 +38,8 @@ def write_corpus(root):
     lines = ["path,id,speaker,emotion,note,nothing,valence,arousal,dominance"]
     for number, path in enumerate(paths):
         note = NOTES[number % len(NOTES)].replace('"', '""')
-        lines.append(
-            f'{path.relative_to(root)},u{9 - number},{number % 4 or ""},{path.parent.name},"{note}",,{VALENCES[number]},{"high" if number % 2 else "low"},'
-        )
+        cells = [str(path.relative_to(root)), f"u{9 - number}", str(number % 4 or ""), path.parent.name]
+        lines.append(",".join([*cells, f'"{note}"', "", VALENCES[number], "high" if number % 2 else "low", ""]))
     (root / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
