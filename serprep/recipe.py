@@ -19,7 +19,8 @@ from serprep.features.extract import Features
 from serprep.features.framing import SEGMENTS, Segment
 from serprep.features.functionals import Functionals
 from serprep.features.logmel import LogMel
-from serprep.files import is_url
+from serprep.files import as_root
+from serprep.remote import is_url
 from serprep.split import SplitConfig
 from serprep.store.layout import StoreConfig
 
@@ -150,8 +151,9 @@ class Recipe:
 
     @property
     def root(self) -> Path:
-        """The corpus folder."""
-        return self.path(self.corpus.root).resolve()
+        """The corpus folder; at a URL, a `remote.UrlPath`."""
+        root = self.corpus.root.removeprefix("file://")
+        return as_root(root) if is_url(root) else self.path(root).resolve()
 
 
 def read_recipe(path: Path) -> Recipe:

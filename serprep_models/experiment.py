@@ -19,13 +19,14 @@ import pandas as pd
 
 from serprep.cache import canonical_json
 from serprep.errors import SplitError, TrainError
-from serprep.files import is_url, write_whole
+from serprep.files import write_whole
 from serprep.manifest import Manifest, make_manifest
 from serprep.metrics import few_speakers
 from serprep.parallel import Died, Workers
 from serprep.pipeline import gather
 from serprep.progress import Progress
 from serprep.recipe import NEURAL, SYSTEMS, Recipe
+from serprep.remote import is_url
 from serprep.split import Bound, Split, bind, make_split, read_split, refuse_leaks, write_split
 from serprep.store.store import Store
 from serprep_models.examples import check_store, kinds_of
