@@ -25,7 +25,7 @@ import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from serprep._typing import FloatArray, IntArray
 from serprep.errors import CacheError, PartError
 from serprep.files import Folder
 from serprep.manifest import look_at
+from serprep.remote import UrlPath, has_tag
 
 MAGIC = b"SERPART1"
 _HEAD = 48
@@ -254,7 +255,8 @@ class Cache:
 class Memo:
     """Remembers what files are, so that an unchanged corpus is recognised without reading it.
 
-    Maps (path, size, mtime_ns, ctime_ns, inode) to (duration, rate, digest).  Files
+    Maps (path, size, mtime_ns, ctime_ns, inode), at a URL (path, size, ETag), to
+    (duration, rate, digest).  Files
     modified within 2 s of being hashed are not remembered: they could change again
     without their times changing.
 
@@ -275,7 +277,8 @@ class Memo:
     _seen: dict[str, list[Any]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        digest = hashlib.sha256(os.fsencode(os.path.realpath(self.root))).hexdigest()
+        place = str(self.root) if isinstance(self.root, UrlPath) else os.path.realpath(self.root)
+        digest = hashlib.sha256(os.fsencode(place)).hexdigest()
         self._name = f"memo/{digest[:32]}.json"
         if not self.ignore:
             self._known = self._load()
@@ -290,6 +293,8 @@ class Memo:
 
     def look_at(self, path: Path) -> audio.Recording:
         """Like `manifest.look_at`, sparing files that are known and unchanged."""
+        if isinstance(path, UrlPath):
+            return self._look_at_url(path)
         try:
             status = path.stat()
         except OSError:
@@ -306,9 +311,22 @@ class Memo:
             self._seen[name] = [*stamp, recording.duration, recording.sample_rate, recording.digest]
         return recording
 
-    def _read(self, path: Path) -> audio.Recording:
+    def _look_at_url(self, path: UrlPath) -> audio.Recording:
+        """The same for an object; one that was replaced while it was read is not remembered."""
+        stamp, name = path.stamp(), os.fsencode(str(path.relative_to(self.root))).hex()
+        known = self._known.get(name)
+        if stamp is not None and known is not None and known[:2] == stamp:
+            self._seen[name] = known
+            return audio.Recording(*known[2:])
+        recording = self._read(path)
+        settled = stamp is not None and (has_tag(stamp) or time.time() - stamp[1] > _UNSETTLED)
+        if stamp is not None and settled and stamp == path.stamp_now():
+            self._seen[name] = [*stamp, recording.duration, recording.sample_rate, recording.digest]
+        return recording
+
+    def _read(self, path: Path | UrlPath) -> audio.Recording:
         self.n_read += 1
-        return look_at(path)
+        return look_at(cast(Path, path))
 
     def save(self) -> None:
         """Keep what was learned for the next build."""

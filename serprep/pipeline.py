@@ -34,11 +34,12 @@ from serprep.errors import (
     one_line,
 )
 from serprep.features.extract import Features, extract, identities, library_versions
-from serprep.files import Folder, is_url, refuse_store
+from serprep.files import Folder, as_root, refuse_store
 from serprep.manifest import Manifest, Selection, look, make_manifest, read_manifest, select
 from serprep.parallel import Died, Workers
 from serprep.progress import Progress
 from serprep.recipe import Recipe
+from serprep.remote import is_url
 from serprep.store.pack import pack
 from serprep.store.writer import Row
 from serprep.utterance import Utterance
@@ -401,7 +402,7 @@ def extract_batch(batch: Batch) -> Receipt:
     for number, item in enumerate(batch.items):
         try:
             if item.path != path:
-                path, data = item.path, audio.read_bytes(Path(item.path))
+                path, data = item.path, audio.read_bytes(as_root(item.path))
                 digest = audio.digest_of(data)
             if digest != item.digest:
                 raise AudioError("the file changed during the build; build again")

@@ -1,16 +1,20 @@
 import hashlib
+import io
 import json
 import os
 import pickle
 import struct
+import time
 import zlib
 
 import numpy as np
 import pytest
 import soundfile
 
+from serprep import remote
 from serprep.cache import Cache, Memo, canonical_json, key_of, offsets_of, pack_part, unpack_index
 from serprep.errors import AudioError, CacheError
+from serprep.files import as_root
 
 KEYS = [bytes([7]) * 32, bytes([9]) * 32, bytes([200]) * 32]
 
@@ -343,6 +347,70 @@ def test_memo_is_of_one_folder_and_can_be_ignored(root, tmp_path, later):
     ignoring = Memo(cache, root, ignore=True)
     looked(ignoring, root)
     assert ignoring.n_read == 3
+
+
+def wav(seed):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, 0.1 * np.random.default_rng(seed).normal(size=800), 16_000, format="WAV")
+    return buffer.getvalue()
+
+
+def tagged(monkeypatch, tags):
+    """Objects in memory that have an ETag, as those of object stores do."""
+    listing, info = remote.listing, remote.info
+    monkeypatch.setattr(
+        remote, "listing", lambda url: {name: {**entry, "ETag": tags[name]} for name, entry in listing(url).items()}
+    )
+    monkeypatch.setattr(remote, "info", lambda url: {**info(url), "ETag": tags[url.rpartition("/")[2]]})
+
+
+def test_an_object_with_the_size_and_tag_of_before_is_not_read_again(tmp_path, monkeypatch):
+    url, tags = f"memory://{tmp_path.name}", {"a.wav": "1", "b.wav": "2"}
+    tagged(monkeypatch, tags)
+    for seed, name in enumerate(tags):
+        remote.write(f"{url}/{name}", wav(seed))
+    first = Memo(Cache(str(tmp_path / "cache")), as_root(url))
+    found = [first.look_at(first.root / name) for name in tags]
+    assert [entry.digest for entry in found] == [hashlib.sha256(wav(seed)).hexdigest() for seed in (0, 1)]
+    first.save()
+    remote.write(f"{url}/a.wav", wav(7))
+    tags["a.wav"] = "3"
+    again = Memo(Cache(str(tmp_path / "cache")), as_root(url))
+    assert [again.look_at(again.root / name).digest for name in tags] == [
+        hashlib.sha256(wav(7)).hexdigest(),
+        found[1].digest,
+    ]
+    assert again.n_read == 1
+    ignoring = Memo(Cache(str(tmp_path / "cache")), as_root(url), ignore=True)
+    assert [ignoring.look_at(ignoring.root / name) for name in tags] and ignoring.n_read == 2
+
+
+def test_an_object_that_is_replaced_while_it_is_read_is_not_remembered(tmp_path, monkeypatch):
+    url, tags = f"memory://{tmp_path.name}", {"a.wav": "1"}
+    tagged(monkeypatch, tags)
+    remote.write(f"{url}/a.wav", wav(0))
+    memo = Memo(Cache(str(tmp_path / "cache")), as_root(url))
+    assert (memo.root / "a.wav").is_file()  # listed
+    tags["a.wav"] = "2"
+    memo.look_at(memo.root / "a.wav")
+    memo.save()
+    assert not (tmp_path / "cache" / "memo").exists()
+
+
+def test_an_object_that_only_a_time_tells_of_is_distrusted_for_a_while(tmp_path, monkeypatch):
+    url = f"memory://{tmp_path.name}"
+    remote.write(f"{url}/a.wav", wav(0))
+    memo = Memo(Cache(str(tmp_path / "cache")), as_root(url))
+    memo.look_at(memo.root / "a.wav")
+    memo.save()
+    assert not (tmp_path / "cache" / "memo").exists()
+    now = time.time()
+    monkeypatch.setattr("serprep.cache.time.time", lambda: now + 3)
+    memo.look_at(memo.root / "a.wav")
+    memo.save()
+    last = Memo(Cache(str(tmp_path / "cache")), as_root(url))
+    last.look_at(last.root / "a.wav")
+    assert last.n_read == 0
 
 
 def test_memo_does_not_remember_what_cannot_be_read(root, tmp_path, later):

@@ -4,8 +4,10 @@ Every task writes one whole shard, cut by row number; two writers inside one sha
 corrupt it silently (dask#12583, zarr-python#3682).  An HDF5 file is one task.
 """
 
+import hashlib
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from serprep.cache import Cache, Place, offsets_of
 from serprep.features.extract import Features
 from serprep.features.framing import Segment, cut_segments, n_segments
 from serprep.features.functionals import LICENCE, feature_names
+from serprep.files import Folder
 from serprep.manifest import Manifest, value_of
+from serprep.remote import upload
 from serprep.store import hdf5_store, zarr_store
 from serprep.store.layout import COUNTS, FUNCTIONALS, NUMBERS, Array, StoreConfig, arrays
 from serprep.version import STORE_FORMAT
@@ -130,6 +134,26 @@ def write_shard(job: ShardJob) -> int:
     """Write one shard; the task that workers run.  Returns the rows written."""
     zarr_store.write_rows(job.store, job.array.name, job.first, shard_values(job, Cache(job.cache)))
     return job.last - job.first
+
+
+def upload_shard(job: ShardJob) -> tuple[str, str]:
+    """Write one shard of a store at a URL; the task that workers run.  Returns the file's name and SHA-256."""
+    name = zarr_store.shard_file(job.array, job.first)
+    with tempfile.TemporaryDirectory(prefix="serprep-") as scratch:
+        zarr_store.create_array(scratch, job.array)
+        write_shard(replace(job, store=scratch))
+        data = Path(scratch, name).read_bytes()
+    Folder(job.store).write(name, data)
+    return name, hashlib.sha256(data).hexdigest()
+
+
+def upload_file(job: FileJob) -> int:
+    """Write a whole HDF5 store at a URL: first on this machine's disk; the task that a worker runs."""
+    with tempfile.TemporaryDirectory(prefix="serprep-") as scratch:
+        path = Path(scratch) / "store.h5"
+        n_shards = write_file(replace(job, path=str(path)))
+        upload(job.path, path)
+    return n_shards
 
 
 def write_file(job: FileJob) -> int:
