@@ -172,7 +172,7 @@ class Store:
             value = columns[name][row]
             return None if np.isnan(value) else float(value)
 
-        rows = [
+        rows = (
             Utterance(
                 id=columns["id"][row],
                 path=columns["path"][row],
@@ -187,7 +187,7 @@ class Store:
                 audio_digest=columns["audio_digest"][row],
             )
             for row in range(len(self))
-        ]
+        )
         return make_manifest(rows, self.attributes["provenance"]["corpus"])
 
     # -- features --------------------------------------------------------------------
