@@ -351,8 +351,11 @@ def look(
                 n_done += 1
                 if progress:
                     progress(n_done)
-    columns = {"duration": durations, "sample_rate": rates, "audio_digest": digests}
-    seen = rows.replace(**{name: column_of(name, values) for name, values in columns.items()})
+    seen = rows.replace(
+        duration=column_of("duration", durations),
+        sample_rate=column_of("sample_rate", rates),
+        audio_digest=Texts(digests),
+    )
     return Looked(make_manifest(seen, manifest.info), reasons)
 
 

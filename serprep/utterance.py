@@ -103,7 +103,7 @@ class Numbers(Sequence[Any]):
     __slots__ = ("_values",)
 
     def __init__(self, kind: str, values: Iterable[float | None] = ()) -> None:
-        self._values = array(kind)
+        self._values: array[Any] = array(kind)
         for value in values:
             self.append(value)
 

@@ -25,7 +25,7 @@ from serprep.store import sharing, writer, zarr_store
 from serprep.store.layout import StoreConfig
 from serprep.store.store import container_of
 from serprep.store.verify import Problem, container_problems
-from serprep.store.writer import Row
+from serprep.store.writer import Origins
 from serprep.version import SUFFIX_OF, build_number, version_of, versions
 
 
@@ -40,7 +40,7 @@ class Packed:
 
 def pack(
     manifest: Manifest,
-    rows: Sequence[Row],
+    origins: Origins,
     *,
     dataset: str,
     labels: Sequence[str],
@@ -56,7 +56,7 @@ def pack(
     ----------
     manifest : Manifest
         The rows in the store.
-    rows : sequence of Row
+    origins : Origins
         Where the features of each row lie in the data set's cache.
     dataset : str
         Folder of the data set.
@@ -85,7 +85,7 @@ def pack(
     if is_url(dataset):
         name = f"versions/{version}{SUFFIX_OF[config.format]}"
         if not Folder(dataset).exists(f"{name}/{zarr_store.ROOT}"):
-            plan = writer.plan_store(manifest, rows, features, config)
+            plan = writer.plan_store(manifest, origins, features, config)
             about = writer.attributes(plan, version=version, configurations=configurations, extractors=used)
             _write_remote(plan, about, dataset=dataset, name=name, pool=pool, quiet=quiet)
         return Packed(version=version, path=f"{dataset}/{name}")
@@ -101,7 +101,7 @@ def pack(
                 raise StoreError(f"{error}, with `serprep build --repair`") from None
         if not problems:
             return Packed(version=version, path=str(final))
-    plan = writer.plan_store(manifest, rows, features, config)
+    plan = writer.plan_store(manifest, origins, features, config)
     about = writer.attributes(plan, version=version, configurations=configurations, extractors=used)
     beside = final.with_name(f".{version[:16]}.{uuid.uuid4().hex[:12]}.tmp")
     try:
