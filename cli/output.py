@@ -2,9 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from serprep.release import Recognition
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -22,6 +26,33 @@ def cluster_options(command: Command) -> Command:
     return click.option(
         "--workers", type=click.IntRange(1), metavar="N", help="Local processes; default: one per core."
     )(command)
+
+
+def recognise_option(command: Command) -> Command:
+    """Add ``--no-samples``."""
+    return click.option(
+        "--no-samples",
+        is_flag=True,
+        help="Don't decode recordings that are not the published files to compare their samples.",
+    )(command)
+
+
+def recognised(
+    info: Mapping[str, object], digests: Mapping[str, str], root: Path, *, no_samples: bool
+) -> "Recognition | None":
+    """Recordings compared with the published ones, with progress; None where none are known."""
+    from serprep.progress import Progress
+    from serprep.release import recognise
+
+    with Progress("comparing with the published release", len(digests), unit="files") as progress:
+        return recognise(
+            str(info.get("reader", "")),
+            str(info.get("corpus", "")),
+            digests,
+            root,
+            decode=not no_samples,
+            progress=progress.to,
+        )
 
 
 def print_json(value: object) -> None:

@@ -20,7 +20,7 @@ def run(recipe: Path, as_json: bool, **options: Any) -> int:
     Finished experiments are kept and not run again.
     """
     from serprep.recipe import read_recipe
-    from serprep_models.experiment import run_recipe
+    from serprep_models.run import run_recipe
 
     built, outcome, page = run_recipe(read_recipe(recipe), quiet=False, **options)
     if as_json:
@@ -34,7 +34,7 @@ def run(recipe: Path, as_json: bool, **options: Any) -> int:
 
 def outcome_json(outcome: Any) -> dict[str, Any]:
     """Results and summary, as `serprep train --json` and `serprep run --json` print them."""
-    return {"results": outcome.results, "summary": outcome.summary}
+    return {"results": outcome.results, "summary": outcome.summary, "submissions": list(outcome.submissions)}
 
 
 def print_outcome(outcome: Any) -> None:
@@ -56,4 +56,7 @@ def print_outcome(outcome: Any) -> None:
     ]
     click.echo()
     print_table(rows, list(rows[0]) if rows else [])
-    click.echo("\nUA, WA: predictions pooled over folds, mean over seeds; 95 %: bootstrap over speakers.")
+    part = "" if outcome.scored == "test" else f"of the {outcome.scored} part, "
+    click.echo(f"\nUA, WA: {part}predictions pooled over folds, mean over seeds; 95 %: bootstrap over speakers.")
+    if outcome.submissions:
+        click.echo(f"submission   {Path(outcome.submissions[0]).parent} ({len(outcome.submissions)} files)")

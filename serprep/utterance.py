@@ -147,16 +147,18 @@ class Utterances(Sequence[Utterance]):
     __slots__ = ("_extra", "_own")
 
     def __init__(self, rows: Iterable[Utterance] = ()) -> None:
-        self._own: dict[str, Column] = {name: column_of(name) for name in OWN}
-        self._extra: dict[str, Texts] = {}
-        for row in rows:
+        own: dict[str, Column] = {name: column_of(name) for name in OWN}
+        extra: dict[str, Texts] = {}
+        for number, row in enumerate(rows):
             for name in row.extra:
-                if name not in self._extra:
-                    self._extra[name] = Texts([""] * len(self))
-            for name, texts in self._extra.items():
+                if name not in extra:
+                    extra[name] = Texts([""] * number)
+            for name, texts in extra.items():
                 texts.append(row.extra.get(name, ""))
-            for name, column in self._own.items():
+            for name, column in own.items():
                 column.append(getattr(row, name))
+        self._own: Mapping[str, Column] = own
+        self._extra: Mapping[str, Column] = extra
 
     @property
     def extra(self) -> tuple[str, ...]:
@@ -168,8 +170,9 @@ class Utterances(Sequence[Utterance]):
         return self._own[name] if name in self._own else self._extra[name]
 
     def replace(self, **columns: Column) -> "Utterances":
-        """The same utterances with other values in these own columns; the rest is shared."""
-        return self._with({**self._own, **columns}, self._extra)
+        """The same utterances with other values in these columns; the rest is shared."""
+        own = {name: columns.get(name, column) for name, column in self._own.items()}
+        return self._with(own, {name: columns.get(name, texts) for name, texts in self._extra.items()})
 
     def take(self, numbers: Sequence[int]) -> "Utterances":
         """Those utterances, in that order."""
@@ -181,7 +184,7 @@ class Utterances(Sequence[Utterance]):
         )
 
     @classmethod
-    def _with(cls, own: dict[str, Column], extra: dict[str, Texts]) -> "Utterances":
+    def _with(cls, own: Mapping[str, Column], extra: Mapping[str, Column]) -> "Utterances":
         made = cls()
         made._own, made._extra = own, extra
         return made

@@ -29,7 +29,7 @@ def score(predictions: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
     -------
     dict
         ``n_test``, ``wa``, ``ua`` (None where a label has no utterances; ``missing``
-        names those) and ``confusion``.
+        names those, ``reason`` says it in words) and ``confusion``.
     """
     known = predictions[predictions["truth"] != ""]
     counts = confusion(list(known["truth"]), list(known["prediction"]), labels)
@@ -37,9 +37,24 @@ def score(predictions: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
         "n_test": len(known),
         "wa": undefined_as_none(wa_of(counts)),
         "ua": undefined_as_none(ua_of(counts)),
+        "reason": reason_of(counts, labels),
         "missing": [label for label, total in zip(labels, counts.sum(axis=1), strict=True) if total == 0],
         "confusion": counts.tolist(),
     }
+
+
+def reason_of(counts: IntArray, labels: Sequence[str]) -> str:
+    """Why UA is undefined, or "" where it is not.
+
+    Examples
+    --------
+    >>> reason_of(np.array([[1, 0], [0, 0]]), ["happy", "sad"])
+    "no scored utterance is 'sad'"
+    """
+    missing = [label for label, total in zip(labels, counts.sum(axis=1), strict=True) if total == 0]
+    if len(missing) == len(labels):
+        return "no scored utterance has a label"
+    return f"no scored utterance is {' or '.join(map(repr, missing))}" if missing else ""
 
 
 def summarise(
@@ -59,7 +74,7 @@ def summarise(
     for system in dict.fromkeys(entry["system"] for entry in results):
         own = predictions[(predictions["system"] == system) & (predictions["truth"] != "")]
         counts = speaker_counts(own, labels)  # (n_speakers, n_seeds, n_labels, n_labels)
-        pooled = counts.sum(axis=0)
+        pooled = counts.sum(axis=0) if len(own) else np.zeros((1, len(labels), len(labels)), np.int64)
         intervals = speaker_intervals(counts)
         known_speakers = bool((own["speaker"] != "").all())
         per_seed = [(wa_of(matrix), ua_of(matrix)) for matrix in pooled]
@@ -71,6 +86,7 @@ def summarise(
                 "n_seeds": len(per_seed),
                 "wa": undefined_as_none(float(np.mean([wa for wa, _ in per_seed]))),
                 "ua": undefined_as_none(float(np.mean([ua for _, ua in per_seed]))),
+                "reason": next(filter(None, (reason_of(matrix, labels) for matrix in pooled)), ""),
                 "ua_per_seed": [undefined_as_none(ua) for _, ua in per_seed],
                 "ua_seed_std": undefined_as_none(float(np.std([ua for _, ua in per_seed]))),
                 "ua_fold_mean": float(np.mean(folds)) if folds else None,

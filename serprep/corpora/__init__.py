@@ -9,16 +9,43 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from serprep.corpora import emodb, pattern, ravdess, table
+from serprep.corpora import (
+    compare,
+    compare2018,
+    crema_d,
+    emodb,
+    emovo,
+    iemocap,
+    meld,
+    msp_improv,
+    msp_podcast,
+    pattern,
+    ravdess,
+    savee,
+    table,
+    tess,
+    urdu,
+)
 from serprep.corpora.corpus import Corpus, Finding, Rating
 from serprep.errors import CorpusError, first_ten, one_line
 from serprep.utterance import Utterance, Utterances
 
 CORPORA: dict[str, Corpus] = {
+    "compare": compare.CORPUS,
+    "compare2018": compare2018.CORPUS,
+    "crema_d": crema_d.CORPUS,
     "emodb": emodb.CORPUS,
+    "emovo": emovo.CORPUS,
+    "iemocap": iemocap.CORPUS,
+    "meld": meld.CORPUS,
+    "msp_improv": msp_improv.CORPUS,
+    "msp_podcast": msp_podcast.CORPUS,
     "pattern": pattern.CORPUS,
     "ravdess": ravdess.CORPUS,
+    "savee": savee.CORPUS,
     "table": table.CORPUS,
+    "tess": tess.CORPUS,
+    "urdu": urdu.CORPUS,
 }
 
 
@@ -130,14 +157,16 @@ def _count_warnings(corpus: Corpus, utterances: Utterances) -> list[str]:
         warnings.append(
             f"{len(utterances)} utterances found, {corpus.n_utterances} published ({corpus.title} {corpus.release})"
         )
-    found = Counter(utterances.column("emotion"))
-    off = [
-        f"{emotion} {found[emotion]}/{count}"
-        for emotion, count in corpus.n_per_emotion.items()
-        if found[emotion] != count
-    ]
-    if off:
-        warnings.append(f"counts per emotion differ from the published ones (found/published): {', '.join(off)}")
+    for column, counts in {"emotion": corpus.n_per_emotion, **corpus.n_per}.items():
+        found = Counter(utterances.column(column))
+        off = [f"{value} {found[value]}/{count}" for value, count in counts.items() if found[value] != count]
+        if off:
+            shown = ", ".join(off[:10]) + (f" and {len(off) - 10} more" if len(off) > 10 else "")
+            warnings.append(f"counts per {column} differ from the published ones (found/published): {shown}")
+    for column, count in corpus.n_different.items():
+        different = len(set(utterances.column(column)))
+        if different != count:
+            warnings.append(f"{different} different values of {column} found, {count} published")
     speakers = set(utterances.column("speaker"))
     if corpus.n_speakers and len(speakers) != corpus.n_speakers:
         warnings.append(f"{len(speakers)} speakers found, {corpus.n_speakers} published")

@@ -18,7 +18,7 @@ from serprep.features.framing import Segment, cut_segments, n_segments
 from serprep.features.functionals import LICENCE, feature_names
 from serprep.manifest import Manifest
 from serprep.store import hdf5_store, zarr_store
-from serprep.store.layout import COUNTS, FUNCTIONALS, NUMBERS, Array, StoreConfig, arrays
+from serprep.store.layout import FUNCTIONALS, Array, StoreConfig, arrays
 from serprep.version import STORE_FORMAT
 
 
@@ -81,6 +81,7 @@ class Plan:
         """Every array of the store."""
         return arrays(
             columns=self.manifest.columns,
+            numbers=self.manifest.numbers,
             n=len(self.manifest),
             n_segments={length: int(offsets[-1]) for length, offsets in self.offsets.items()},
             features=self.features,
@@ -151,28 +152,28 @@ def write_file(job: FileJob) -> int:
         Path(job.path),
         job.plan.arrays,
         job.attributes,
-        small={array.name: small_value(job.plan, array.name) for array in job.plan.arrays if not array.is_large},
+        small={array.name: small_value(job.plan, array) for array in job.plan.arrays if not array.is_large},
         large=((shard.array, shard.first, shard_values(shard, cache)) for shard in shards),
     )
     return len(shards)
 
 
-def small_value(plan: Plan, name: str) -> AnyArray:
+def small_value(plan: Plan, array: Array) -> AnyArray:
     """A column, offsets, keys or names: any array but the features."""
-    folder, _, last = name.rpartition("/")
+    folder, _, name = array.name.rpartition("/")
     counts = plan.origins.places["logmel"].table
-    if name in ("utterances/n_samples", "utterances/n_frames"):
-        return np.array(counts["n_samples" if last == "n_samples" else "n_rows"], "i8")
-    if folder == "utterances":
-        cells = plan.manifest.utterances.column(last)
-        if last in NUMBERS:
-            return np.array([np.nan if cell is None else cell for cell in cells], "f8")
-        return np.array(list(cells), "i8" if last in COUNTS else object)
-    if last == "keys":
-        return plan.origins.keys[folder.split("/")[0]]
-    if last == "offsets":
-        return plan.offsets[int(folder.split("/")[1])]
-    return np.array(feature_names(), object)
+    if folder != "utterances":
+        if name == "keys":
+            return plan.origins.keys[folder.split("/")[0]]
+        if name == "offsets":
+            return plan.offsets[int(folder.split("/")[1])]
+        return np.array(feature_names(), object)
+    if name in ("n_samples", "n_frames"):
+        return np.array(counts["n_samples" if name == "n_samples" else "n_rows"], "i8")
+    cells = plan.manifest.utterances.column(name)
+    if array.dtype == "float64":
+        return np.array([np.nan if cell in (None, "") else cell for cell in cells], "f8")
+    return np.array(list(cells), object if array.dtype == "string" else array.dtype)
 
 
 def attributes(
@@ -203,6 +204,6 @@ def create(plan: Plan, store: str) -> None:
     for array in plan.arrays:
         zarr_store.create_array(store, array)
         if not array.is_large:
-            values = small_value(plan, array.name)
+            values = small_value(plan, array)
             for first in range(0, array.shape[0], array.chunk):
                 zarr_store.write_rows(store, array.name, first, values[first : first + array.chunk])
