@@ -19,6 +19,7 @@ from serprep.cache import canonical_json
 from serprep.errors import SplitError, TrainError
 from serprep.files import is_url, write_whole
 from serprep.manifest import Manifest, make_manifest
+from serprep.metrics import few_speakers
 from serprep.parallel import Died, Workers
 from serprep.pipeline import gather
 from serprep.progress import Progress
@@ -27,7 +28,7 @@ from serprep.split import Bound, Split, bind, make_split, read_split, refuse_lea
 from serprep.store.store import Store
 from serprep_models.job import Job, finished, read_predictions, run_job, scored_role
 from serprep_models.loader import check_store, kinds_of
-from serprep_models.scores import summarise
+from serprep_models.scores import compare, summarise
 from serprep_models.submission import check_submission, unpredicted, write_submissions
 from serprep_models.train import device_named
 
@@ -45,6 +46,7 @@ class Outcome:
     folder: Path
     results: list[dict[str, Any]]  # per experiment: system, fold, seed, n_test, wa, ua …
     summary: list[dict[str, Any]]  # per system
+    comparisons: list[dict[str, Any]]  # per pair of systems
     predictions: pd.DataFrame
     n_kept: int  # experiments that were finished before
     seconds: float
@@ -157,15 +159,23 @@ def run_experiments(
         folder=folder,
         results=results,
         summary=summarise(scored, store.labels, results),
+        comparisons=compare(scored, store.labels),
         predictions=scored,
         n_kept=len(jobs) - len(waiting),
         seconds=monotonic() - began,
-        notes=(*split.notes, *_dropped_note(bound), *_scored_notes(role, recipe, results), *missing),
+        notes=(
+            *split.notes,
+            *_dropped_note(bound),
+            *_scored_notes(role, recipe, results),
+            *missing,
+            *_speaker_note(scored),
+        ),
         scored=role,
         submissions=tuple(map(str, submissions)),
     )
     if not (systems or folds or seeds or only_finished):  # a part must not pass for the whole
-        text = json.dumps({"results": results, "summary": outcome.summary}, indent=1)
+        found = {"results": results, "summary": outcome.summary, "comparisons": outcome.comparisons}
+        text = json.dumps(found, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
 
@@ -173,6 +183,13 @@ def run_experiments(
 def _dropped_note(bound: Bound) -> list[str]:
     """How many utterances only the split knows."""
     return [f"{bound.n_dropped} utterances of the split are not in the store"] if bound.n_dropped else []
+
+
+def _speaker_note(scored: pd.DataFrame) -> list[str]:
+    """Whether there are enough speakers for intervals and tests."""
+    speakers = set(scored.loc[scored["truth"] != "", "speaker"])
+    warning = few_speakers(len(speakers)) if speakers and "" not in speakers else ""
+    return [warning] if warning else []
 
 
 def _scored_notes(role: str, recipe: Recipe, results: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -42,6 +42,7 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
         utterances=utterance_table(store),
         dropped=left_out(built),
         summary=outcome.summary,
+        comparisons=outcome.comparisons,
         folds=folds,
         confusion=matrices,
         curves=_curves(outcome),

@@ -161,7 +161,7 @@ def _count_warnings(corpus: Corpus, utterances: Utterances) -> list[str]:
         found = Counter(utterances.column(column))
         off = [f"{value} {found[value]}/{count}" for value, count in counts.items() if found[value] != count]
         if off:
-            shown = ", ".join(off[:10]) + (f" and {len(off) - 10} more" if len(off) > 10 else "")
+            shown = ", ".join(off[:12]) + (f" and {len(off) - 12} more" if len(off) > 12 else "")
             warnings.append(f"counts per {column} differ from the published ones (found/published): {shown}")
     for column, count in corpus.n_different.items():
         different = len(set(utterances.column(column)))
