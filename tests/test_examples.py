@@ -59,7 +59,8 @@ def test_a_recipe_runs_from_folder_to_page(outcomes, name):
     ]
     assert all(0 <= row["ua"] <= 1 for row in outcome.summary)
     assert page.is_file()
-    assert json.loads((outcome.folder / "results.json").read_bytes())["summary"] == json.loads(json.dumps(outcome.summary))
+    written = json.loads((outcome.folder / "results.json").read_bytes())
+    assert written["summary"] == json.loads(json.dumps(outcome.summary))
 
 
 def test_compare2018_scores_devel_and_predicts_test(outcomes):
