@@ -22,6 +22,7 @@ from . import (
     info,
     log,
     manifest,
+    predict,
     report,
     run,
     split,
@@ -59,6 +60,7 @@ for command in (
     split.split,
     audit.audit,
     train.train,
+    predict.predict,
     report.report,
 ):
     cli.add_command(command)

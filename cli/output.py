@@ -55,6 +55,14 @@ def recognised(
         )
 
 
+def training_options(command: Command) -> Command:
+    """Add ``--device`` and ``--memory-budget``."""
+    command = click.option(
+        "--memory-budget", type=click.IntRange(1, 1 << 30), metavar="MIB", help="Stream features that need more."
+    )(command)
+    return click.option("--device", help="auto, cpu, cuda or cuda:N; default: the recipe's.")(command)
+
+
 def print_json(value: object) -> None:
     """One JSON document on standard output."""
     click.echo(json.dumps(value, indent=1, allow_nan=False))
@@ -89,8 +97,27 @@ def percent(value: float | None) -> str:
 
 
 def interval(value: Sequence[float] | None) -> str:
-    """An interval of fractions as per cent."""
-    return "" if value is None else f"{100 * value[0]:.1f}–{100 * value[1]:.1f}"
+    """An interval of fractions as per cent.
+
+    Examples
+    --------
+    >>> interval((0.5, 0.612)), interval((-0.021, 0.04))
+    ('50.0–61.2', '-2.1 to 4.0')
+    """
+    if value is None:
+        return ""
+    return f"{100 * value[0]:.1f}{' to ' if min(value) < 0 else '–'}{100 * value[1]:.1f}"
+
+
+def p_value(value: float) -> str:
+    """A probability with three decimals, or what it is below.
+
+    Examples
+    --------
+    >>> p_value(0.03125), p_value(0.0001)
+    ('0.031', '<0.001')
+    """
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def size(n_bytes: int) -> str:

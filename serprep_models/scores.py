@@ -1,13 +1,15 @@
 """Predictions of many experiments → scores: per fold, pooled over folds, averaged over seeds."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from serprep._typing import IntArray
-from serprep.metrics import confusion, speaker_intervals, ua_of, wa_of
+from serprep.metrics import confusion, paired_test, speaker_intervals, ua_of, wa_of
 
 
 def undefined_as_none(value: float) -> float | None:
@@ -109,3 +111,35 @@ def speaker_counts(predictions: pd.DataFrame, labels: Sequence[str]) -> IntArray
             list(group["truth"]), list(group["prediction"]), labels
         )
     return counts
+
+
+def compare(predictions: pd.DataFrame, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """One row per pair of systems: how much the first is better than the second, and with what certainty.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As for `summarise`.
+    labels : sequence of str
+
+    Returns
+    -------
+    list of dict
+        ``first``, ``second``; differences ``ua``, ``wa``; their ``ua_interval``, ``wa_interval`` (bootstrap
+        over speakers); ``ua_p``, ``wa_p`` (two-sided, speaker-level permutation test).  The majority
+        baseline is compared with nobody, and systems that scored other utterances are not compared; nor is
+        anything where a speaker is unknown or a UA undefined.
+    """
+    known = predictions[(predictions["truth"] != "") & (predictions["system"] != "majority")]
+    if not len(known) or bool((known["speaker"] == "").any()):
+        return []
+    counts = {system: speaker_counts(own, labels) for system, own in known.groupby("system", sort=False)}
+    rows = []
+    for first, second in combinations(counts, 2):
+        try:
+            found = paired_test(counts[first], counts[second])
+        except ValueError:  # a part of the folds only
+            continue
+        if found is not None:
+            rows.append({"first": first, "second": second} | {k: v for k, v in asdict(found).items() if k != "exact"})
+    return rows

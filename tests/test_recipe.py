@@ -64,6 +64,8 @@ batch_size = 2
 learning_rate = 1
 class_weights = "balanced"
 device = "cpu"
+refit = true
+submission = "compare2021"
 """
 
 
@@ -134,6 +136,8 @@ def test_every_key_arrives(tmp_path):
         learning_rate=1.0,
         class_weights="balanced",
         device="cpu",
+        refit=True,
+        submission="compare2021",
     )
 
 

@@ -507,9 +507,12 @@ def test_published_counts_that_differ_are_warned_of_with_both_numbers(tmp_path, 
         assert f"{emotion} {found}/{published}" in warnings
     for column, counts in corpus.n_per.items():
         values = [getattr(utterance, column, utterance.extra.get(column)) for utterance in row.expected]
-        for value, published in list(counts.items())[:10]:
+        for value, published in list(counts.items())[:12]:
             assert f"{value} {values.count(value)}/{published}" in warnings
-        assert f"and {len(counts) - 10} more" in warnings or len(counts) <= 10
+        assert f"and {len(counts) - 12} more" in warnings or len(counts) <= 12
+    for column, published in corpus.n_different.items():
+        found = len({utterance.extra[column] for utterance in row.expected})
+        assert f"{found} different values of {column} found, {published} published" in warnings
 
 
 def test_options_a_reader_does_not_take_are_refused(tmp_path, name, row):
