@@ -72,7 +72,7 @@ def _print(found: dict[str, Any]) -> None:
     n_leaks = sum(one["severity"] == "leak" and not one["allowed"] for one in found["findings"])
     kinds = sorted({one["kind"] for one in found["findings"] if one["severity"] == "leak" and not one["allowed"]})
     click.echo(
-        f"\n{found['n_utterances']} utterances, {n_folds} folds: "
+        f"\n{found['n_utterances']} utterances, {n_folds} fold{'' if n_folds == 1 else 's'}: "
         + (f"LEAKS ({', '.join(kinds)}; --allow KIND if it is meant)" if n_leaks else "no leak found")
         + ("" if found["n_compared"] else "; recordings were not compared by sound (--audio ROOT)")
     )

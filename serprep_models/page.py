@@ -1,5 +1,6 @@
 """What a page shows, gathered from a run's outcome or from a store; `report` draws it."""
 
+import dataclasses
 import json
 from importlib.metadata import version
 from pathlib import Path
@@ -8,10 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from serprep.audit import audit_split
 from serprep.files import Folder
+from serprep.manifest import Manifest
 from serprep.pipeline import BuildResult
 from serprep.recipe import Recipe
-from serprep.split import describe
+from serprep.split import Split, describe
 from serprep.store.store import Store, open_store
 from serprep_models.experiment import Outcome
 from serprep_models.report import Report, write_report
@@ -57,6 +60,7 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
             "roles": describe(split),
         },
         provenance=provenance(recipe, store) | {"rows of the split": split.rows_digest} | _warnings(built),
+        audit=audited(store.manifest(), split),
     )
     return write_report(report, path)
 
@@ -90,6 +94,14 @@ def report_store(place: str, *, path: Path) -> Path:
         provenance=store_provenance(store),
     )
     return write_report(report, path)
+
+
+def audited(manifest: Manifest, split: Split) -> list[dict[str, object]]:
+    """What an audit finds in the rows of a split that a store has; class counts are shown elsewhere."""
+    ids = {row.id for row in manifest.utterances}
+    present = {name: row for name, row in split.utterances.items() if name in ids}
+    found = audit_split(manifest, dataclasses.replace(split, utterances=present))
+    return [row for row in found.summary if row["kind"] != "classes"]
 
 
 def _warnings(built: BuildResult | None) -> dict[str, str]:

@@ -69,6 +69,9 @@ class Report:
     curves: pd.DataFrame  # system, fold, seed, epoch, train_loss, train_ua, dev_ua
     split: dict[str, Any]  # protocol, group, folds, seed, digest, notes, roles
     provenance: dict[str, str]  # what was used, in words
+    # what an audit of the split found: per kind and severity kind, severity, count, of, n_folds,
+    # n_utterances of n_scored touched, examples; None: there was no split to audit
+    audit: list[dict[str, Any]] | None = None
     # per pair of systems: first, second; ua, wa (differences), ua_interval, wa_interval, ua_p, wa_p
     comparisons: list[dict[str, Any]] = field(default_factory=list)
 

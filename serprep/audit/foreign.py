@@ -118,7 +118,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _words(name: str) -> list[str]:
-    return re.findall(r"[a-z]+", name.lower())
+    return re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
 
 
 def _role_of(path: PurePosixPath) -> str:

@@ -118,7 +118,7 @@ def _pairs(found: Sequence[_Heard | str]) -> list[tuple[int, int, float]]:
     prints = [one.print if isinstance(one := found[group[0]], _Heard) else None for group in members]
     for match in find_matches(prints):
         for i in members[match.one]:
-            pairs += [(min(i, j), max(i, j), match.likeness) for j in members[match.other]]
+            pairs += [(min(i, j), max(i, j), min(match.likeness, 0.9999)) for j in members[match.other]]
     return sorted(pairs)
 
 

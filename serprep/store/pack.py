@@ -26,7 +26,7 @@ from serprep.store import sharing, writer, zarr_store
 from serprep.store.layout import StoreConfig
 from serprep.store.store import container_of
 from serprep.store.verify import Problem, container_problems
-from serprep.store.writer import Row
+from serprep.store.writer import Origins
 from serprep.version import SUFFIX_OF, build_number, version_of, versions
 
 Receipt = TypeVar("Receipt")
@@ -43,7 +43,7 @@ class Packed:
 
 def pack(
     manifest: Manifest,
-    rows: Sequence[Row],
+    origins: Origins,
     *,
     dataset: str,
     labels: Sequence[str],
@@ -59,7 +59,7 @@ def pack(
     ----------
     manifest : Manifest
         The rows in the store.
-    rows : sequence of Row
+    origins : Origins
         Where the features of each row lie in the data set's cache.
     dataset : str
         Folder of the data set.
@@ -89,7 +89,7 @@ def pack(
         url = f"{dataset}/versions/{version}{SUFFIX_OF[config.format]}"
         found = remote_problems(url, repair=repair)
         if found is None or found:
-            plan = writer.plan_store(manifest, rows, features, config)
+            plan = writer.plan_store(manifest, origins, features, config)
             about = writer.attributes(plan, version=version, configurations=configurations, extractors=used)
             _write_remote(
                 plan, about, url, cache=Cache(f"{dataset}/cache"), damaged=bool(found), pool=pool, quiet=quiet
@@ -107,7 +107,7 @@ def pack(
                 raise StoreError(f"{error}, with `serprep build --repair`") from None
         if not problems:
             return Packed(version=version, path=str(final))
-    plan = writer.plan_store(manifest, rows, features, config)
+    plan = writer.plan_store(manifest, origins, features, config)
     about = writer.attributes(plan, version=version, configurations=configurations, extractors=used)
     beside = final.with_name(f".{version[:16]}.{uuid.uuid4().hex[:12]}.tmp")
     try:
