@@ -22,7 +22,8 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -218,10 +219,9 @@ class Cache:
         table["part"] = -1
         parts: list[str] = []
         n_missing = len(wanted)
-        for name in self._names(kind):
-            if not name.endswith(".part") or not n_missing:
-                continue
-            own, places = self._index(name)
+        for name, (own, places) in self._indices(kind) if n_missing else ():
+            if not n_missing:
+                break
             at = np.minimum(np.searchsorted(wanted, _sortable(own)), len(wanted) - 1)
             new = (wanted[at] == _sortable(own)) & (table["part"][at] < 0)
             if new.any():
@@ -233,14 +233,22 @@ class Cache:
 
     def parts(self, kind: str) -> dict[str, frozenset[bytes]]:
         """Name of every part → its keys; damaged parts have none."""
-        names = [name for name in self._names(kind) if name.endswith(".part")]
-        return {name: frozenset(map(bytes, self._index(name)[0])) for name in names}
+        return {name: frozenset(map(bytes, keys)) for name, (keys, _) in self._indices(kind)}
 
     def _names(self, kind: str) -> list[str]:
         try:
             return self.folder.names(kind)
         except OSError as error:
             raise CacheError(f"cache {self.root}: {error.strerror or error}; expected a readable folder") from None
+
+    def _indices(self, kind: str) -> Iterator[tuple[str, tuple[ByteArray, Places]]]:
+        """Name and index of every part; at a URL many are fetched at a time."""
+        names = [name for name in self._names(kind) if name.endswith(".part")]
+        if self.folder.local:
+            yield from ((name, self._index(name)) for name in names)
+        else:
+            with ThreadPoolExecutor(max_workers=16) as threads:
+                yield from zip(names, threads.map(self._index, names), strict=True)
 
     def _index(self, name: str) -> tuple[ByteArray, Places]:
         none = as_keys(()), Places((), np.zeros(0, PLACE))

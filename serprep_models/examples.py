@@ -50,9 +50,9 @@ class Examples:
             count = self.offsets[name][chosen + 1] - first
             # row of each segment: its place in the batch, moved to where its utterance begins
             begin = torch.repeat_interleave(first - count.cumsum(0) + count, count)
-            segments[name] = values[begin + torch.arange(len(begin))]
+            segments[name] = values.index_select(0, begin + torch.arange(len(begin)))
             counts[name] = count
-        functionals = None if self.functionals is None else self.functionals[chosen]
+        functionals = None if self.functionals is None else self.functionals.index_select(0, chosen)
         return Batch(segments, counts, functionals, self.labels[chosen])
 
     def take(self, chosen: Tensor) -> "Examples":

@@ -181,7 +181,7 @@ class Batches(IterableDataset[Batch]):
         sizes = np.where(np.diff(by_row, prepend=-1) != 0, self.source.n_bytes[by_row], 0)  # repeated: read once
         # two windows, what is left over from the one before, and the copies that reading makes
         largest = int(self.memory_budget / n_shares / 2.5)
-        spare = self.batch_size * int(self.source.n_bytes.max(initial=0))
+        spare = int(np.sort(self.source.n_bytes)[-self.batch_size :].sum())  # the longest batch there could be
         if largest <= spare:
             raise TrainError(
                 f"a memory budget of {self.memory_budget} bytes is too small for batches of {self.batch_size} and "

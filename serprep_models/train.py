@@ -27,6 +27,7 @@ from serprep_models.loader import MEMORY_BUDGET, Batches, Examples, Loader, Stor
 from serprep_models.resume import UNFIT, read_state, write_state
 
 EVALUATION_BATCH = 256  # utterances; no effect on logits
+STREAMED_BATCH = 32  # the same, where a batch must be small beside the memory budget
 SAVE_EVERY = 30.0  # seconds between states that a killed training can go on from
 STATE = "state.safetensors"
 HISTORY = "history.jsonl"
@@ -291,7 +292,8 @@ def probabilities(system: nn.Module, examples: Examples | Stored, *, memory_budg
     device = next(system.parameters()).device
     system.eval()
     with torch.inference_mode():
-        batches = Batches(examples, batch_size=EVALUATION_BATCH, shuffle=False, memory_budget=memory_budget)
+        size = STREAMED_BATCH if isinstance(examples, Stored) else EVALUATION_BATCH
+        batches = Batches(examples, batch_size=size, shuffle=False, memory_budget=memory_budget)
         found = [torch.softmax(system(batch.to(device)), 1).cpu().numpy() for batch in batches]
     return np.concatenate(found)
 

@@ -164,17 +164,24 @@ def msp_podcast() -> Iterator[Sound | Text]:
 
 
 def crema_d() -> Iterator[Sound | Text]:
-    """Four actors, two sentences, the emotions anger, happy, neutral and sad; labels as acted and as perceived."""
-    actors = ((1001, 51, "Male"), (1002, 21, "Female"), (1003, 21, "Female"), (1005, 29, "Male"))
-    words = {"ANG": "angry", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}
+    """Five actors, two sentences, all six emotions; labels as acted and as perceived."""
+    actors = ((1001, 51, "Male"), (1002, 21, "Female"), (1003, 21, "Female"), (1011, 32, "Male"), (1014, 24, "Male"))
+    words = {
+        "ANG": "angry",
+        "DIS": "disgust",
+        "FEA": "fearful",
+        "HAP": "happy",
+        "NEU": "neutral",
+        "SAD": "sad",
+    }
     votes = ['"","FileName","VoiceVote","VoiceLevel","FaceVote","FaceLevel","MultiModalVote","MultiModalLevel"']
     answers = ["localid,pos,ans,ttr,queryType,numTries,clipNum,questNum,subType,clipName,sessionNums,respEmo,respLevel"]
-    for number, (actor, _, _) in zip((1, 2, 4, 3), actors, strict=True):
+    for number, (actor, _, _) in zip((1, 2, 4, 3, 5), actors, strict=True):
         for text, sentence in enumerate(("DFA", "IWW"), 1):
             for code, word in words.items():
                 stem, letter = f"{actor}_{sentence}_{code}_XX", code[0]
                 yield Sound(path=f"AudioWAV/{stem}.wav", speaker=number, emotion=word, text=text)
-                vote = '"A:D","37.2:58.6"' if letter == "A" else f'"{letter}","69.1"'
+                vote = '"A:D","37.2:58.6"' if (code, sentence) == ("ANG", "DFA") else f'"{letter}","69.1"'
                 votes.append(f'"{len(votes)}","{stem}",{vote},"{letter}","92.22","{letter}","64.78"')
                 for rater, kind in ((201, 1), (202, 3)):
                     answers.append(f"{rater},1,{letter}_70,2345,{kind},0,1,1,4,{stem},1,{letter},70")
