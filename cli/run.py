@@ -6,12 +6,23 @@ from typing import Any
 import click
 
 from .build import build_json, print_build
-from .output import cluster_options, interval, json_option, notes, p_value, percent, print_json, print_table
+from .output import (
+    cluster_options,
+    interval,
+    json_option,
+    notes,
+    p_value,
+    percent,
+    print_json,
+    print_table,
+    training_options,
+)
 
 
 @click.command(short_help="The whole path of a recipe: store, systems, scores, page.")
 @click.argument("recipe", type=click.Path(path_type=Path))
 @cluster_options
+@training_options
 @click.option("--on-bad-audio", type=click.Choice(["quarantine", "fail"]), default="quarantine", show_default=True)
 @json_option
 def run(recipe: Path, as_json: bool, **options: Any) -> int:

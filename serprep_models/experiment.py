@@ -7,9 +7,11 @@ run again.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
@@ -17,23 +19,25 @@ import pandas as pd
 
 from serprep.cache import canonical_json
 from serprep.errors import SplitError, TrainError
-from serprep.files import is_url, write_whole
+from serprep.files import write_whole
 from serprep.manifest import Manifest, make_manifest
 from serprep.metrics import few_speakers
 from serprep.parallel import Died, Workers
 from serprep.pipeline import gather
 from serprep.progress import Progress
 from serprep.recipe import NEURAL, SYSTEMS, Recipe
+from serprep.remote import is_url
 from serprep.split import Bound, Split, bind, make_split, read_split, refuse_leaks, write_split
 from serprep.store.store import Store
-from serprep_models.job import Job, finished, read_predictions, run_job, scored_role
-from serprep_models.loader import check_store, kinds_of
+from serprep_models.examples import check_store, kinds_of
+from serprep_models.job import Job, finished, n_epochs_done, n_epochs_of, read_predictions, run_job, scored_role
 from serprep_models.scores import compare, summarise
 from serprep_models.submission import check_submission, unpredicted, write_submissions
-from serprep_models.train import device_named
+from serprep_models.train import check_training
 
 REVISION = 2  # raised whenever the same experiment gives other numbers
-NO_NUMBERS = ("systems", "seeds", "submission")  # keys of [train] that change no number of an experiment
+# keys of [train] that change no number of an experiment: where and how, not what
+NO_NUMBERS = ("systems", "seeds", "submission", "tensorboard", "device", "memory_budget")
 COST = {"hsf-crnn": 4, "multi-crnn": 3, "plain-crnn": 2, "compare-svm": 1, "majority": 0}
 
 
@@ -130,12 +134,12 @@ def run_experiments(
         if not jobs:
             raise TrainError("no experiment of this recipe is finished: run `serprep run` first")
     waiting = [job for job in jobs if not finished(job)]
-    with Progress("training", len(waiting), unit="experiments", quiet=quiet) as progress:
+    n_epochs = sum(n_epochs_of(job) for job in waiting)
+    with Progress("training", n_epochs, unit="epochs", quiet=quiet) as progress, _counting(progress, waiting):
         for number, receipt in pool.run(run_job, waiting):
             if isinstance(receipt, Died):
                 job = waiting[number]
                 raise TrainError(f"{job.system}, fold {job.fold + 1}, seed {job.seed}: {receipt.reason}; run again")
-            progress.add()
     order = {system: place for place, system in enumerate(chosen)}
     jobs.sort(key=lambda job: (order[job.system], job.fold, job.seed))
     results = [json.loads((Path(job.folder) / "result.json").read_bytes()) for job in jobs]
@@ -178,6 +182,25 @@ def run_experiments(
         text = json.dumps(found, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
+
+
+@contextmanager
+def _counting(progress: Progress, jobs: Sequence[Job]) -> Iterator[None]:
+    """Keep the progress up to date while the block runs: workers write a line for each epoch."""
+    over = Event()
+
+    def count() -> None:
+        while not over.wait(1.0):
+            progress.to(sum(map(n_epochs_done, jobs)))
+
+    counter = Thread(target=count, daemon=True)
+    counter.start()
+    try:
+        yield
+    finally:
+        over.set()
+        counter.join()
+    progress.to(sum(map(n_epochs_of, jobs)))
 
 
 def _dropped_note(bound: Bound) -> list[str]:
@@ -254,7 +277,7 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> None:
             if kind != "functionals" and kind not in recipe.features.segments:
                 raise TrainError(f"{system} needs segments named {kind!r}: add them to [features.segments]")
     if set(systems) & set(NEURAL):
-        device_named(recipe.train.device)
+        check_training(recipe.train)
     asked = gather(recipe)
     unique = {row.id: row for row in asked.manifest.utterances}
     split = split_of(recipe, make_manifest(unique.values(), asked.manifest.info))

@@ -24,10 +24,10 @@ from serprep.store.store import Store, open_store
 from serprep_models.baselines import compare_svm, majority
 from serprep_models.checkpoint import write_checkpoint
 from serprep_models.crnn import SystemConfig
-from serprep_models.loader import kinds_of, load
+from serprep_models.examples import Examples, Stored, kinds_of
 from serprep_models.scores import score
 from serprep_models.standardise import CLIP, Statistics, training_statistics
-from serprep_models.train import Trained, one_thread, probabilities, train
+from serprep_models.train import HISTORY, STATE, Trained, json_line, one_thread, probabilities, train
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +54,22 @@ def finished(job: Job) -> bool:
         return bool(whole and table == result["predictions_sha256"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
+
+
+def n_epochs_of(job: Job) -> int:
+    """Epochs of an experiment; a baseline counts as one."""
+    return job.how.epochs if job.system in NEURAL else 1
+
+
+def n_epochs_done(job: Job) -> int:
+    """Epochs of an experiment that are done, also while it runs elsewhere."""
+    folder = Path(job.folder)
+    if (folder / "result.json").is_file():
+        return n_epochs_of(job)
+    try:
+        return min((folder / HISTORY).read_bytes().count(b"\n"), n_epochs_of(job))
+    except OSError:
+        return 0
 
 
 def run_job(job: Job) -> None:
@@ -95,8 +111,7 @@ def run_job(job: Job) -> None:
     result["predictions_sha256"] = hashlib.sha256(table).hexdigest()
     result["sha256"] = hashlib.sha256(canonical_json(result)).hexdigest()
     if trained is not None:
-        lines = "".join(json.dumps(_finite(entry)) + "\n" for entry in trained.history)
-        write_whole(folder / "history.jsonl", lines.encode())
+        write_whole(folder / HISTORY, "".join(map(json_line, trained.history)).encode())
         write_checkpoint(
             folder,
             trained,
@@ -105,6 +120,7 @@ def run_job(job: Job) -> None:
             origin={"split": split.digest, "fold": split.folds[job.fold], "seed": job.seed, "train": asdict(job.how)},
         )
     write_whole(folder / "result.json", (json.dumps(result, indent=1) + "\n").encode())  # last: it says "finished"
+    (folder / STATE).unlink(missing_ok=True)
 
 
 def _run(
@@ -122,19 +138,21 @@ def _run_neural(
     """Scores per role, the trained system, and the statistics it was trained with."""
     kinds = kinds_of(job.system)
     statistics = training_statistics(store, rows["train"], kinds)
-    sets = {name: load(store, part, kinds=kinds, statistics=statistics) for name, part in rows.items() if part}
+    stored = {name: Stored(store, np.array(part), kinds, statistics) for name, part in rows.items() if part}
+    budget = job.how.memory_budget << 20
+    fits = sum(int(part.n_bytes.sum()) for part in stored.values()) <= budget
+    sets: dict[str, Examples | Stored] = {name: part.load() if fits else part for name, part in stored.items()}
     trained = train(
         system_config(job.system, store),
         sets["train"],
         how=job.how,
         seed=job.seed,
         dev=sets["dev"] if use_dev else None,
+        folder=Path(job.folder),
     )
-    return (
-        {name: probabilities(trained.system, sets[name]) for name in ("dev", "test") if name in sets},
-        trained,
-        statistics,
-    )
+    parts = [name for name in ("dev", "test") if name in sets]
+    scores: dict[str, Any] = {name: probabilities(trained.system, sets[name], memory_budget=budget) for name in parts}
+    return scores, trained, statistics
 
 
 def _run_baseline(job: Job, store: Store, rows: Mapping[str, list[int]]) -> dict[str, Any]:
@@ -188,8 +206,3 @@ def read_predictions(path: Path) -> pd.DataFrame:
     """Predictions as written; text stays text."""
     text = dict.fromkeys(("id", "speaker", "role", "truth", "prediction"), str)
     return pd.read_csv(path, dtype=text, keep_default_na=False, encoding="utf-8")
-
-
-def _finite(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """NaN as null: JSON has none."""
-    return {name: None if value != value else value for name, value in entry.items()}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from serprep.files import Folder
 from serprep.pipeline import BuildResult
 from serprep.recipe import Recipe
 from serprep.split import describe
@@ -63,11 +64,12 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
 def report_store(place: str, *, path: Path) -> Path:
     """Write a page about what is in a store."""
     store = open_store(place)
-    build_path = Path(store.path).with_suffix(".build.json")
+    folder, _, file = store.path.rstrip("/").rpartition("/")
+    beside, build_json = Folder(folder or "."), f"{file.rsplit('.', 1)[0]}.build.json"
     dropped: dict[str, int] = {}
     name = str(store.attributes["provenance"]["corpus"].get("corpus", "store"))
-    if build_path.is_file():
-        about = json.loads(build_path.read_bytes())
+    if beside.exists(build_json):
+        about = json.loads(beside.read(build_json))
         name = str(about.get("dataset", name))
         dropped = dict(about.get("dropped", {}))
         for entry in about.get("quarantined", ()):

@@ -1,7 +1,9 @@
 """The whole path of a recipe: build, split, train, score, and write the page."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from serprep.parallel import Workers
 from serprep.pipeline import BuildResult, build
@@ -19,6 +21,8 @@ def run_recipe(
     systems: Sequence[str] | None = None,
     folds: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
+    device: str | None = None,
+    memory_budget: int | None = None,
     on_bad_audio: str = "quarantine",
     page: bool = True,
     quiet: bool = True,
@@ -30,6 +34,9 @@ def run_recipe(
     BuildResult, Outcome, Path
         The last is where the page is, or would be with ``page=False``.
     """
+    given: dict[str, Any] = {"device": device, "memory_budget": memory_budget}  # instead of the recipe's
+    how = replace(recipe.train, **{name: value for name, value in given.items() if value is not None})
+    recipe = replace(recipe, train=how)
     check_recipe(recipe, systems or recipe.train.systems)
     pool = Workers(workers, scheduler)
     try:

@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from serprep.split import ROLES, read_split
 from serprep.testing import write_layout
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-#: Recipe → folder of the corpus that it names.
+#: Recipe → layout of the corpus that it names, and where that is written.
 CORPORA = {
-    "compare2018": "corpora/ComParE2018_AtypicalAffect",
-    "crema_d": "corpora/CREMA-D",
-    "msp_podcast": "corpora/MSP-Podcast",
+    "compare2018": ("compare2018", "corpora/ComParE2018_AtypicalAffect"),
+    "crema_d": ("crema_d", "corpora/CREMA-D"),
+    "iemocap": ("iemocap", "corpora"),
+    "iemocap-dev": ("iemocap", "corpora"),
+    "msp_podcast": ("msp_podcast", "corpora/MSP-Podcast"),
 }
 SHORT = {"epochs = 60": "epochs = 1", "seeds = [0, 1, 2]": "seeds = [0]"}
 
@@ -28,7 +31,8 @@ def outcomes(tmp_path_factory):
     def run(name):
         if name not in done:
             folder = tmp_path_factory.mktemp(name)
-            write_layout(name, folder / CORPORA[name], litter=True)
+            layout, place = CORPORA[name]
+            write_layout(layout, folder / place, litter=True)
             text = (EXAMPLES / f"{name}.toml").read_text(encoding="utf-8")
             for long, short in SHORT.items():
                 assert long in text
@@ -36,7 +40,7 @@ def outcomes(tmp_path_factory):
             (folder / "examples").mkdir()
             (folder / f"examples/{name}.toml").write_text(text, encoding="utf-8")
             recipe = read_recipe(folder / f"examples/{name}.toml")
-            assert Path(recipe.dataset_path) == folder / f"stores/{name}"
+            assert Path(recipe.dataset_path) == folder / f"stores/{layout}"
             done[name] = run_recipe(recipe, workers=2)
         return done[name]
 
@@ -56,7 +60,8 @@ def test_a_recipe_runs_from_folder_to_page(outcomes, name):
     ]
     assert all(0 <= row["ua"] <= 1 for row in outcome.summary)
     assert page.is_file()
-    assert json.loads((outcome.folder / "results.json").read_bytes())["summary"] == outcome.summary
+    written = json.loads((outcome.folder / "results.json").read_bytes())
+    assert written["summary"] == json.loads(json.dumps(outcome.summary))
 
 
 def test_compare2018_scores_devel_and_predicts_test(outcomes):
@@ -124,3 +129,19 @@ def test_crema_d_as_perceived_is_the_table_of_its_manifest(tmp_path):
     }
     assert set(store.speakers) == {"1001", "1002", "1003", "1011", "1014"}
     assert "A:D" in votes.values()
+
+
+@pytest.mark.parametrize(("name", "n_speakers"), [("iemocap", 8), ("iemocap-dev", 7)])
+def test_iemocap_leaves_one_session_out(outcomes, name, n_speakers):
+    built, outcome, _ = outcomes(name)
+    assert built.n_utterances == 100 and built.dropped == {"emotion 'xxx' not named in [corpus.emotions]": 20}
+    assert outcome.store.labels == ("angry", "happy", "neutral", "sad")
+    assert outcome.scored == "test"
+    assert {(entry["fold"], entry["n_test"]) for entry in outcome.results} == {(str(n), 20) for n in range(1, 6)}
+    assert {entry["n_train"] for entry in outcome.results} == {10 * n_speakers}
+    split = read_split(outcome.folder / "split.json")
+    for number, fold in enumerate(split.folds):
+        speakers = {role: {split.utterances[key].speaker for key in split.ids(number, role)} for role in ROLES}
+        assert speakers["test"] == {f"Ses0{fold}F", f"Ses0{fold}M"}
+        assert [len(speakers[role]) for role in ROLES] == [n_speakers, 8 - n_speakers, 2]
+        assert len(set.union(*speakers.values())) == 10
