@@ -11,6 +11,7 @@ import sys
 import click
 
 from . import (
+    audit,
     build,
     check,
     convert,
@@ -21,6 +22,7 @@ from . import (
     info,
     log,
     manifest,
+    predict,
     report,
     run,
     split,
@@ -56,7 +58,9 @@ for command in (
     diff.diff,
     gc.gc,
     split.split,
+    audit.audit,
     train.train,
+    predict.predict,
     report.report,
 ):
     cli.add_command(command)

@@ -5,44 +5,59 @@ from pathlib import Path
 
 import click
 
-from .output import json_option, notes, print_json, print_table
+from .output import json_option, notes, print_json, print_table, recognise_option, recognised
 
 
 @click.command(short_help="A corpus folder → a manifest.")
 @click.argument("reader")
-@click.argument("root", type=click.Path(path_type=Path))
+@click.argument("root")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder for the manifest.")
 @click.option("--file", help="For reader table: the table, relative to ROOT.")
 @click.option(
     "--column", "columns", multiple=True, metavar="ROLE=NAME", help="For reader table, such as emotion=label."
 )
 @click.option("--pattern", help="For reader pattern, such as '{emotion}/{speaker}_{text}.wav'.")
+@recognise_option
 @json_option
 def manifest(
     reader: str,
-    root: Path,
+    root: str,
     output: Path,
     file: str | None,
     columns: tuple[str, ...],
     pattern: str | None,
+    no_samples: bool,
     as_json: bool,
 ) -> None:
-    """Read a corpus folder ROOT with READER and write utterances.csv and manifest.json.
+    """Read a corpus folder or URL ROOT with READER and write utterances.csv and manifest.json.
+
+    Where the corpus tells what single raters said, raters.jsonl is written as well.
 
     Every recording is hashed; one that cannot be read stays a row without digest.
+    Recordings are compared with the published release, where its digests are known.
     """
     from serprep.corpora import read_corpus
+    from serprep.files import as_root
     from serprep.manifest import look, make_manifest, write_manifest
     from serprep.pipeline import describe_corpus
     from serprep.progress import Progress
+    from serprep.ratings import write_ratings
 
     pairs = dict(pair.partition("=")[::2] for pair in columns)
     given = {"file": file, "pattern": pattern, "columns": pairs}
-    reading = read_corpus(reader, root, {name: value for name, value in given.items() if value})
+    folder = as_root(root)
+    reading = read_corpus(reader, folder, {name: value for name, value in given.items() if value})
     found = make_manifest(reading.utterances, describe_corpus(reading.corpus))
     with Progress("reading recordings", len({row.path for row in found.utterances}), unit="files") as progress:
-        looked = look(found, root, progress=progress.to)
+        looked = look(found, folder, progress=progress.to)
+    release = recognised(
+        looked.manifest.info,
+        {row.path: row.audio_digest for row in looked.manifest.utterances},
+        folder,
+        no_samples=no_samples,
+    )
     path = write_manifest(looked.manifest, output)
+    raters = write_ratings(reading.ratings, output)
     counts = Counter(row.emotion for row in looked.manifest.utterances)
     speakers = {row.speaker for row in looked.manifest.utterances}
     notes(reading.warnings, "warning")
@@ -53,8 +68,10 @@ def manifest(
         "n_utterances": len(looked.manifest),
         "n_speakers": len(speakers - {""}),
         "emotions": dict(sorted(counts.items())),
+        "n_ratings": len(reading.ratings),
         "unreadable": dict(looked.reasons),
         "warnings": list(reading.warnings),
+        "release": release and release.as_dict(),
     }
     if as_json:
         print_json(result)
@@ -67,4 +84,8 @@ def manifest(
         f"\n{len(looked.manifest)} utterances, {len(speakers - {''})} speakers, {len(looked.reasons)} unreadable files"
     )
     click.echo(f"manifest     {path}")
+    if raters:
+        click.echo(f"ratings      {raters} ({len(reading.ratings)} of single raters)")
     click.echo(f"digest       {looked.manifest.digest}")
+    if release:
+        click.echo(f"release      {release.sentence}")

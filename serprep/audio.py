@@ -19,9 +19,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
+from numpy.typing import NDArray
 
 from serprep._typing import FloatArray
-from serprep.errors import AudioError
+from serprep.errors import AudioError, CorpusError, one_line
+from serprep.remote import UrlPath
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")  # what readers look for; decoding goes by content
 PEAK = np.float32(32767 / 32768)  # largest amplitude that int16 can hold
@@ -63,7 +65,11 @@ def read_bytes(path: Path) -> bytes:
     AudioError
         If there is no readable regular file at `path`; pipes and devices, which
         could block for ever, are not opened.
+    CorpusError
+        If an object store does not answer.
     """
+    if isinstance(path, UrlPath):
+        return _read_object(path)
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         try:  # os.fdopen refuses a folder and leaves its descriptor open
@@ -85,6 +91,18 @@ def read_bytes(path: Path) -> bytes:
         raise AudioError("permission denied: make it readable") from None
     except (OSError, ValueError) as error:
         raise AudioError(f"unreadable: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _read_object(path: UrlPath) -> bytes:
+    """An object's bytes; a bucket that does not answer is no recording's fault and stops everything."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise AudioError("file is missing") from None
+    except PermissionError:
+        raise AudioError("access denied: let these credentials read it") from None
+    except OSError as error:
+        raise CorpusError(f"{one_line(path)}: {error.strerror}") from None
 
 
 def digest_of(data: bytes) -> str:
@@ -152,6 +170,31 @@ def decode(
     if len(samples) < last - first:
         raise AudioError(f"truncated: {len(samples)} of {last - first} announced samples are there")
     return guard(samples, rate, config)
+
+
+def decode_int16(data: bytes) -> tuple[NDArray[np.int16], int]:
+    """The very samples of a 16-bit recording, and its rate (Hz).
+
+    Returns
+    -------
+    ndarray, shape (n_samples, n_channels), int16
+    int
+
+    Raises
+    ------
+    AudioError
+        If the recording cannot be decoded, is cut short, or does not hold 16-bit samples.
+    """
+    with _open(data) as file:
+        if file.subtype != "PCM_16":
+            raise AudioError(f"its samples are {file.subtype}, not 16-bit")
+        try:
+            samples = file.read(dtype="int16", always_2d=True)
+        except (soundfile.SoundFileError, MemoryError) as error:
+            raise AudioError(f"damaged: {_reason(error)}") from None
+        if len(samples) < file.frames:
+            raise AudioError(f"truncated: {len(samples)} of {file.frames} announced samples are there")
+        return samples, file.samplerate
 
 
 def guard(samples: FloatArray, rate: int, config: Signal | None = None) -> FloatArray:

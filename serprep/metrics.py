@@ -162,3 +162,110 @@ def speaker_intervals(counts: IntArray, *, n_draws: int = 2000, level: float = 0
     edges = [100 * (1 - level) / 2, 100 * (1 + level) / 2]
     (wa_low, ua_low), (wa_high, ua_high) = np.percentile(np.concatenate(accepted), edges, axis=0)
     return Intervals((float(wa_low), float(wa_high)), (float(ua_low), float(ua_high)), redrawn)
+
+
+FEW_SPEAKERS = 10  # below, a bootstrap over speakers gives intervals that are too narrow
+FEWEST_TO_TEST = 6  # below, no permutation of speakers can reach p = 0.05: the smallest is 2 / 2^n
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paired:
+    """How much one system is better than another on the same test utterances; fractions."""
+
+    wa: float  # difference, first minus second
+    ua: float
+    wa_interval: tuple[float, float]  # bootstrap over speakers
+    ua_interval: tuple[float, float]
+    wa_p: float  # two-sided, speaker-level permutation test
+    ua_p: float
+    exact: bool  # every permutation was looked at
+
+
+def paired_test(
+    first: IntArray, second: IntArray, *, n_draws: int = 10_000, level: float = 0.95, seed: int = 0
+) -> Paired | None:
+    """Compare two systems that scored the same utterances, speaker by speaker.
+
+    The permutation test asks how often a difference as large as the one seen comes
+    about when, for each speaker, it is chance which of the two systems gave which of
+    the two sets of predictions (a sign-flip test, Fisher 1935; for systems, Noreen
+    1989).  A score is the mean over seeds; the seeds of a speaker stay together, so
+    the test is about other speakers, not about other seeds.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (n_speakers, n_seeds, n_labels, n_labels)
+        Confusion matrices of each speaker and seed, the same speakers in the same order; the
+        numbers of seeds may differ.
+    n_draws : int
+        Bootstrap draws, and permutations where there are more than 2^16.
+    level : float
+        Coverage of the intervals in (0, 1).
+    seed : int
+
+    Returns
+    -------
+    Paired or None
+        None with fewer than two speakers, a label that nobody has, or one that hardly any draw keeps.
+
+    Raises
+    ------
+    ValueError
+        If the two did not score the same utterances.
+
+    Examples
+    --------
+    >>> right, wrong = np.array([[[[1, 0], [0, 1]]]] * 6), np.array([[[[0, 1], [1, 0]]]] * 6)
+    >>> found = paired_test(right, wrong)
+    >>> round(found.ua, 9), found.ua_p == 2 / 2**6
+    (1.0, True)
+    """
+    totals = [counts.sum(axis=-1) for counts in (first, second)]  # (n_speakers, n_seeds, n_labels)
+    total = totals[0][:, 0]
+    if len(first) != len(second) or any((each != total[:, None]).any() for each in totals):
+        raise ValueError("the two systems did not score the same utterances")
+    if len(first) < 2 or (total.sum(axis=0) == 0).any():
+        return None
+    correct = [np.diagonal(counts, axis1=-2, axis2=-1).mean(axis=1) for counts in (first, second)]
+    gained = correct[0] - correct[1]  # (n_speakers, n_labels), mean over seeds
+    # both scores are sums over speakers, so a flipped speaker counts with the other sign
+    parts = np.stack([gained.sum(axis=1) / total.sum(), (gained / total.sum(axis=0)).mean(axis=1)], axis=1)
+    rng = np.random.default_rng(seed)
+    exact = len(parts) <= 16
+    if exact:
+        signs = 1 - 2 * ((np.arange(2 ** len(parts))[:, None] >> np.arange(len(parts))) & 1)
+    else:
+        signs = rng.choice([-1, 1], size=(n_draws, len(parts)))
+    seen = parts.sum(axis=0)
+    as_large = (np.abs(signs @ parts) >= np.abs(seen) - 1e-12).sum(axis=0)
+    p = as_large / len(signs) if exact else (as_large + 1) / (len(signs) + 1)  # the one seen counts (Phipson, Smyth)
+    weights = rng.multinomial(len(parts), np.full(len(parts), 1 / len(parts)), size=n_draws)
+    drawn_total = weights @ total
+    kept = (drawn_total > 0).all(axis=1)  # a draw that lost a label has no UA
+    if not kept.any():
+        return None
+    wa_draws = (weights @ gained).sum(axis=1)[kept] / drawn_total[kept].sum(axis=1)
+    ua_draws = ((weights @ gained)[kept] / drawn_total[kept]).mean(axis=1)
+    edges = [100 * (1 - level) / 2, 100 * (1 + level) / 2]
+    (wa_low, ua_low), (wa_high, ua_high) = np.percentile(np.stack([wa_draws, ua_draws], axis=1), edges, axis=0)
+    return Paired(
+        wa=float(seen[0]),
+        ua=float(seen[1]),
+        wa_interval=(float(wa_low), float(wa_high)),
+        ua_interval=(float(ua_low), float(ua_high)),
+        wa_p=float(p[0]),
+        ua_p=float(p[1]),
+        exact=exact,
+    )
+
+
+def few_speakers(n_speakers: int) -> str:
+    """What a reader of intervals and tests must know of so few speakers, or ""."""
+    if n_speakers < FEWEST_TO_TEST:
+        return (
+            f"{n_speakers} test speakers: intervals are too narrow, and no permutation test can reach p = 0.05 "
+            f"below {FEWEST_TO_TEST}"
+        )
+    if n_speakers < FEW_SPEAKERS:
+        return f"{n_speakers} test speakers: a bootstrap over fewer than {FEW_SPEAKERS} gives too narrow intervals"
+    return ""

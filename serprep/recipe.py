@@ -19,12 +19,14 @@ from serprep.features.extract import Features
 from serprep.features.framing import SEGMENTS, Segment
 from serprep.features.functionals import Functionals
 from serprep.features.logmel import LogMel
-from serprep.files import is_url
+from serprep.files import as_root
+from serprep.remote import is_url
 from serprep.split import SplitConfig
 from serprep.store.layout import StoreConfig
 
 SYSTEMS = ("plain-crnn", "multi-crnn", "hsf-crnn", "compare-svm", "majority")
 NEURAL = SYSTEMS[:3]
+SUBMISSIONS = ("none", "compare2018", "compare2019", "compare2021")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +87,8 @@ class TrainConfig:
     memory_budget: int = 2048  # MiB of features per experiment
     tensorboard: bool = False
     device: str = "auto"  # or "cpu", "cuda", "cuda:1"
+    refit: bool = False  # the test part is predicted by a system trained on train and dev
+    submission: str = "none"  # form of the files with test predictions: "compare2018", "compare2019", "compare2021"
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.systems if name not in SYSTEMS]
@@ -104,6 +108,8 @@ class TrainConfig:
             raise RecipeError("[train] epochs and batch_size: expected 1 to 100000")
         if not 0 < self.learning_rate <= 10:
             raise RecipeError(f"[train] learning_rate is {self.learning_rate}; expected between 0 and 10")
+        if self.submission not in SUBMISSIONS:
+            raise RecipeError(f"[train] submission is {self.submission!r}; expected one of {', '.join(SUBMISSIONS)}")
         if self.class_weights not in ("none", "balanced"):
             raise RecipeError(f"[train] class_weights is {self.class_weights!r}; expected 'none' or 'balanced'")
         if self.sampling not in ("all", "balanced"):
@@ -145,8 +151,9 @@ class Recipe:
 
     @property
     def root(self) -> Path:
-        """The corpus folder."""
-        return self.path(self.corpus.root).resolve()
+        """The corpus folder; at a URL, a `remote.UrlPath`."""
+        root = self.corpus.root.removeprefix("file://")
+        return as_root(root) if is_url(root) else self.path(root).resolve()
 
 
 def read_recipe(path: Path) -> Recipe:

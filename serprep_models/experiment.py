@@ -7,7 +7,7 @@ run again.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,20 +19,25 @@ import pandas as pd
 
 from serprep.cache import canonical_json
 from serprep.errors import SplitError, TrainError
-from serprep.files import is_url, write_whole
+from serprep.files import write_whole
 from serprep.manifest import Manifest, make_manifest
+from serprep.metrics import few_speakers
 from serprep.parallel import Died, Workers
 from serprep.pipeline import gather
 from serprep.progress import Progress
 from serprep.recipe import NEURAL, SYSTEMS, Recipe
+from serprep.remote import is_url
 from serprep.split import Bound, Split, bind, make_split, read_split, refuse_leaks, write_split
 from serprep.store.store import Store
 from serprep_models.examples import check_store, kinds_of
 from serprep_models.job import Job, finished, n_epochs_done, n_epochs_of, read_predictions, run_job, scored_role
-from serprep_models.scores import summarise
+from serprep_models.scores import compare, summarise
+from serprep_models.submission import check_submission, unpredicted, write_submissions
 from serprep_models.train import check_training
 
 REVISION = 2  # raised whenever the same experiment gives other numbers
+# keys of [train] that change no number of an experiment: where and how, not what
+NO_NUMBERS = ("systems", "seeds", "submission", "tensorboard", "device", "memory_budget")
 COST = {"hsf-crnn": 4, "multi-crnn": 3, "plain-crnn": 2, "compare-svm": 1, "majority": 0}
 
 
@@ -45,10 +50,13 @@ class Outcome:
     folder: Path
     results: list[dict[str, Any]]  # per experiment: system, fold, seed, n_test, wa, ua …
     summary: list[dict[str, Any]]  # per system
+    comparisons: list[dict[str, Any]]  # per pair of systems
     predictions: pd.DataFrame
     n_kept: int  # experiments that were finished before
     seconds: float
     notes: tuple[str, ...] = ()  # what a reader of the scores must know
+    scored: str = "test"  # the role that is scored
+    submissions: tuple[str, ...] = ()  # files with predictions of the test part, as a challenge takes them
 
 
 def split_of(recipe: Recipe, manifest: Manifest) -> Split:
@@ -146,20 +154,32 @@ def run_experiments(
         ],
         ignore_index=True,
     )
-    scored = predictions[predictions["role"] == scored_role(bound, store)]
+    role = scored_role(bound, store)
+    scored = predictions[predictions["role"] == role]
+    submissions, missing = _submit(recipe, predictions, store=store, folder=folder)
     outcome = Outcome(
         store=store,
         split=split,
         folder=folder,
         results=results,
         summary=summarise(scored, store.labels, results),
+        comparisons=compare(scored, store.labels),
         predictions=scored,
         n_kept=len(jobs) - len(waiting),
         seconds=monotonic() - began,
-        notes=(*split.notes, *_dropped_note(bound)),
+        notes=(
+            *split.notes,
+            *_dropped_note(bound),
+            *_scored_notes(role, recipe, results),
+            *missing,
+            *_speaker_note(scored),
+        ),
+        scored=role,
+        submissions=tuple(map(str, submissions)),
     )
     if not (systems or folds or seeds or only_finished):  # a part must not pass for the whole
-        text = json.dumps({"results": results, "summary": outcome.summary}, indent=1)
+        found = {"results": results, "summary": outcome.summary, "comparisons": outcome.comparisons}
+        text = json.dumps(found, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
 
@@ -188,10 +208,40 @@ def _dropped_note(bound: Bound) -> list[str]:
     return [f"{bound.n_dropped} utterances of the split are not in the store"] if bound.n_dropped else []
 
 
+def _speaker_note(scored: pd.DataFrame) -> list[str]:
+    """Whether there are enough speakers for intervals and tests."""
+    speakers = set(scored.loc[scored["truth"] != "", "speaker"])
+    warning = few_speakers(len(speakers)) if speakers and "" not in speakers else ""
+    return [warning] if warning else []
+
+
+def _scored_notes(role: str, recipe: Recipe, results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """On what the scores stand, where that is not simply the test part."""
+    reasons = sorted({entry["reason"] for entry in results if entry["reason"]})
+    notes = [f"UA is undefined: {reason}" for reason in reasons]
+    if role == "dev":
+        notes.append("scores are of the dev part, which did not choose the epoch: no test utterance has a label")
+    if recipe.train.refit:
+        notes.append("the test part is predicted by systems trained on train and dev (refit)")
+    return notes
+
+
+def _submit(recipe: Recipe, predictions: pd.DataFrame, *, store: Store, folder: Path) -> tuple[list[Path], list[str]]:
+    """Write what a challenge takes, if the recipe asks for it; the files, and what is missing in them."""
+    form = recipe.train.submission
+    if form == "none":
+        return [], []
+    test = predictions[predictions["role"] == "test"]
+    paths = dict(zip(store.ids, store.column("path"), strict=True))
+    asked = gather(recipe).manifest
+    unique = {row.id: row for row in asked.utterances}
+    whole = split_of(recipe, make_manifest(unique.values(), asked.info))
+    return write_submissions(form, test, paths=paths, folder=folder / "submission"), unpredicted(whole, test)
+
+
 def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
     """Where the experiments of this store, split and configuration lie."""
-    no_matter = ("systems", "seeds", "tensorboard", "device", "memory_budget")  # where and how, not what
-    how = {name: value for name, value in asdict(recipe.train).items() if name not in no_matter}
+    how = {name: value for name, value in asdict(recipe.train).items() if name not in NO_NUMBERS}
     depends = [REVISION, store.version, split.digest, how]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()
     root = recipe.folder if is_url(recipe.dataset_path) else Path(recipe.dataset_path)
@@ -228,6 +278,10 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> None:
                 raise TrainError(f"{system} needs segments named {kind!r}: add them to [features.segments]")
     if set(systems) & set(NEURAL):
         check_training(recipe.train)
-    asked = gather(recipe).manifest
-    unique = {row.id: row for row in asked.utterances}
-    split_of(recipe, make_manifest(unique.values(), asked.info))
+    asked = gather(recipe)
+    unique = {row.id: row for row in asked.manifest.utterances}
+    split = split_of(recipe, make_manifest(unique.values(), asked.manifest.info))
+    if recipe.train.refit and not any(split.ids(number, "dev") for number in range(len(split.folds))):
+        raise TrainError("refit trains on train and dev, and the split has no dev part: add one, or leave refit out")
+    if recipe.train.submission != "none":
+        check_submission(recipe, split)

@@ -83,12 +83,17 @@ def run_job(job: Job) -> None:
     rows["train"] = [row for row in rows["train"] if emotions[row]]
     role = scored_role(bound, store)
     if not rows["train"] or not rows[role]:
-        raise TrainError(f"fold {split.folds[job.fold]!r} has no labelled utterances to train on, or none to score")
+        raise TrainError(f"fold {split.folds[job.fold]!r} has no labelled utterances to train on, or none to test")
+    refit = job.how.refit and bool(rows["dev"]) and bool(rows["test"])
+    n_train = len(rows["train"])
     with one_thread():
-        if job.system in NEURAL:
-            scores, trained, statistics = _run_neural(job, store, rows, use_dev=role == "test" and bool(rows["dev"]))
-        else:
-            scores, trained, statistics = _run_baseline(job, store, rows), None, {}
+        # a dev part that chose the epoch would be no honest score, and training on it leaves nothing to choose by
+        scores, trained, statistics = _run(job, store, rows, use_dev=role == "test" and bool(rows["dev"]) and not refit)
+        if refit:
+            both = rows["train"] + [row for row in rows["dev"] if emotions[row]]
+            again, trained, statistics = _run(job, store, rows | {"train": sorted(both), "dev": []}, use_dev=False)
+            scores["test"] = again["test"]
+            n_train = len(both) if role == "test" else n_train
     predictions = pd.concat([_predictions(store, rows[name], scores[name], name) for name in scores], ignore_index=True)
     found = score(predictions[predictions["role"] == role], store.labels)
     result = {
@@ -96,7 +101,7 @@ def run_job(job: Job) -> None:
         "fold": split.folds[job.fold],
         "seed": job.seed,
         "scored": role,
-        "n_train": len(rows["train"]),
+        "n_train": n_train,
         **found,
         "seconds": round(monotonic() - began, 3),
     }
@@ -116,6 +121,15 @@ def run_job(job: Job) -> None:
         )
     write_whole(folder / "result.json", (json.dumps(result, indent=1) + "\n").encode())  # last: it says "finished"
     (folder / STATE).unlink(missing_ok=True)
+
+
+def _run(
+    job: Job, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool
+) -> tuple[dict[str, Any], Trained | None, Statistics]:
+    """Scores per role, and of neural systems what was trained, with its statistics."""
+    if job.system in NEURAL:
+        return _run_neural(job, store, rows, use_dev=use_dev)
+    return _run_baseline(job, store, rows), None, {}
 
 
 def _run_neural(
@@ -165,10 +179,10 @@ def system_config(system: str, store: Store) -> SystemConfig:
 
 
 def scored_role(bound: Bound, store: Store) -> str:
-    """ "test", or "dev" where no test utterance has a label (a challenge keeps them)."""
+    """ "test", or "dev" where only that has labels (a challenge keeps those of the test part)."""
     emotions = store.emotions
     labelled = {role for row, roles in enumerate(bound.roles) for role in roles if emotions[row]}
-    return "test" if "test" in labelled else "dev"
+    return "dev" if "dev" in labelled and "test" not in labelled else "test"
 
 
 def _predictions(store: Store, rows: Sequence[int], scores: Any, role: str) -> pd.DataFrame:

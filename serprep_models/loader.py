@@ -29,7 +29,9 @@ __all__ = ["Batches", "Examples", "Loader", "Stored", "check_store", "hold", "ki
 
 MEMORY_BUDGET = 2 << 30  # bytes
 BLOCKS = 16  # in a window: fewer would hardly shuffle, more would read smaller pieces
-LARGEST_BLOCK = 8 << 20  # bytes: reading more at once is not faster
+FEWEST_BLOCKS = 4  # in a small window, so that blocks do not become
+SMALL_BLOCK = 4 << 20  # smaller than this many bytes: a part of a chunk costs as much as the chunk
+LARGE_BLOCK = 8 << 20  # bytes: reading more at once is not faster
 
 
 @dataclass(frozen=True)
@@ -187,19 +189,20 @@ class Batches(IterableDataset[Batch]):
                 f"a memory budget of {self.memory_budget} bytes is too small for batches of {self.batch_size} and "
                 f"{n_shares} workers; expected at least {-(-5 * n_shares * spare // 2) + 3 * n_shares}"
             )
-        block_bytes = min(LARGEST_BLOCK, max(1, (largest - spare) // BLOCKS))
+        room = largest - spare
+        block_bytes = max(1, min(LARGE_BLOCK, max(room // BLOCKS, min(SMALL_BLOCK, room // FEWEST_BLOCKS))))
         number = np.cumsum(sizes) // block_bytes
         blocks = np.split(by_row, np.flatnonzero(np.diff(number)) + 1) if len(by_row) else []
         order = rng.permutation(len(blocks)) if self.shuffle else np.arange(len(blocks))
         weights = np.array([int(self.source.n_bytes[np.unique(block)].sum()) for block in blocks])
         windows: list[list[IntArray]] = []
-        room = 0
+        left = 0
         for i in order:
-            if weights[i] > room:
+            if weights[i] > left:
                 windows.append([])
-                room = largest - spare
+                left = room
             windows[-1].append(blocks[i])
-            room -= int(weights[i])
+            left -= int(weights[i])
         # windows are filled one after the other, so the last has fewer utterances: it may come anywhere
         order = rng.permutation(len(windows)) if self.shuffle else np.arange(len(windows))
         return [np.concatenate(windows[i]) for i in order]

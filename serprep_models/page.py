@@ -1,5 +1,6 @@
 """What a page shows, gathered from a run's outcome or from a store; `report` draws it."""
 
+import dataclasses
 import json
 from importlib.metadata import version
 from pathlib import Path
@@ -8,9 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from serprep.files import Folder
+from serprep.audit import audit_split
+from serprep.manifest import Manifest
 from serprep.pipeline import BuildResult
 from serprep.recipe import Recipe
-from serprep.split import describe
+from serprep.split import Split, describe
 from serprep.store.store import Store, open_store
 from serprep_models.experiment import Outcome
 from serprep_models.report import Report, write_report
@@ -42,6 +46,7 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
         utterances=utterance_table(store),
         dropped=left_out(built),
         summary=outcome.summary,
+        comparisons=outcome.comparisons,
         folds=folds,
         confusion=matrices,
         curves=_curves(outcome),
@@ -55,6 +60,7 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
             "roles": describe(split),
         },
         provenance=provenance(recipe, store) | {"rows of the split": split.rows_digest} | _warnings(built),
+        audit=audited(store.manifest(), split),
     )
     return write_report(report, path)
 
@@ -62,11 +68,12 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
 def report_store(place: str, *, path: Path) -> Path:
     """Write a page about what is in a store."""
     store = open_store(place)
-    build_path = Path(store.path).with_suffix(".build.json")
+    folder, _, file = store.path.rstrip("/").rpartition("/")
+    beside, build_json = Folder(folder or "."), f"{file.rsplit('.', 1)[0]}.build.json"
     dropped: dict[str, int] = {}
     name = str(store.attributes["provenance"]["corpus"].get("corpus", "store"))
-    if build_path.is_file():
-        about = json.loads(build_path.read_bytes())
+    if beside.exists(build_json):
+        about = json.loads(beside.read(build_json))
         name = str(about.get("dataset", name))
         dropped = dict(about.get("dropped", {}))
         for entry in about.get("quarantined", ()):
@@ -87,6 +94,14 @@ def report_store(place: str, *, path: Path) -> Path:
         provenance=store_provenance(store),
     )
     return write_report(report, path)
+
+
+def audited(manifest: Manifest, split: Split) -> list[dict[str, object]]:
+    """What an audit finds in the rows of a split that a store has; class counts are shown elsewhere."""
+    ids = {row.id for row in manifest.utterances}
+    present = {name: row for name, row in split.utterances.items() if name in ids}
+    found = audit_split(manifest, dataclasses.replace(split, utterances=present))
+    return [row for row in found.summary if row["kind"] != "classes"]
 
 
 def _warnings(built: BuildResult | None) -> dict[str, str]:

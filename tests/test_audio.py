@@ -10,9 +10,11 @@ import opensmile
 import pytest
 import soundfile
 
-from serprep.audio import PEAK, Signal, decode, digest_of, guard, probe, read_bytes
-from serprep.errors import AudioError
+from serprep import remote
+from serprep.audio import PEAK, Signal, decode, decode_int16, digest_of, guard, probe, read_bytes
+from serprep.errors import AudioError, CorpusError
 from serprep.features.functionals import functionals
+from serprep.files import as_root
 
 RATE = 16_000
 
@@ -459,3 +461,46 @@ def test_damaged_bytes_give_a_guarded_signal_or_an_audio_error_and_nothing_else(
             assert signal.min() >= -1
             assert signal.max() <= PEAK
     assert 0 < n_refused < 200
+
+
+# -- at a URL ------------------------------------------------------------------------
+
+
+def test_an_object_is_read_and_one_that_is_missing_is_a_bad_recording(tmp_path):
+    remote.write(f"memory://{tmp_path.name}/a.wav", b"sound")
+    root = as_root(f"memory://{tmp_path.name}")
+    assert read_bytes(root / "a.wav") == b"sound"
+    with pytest.raises(AudioError, match="file is missing"):
+        read_bytes(root / "b.wav")
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "message"),
+    [
+        (PermissionError(13, "access denied"), AudioError, "access denied: let these credentials read it"),
+        (OSError(5, "no answer (x)"), CorpusError, r"s3://lab/a\.wav: no answer \(x\)"),
+    ],
+)
+def test_a_bucket_that_does_not_answer_is_not_the_recordings_fault(monkeypatch, raised, kind, message):
+    def fail(url):
+        raise raised
+
+    monkeypatch.setattr(remote, "read", fail)
+    with pytest.raises(kind, match=message):
+        read_bytes(as_root("s3://lab/a.wav"))
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_int16_samples_are_the_very_ones(tmp_path, suffix, n_channels):
+    samples = np.random.default_rng(3).integers(-(2**15), 2**15, (500, n_channels), dtype=np.int16)
+    soundfile.write(tmp_path / f"x.{suffix}", samples, 8000, subtype="PCM_16")
+    found, rate = decode_int16((tmp_path / f"x.{suffix}").read_bytes())
+    assert found.dtype == np.int16 and rate == 8000
+    np.testing.assert_array_equal(found, samples)
+
+
+def test_samples_that_are_not_16_bit_are_refused(tmp_path):
+    soundfile.write(tmp_path / "x.wav", np.zeros(500), 8000, subtype="FLOAT")
+    with pytest.raises(AudioError, match="its samples are FLOAT, not 16-bit"):
+        decode_int16((tmp_path / "x.wav").read_bytes())

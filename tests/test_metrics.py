@@ -1,8 +1,21 @@
+import itertools
+
 import numpy as np
 import pytest
+import scipy.stats
 from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
-from serprep.metrics import confusion, recalls, speaker_intervals, ua_of, uar, wa, wa_of
+from serprep.metrics import (
+    confusion,
+    few_speakers,
+    paired_test,
+    recalls,
+    speaker_intervals,
+    ua_of,
+    uar,
+    wa,
+    wa_of,
+)
 
 LABELS = ["angry", "happy", "neutral", "sad"]
 
@@ -192,3 +205,106 @@ def test_no_interval_when_hardly_any_draw_keeps_every_label():
     found = speaker_intervals(counts, n_draws=20)
     assert (found.wa, found.ua) == (None, None)
     assert found.redrawn > 20_000
+
+
+def two_systems(n_speakers=7, n_seeds=(3, 1), seed=0, better=0.3):
+    """Confusion matrices of two systems on the same utterances; the first is right more often."""
+    rng = np.random.default_rng(seed)
+    totals = rng.integers(1, 9, size=(n_speakers, 4))
+    found = []
+    for n, right in zip(n_seeds, (0.4 + better, 0.4), strict=True):
+        counts = np.zeros((n_speakers, n, 4, 4), np.int64)
+        for speaker, number, label in np.ndindex(n_speakers, n, 4):
+            share = np.full(4, (1 - right) / 3)
+            share[label] = right
+            counts[speaker, number, label] = rng.multinomial(totals[speaker, label], share)
+        found.append(counts)
+    return found
+
+
+def mean_score(score, counts):
+    """Mean over seeds of a score pooled over speakers."""
+    return np.mean([score(matrix) for matrix in counts.sum(axis=0)])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_paired_test_equals_swapping_the_systems_speaker_by_speaker(seed):
+    first, second = two_systems(seed=seed, n_seeds=(2, 2), better=0.1)
+    found = paired_test(first, second)
+    for score, difference, p in ((wa_of, found.wa, found.wa_p), (ua_of, found.ua, found.ua_p)):
+        seen = mean_score(score, first) - mean_score(score, second)
+        assert difference == pytest.approx(seen, abs=1e-12)
+        swapped = []
+        for flips in itertools.product([False, True], repeat=len(first)):
+            choice = np.array(flips)[:, None, None, None]
+            swapped.append(
+                mean_score(score, np.where(choice, second, first)) - mean_score(score, np.where(choice, first, second))
+            )
+        assert p == pytest.approx(np.mean(np.abs(swapped) >= abs(seen) - 1e-12))
+    assert found.exact
+
+
+def test_the_paired_test_equals_scipy_s_on_means_of_speakers():
+    # with one utterance a label and speaker, UA is the mean over speakers of the speakers' own recalls
+    rng = np.random.default_rng(3)
+    right = rng.random((2, 10, 4)) < [[[0.7]], [[0.5]]]
+    counts = np.zeros((2, 10, 1, 4, 4), np.int64)
+    for system, speaker, label in np.ndindex(2, 10, 4):
+        counts[system, speaker, 0, label, label if right[system, speaker, label] else (label + 1) % 4] = 1
+    own = right.mean(axis=2)
+    expected = scipy.stats.permutation_test(
+        (own[0], own[1]), lambda a, b: np.mean(a - b), permutation_type="samples", n_resamples=np.inf
+    )
+    found = paired_test(*counts)
+    assert found.ua == pytest.approx(expected.statistic)
+    assert found.ua_p == pytest.approx(expected.pvalue)
+
+
+def test_many_speakers_are_permuted_at_random_and_never_give_p_zero():
+    first, second = two_systems(n_speakers=40, better=0.5)
+    found = paired_test(first, second, n_draws=999)
+    assert not found.exact
+    assert found.ua_p == pytest.approx(1 / 1000)
+    assert paired_test(first, second, n_draws=999) == found
+    wider = paired_test(first, second, n_draws=999, level=0.999)
+    assert wider.ua_interval[0] < found.ua_interval[0] < found.ua < found.ua_interval[1] < wider.ua_interval[1]
+
+
+def test_under_the_null_p_is_small_as_rarely_as_it_says():
+    # 300 pairs of equally good systems: the number of p <= 0.1 is binomial with at most that chance
+    n_small = sum(
+        paired_test(*two_systems(seed=seed, better=0.0, n_seeds=(1, 1)), n_draws=10).ua_p <= 0.1 for seed in range(300)
+    )
+    assert 10 <= n_small <= scipy.stats.binom.ppf(0.9999, 300, 0.1)
+
+
+def test_equal_systems_do_not_differ_and_exchanged_ones_change_the_sign():
+    first, second = two_systems()
+    same = paired_test(first, first)
+    assert (same.wa, same.ua, same.wa_p, same.ua_p) == (0, 0, 1, 1)
+    assert same.ua_interval == (0, 0)
+    there, back = paired_test(first, second), paired_test(second, first)
+    assert (there.ua, there.ua_p) == (pytest.approx(-back.ua), back.ua_p)
+    assert there.ua_interval == pytest.approx((-back.ua_interval[1], -back.ua_interval[0]))
+
+
+def test_no_paired_test_without_a_second_speaker_or_with_a_label_nobody_has():
+    first, second = two_systems()
+    assert paired_test(first[:1], second[:1]) is None
+    first[:, :, 2] = second[:, :, 2] = 0
+    assert paired_test(first, second) is None
+
+
+def test_systems_that_scored_other_utterances_are_not_compared():
+    first, second = two_systems()
+    second[0, 0, 0, 0] += 1
+    with pytest.raises(ValueError, match="did not score the same utterances"):
+        paired_test(first, second)
+    with pytest.raises(ValueError, match="did not score the same utterances"):
+        paired_test(first, first[:-1])
+
+
+def test_too_few_speakers_are_warned_of():
+    assert "p = 0.05" in few_speakers(5)  # 2 / 2^5 = 0.0625
+    assert "too narrow" in few_speakers(6)
+    assert few_speakers(10) == ""

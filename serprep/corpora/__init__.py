@@ -5,20 +5,47 @@ contract test and to ``docs/corpora.md``.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from serprep.corpora import emodb, pattern, ravdess, table
-from serprep.corpora.corpus import Corpus, Finding
+from serprep.corpora import (
+    compare,
+    compare2018,
+    crema_d,
+    emodb,
+    emovo,
+    iemocap,
+    meld,
+    msp_improv,
+    msp_podcast,
+    pattern,
+    ravdess,
+    savee,
+    table,
+    tess,
+    urdu,
+)
+from serprep.corpora.corpus import Corpus, Finding, Rating
 from serprep.errors import CorpusError, first_ten, one_line
-from serprep.utterance import Utterance
+from serprep.utterance import Utterance, Utterances
 
 CORPORA: dict[str, Corpus] = {
+    "compare": compare.CORPUS,
+    "compare2018": compare2018.CORPUS,
+    "crema_d": crema_d.CORPUS,
     "emodb": emodb.CORPUS,
+    "emovo": emovo.CORPUS,
+    "iemocap": iemocap.CORPUS,
+    "meld": meld.CORPUS,
+    "msp_improv": msp_improv.CORPUS,
+    "msp_podcast": msp_podcast.CORPUS,
     "pattern": pattern.CORPUS,
     "ravdess": ravdess.CORPUS,
+    "savee": savee.CORPUS,
     "table": table.CORPUS,
+    "tess": tess.CORPUS,
+    "urdu": urdu.CORPUS,
 }
 
 
@@ -27,8 +54,9 @@ class Reading:
     """What a reader found."""
 
     corpus: Corpus
-    utterances: tuple[Utterance, ...]
+    utterances: Utterances
     warnings: tuple[str, ...]  # one line each
+    ratings: tuple[Rating, ...] = ()  # of single raters, in the reader's order
 
 
 def corpus_named(name: str) -> Corpus:
@@ -80,20 +108,26 @@ def read_corpus(name: str, root: Path, options: Mapping[str, object] | None = No
         raise CorpusError(f"reader {name!r} needs {missing[0]!r}: add it to [corpus] or to the command line")
     if not root.is_dir():
         raise CorpusError(f"{one_line(root)}: no such folder; expected the root of {corpus.title}")
-    utterances: list[Utterance] = []
     findings: list[Finding] = []
-    for item in corpus.utterances(root, given):
-        if isinstance(item, Finding):
-            findings.append(item)
-        elif not _is_utf8(item.path):
-            findings.append(Finding("recordings whose names are not UTF-8 passed over: rename them", item.path))
-        else:
-            utterances.append(item)
+    ratings: list[Rating] = []
+
+    def found() -> Iterator[Utterance]:
+        for item in corpus.utterances(root, given):
+            if isinstance(item, Finding):
+                findings.append(item)
+            elif isinstance(item, Rating):
+                ratings.append(item)
+            elif not _is_utf8(item.path):
+                findings.append(Finding("recordings whose names are not UTF-8 passed over: rename them", item.path))
+            else:
+                yield item
+
+    utterances = Utterances(found())
     if not utterances:
         hint = first_ten(_counted(findings)) if findings else f"expected {corpus.layout}"
         raise CorpusError(f"{one_line(root)}: no utterance of {corpus.title} found; {hint}")
     warnings = [*_counted(findings), *_count_warnings(corpus, utterances)]
-    return Reading(corpus, tuple(utterances), tuple(warnings))
+    return Reading(corpus, utterances, tuple(warnings), tuple(ratings))
 
 
 def _is_utf8(path: str) -> bool:
@@ -116,22 +150,24 @@ def _counted(findings: Sequence[Finding]) -> list[str]:
     ]
 
 
-def _count_warnings(corpus: Corpus, utterances: Sequence[Utterance]) -> list[str]:
+def _count_warnings(corpus: Corpus, utterances: Utterances) -> list[str]:
     """Published counts against found ones, one line with both numbers."""
     warnings = []
     if corpus.n_utterances and len(utterances) != corpus.n_utterances:
         warnings.append(
             f"{len(utterances)} utterances found, {corpus.n_utterances} published ({corpus.title} {corpus.release})"
         )
-    found = Counter(utterance.emotion for utterance in utterances)
-    off = [
-        f"{emotion} {found[emotion]}/{count}"
-        for emotion, count in corpus.n_per_emotion.items()
-        if found[emotion] != count
-    ]
-    if off:
-        warnings.append(f"counts per emotion differ from the published ones (found/published): {', '.join(off)}")
-    speakers = {utterance.speaker for utterance in utterances}
+    for column, counts in {"emotion": corpus.n_per_emotion, **corpus.n_per}.items():
+        found = Counter(utterances.column(column))
+        off = [f"{value} {found[value]}/{count}" for value, count in counts.items() if found[value] != count]
+        if off:
+            shown = ", ".join(off[:12]) + (f" and {len(off) - 12} more" if len(off) > 12 else "")
+            warnings.append(f"counts per {column} differ from the published ones (found/published): {shown}")
+    for column, count in corpus.n_different.items():
+        different = len(set(utterances.column(column)))
+        if different != count:
+            warnings.append(f"{different} different values of {column} found, {count} published")
+    speakers = set(utterances.column("speaker"))
     if corpus.n_speakers and len(speakers) != corpus.n_speakers:
         warnings.append(f"{len(speakers)} speakers found, {corpus.n_speakers} published")
     return warnings

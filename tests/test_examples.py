@@ -1,0 +1,95 @@
+"""The recipes in `examples/` as they stand, on small generated folders; only times are cut short."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from serprep.split import ROLES, read_split
+from serprep.testing import write_layout
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+#: Recipe → layout of the corpus that it names, and where that is written.
+CORPORA = {
+    "compare2018": ("compare2018", "corpora/ComParE2018_AtypicalAffect"),
+    "iemocap": ("iemocap", "corpora"),
+    "iemocap-dev": ("iemocap", "corpora"),
+    "msp_podcast": ("msp_podcast", "corpora/MSP-Podcast"),
+}
+SHORT = {"epochs = 60": "epochs = 1", "seeds = [0, 1, 2]": "seeds = [0]"}
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory):
+    """Name → what running that recipe gave; each is run once."""
+    from serprep.recipe import read_recipe
+    from serprep_models.run import run_recipe
+
+    done = {}
+
+    def run(name):
+        if name not in done:
+            folder = tmp_path_factory.mktemp(name)
+            layout, place = CORPORA[name]
+            write_layout(layout, folder / place, litter=True)
+            text = (EXAMPLES / f"{name}.toml").read_text(encoding="utf-8")
+            for long, short in SHORT.items():
+                assert long in text
+                text = text.replace(long, short)
+            (folder / "examples").mkdir()
+            (folder / f"examples/{name}.toml").write_text(text, encoding="utf-8")
+            recipe = read_recipe(folder / f"examples/{name}.toml")
+            assert Path(recipe.dataset_path) == folder / f"stores/{layout}"
+            done[name] = run_recipe(recipe, workers=2)
+        return done[name]
+
+    return run
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_a_recipe_runs_from_folder_to_page(outcomes, name):
+    built, outcome, page = outcomes(name)
+    assert built.quarantined == 0
+    assert [row["system"] for row in outcome.summary] == [
+        "plain-crnn",
+        "multi-crnn",
+        "hsf-crnn",
+        "compare-svm",
+        "majority",
+    ]
+    assert all(0 <= row["ua"] <= 1 for row in outcome.summary)
+    assert page.is_file()
+    written = json.loads((outcome.folder / "results.json").read_bytes())
+    assert written["summary"] == json.loads(json.dumps(outcome.summary))
+
+
+def test_compare2018_scores_devel_and_predicts_test(outcomes):
+    _, outcome, _ = outcomes("compare2018")
+    assert outcome.scored == "dev"
+    assert outcome.store.labels == ("angry", "happy", "neutral", "sad")
+    assert len(outcome.submissions) == 5 * 2
+
+
+def test_msp_podcast_tests_on_test1_and_counts_what_is_left_out(outcomes):
+    _, outcome, _ = outcomes("msp_podcast")
+    assert {entry["n_test"] for entry in outcome.results} == {4}
+    assert {entry["n_train"] for entry in outcome.results} == {12}
+    assert set(outcome.predictions["speaker"]) == {"4"}
+    assert any("4 utterances are left out: Test2 4" in note for note in outcome.notes)
+    assert outcome.store.numbers == ["arousal", "valence", "dominance"]
+
+
+@pytest.mark.parametrize(("name", "n_speakers"), [("iemocap", 8), ("iemocap-dev", 7)])
+def test_iemocap_leaves_one_session_out(outcomes, name, n_speakers):
+    built, outcome, _ = outcomes(name)
+    assert built.n_utterances == 100 and built.dropped == {"emotion 'xxx' not named in [corpus.emotions]": 20}
+    assert outcome.store.labels == ("angry", "happy", "neutral", "sad")
+    assert outcome.scored == "test"
+    assert {(entry["fold"], entry["n_test"]) for entry in outcome.results} == {(str(n), 20) for n in range(1, 6)}
+    assert {entry["n_train"] for entry in outcome.results} == {10 * n_speakers}
+    split = read_split(outcome.folder / "split.json")
+    for number, fold in enumerate(split.folds):
+        speakers = {role: {split.utterances[key].speaker for key in split.ids(number, role)} for role in ROLES}
+        assert speakers["test"] == {f"Ses0{fold}F", f"Ses0{fold}M"}
+        assert [len(speakers[role]) for role in ROLES] == [n_speakers, 8 - n_speakers, 2]
+        assert len(set.union(*speakers.values())) == 10

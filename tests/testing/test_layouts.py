@@ -1,0 +1,29 @@
+import pytest
+import soundfile
+
+from serprep.corpora import CORPORA, read_corpus
+from serprep.testing import LAYOUTS, write_layout
+
+FREE = {"table", "pattern"}  # whatever the user's folder looks like
+
+
+def test_every_reader_with_a_layout_of_its_own_has_one():
+    assert set(LAYOUTS) == set(CORPORA) - FREE
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("suffix", [".wav", ".WAV", ".flac"])
+def test_a_layout_is_read_whole_with_litter_and_whatever_the_suffix(tmp_path, name, suffix):
+    paths = write_layout(name, tmp_path, litter=True, sound=False, suffix=suffix)
+    reading = read_corpus(name, tmp_path)
+    assert {tmp_path / utterance.path for utterance in reading.utterances} == set(paths)
+    assert not any("passed over" in warning for warning in reading.warnings)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_layout_is_sound(tmp_path, name):
+    first = write_layout(name, tmp_path / "a")
+    second = write_layout(name, tmp_path / "b")
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+        assert soundfile.info(one).frames > 8000
