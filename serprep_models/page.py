@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serprep.files import Folder
 from serprep.audit import audit_split
+from serprep.files import Folder
 from serprep.manifest import Manifest
 from serprep.pipeline import BuildResult
 from serprep.recipe import Recipe
