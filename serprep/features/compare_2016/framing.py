@@ -1,0 +1,79 @@
+"""Samples and frames: what everything else of the set starts from.
+
+Hop 160 samples everywhere; frame ``t`` starts at sample ``160 * t``; only complete
+frames exist.  Frames of 960 samples (60 ms) give pitch, voice quality and zero
+crossings, frames of 320 samples (20 ms) everything else.
+"""
+
+import numpy as np
+from numba import njit
+
+from serprep._typing import FloatArray
+
+SAMPLE_RATE = 16_000  # Hz
+HOP = 160  # samples
+SHORT = 320  # samples, 20 ms
+LONG = 960  # samples, 60 ms
+FULL_SCALE = 32_767
+
+
+def samples_of(signal: FloatArray) -> FloatArray:
+    """The signal as the set sees it: truncated to 16 bits, then divided by 32767.
+
+    Parameters
+    ----------
+    signal : ndarray, shape (n_samples,), float32
+        Amplitudes in [-1, 1); +1.0 wraps, as in 16-bit arithmetic.
+    """
+    whole = (signal * np.float32(32_768)).astype(np.int32).astype(np.int16)
+    return whole.astype(np.float32) / np.float32(FULL_SCALE)
+
+
+def n_frames(n_samples: int, length: int) -> int:
+    """Complete frames of `length` samples.
+
+    Examples
+    --------
+    >>> n_frames(16_000, 960), n_frames(16_000, 320), n_frames(959, 960)
+    (95, 99, 0)
+    """
+    return max(0, (n_samples - length) // HOP + 1)
+
+
+def hamming() -> FloatArray:
+    """Hamming window of the 20 ms frames, shape (320,)."""
+    return (0.54 - 0.46 * np.cos(2 * np.pi * np.arange(SHORT) / (SHORT - 1))).astype(np.float32)
+
+
+def gauss() -> FloatArray:
+    """Gaussian window of the 60 ms frames, shape (960,); its deviation is 0.4 of half the frame."""
+    middle = (LONG - 1) / 2
+    return np.exp(-0.5 * ((np.arange(LONG) - middle) / (0.4 * middle)) ** 2).astype(np.float32)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def rms_of_frames(samples, window, length, count):  # type: ignore[no-untyped-def]
+    """Root mean square of each windowed frame, shape (count,); squares are rounded to float32 first."""
+    found = np.empty(count, np.float32)
+    for t in range(count):
+        total = 0.0
+        for i in range(length):
+            value = np.float32(samples[t * HOP + i] * window[i])
+            total += np.float64(np.float32(value * value))
+        found[t] = np.float32(np.sqrt(total / length))
+    return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def zero_crossings(samples, count):  # type: ignore[no-untyped-def]
+    """Zero crossings per sample of the 60 ms frames; a zero counts unless its neighbours have one sign."""
+    found = np.empty(count, np.float32)
+    for t in range(count):
+        first = t * HOP
+        n = 0
+        for i in range(first + 1, first + LONG - 1):
+            before, here, after = samples[i - 1], samples[i], samples[i + 1]
+            if before * here < 0 or (here == 0 and before * after <= 0):
+                n += 1
+        found[t] = np.float32(n) / np.float32(LONG)
+    return found
