@@ -6,7 +6,7 @@ in the order of `names`.  ``docs/compare_2016.md`` says what it was made from an
 """
 
 from serprep.features.compare_2016.blocks import functionals_of
-from serprep.features.compare_2016.contours import Contours, contours
+from serprep.features.compare_2016.contours import Contours, contours_of
 from serprep.features.compare_2016.names import contour_names, functional_names
 
-__all__ = ["Contours", "contour_names", "contours", "functional_names", "functionals_of"]
+__all__ = ["Contours", "contour_names", "contours_of", "functional_names", "functionals_of"]

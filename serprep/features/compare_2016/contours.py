@@ -33,7 +33,7 @@ class Contours(NamedTuple):
     spectral_delta: FloatArray
 
 
-def contours(signal: FloatArray) -> Contours:
+def contours_of(signal: FloatArray) -> Contours:
     """Contours of a signal of at least 960 samples."""
     samples = samples_of(signal)
     n_long, n_short = n_frames(len(samples), LONG), n_frames(len(samples), SHORT)

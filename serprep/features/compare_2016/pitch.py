@@ -35,11 +35,11 @@ class Track(NamedTuple):
 class _Axis(NamedTuple):
     """Constants of the octave axis and its spline."""
 
-    knots: DoubleArray  # (513,) octaves
     place: AnyArray  # (513,) upper knot of each target
-    upper: DoubleArray  # (513,) weight of the upper knot
+    shares: DoubleArray  # (4, 513) of the values and second derivatives at the knots around each target
+    slopes: DoubleArray  # (513,) 6 over the distance to the knot below
     ratio: DoubleArray  # (513,) Thomas algorithm: upper diagonal over pivot
-    pivot: DoubleArray  # (513,)
+    pivot: DoubleArray  # (2, 513) 1 over pivot; lower diagonal over pivot
     weight: DoubleArray  # (513,) auditory weight
     shifts: AnyArray  # (14,) targets that harmonics 2 … 15 lie above the first
     damping: FloatArray  # (14,)
@@ -58,10 +58,14 @@ def _axis() -> _Axis:
     place = np.clip(np.searchsorted(knots, targets, side="left"), 1, _N)
     gaps = np.diff(knots)
     upper = (targets - knots[place - 1]) / gaps[place - 1]
-    ratio, pivot = np.zeros(_N + 1), np.ones(_N + 1)
+    square = gaps[place - 1] ** 2 / 6
+    shares = np.stack([1 - upper, upper, ((1 - upper) ** 3 - (1 - upper)) * square, (upper**3 - upper) * square])
+    slopes = np.concatenate([[0], 6 / gaps])
+    ratio, pivot = np.zeros(_N + 1), np.zeros((2, _N + 1))
     for k in range(1, _N):
-        pivot[k] = 2 * (gaps[k - 1] + gaps[k]) - gaps[k - 1] * ratio[k - 1]
-        ratio[k] = gaps[k] / pivot[k]
+        whole = 2 * (gaps[k - 1] + gaps[k]) - gaps[k - 1] * ratio[k - 1]
+        ratio[k] = gaps[k] / whole
+        pivot[:, k] = 1 / whole, gaps[k - 1] / whole
     per_octave = (_N + 1) / (np.log(_N * width / _FLOOR) / np.log(2))
     shift = per_octave * (np.log(65 / 50) / np.log(2)) - 1
     weight = 0.5 + np.arctan(3 * (np.arange(_N + 1) + 1 - shift) / per_octave) / np.pi
@@ -73,7 +77,7 @@ def _axis() -> _Axis:
         damping[i] = damping[i - 1] * np.float32(0.85)
     first = np.float32(low)
     step = np.float32(np.float32(np.float32(high) - first) / np.float32(_N))
-    return _Axis(knots, place, upper, ratio, pivot, weight, shifts, damping, first, step)
+    return _Axis(place, shares, slopes, ratio, pivot, weight, shifts, damping, first, step)
 
 
 def track(samples: FloatArray, count: int) -> Track:
@@ -90,7 +94,7 @@ def track(samples: FloatArray, count: int) -> Track:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _candidates(  # type: ignore[no-untyped-def]
     samples, window, count,
-    knots, place, upper, ratio, pivot, weight, shifts, damping, first, step,
+    place, shares, slopes, ratio, pivot, weight, shifts, damping, first, step,
     sizes, kinds, plain, twisted, order, split, half,
 ):  # fmt: skip
     """Frequencies (Hz), voicing and scores, shape (count, 6); empty slots are 0."""
@@ -109,16 +113,12 @@ def _candidates(  # type: ignore[no-untyped-def]
         for k in range(1, _N):
             smooth[k] = (raw[k - 1] + 2 * raw[k] + raw[k + 1]) / 4
         smooth[_N] = raw[_N]
-        _second_derivative(knots, smooth, ratio, pivot, curve)
+        _second_derivative(smooth, slopes, ratio, pivot, curve)
         for j in range(_N + 1):
             h = place[j]
-            b = upper[j]
-            a = 1 - b
-            gap = knots[h] - knots[h - 1]
             value = np.float32(
-                a * smooth[h - 1]
-                + b * smooth[h]
-                + ((a * a * a - a) * curve[h - 1] + (b * b * b - b) * curve[h]) * (gap * gap) / 6
+                (shares[0, j] * smooth[h - 1] + shares[1, j] * smooth[h])
+                + (shares[2, j] * curve[h - 1] + shares[3, j] * curve[h])
             )
             octave[j] = np.float32(np.float64(value) * weight[j]) if value > 0 else np.float32(0)
             total[j] = octave[j]
@@ -159,13 +159,14 @@ def _enhance(magnitude, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _second_derivative(knots, values, ratio, pivot, out):  # type: ignore[no-untyped-def]
+def _second_derivative(values, slopes, ratio, pivot, out):  # type: ignore[no-untyped-def]
     """Of the natural cubic spline, by the Thomas algorithm with its pivots computed before."""
     out[0] = 0
+    below = (values[1] - values[0]) * slopes[1]
     for k in range(1, _N):
-        below, above = knots[k] - knots[k - 1], knots[k + 1] - knots[k]
-        right = 6 * ((values[k + 1] - values[k]) / above - (values[k] - values[k - 1]) / below)
-        out[k] = (right - below * out[k - 1]) / pivot[k]
+        above = (values[k + 1] - values[k]) * slopes[k + 1]
+        out[k] = (above - below) * pivot[0, k] - pivot[1, k] * out[k - 1]
+        below = above
     out[_N] = 0
     for k in range(_N - 1, 0, -1):
         out[k] -= ratio[k] * out[k + 1]
@@ -174,16 +175,21 @@ def _second_derivative(knots, values, ratio, pivot, out):  # type: ignore[no-unt
 @njit(cache=True, nogil=True, error_model="numpy")
 def vertex(x1, y1, x2, y2, x3, y3):  # type: ignore[no-untyped-def]
     """Vertex (x, y) of the parabola through three points; of a straight line the highest point."""
-    g = (y2 - y1) / (x2 - x1)
-    a = ((y3 - y2) / (x3 - x2) - g) / (x3 - x1)
+    # Cramer's rule in this order: its rounding, some 1e-9 of y, is part of the reference's values
+    d = x1 * x1 * x2 + x2 * x2 * x3 + x3 * x3 * x1 - x3 * x3 * x2 - x2 * x2 * x1 - x1 * x1 * x3
+    a = (y1 * x2 + y2 * x3 + y3 * x1 - y3 * x2 - y2 * x1 - y1 * x3) / d
     if a == 0:
         if y2 > y1 and y2 > y3:
             return x2, y2
         if y3 > y1 and y3 > y2:
             return x3, y3
         return x1, y1
-    s = g + a * (x2 - x1)
-    return x2 - s / (2 * a), y2 - s * s / (4 * a)
+    xx1, xx2, xx3 = x1 * x1, x2 * x2, x3 * x3
+    b = (xx1 * y2 + xx2 * y3 + xx3 * y1 - xx3 * y2 - xx2 * y1 - xx1 * y3) / d
+    c = (
+        xx1 * x2 * y3 + xx2 * x3 * y1 + xx3 * x1 * y2 - xx3 * x2 * y1 - xx2 * x1 * y3 - xx1 * x3 * y2
+    ) / d
+    return -b / (2 * a), c - b * b / (4 * a)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
