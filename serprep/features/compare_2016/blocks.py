@@ -32,11 +32,8 @@ def functionals_of(found: Contours) -> FloatArray:
     n = found.n_frames
     decided = found.n_decided or n  # nothing decided before the end: statistics wait for the decisions
     energy, energy_delta, spectrum, spectrum_delta, voice, voice_delta = (
-        np.ascontiguousarray(values.T)
-        for values in (
-            *(found.energy, found.energy_delta, found.spectral, found.spectral_delta),
-            *(found.voice, found.voice_delta),
-        )
+        *(found.energy, found.energy_delta, found.spectral, found.spectral_delta),
+        *(found.voice, found.voice_delta),
     )
     parts = (
         _shapes(energy, max(1, n - 2), len(SHAPE)),

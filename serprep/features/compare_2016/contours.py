@@ -21,15 +21,15 @@ from serprep.features.compare_2016.voice import voice_quality
 
 
 class Contours(NamedTuple):
-    """Smoothed contours and deltas of each group, frames along the first axis."""
+    """Smoothed contours and deltas of each group, one a row: what follows takes them one by one."""
 
     n_frames: int  # of 60 ms
     n_decided: int  # of these, decided by the pitch tracker before the signal ended
-    voice: FloatArray  # (n_frames + 1, 6)
-    voice_delta: FloatArray  # (n_frames + 3, 6)
-    energy: FloatArray  # (n_frames + 1, 4)
+    voice: FloatArray  # (6, n_frames + 1)
+    voice_delta: FloatArray  # (6, n_frames + 3)
+    energy: FloatArray  # (4, n_frames + 1)
     energy_delta: FloatArray
-    spectral: FloatArray  # (n_frames + 5, 55)
+    spectral: FloatArray  # (55, n_frames + 5)
     spectral_delta: FloatArray
 
 
@@ -38,28 +38,27 @@ def contours_of(signal: FloatArray) -> Contours:
     samples = samples_of(signal)
     n_long, n_short = n_frames(len(samples), LONG), n_frames(len(samples), SHORT)
     pitch = track(samples, n_long)
-    voice = np.column_stack([pitch.f0, pitch.voicing, voice_quality(samples, pitch.f0)])
+    voice = np.stack([pitch.f0, pitch.voicing, *voice_quality(samples, pitch.f0).T])
     magnitude = short_spectra(samples, n_short)
     power = magnitude * magnitude
     bands, loudness, rasta, rasta_loudness = auditory(power)
     crossings = np.zeros(n_short, np.float32)
     crossings[:n_long] = zero_crossings(samples, n_long)
     rms = rms_of_frames(samples, np.ones(SHORT, np.float32), SHORT, n_short)
-    energy = np.column_stack([loudness, rasta_loudness, rms, crossings])
-    spectrum = np.concatenate([rasta, spectral(magnitude, power), mfcc(bands)], axis=1)
+    energy = np.stack([loudness, rasta_loudness, rms, crossings])
+    spectrum = np.concatenate([rasta.T, spectral(magnitude, power).T, mfcc(bands).T])
     smooth_limit, delta_limit = _limits(n_long, pitch.n_decided)
     smooth_voice = _smooth_voice(voice, smooth_limit)
     known = np.array([n_short, n_short, n_short, n_long])
-    smooth_energy, energy_delta = _smooth(energy, n_long, known), None
-    energy_delta = _delta(smooth_energy, n_long)
-    smooth_spectrum = _smooth(spectrum, n_short, np.full(spectrum.shape[1], n_short))
+    smooth_energy = _smooth(energy, n_long, known)
+    smooth_spectrum = _smooth(spectrum, n_short, np.full(len(spectrum), n_short))
     return Contours(
         n_long,
         pitch.n_decided,
         smooth_voice,
         _delta_voice(smooth_voice, delta_limit),
         smooth_energy,
-        energy_delta,
+        _delta(smooth_energy, n_long),
         smooth_spectrum,
         _delta(smooth_spectrum, n_short),
     )
@@ -97,10 +96,10 @@ def _read(values, t, i, limit, half):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True, error_model="numpy")
 def _smooth_voice(values, limits):  # type: ignore[no-untyped-def]
     """Mean of the frames that are not zero; zero stays zero."""
-    count = len(values)
-    found = np.zeros((count + 1, 6), np.float32)
+    count = values.shape[1]
+    found = np.zeros((6, count + 1), np.float32)
     for c in range(6):
-        column = np.ascontiguousarray(values[:, c])
+        column = values[c]
         for t in range(count + 1):
             limit = limits[t] if c >= 2 else count
             here = _read(column, t, t, limit, 1)
@@ -112,18 +111,19 @@ def _smooth_voice(values, limits):  # type: ignore[no-untyped-def]
                 if value != 0:
                     total += value
                     n += 1
-            found[t, c] = total / np.float32(n)
+            found[c, t] = total / np.float32(n)
     return found
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _delta_voice(values, limits):  # type: ignore[no-untyped-def]
     """Regression over pairs of frames that are both not zero; the divisor grows with every pair of any contour."""
-    found = np.zeros((len(values) + 2, 6), np.float32)
+    count = values.shape[1] + 2
+    found = np.zeros((6, count), np.float32)
     divisor = np.float32(10)
-    for t in range(len(found)):
+    for t in range(count):
         for c in range(6):
-            column = values[:, c]
+            column = values[c]
             total = np.float32(0)
             for w in (1, 2):
                 before = _read(column, t, t - w, limits[t], 2)
@@ -131,36 +131,44 @@ def _delta_voice(values, limits):  # type: ignore[no-untyped-def]
                 if before != 0 and after != 0:
                     total += np.float32(w) * np.float32(after - before)
                     divisor += np.float32(w * w)
-            found[t, c] = total / divisor
+            found[c, t] = total / divisor
     return found
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _smooth(values, count, known):  # type: ignore[no-untyped-def]
-    """Three-frame mean, shape (count + 1, n); of each column `known` frames exist."""
-    found = np.empty((count + 1, values.shape[1]), np.float32)
-    for c in range(values.shape[1]):
-        column = values[:, c]
+    """Three-frame mean, shape (n, count + 1); of each contour `known` frames exist."""
+    found = np.empty((len(values), count + 1), np.float32)
+    three = np.float32(3)
+    for c in range(len(values)):
+        x, y = values[c], found[c]
+        inner = min(count, known[c] - 2)
+        for t in range(1, inner + 1):
+            y[t] = ((x[t] + x[t - 1]) + x[t + 1]) / three
         for t in range(count + 1):
-            here = _read(column, t, t, known[c], 1)
-            total = (here + _read(column, t, t - 1, known[c], 1)) + _read(column, t, t + 1, known[c], 1)
-            found[t, c] = total / np.float32(3)
+            if t < 1 or t > inner:
+                total = _read(x, t, t, known[c], 1) + _read(x, t, t - 1, known[c], 1)
+                y[t] = (total + _read(x, t, t + 1, known[c], 1)) / three
     return found
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _delta(values, count):  # type: ignore[no-untyped-def]
-    """Five-frame regression, shape (count + 3, n)."""
-    found = np.empty((count + 3, values.shape[1]), np.float32)
+    """Five-frame regression, shape (n, count + 3)."""
+    found = np.empty((len(values), count + 3), np.float32)
+    two, ten = np.float32(2), np.float32(10)
     n_smooth = max(0, count - 1)
     first = max(0, n_smooth - 2)
-    for t in range(count + 3):
-        limit = count + 1
-        if t >= first:
-            limit = min(n_smooth + t - first + 1, count + 1)
-        for c in range(values.shape[1]):
-            column = values[:, c]
-            near = np.float32(_read(column, t, t + 1, limit, 2) - _read(column, t, t - 1, limit, 2))
-            far = np.float32(_read(column, t, t + 2, limit, 2) - _read(column, t, t - 2, limit, 2))
-            found[t, c] = np.float32(near + np.float32(2) * far) / np.float32(10)
+    for c in range(len(values)):
+        x, y = values[c], found[c]
+        for t in range(2, first):
+            y[t] = ((x[t + 1] - x[t - 1]) + two * (x[t + 2] - x[t - 2])) / ten
+        for t in range(count + 3):
+            if t < 2 or t >= first:
+                limit = count + 1
+                if t >= first:
+                    limit = min(n_smooth + t - first + 1, count + 1)
+                near = _read(x, t, t + 1, limit, 2) - _read(x, t, t - 1, limit, 2)
+                far = _read(x, t, t + 2, limit, 2) - _read(x, t, t - 2, limit, 2)
+                y[t] = (near + two * far) / ten
     return found

@@ -56,24 +56,30 @@ def rms_of_frames(samples, window, length, count):  # type: ignore[no-untyped-de
     """Root mean square of each windowed frame, shape (count,); squares are rounded to float32 first."""
     found = np.empty(count, np.float32)
     for t in range(count):
-        total = 0.0
-        for i in range(length):
-            value = np.float32(samples[t * HOP + i] * window[i])
-            total += np.float64(np.float32(value * value))
-        found[t] = np.float32(np.sqrt(total / length))
+        first = t * HOP
+        s0 = s1 = s2 = s3 = 0.0  # four sums: their order is hidden by the rounding to float32
+        for i in range(0, length, 4):
+            a = np.float32(samples[first + i] * window[i])
+            b = np.float32(samples[first + i + 1] * window[i + 1])
+            c = np.float32(samples[first + i + 2] * window[i + 2])
+            d = np.float32(samples[first + i + 3] * window[i + 3])
+            s0 += np.float64(np.float32(a * a))
+            s1 += np.float64(np.float32(b * b))
+            s2 += np.float64(np.float32(c * c))
+            s3 += np.float64(np.float32(d * d))
+        found[t] = np.float32(np.sqrt((s0 + s1 + s2 + s3) / length))
     return found
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def zero_crossings(samples, count):  # type: ignore[no-untyped-def]
     """Zero crossings per sample of the 60 ms frames; a zero counts unless its neighbours have one sign."""
+    before = np.zeros(len(samples) + 1, np.int64)  # crossings at samples below i
+    for i in range(1, len(samples) - 1):
+        last, here, following = samples[i - 1], samples[i], samples[i + 1]
+        before[i + 1] = before[i] + (last * here < 0 or (here == 0 and last * following <= 0))
     found = np.empty(count, np.float32)
     for t in range(count):
         first = t * HOP
-        n = 0
-        for i in range(first + 1, first + LONG - 1):
-            before, here, after = samples[i - 1], samples[i], samples[i + 1]
-            if before * here < 0 or (here == 0 and before * after <= 0):
-                n += 1
-        found[t] = np.float32(n) / np.float32(LONG)
+        found[t] = np.float32(before[first + LONG - 1] - before[first + 1]) / np.float32(LONG)
     return found

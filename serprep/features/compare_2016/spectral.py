@@ -10,6 +10,8 @@ from serprep._typing import DoubleArray, FloatArray
 N_DESCRIPTORS = 15
 _BIN = 31.25  # Hz
 _N = 256  # bins
+_SUM = _BIN * (_N * (_N + 1) // 2)  # of the frequencies, Hz
+_SQUARES = _BIN**2 * (_N * (_N + 1) * (2 * _N + 1) // 6)  # of their squares
 
 
 @lru_cache(maxsize=1)
@@ -60,10 +62,7 @@ def _spectral(magnitude, power, sharpness):  # type: ignore[no-untyped-def]
         found[t, 7] = centroid
         found[t, 8] = _entropy(p, total)
         _moments(found[t], p, total, np.float64(centroid))
-        first, second = 1_028_000.0, 0.0
-        for k in range(1, _N + 1):
-            second += (_BIN * k) * (_BIN * k)
-        found[t, 12] = 255 * (_N * weighted - first * total) / (_N * second - first * first)
+        found[t, 12] = 255 * (_N * weighted - _SUM * total) / (_N * _SQUARES - _SUM * _SUM)
         sharp = np.float32(0)
         for k in range(1, _N + 1):
             sharp += np.float32(sharpness[k] * np.float64(p[k]))
