@@ -43,7 +43,7 @@ def demo(folder: Path, workers: int | None, scheduler: str | None, as_json: bool
     from serprep.files import refuse_store, write_whole
     from serprep.recipe import read_recipe
     from serprep.testing import write_synthetic_corpus
-    from serprep_models.experiment import run_recipe
+    from serprep_models.run import run_recipe
 
     recipe = folder / "recipe.toml"
     refuse_store(folder)

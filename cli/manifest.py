@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from .output import json_option, notes, print_json, print_table
+from .output import json_option, notes, print_json, print_table, recognise_option, recognised
 
 
 @click.command(short_help="A corpus folder → a manifest.")
@@ -17,6 +17,7 @@ from .output import json_option, notes, print_json, print_table
     "--column", "columns", multiple=True, metavar="ROLE=NAME", help="For reader table, such as emotion=label."
 )
 @click.option("--pattern", help="For reader pattern, such as '{emotion}/{speaker}_{text}.wav'.")
+@recognise_option
 @json_option
 def manifest(
     reader: str,
@@ -25,16 +26,21 @@ def manifest(
     file: str | None,
     columns: tuple[str, ...],
     pattern: str | None,
+    no_samples: bool,
     as_json: bool,
 ) -> None:
     """Read a corpus folder ROOT with READER and write utterances.csv and manifest.json.
 
+    Where the corpus tells what single raters said, raters.jsonl is written as well.
+
     Every recording is hashed; one that cannot be read stays a row without digest.
+    Recordings are compared with the published release, where its digests are known.
     """
     from serprep.corpora import read_corpus
     from serprep.manifest import look, make_manifest, write_manifest
     from serprep.pipeline import describe_corpus
     from serprep.progress import Progress
+    from serprep.ratings import write_ratings
 
     pairs = dict(pair.partition("=")[::2] for pair in columns)
     given = {"file": file, "pattern": pattern, "columns": pairs}
@@ -42,7 +48,14 @@ def manifest(
     found = make_manifest(reading.utterances, describe_corpus(reading.corpus))
     with Progress("reading recordings", len({row.path for row in found.utterances}), unit="files") as progress:
         looked = look(found, root, progress=progress.to)
+    release = recognised(
+        looked.manifest.info,
+        {row.path: row.audio_digest for row in looked.manifest.utterances},
+        root,
+        no_samples=no_samples,
+    )
     path = write_manifest(looked.manifest, output)
+    raters = write_ratings(reading.ratings, output)
     counts = Counter(row.emotion for row in looked.manifest.utterances)
     speakers = {row.speaker for row in looked.manifest.utterances}
     notes(reading.warnings, "warning")
@@ -53,8 +66,10 @@ def manifest(
         "n_utterances": len(looked.manifest),
         "n_speakers": len(speakers - {""}),
         "emotions": dict(sorted(counts.items())),
+        "n_ratings": len(reading.ratings),
         "unreadable": dict(looked.reasons),
         "warnings": list(reading.warnings),
+        "release": release and release.as_dict(),
     }
     if as_json:
         print_json(result)
@@ -67,4 +82,8 @@ def manifest(
         f"\n{len(looked.manifest)} utterances, {len(speakers - {''})} speakers, {len(looked.reasons)} unreadable files"
     )
     click.echo(f"manifest     {path}")
+    if raters:
+        click.echo(f"ratings      {raters} ({len(reading.ratings)} of single raters)")
     click.echo(f"digest       {looked.manifest.digest}")
+    if release:
+        click.echo(f"release      {release.sentence}")

@@ -2,9 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from serprep.release import Recognition
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -22,6 +26,33 @@ def cluster_options(command: Command) -> Command:
     return click.option(
         "--workers", type=click.IntRange(1), metavar="N", help="Local processes; default: one per core."
     )(command)
+
+
+def recognise_option(command: Command) -> Command:
+    """Add ``--no-samples``."""
+    return click.option(
+        "--no-samples",
+        is_flag=True,
+        help="Don't decode recordings that are not the published files to compare their samples.",
+    )(command)
+
+
+def recognised(
+    info: Mapping[str, object], digests: Mapping[str, str], root: Path, *, no_samples: bool
+) -> "Recognition | None":
+    """Recordings compared with the published ones, with progress; None where none are known."""
+    from serprep.progress import Progress
+    from serprep.release import recognise
+
+    with Progress("comparing with the published release", len(digests), unit="files") as progress:
+        return recognise(
+            str(info.get("reader", "")),
+            str(info.get("corpus", "")),
+            digests,
+            root,
+            decode=not no_samples,
+            progress=progress.to,
+        )
 
 
 def print_json(value: object) -> None:
@@ -58,8 +89,27 @@ def percent(value: float | None) -> str:
 
 
 def interval(value: Sequence[float] | None) -> str:
-    """An interval of fractions as per cent."""
-    return "" if value is None else f"{100 * value[0]:.1f}–{100 * value[1]:.1f}"
+    """An interval of fractions as per cent.
+
+    Examples
+    --------
+    >>> interval((0.5, 0.612)), interval((-0.021, 0.04))
+    ('50.0–61.2', '-2.1 to 4.0')
+    """
+    if value is None:
+        return ""
+    return f"{100 * value[0]:.1f}{' to ' if min(value) < 0 else '–'}{100 * value[1]:.1f}"
+
+
+def p_value(value: float) -> str:
+    """A probability with three decimals, or what it is below.
+
+    Examples
+    --------
+    >>> p_value(0.03125), p_value(0.0001)
+    ('0.031', '<0.001')
+    """
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def size(n_bytes: int) -> str:

@@ -18,7 +18,8 @@ from .output import json_option, print_json
 @json_option
 def report(what: str, output: Path | None, as_json: bool) -> None:
     """Write a page about the finished experiments of a RECIPE, or about what is in a STORE."""
-    from serprep_models.experiment import report_recipe, report_store
+    from serprep_models.page import report_store
+    from serprep_models.run import report_recipe
 
     if what.endswith(".toml"):
         page = report_recipe(Path(what), path=output)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from .build import build_json, print_build
-from .output import cluster_options, interval, json_option, notes, percent, print_json, print_table
+from .output import cluster_options, interval, json_option, notes, p_value, percent, print_json, print_table
 
 
 @click.command(short_help="The whole path of a recipe: store, systems, scores, page.")
@@ -20,7 +20,7 @@ def run(recipe: Path, as_json: bool, **options: Any) -> int:
     Finished experiments are kept and not run again.
     """
     from serprep.recipe import read_recipe
-    from serprep_models.experiment import run_recipe
+    from serprep_models.run import run_recipe
 
     built, outcome, page = run_recipe(read_recipe(recipe), quiet=False, **options)
     if as_json:
@@ -34,7 +34,12 @@ def run(recipe: Path, as_json: bool, **options: Any) -> int:
 
 def outcome_json(outcome: Any) -> dict[str, Any]:
     """Results and summary, as `serprep train --json` and `serprep run --json` print them."""
-    return {"results": outcome.results, "summary": outcome.summary}
+    return {
+        "results": outcome.results,
+        "summary": outcome.summary,
+        "comparisons": outcome.comparisons,
+        "submissions": list(outcome.submissions),
+    }
 
 
 def print_outcome(outcome: Any) -> None:
@@ -56,4 +61,27 @@ def print_outcome(outcome: Any) -> None:
     ]
     click.echo()
     print_table(rows, list(rows[0]) if rows else [])
-    click.echo("\nUA, WA: predictions pooled over folds, mean over seeds; 95 %: bootstrap over speakers.")
+    part = "" if outcome.scored == "test" else f"of the {outcome.scored} part, "
+    click.echo(f"\nUA, WA: {part}predictions pooled over folds, mean over seeds; 95 %: bootstrap over speakers.")
+    if outcome.comparisons:
+        click.echo()
+        print_table(
+            [
+                {
+                    "difference": f"{row['first']} − {row['second']}",
+                    "UA %": percent(row["ua"]),
+                    "95 %": interval(row["ua_interval"]),
+                    "p": p_value(row["ua_p"]),
+                    "WA %": percent(row["wa"]),
+                    "95 % ": interval(row["wa_interval"]),
+                    "p ": p_value(row["wa_p"]),
+                }
+                for row in outcome.comparisons
+            ],
+            ["difference", "UA %", "95 %", "p", "WA %", "95 % ", "p "],
+        )
+        click.echo(
+            "\np: two-sided, permutation of the two systems speaker by speaker; not corrected for several tests."
+        )
+    if outcome.submissions:
+        click.echo(f"submission   {Path(outcome.submissions[0]).parent} ({len(outcome.submissions)} files)")

@@ -22,17 +22,22 @@ from .output import json_option, notes, print_json, print_table
 @click.option(
     "--dev-groups", type=click.IntRange(0), default=0, show_default=True, help="Groups set apart in training."
 )
+@click.option("--dev-group", default="", help="Column of those groups; default: the same as --group.")
 @click.option("--column", default="partition", show_default=True, help="For fixed: the column that holds the roles.")
+@click.option("--test", default="", help="For fixed: the value that is tested, where there are several test sets.")
+@click.option("--emotion", "emotions", multiple=True, metavar="NAME", help="Only these emotions; repeatable.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("split.json"), show_default=True)
 @json_option
-def split(manifest: Path, output: Path, as_json: bool, **options: Any) -> None:
+def split(manifest: Path, output: Path, emotions: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Split a MANIFEST and write the split file; it holds no audio and can be shared."""
-    from serprep.manifest import read_manifest
+    from serprep.manifest import read_manifest, select
     from serprep.split import SplitConfig, describe, make_split, write_split
 
-    made = make_split(read_manifest(manifest), SplitConfig(**options))
+    kept = select(read_manifest(manifest), emotions={name: name for name in emotions} or None)
+    made = make_split(kept.manifest, SplitConfig(**options))
     write_split(made, output)
+    notes([f"{count} utterances dropped: {reason}" for reason, count in kept.dropped.items()])
     notes(made.notes)
     if as_json:
         about = {"split": str(output.resolve()), "digest": made.digest, "rows_digest": made.rows_digest}

@@ -19,7 +19,7 @@ from .run import outcome_json, print_outcome
 def train(recipe: Path, as_json: bool, **options: Any) -> int:
     """Train and score systems of a RECIPE on its store, which is built first if need be."""
     from serprep.recipe import read_recipe
-    from serprep_models.experiment import run_recipe
+    from serprep_models.run import run_recipe
 
     built, outcome, _ = run_recipe(read_recipe(recipe), quiet=False, page=False, **options)
     if as_json:

@@ -19,6 +19,8 @@ _HOME = {
     "read_manifest": "manifest",
     "write_manifest": "manifest",
     "check_manifest": "manifest",
+    "read_ratings": "ratings",
+    "write_ratings": "ratings",
     "Features": "features.extract",
     "LogMel": "features.logmel",
     "log_mel": "features.logmel",

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
+from numpy.typing import NDArray
 
 from serprep._typing import FloatArray
 from serprep.errors import AudioError
@@ -152,6 +153,31 @@ def decode(
     if len(samples) < last - first:
         raise AudioError(f"truncated: {len(samples)} of {last - first} announced samples are there")
     return guard(samples, rate, config)
+
+
+def decode_int16(data: bytes) -> tuple[NDArray[np.int16], int]:
+    """The very samples of a 16-bit recording, and its rate (Hz).
+
+    Returns
+    -------
+    ndarray, shape (n_samples, n_channels), int16
+    int
+
+    Raises
+    ------
+    AudioError
+        If the recording cannot be decoded, is cut short, or does not hold 16-bit samples.
+    """
+    with _open(data) as file:
+        if file.subtype != "PCM_16":
+            raise AudioError(f"its samples are {file.subtype}, not 16-bit")
+        try:
+            samples = file.read(dtype="int16", always_2d=True)
+        except (soundfile.SoundFileError, MemoryError) as error:
+            raise AudioError(f"damaged: {_reason(error)}") from None
+        if len(samples) < file.frames:
+            raise AudioError(f"truncated: {len(samples)} of {file.frames} announced samples are there")
+        return samples, file.samplerate
 
 
 def guard(samples: FloatArray, rate: int, config: Signal | None = None) -> FloatArray:

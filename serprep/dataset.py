@@ -140,7 +140,7 @@ def compare(before: Store, after: Store) -> Difference:
 
 
 def _equal(a: object, b: object) -> bool:
-    missing = [isinstance(value, float) and math.isnan(value) for value in (a, b)]
+    missing = [value == "" or (isinstance(value, float) and math.isnan(value)) for value in (a, b)]
     return all(missing) or a == b
 
 

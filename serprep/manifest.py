@@ -27,6 +27,7 @@ FORMAT = 1
 FIRST = ("id", "path", "start", "end", "speaker")
 LAST = ("emotion", "partition", "duration", "sample_rate", "audio_digest")
 RESERVED = {*FIRST, *LAST, "n_samples", "n_frames"}
+DIMENSIONS = ("valence", "arousal", "dominance")  # other columns that hold numbers, where a corpus has them
 
 _COLUMN = re.compile(r"(?!__)[^\W\d]\w*")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -51,6 +52,15 @@ class Manifest:
         """SHA-256 of the CSV, hex."""
         return hashlib.sha256(to_csv(self).encode()).hexdigest()
 
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Those of `DIMENSIONS` that hold numbers, and nothing else."""
+        return tuple(
+            name
+            for name in self.columns
+            if name in DIMENSIONS and all(cell in ("", _as_number(cell)) for cell in self.column(name))
+        )
+
     def column(self, name: str) -> list[str]:
         """One column as text.
 
@@ -74,16 +84,20 @@ def value_of(utterance: Utterance, column: str) -> str | float | int | None:
     return utterance.extra.get(column, "")
 
 
-def make_manifest(utterances: Iterable[Utterance], info: Mapping[str, object] | None = None) -> Manifest:
+def make_manifest(
+    utterances: Iterable[Utterance], info: Mapping[str, object] | None = None, *, as_written: bool = False
+) -> Manifest:
     """Sort utterances, give all the same columns, and check names and paths.
 
     Identical rows are kept once; rows that share an id but differ stay, and the
-    build quarantines them.
+    build quarantines them.  Numbers in the columns valence, arousal and dominance are
+    written by repr, unless `as_written`.
 
     Raises
     ------
     ManifestError
-        If a path leaves the corpus root or a column has an impossible name.
+        If a path leaves the corpus root, a column has an impossible name, or valence,
+        arousal or dominance is a number in some rows and a word in others.
     """
     rows = list(utterances)
     extra: dict[str, None] = {}
@@ -94,6 +108,10 @@ def make_manifest(utterances: Iterable[Utterance], info: Mapping[str, object] | 
         for name in extra
         if not _COLUMN.fullmatch(name) or name in RESERVED
     ]
+    for name in () if as_written else DIMENSIONS:
+        if name in extra:
+            rows, words = _with_numbers(rows, name)
+            problems += words
     if problems:
         raise ManifestError(first_ten(problems))
     unique: dict[tuple[object, ...], Utterance] = {}
@@ -108,6 +126,35 @@ def make_manifest(utterances: Iterable[Utterance], info: Mapping[str, object] | 
         raise ManifestError(first_ten(problems))
     ordered = sorted(unique.items(), key=lambda item: item[0])
     return Manifest(tuple(row for _, row in ordered), dict(info or {}))
+
+
+def _as_number(cell: str) -> str:
+    """The finite number in a cell, by repr, or "".
+
+    Examples
+    --------
+    >>> _as_number("2.5000"), _as_number("3"), _as_number("high"), _as_number("nan")
+    ('2.5', '3.0', '', '')
+    """
+    try:
+        value = float(cell)
+    except ValueError:
+        return ""
+    return repr(value) if math.isfinite(value) else ""
+
+
+def _with_numbers(rows: list[Utterance], name: str) -> tuple[list[Utterance], list[str]]:
+    """Rows whose column `name` has its numbers by repr, and what is wrong with it; words alone stay as they are."""
+    numbers = [_as_number(row.extra.get(name, "")) for row in rows]
+    if not any(numbers):
+        return rows, []
+    words = [
+        f"utterance {one_line(row.id)!r}: {name} is {one_line(row.extra[name])!r}; expected a number, or nothing"
+        for row, number in zip(rows, numbers, strict=True)
+        if row.extra.get(name) and not number
+    ]
+    with_numbers = zip(rows, numbers, strict=True)
+    return [dataclasses.replace(row, extra={**row.extra, name: number}) for row, number in with_numbers], words
 
 
 def _problem(row: Utterance) -> str:
@@ -407,6 +454,7 @@ class Check:
     missing: tuple[str, ...]
     changed: tuple[str, ...]
     extra: tuple[str, ...]
+    digests: Mapping[str, str] = field(default_factory=dict)  # of the files that are there
 
     @property
     def same(self) -> bool:
@@ -430,14 +478,16 @@ def check_manifest(manifest: Manifest, root: Path, *, progress: Callable[[int], 
         except AudioError:
             return None
 
-    missing, changed = [], []
+    missing, changed, digests = [], [], {}
     with ThreadPoolExecutor(max_workers=min(16, 2 * (os.cpu_count() or 1))) as pool:
         for number, (path, found) in enumerate(zip(expected, pool.map(digest, expected), strict=True), 1):
             if found is None:
                 missing.append(path)
-            elif expected[path] and found != expected[path]:
-                changed.append(path)
+            else:
+                digests[path] = found
+                if expected[path] and found != expected[path]:
+                    changed.append(path)
             if progress:
                 progress(number)
     extra = [path for path in walk(root, audio.SUFFIXES) if path not in expected]
-    return Check(len(expected), tuple(missing), tuple(changed), tuple(extra))
+    return Check(len(expected), tuple(missing), tuple(changed), tuple(extra), digests)

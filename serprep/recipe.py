@@ -25,6 +25,7 @@ from serprep.store.layout import StoreConfig
 
 SYSTEMS = ("plain-crnn", "multi-crnn", "hsf-crnn", "compare-svm", "majority")
 NEURAL = SYSTEMS[:3]
+SUBMISSIONS = ("none", "compare2018", "compare2019", "compare2021")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +79,8 @@ class TrainConfig:
     learning_rate: float = 1e-3
     class_weights: str = "none"  # or "balanced"
     device: str = "auto"  # or "cpu", "cuda", "cuda:1"
+    refit: bool = False  # the test part is predicted by a system trained on train and dev
+    submission: str = "none"  # form of the files with test predictions: "compare2018", "compare2019", "compare2021"
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.systems if name not in SYSTEMS]
@@ -97,6 +100,8 @@ class TrainConfig:
             raise RecipeError("[train] epochs and batch_size: expected 1 to 100000")
         if not 0 < self.learning_rate <= 10:
             raise RecipeError(f"[train] learning_rate is {self.learning_rate}; expected between 0 and 10")
+        if self.submission not in SUBMISSIONS:
+            raise RecipeError(f"[train] submission is {self.submission!r}; expected one of {', '.join(SUBMISSIONS)}")
         if self.class_weights not in ("none", "balanced"):
             raise RecipeError(f"[train] class_weights is {self.class_weights!r}; expected 'none' or 'balanced'")
 

@@ -9,32 +9,19 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from serprep.cache import canonical_json
 from serprep.errors import SplitError, first_ten, one_line
 from serprep.files import write_whole
-from serprep.manifest import Manifest, value_of
+from serprep.folds import count_groups, group_roles, partition_roles, set_apart
+from serprep.manifest import FIRST, LAST, Manifest, value_of
 
 FORMAT = 1
 ROLES = ("train", "dev", "test")
 PROTOCOLS = ("fixed", "leave-one-group-out", "group-k-fold", "list")
-#: What corpora call their partitions → role.
-PARTITIONS = {
-    "train": "train",
-    "training": "train",
-    "dev": "dev",
-    "devel": "dev",
-    "development": "dev",
-    "valid": "dev",
-    "validation": "dev",
-    "test": "test",
-    "test1": "test",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +32,9 @@ class SplitConfig:
     group: str = "speaker"  # column; for the group protocols
     folds: int = 5  # for group-k-fold
     dev_groups: int = 0  # groups of each training side set apart for development
+    dev_group: str = ""  # column of those groups; default: the same as group
     column: str = "partition"  # for fixed
+    test: str = ""  # for fixed: which value of the column is tested, where there are several test sets
     file: str = ""  # for list, relative to the recipe
     seed: int = 0
 
@@ -106,13 +95,15 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
     manifest : Manifest
     config : SplitConfig
         Protocols: "fixed" takes roles from a column, "leave-one-group-out" tests each
-        group in turn, "group-k-fold" tests groups in `folds` parts balanced by class.
+        group in turn, "group-k-fold" tests groups in `folds` parts, alike in classes
+        and, where there is a column ``gender``, in genders.
         (A list is read with `read_split`.)
 
     Raises
     ------
     SplitError
-        If there are too few groups, or utterances without a group.
+        If there are too few groups, utterances without a group, or an emotion in one
+        group only, which cannot be both trained and tested.
     """
     if config.protocol == "list":
         raise SplitError("a list is read from its file, not made: use read_split")
@@ -128,11 +119,18 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
         raise SplitError(f"no column {group!r} to split by; the manifest has {', '.join(manifest.columns)}")
     values = [str(value_of(row, group) or "") for row in manifest.utterances]
     if config.protocol == "fixed":
-        folds, roles = ["fixed"], [_partition_roles(values, group)]
+        folds, roles = ["fixed"], [partition_roles(values, column=group, test=config.test)]
     else:
-        folds, roles = _group_roles(manifest, values, config)
-    if config.dev_groups and config.protocol != "fixed":
-        roles = [_with_dev(column, values, config, number) for number, column in enumerate(roles)]
+        _check_complete(manifest, values, group)
+        genders = manifest.column("gender") if "gender" in manifest.columns else [""] * len(values)
+        groups = count_groups(values, [row.emotion for row in manifest.utterances], genders)
+        n_folds = config.folds if config.protocol == "group-k-fold" else None
+        own_column = config.dev_group in ("", group)
+        n_dev = config.dev_groups if own_column else 0
+        folds, of_group = group_roles(groups, column=group, n_folds=n_folds, n_dev=n_dev, seed=config.seed)
+        roles = [[role[value] for value in values] for role in of_group]
+        if config.dev_groups and not own_column:
+            roles = [_with_dev(manifest, roles[i], config=config, fold=fold) for i, fold in enumerate(folds)]
     split = Split(
         protocol=config.protocol,
         group=group,
@@ -144,81 +142,98 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
         },
         manifest_digest=manifest.digest,
     )
-    return Split(**{**split.__dict__, "notes": tuple(_notes(split))})
+    return replace(split, notes=(*_notes(split), *_class_notes(split, manifest)))
 
 
-def _partition_roles(values: Sequence[str], column: str) -> list[str]:
-    unknown = sorted({value for value in values if value and value.lower() not in PARTITIONS})
-    if unknown:
-        raise SplitError(f"column {column!r} holds {unknown[0]!r}; expected train, dev (devel, validation) or test")
-    roles = [PARTITIONS.get(value.lower(), "") for value in values]
-    if "train" not in roles or not {"dev", "test"} & set(roles):
+def _with_dev(manifest: Manifest, roles: list[str], *, config: SplitConfig, fold: str) -> list[str]:
+    """Roles of one fold after groups of the column `dev_group` were set apart from its training side."""
+    if config.dev_group not in manifest.columns:
         raise SplitError(
-            f"column {column!r} gives {sorted(set(filter(None, roles))) or 'no roles'}; expected train, and dev or test"
+            f"no column {config.dev_group!r} for development; the manifest has {', '.join(manifest.columns)}"
         )
-    return roles
+    values = manifest.column(config.dev_group)
+    _check_complete(manifest, values, config.dev_group)
+    genders = manifest.column("gender") if "gender" in manifest.columns else [""] * len(values)
+    training = [i for i, role in enumerate(roles) if role == "train"]
+    emotions = [manifest.utterances[i].emotion for i in training]
+    groups = count_groups([values[i] for i in training], emotions, [genders[i] for i in training])
+    if len(groups.names) <= config.dev_groups:
+        raise SplitError(
+            f"{len(groups.names)} values of {config.dev_group!r} in training leave none after "
+            f"{config.dev_groups} for development"
+        )
+    apart = set_apart(groups, config.dev_groups, seed=config.seed, fold=fold)
+    chosen = {name for name, is_apart in zip(groups.names, apart, strict=True) if is_apart}
+    return ["dev" if role == "train" and value in chosen else role for role, value in zip(roles, values, strict=True)]
 
 
-def _group_roles(manifest: Manifest, values: list[str], config: SplitConfig) -> tuple[list[str], list[list[str]]]:
-    """Fold names, and a column of roles per fold."""
+def _check_complete(manifest: Manifest, values: Sequence[str], group: str) -> None:
+    """Refuse utterances without a group, and name columns that could be asked for."""
     n_empty = values.count("")
-    if n_empty:
-        raise SplitError(
-            f"{n_empty} of {len(values)} utterances have no {config.group}; group by another column by name, "
-            "or exclude them"
-        )
-    groups = sorted(set(values))
-    n_needed = config.folds if config.protocol == "group-k-fold" else 2
-    if len(groups) < n_needed:
-        remedy = "ask for fewer folds" if config.protocol == "group-k-fold" else "there is nothing to leave out"
-        raise SplitError(f"{config.group!r} has {len(groups)} values, {config.protocol} needs {n_needed}; {remedy}")
-    if config.protocol == "leave-one-group-out":
-        tests = {group: {group} for group in groups}
-    else:
-        tests = _balanced_parts(manifest, values, config)
-    return list(tests), [["test" if value in held else "train" for value in values] for held in tests.values()]
-
-
-def _balanced_parts(manifest: Manifest, values: list[str], config: SplitConfig) -> dict[str, set[str]]:
-    """Groups in `folds` parts, alike in class counts."""
-    import warnings
-
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    folder = StratifiedGroupKFold(config.folds, shuffle=True, random_state=config.seed)
-    emotions = [row.emotion for row in manifest.utterances]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a class rarer than the folds: the notes say so
-        try:
-            parts = [{values[i] for i in test} for _, test in folder.split(values, emotions, values)]
-        except ValueError as error:
-            raise SplitError(f"{one_line(error)}; ask for fewer folds") from None
-    if not all(parts):
-        raise SplitError(f"{len(set(values))} values of {config.group!r} leave a fold empty; ask for fewer folds")
-    return {str(number): part for number, part in enumerate(parts, 1)}
-
-
-def _with_dev(roles: list[str], values: Sequence[str], config: SplitConfig, fold: int) -> list[str]:
-    """Some groups of the training side become the development part."""
-    training = sorted({value for value, role in zip(values, roles, strict=True) if role == "train"})
-    if len(training) <= config.dev_groups:
-        raise SplitError(f"{len(training)} training groups leave none after {config.dev_groups} for development")
-    rng = np.random.default_rng([config.seed, fold])
-    chosen = {training[i] for i in rng.permutation(len(training))[: config.dev_groups]}
-    return ["dev" if role == "train" and value in chosen else role for value, role in zip(values, roles, strict=True)]
+    if not n_empty:
+        return
+    whole = [
+        name
+        for name in (*manifest.columns[len(FIRST) : -len(LAST)], "partition")
+        if len(set(manifest.column(name))) > 1 and "" not in manifest.column(name)
+    ]
+    other = [
+        f'protocol = "fixed" with column = "{name}"' if name == "partition" else f'group = "{name}"' for name in whole
+    ]
+    raise SplitError(
+        f"{n_empty} of {len(values)} utterances have no {group}; exclude them, or ask for another grouping "
+        f"by name{': ' + ', '.join(other) if other else ', but no other column is complete'}"
+    )
 
 
 def _notes(split: Split) -> list[str]:
-    """What a reader of the split must know."""
+    """What a reader of the split must know of speakers, and of what is left out."""
     notes = []
-    if not any(row.speaker for row in split.utterances.values()):
-        notes.append("no speaker ids: speaker-independence rests on the corpus's own partition")
-    elif split.group != "speaker":
+    n_unknown = sum(not row.speaker for row in split.utterances.values())
+    if n_unknown == len(split.utterances):
+        rests = "the corpus's own partition" if split.protocol == "fixed" else f"the column {split.group!r}"
+        notes.append(f"no speaker ids: speaker-independence rests on {rests}")
+    elif n_unknown:
+        notes.append(f"{n_unknown} of {len(split.utterances)} utterances have no speaker: they may be anybody's")
+    if split.group != "speaker" and n_unknown < len(split.utterances):
         notes.append(f"split by {split.group!r}, not by speaker")
     shared = shared_speakers(split)
     if shared:
         notes.append(f"{len(shared)} speakers are on both sides of a fold: not speaker-independent")
+    left_out = Counter(row.group or "(empty)" for row in split.utterances.values() if not any(row.roles))
+    if left_out:
+        counts = ", ".join(f"{one_line(name)} {count}" for name, count in sorted(left_out.items()))
+        notes.append(f"{left_out.total()} utterances are left out: {counts}")
     return notes
+
+
+def _class_notes(split: Split, manifest: Manifest) -> list[str]:
+    """Emotions that a side of a fold does not have."""
+    emotion = {row.id: row.emotion for row in manifest.utterances if row.emotion}
+    labels = sorted({emotion[name] for name, row in split.utterances.items() if name in emotion and any(row.roles)})
+    if not labels:
+        return ["no utterance has an emotion"]
+    if len(labels) == 1:
+        return [f"all utterances have one emotion, {one_line(labels[0])!r}: there is nothing to tell apart"]
+    absent: dict[tuple[str, str], list[str]] = {}
+    for number, fold in enumerate(split.folds):
+        sides: dict[str, set[str]] = {}
+        for name, row in split.utterances.items():
+            sides.setdefault(row.roles[number], set()).add(emotion.get(name, ""))
+        for role in (role for role in ROLES if role in sides):
+            missing = [""] if sides[role] == {""} else [label for label in labels if label not in sides[role]]
+            for label in missing:
+                absent.setdefault((role, label), []).append(fold)
+    return [
+        f"{role} has {f'no {label!r}' if label else 'no emotions at all'} in {_counted(folds, len(split.folds))}"
+        for (role, label), folds in absent.items()
+    ]
+
+
+def _counted(folds: Sequence[str], n_folds: int) -> str:
+    """The folds by name, or by number where they are many."""
+    named = ", ".join(one_line(fold) for fold in folds[:5]) + (" …" if len(folds) > 5 else "")
+    return f"fold {named}" if len(folds) == 1 else f"{len(folds)} of {n_folds} folds: {named}"
 
 
 def shared_speakers(split: Split) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ import os
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,8 @@ class Report:
     curves: pd.DataFrame  # system, fold, seed, epoch, train_loss, train_ua, dev_ua
     split: dict[str, Any]  # protocol, group, folds, seed, digest, notes, roles
     provenance: dict[str, str]  # what was used, in words
+    # per pair of systems: first, second; ua, wa (differences), ua_interval, wa_interval, ua_p, wa_p
+    comparisons: list[dict[str, Any]] = field(default_factory=list)
 
 
 def write_report(report: Report, path: Path) -> Path:
@@ -113,7 +115,7 @@ def render(report: Report) -> str:
     folder = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(loader=folder, autoescape=True, undefined=jinja2.StrictUndefined)
     environment.trim_blocks = environment.lstrip_blocks = environment.keep_trailing_newline = True
-    environment.filters |= {"percent": _percent, "interval": _interval, "spread": _spread}
+    environment.filters |= {"percent": _percent, "interval": _interval, "spread": _spread, "p_value": _p_value}
     environment.filters |= {"count": _count, "length_of": _length}
     best = _best(report.summary)
     with matplotlib.style.context(["default", STYLE]):
@@ -143,7 +145,11 @@ def _percent(value: float | None, missing: str = "undefined") -> str:
 def _interval(bounds: Sequence[float] | None) -> str:
     if bounds is None or not all(map(_defined, bounds)):
         return "–"
-    return f"{100 * bounds[0]:.1f}–{100 * bounds[1]:.1f}"
+    return f"{100 * bounds[0]:.1f}{' to ' if min(bounds) < 0 else '–'}{100 * bounds[1]:.1f}"
+
+
+def _p_value(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _spread(row: dict[str, Any]) -> str:

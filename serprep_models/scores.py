@@ -1,13 +1,15 @@
 """Predictions of many experiments → scores: per fold, pooled over folds, averaged over seeds."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from serprep._typing import IntArray
-from serprep.metrics import confusion, speaker_intervals, ua_of, wa_of
+from serprep.metrics import confusion, paired_test, speaker_intervals, ua_of, wa_of
 
 
 def undefined_as_none(value: float) -> float | None:
@@ -29,7 +31,7 @@ def score(predictions: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
     -------
     dict
         ``n_test``, ``wa``, ``ua`` (None where a label has no utterances; ``missing``
-        names those) and ``confusion``.
+        names those, ``reason`` says it in words) and ``confusion``.
     """
     known = predictions[predictions["truth"] != ""]
     counts = confusion(list(known["truth"]), list(known["prediction"]), labels)
@@ -37,9 +39,24 @@ def score(predictions: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
         "n_test": len(known),
         "wa": undefined_as_none(wa_of(counts)),
         "ua": undefined_as_none(ua_of(counts)),
+        "reason": reason_of(counts, labels),
         "missing": [label for label, total in zip(labels, counts.sum(axis=1), strict=True) if total == 0],
         "confusion": counts.tolist(),
     }
+
+
+def reason_of(counts: IntArray, labels: Sequence[str]) -> str:
+    """Why UA is undefined, or "" where it is not.
+
+    Examples
+    --------
+    >>> reason_of(np.array([[1, 0], [0, 0]]), ["happy", "sad"])
+    "no scored utterance is 'sad'"
+    """
+    missing = [label for label, total in zip(labels, counts.sum(axis=1), strict=True) if total == 0]
+    if len(missing) == len(labels):
+        return "no scored utterance has a label"
+    return f"no scored utterance is {' or '.join(map(repr, missing))}" if missing else ""
 
 
 def summarise(
@@ -59,7 +76,7 @@ def summarise(
     for system in dict.fromkeys(entry["system"] for entry in results):
         own = predictions[(predictions["system"] == system) & (predictions["truth"] != "")]
         counts = speaker_counts(own, labels)  # (n_speakers, n_seeds, n_labels, n_labels)
-        pooled = counts.sum(axis=0)
+        pooled = counts.sum(axis=0) if len(own) else np.zeros((1, len(labels), len(labels)), np.int64)
         intervals = speaker_intervals(counts)
         known_speakers = bool((own["speaker"] != "").all())
         per_seed = [(wa_of(matrix), ua_of(matrix)) for matrix in pooled]
@@ -71,6 +88,7 @@ def summarise(
                 "n_seeds": len(per_seed),
                 "wa": undefined_as_none(float(np.mean([wa for wa, _ in per_seed]))),
                 "ua": undefined_as_none(float(np.mean([ua for _, ua in per_seed]))),
+                "reason": next(filter(None, (reason_of(matrix, labels) for matrix in pooled)), ""),
                 "ua_per_seed": [undefined_as_none(ua) for _, ua in per_seed],
                 "ua_seed_std": undefined_as_none(float(np.std([ua for _, ua in per_seed]))),
                 "ua_fold_mean": float(np.mean(folds)) if folds else None,
@@ -93,3 +111,35 @@ def speaker_counts(predictions: pd.DataFrame, labels: Sequence[str]) -> IntArray
             list(group["truth"]), list(group["prediction"]), labels
         )
     return counts
+
+
+def compare(predictions: pd.DataFrame, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """One row per pair of systems: how much the first is better than the second, and with what certainty.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As for `summarise`.
+    labels : sequence of str
+
+    Returns
+    -------
+    list of dict
+        ``first``, ``second``; differences ``ua``, ``wa``; their ``ua_interval``, ``wa_interval`` (bootstrap
+        over speakers); ``ua_p``, ``wa_p`` (two-sided, speaker-level permutation test).  The majority
+        baseline is compared with nobody, and systems that scored other utterances are not compared; nor is
+        anything where a speaker is unknown or a UA undefined.
+    """
+    known = predictions[(predictions["truth"] != "") & (predictions["system"] != "majority")]
+    if not len(known) or bool((known["speaker"] == "").any()):
+        return []
+    counts = {system: speaker_counts(own, labels) for system, own in known.groupby("system", sort=False)}
+    rows = []
+    for first, second in combinations(counts, 2):
+        try:
+            found = paired_test(counts[first], counts[second])
+        except ValueError:  # a part of the folds only
+            continue
+        if found is not None:
+            rows.append({"first": first, "second": second} | {k: v for k, v in asdict(found).items() if k != "exact"})
+    return rows

@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOUNDATIONS = {"errors", "utterance", "audio", "files", "metrics", "progress", "parallel", "testing", "_typing"}
 STAGES = (
-    *("corpora", "manifest", "features", "cache", "version", "store", "dataset"),
-    *("split", "audit", "recipe", "pipeline", "card"),
+    *("corpora", "manifest", "ratings", "release", "features", "cache", "version", "store", "dataset"),
+    *("folds", "split", "audit", "recipe", "pipeline", "card"),
 )
 FOLDERS = {"serprep": ROOT / "serprep", "serprep_models": ROOT / "serprep_models", "serprep_cli": ROOT / "cli"}
 UNTESTED = {  # modules without a test file of their own

@@ -10,7 +10,7 @@ import opensmile
 import pytest
 import soundfile
 
-from serprep.audio import PEAK, Signal, decode, digest_of, guard, probe, read_bytes
+from serprep.audio import PEAK, Signal, decode, decode_int16, digest_of, guard, probe, read_bytes
 from serprep.errors import AudioError
 from serprep.features.functionals import functionals
 
@@ -459,3 +459,19 @@ def test_damaged_bytes_give_a_guarded_signal_or_an_audio_error_and_nothing_else(
             assert signal.min() >= -1
             assert signal.max() <= PEAK
     assert 0 < n_refused < 200
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_int16_samples_are_the_very_ones(tmp_path, suffix, n_channels):
+    samples = np.random.default_rng(3).integers(-(2**15), 2**15, (500, n_channels), dtype=np.int16)
+    soundfile.write(tmp_path / f"x.{suffix}", samples, 8000, subtype="PCM_16")
+    found, rate = decode_int16((tmp_path / f"x.{suffix}").read_bytes())
+    assert found.dtype == np.int16 and rate == 8000
+    np.testing.assert_array_equal(found, samples)
+
+
+def test_samples_that_are_not_16_bit_are_refused(tmp_path):
+    soundfile.write(tmp_path / "x.wav", np.zeros(500), 8000, subtype="FLOAT")
+    with pytest.raises(AudioError, match="its samples are FLOAT, not 16-bit"):
+        decode_int16((tmp_path / "x.wav").read_bytes())

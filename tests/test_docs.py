@@ -13,15 +13,28 @@ import pytest
 from serprep_cli.main import cli
 
 from serprep.corpora import CORPORA
+from serprep.corpora.corpus import Rating
 from serprep.features.extract import Features
 from serprep.features.framing import SEGMENTS, Segment
 from serprep.features.functionals import Functionals
 from serprep.features.logmel import LogMel
-from serprep.manifest import FIRST, LAST, Manifest, make_manifest, read_manifest, to_csv, write_manifest
+from serprep.folds import PARTITIONS
+from serprep.manifest import (
+    DIMENSIONS,
+    FIRST,
+    LAST,
+    Manifest,
+    make_manifest,
+    read_manifest,
+    select,
+    to_csv,
+    write_manifest,
+)
 from serprep.pipeline import BuildResult
+from serprep.ratings import read_ratings, write_ratings
 from serprep.recipe import CorpusConfig, Dataset, Recipe, TrainConfig, recipe_from
 from serprep.split import FORMAT as SPLIT_FORMAT
-from serprep.split import PARTITIONS, PROTOCOLS, Split, SplitConfig, make_split, read_split, write_split
+from serprep.split import PROTOCOLS, Split, SplitConfig, make_split, read_split, write_split
 from serprep.store import zarr_store
 from serprep.store.layout import COUNTS, NUMBERS, StoreConfig, arrays
 from serprep.store.writer import Plan, attributes
@@ -179,10 +192,21 @@ def test_manifest_example_is_what_we_write(manifest: Manifest, tmp_path: Path) -
 
 def test_every_column_and_field_of_a_manifest_is_documented(manifest: Manifest) -> None:
     columns = section(page("manifest.md"), "The columns of `utterances.csv`")
-    assert list(rows(columns)) == [*FIRST, *LAST]
+    assert list(rows(columns)) == [*FIRST, "valence", *LAST]
     assert set(json.loads(blocks(page("manifest.md"), "json")[0])) <= set(
         rows(section(page("manifest.md"), "The fields of `manifest.json`"))
     )
+
+
+def test_every_field_of_a_rating_is_documented_and_the_example_is_what_we_write(tmp_path: Path) -> None:
+    documented = rows(section(page("manifest.md"), "The fields of `raters.jsonl`"))
+    assert list(documented) == [entry.name for entry in dataclasses.fields(Rating)]
+    required = [entry.name for entry in dataclasses.fields(Rating) if entry.default is dataclasses.MISSING]
+    assert [name for name, cells in documented.items() if cells[3] == "yes"] == required
+    example = blocks(page("manifest.md"), "jsonl")[0]
+    (tmp_path / "raters.jsonl").write_text(example, encoding="utf-8")
+    written = write_ratings(read_ratings(tmp_path), tmp_path / "again")
+    assert written is not None and written.read_text(encoding="utf-8") == example
 
 
 def test_required_columns_of_a_manifest_are_required(tmp_path: Path) -> None:
@@ -202,7 +226,8 @@ def split(tmp_path: Path) -> Split:
 
 
 def test_split_example_is_what_we_make(manifest: Manifest, split: Split, tmp_path: Path) -> None:
-    assert make_split(manifest, SplitConfig()) == split
+    neutral = select(manifest, emotions={"neutral": "neutral"}).manifest
+    assert make_split(neutral, SplitConfig()) == split
     written = write_split(split, tmp_path / "again.json")
     assert written.read_text(encoding="utf-8") == blocks(page("split.md"), "json")[0]
 
@@ -272,7 +297,8 @@ def test_every_root_attribute_is_documented(manifest: Manifest) -> None:
 def test_every_array_is_documented(manifest: Manifest) -> None:
     documented = rows(section(page("store.md"), "Arrays"))
     found = arrays(
-        columns=manifest.columns,
+        columns=[*manifest.columns, *DIMENSIONS],
+        numbers=DIMENSIONS,
         n=100_000,
         n_segments={30: 200_000, 50: 200_000},
         features=Features(),
@@ -281,7 +307,11 @@ def test_every_array_is_documented(manifest: Manifest) -> None:
     used = set()
     for array in found:
         name = array.name
-        if name.startswith("utterances/") and name.split("/")[1] not in {**NUMBERS, **COUNTS}:
+        if name.startswith("utterances/") and name.split("/")[1] not in {
+            **NUMBERS,
+            **COUNTS,
+            **dict.fromkeys(DIMENSIONS),
+        }:
             name = "utterances/<column>"
         used.add(name)
         _, shape, dtype, dimensions, chunk, shard, fill, _ = documented[name]

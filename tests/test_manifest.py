@@ -467,3 +467,44 @@ def test_a_missing_folder_is_refused(folder):
     manifest, root = folder
     with pytest.raises(ManifestError, match="no such folder; expected the corpus root"):
         check_manifest(manifest, root / "nowhere")
+
+
+# -- valence, arousal, dominance -----------------------------------------------------
+
+
+def rated(*cells, name="valence"):
+    return [Utterance(id=f"u{i}", path="a.wav", extra={name: cell}) for i, cell in enumerate(cells)]
+
+
+@pytest.mark.parametrize("name", ["valence", "arousal", "dominance"])
+def test_numbers_of_a_dimension_are_written_by_repr(tmp_path, name):
+    manifest = make_manifest(rated("2.5000", "", "3", "-1e-3", name=name))
+    assert manifest.column(name) == ["2.5", "", "3.0", "-0.001"]
+    assert manifest.numbers == (name,)
+    assert read_manifest(write_manifest(manifest, tmp_path)) == manifest
+
+
+def test_numbers_of_other_columns_are_text():
+    manifest = make_manifest(rated("2.50", "3", name="n_words"))
+    assert (manifest.column("n_words"), manifest.numbers) == (["2.50", "3"], ())
+
+
+def test_a_dimension_in_words_is_text():
+    manifest = make_manifest(rated("high", "", "low", "nan"))
+    assert (manifest.column("valence"), manifest.numbers) == (["high", "", "low", "nan"], ())
+    assert make_manifest(rated("", "")).numbers == ("valence",)
+
+
+@pytest.mark.parametrize("cell", ["high", "nan", "inf", "2,5"])
+def test_numbers_and_words_in_one_dimension_are_refused(tmp_path, cell):
+    message = f"utterance 'u1': valence is '{cell}'; expected a number, or nothing"
+    with pytest.raises(ManifestError, match=message):
+        make_manifest(rated("1", cell))
+    (tmp_path / "x.csv").write_text(f'id,path,valence\na,a.wav,1\nu1,b.wav,"{cell}"\n')
+    with pytest.raises(ManifestError, match=rf"x\.csv: {message}"):
+        read_manifest(tmp_path / "x.csv")
+
+
+def test_a_dimension_may_be_left_as_it_was_written():
+    manifest = make_manifest(rated("2.5000", "x"), as_written=True)
+    assert (manifest.column("valence"), manifest.numbers) == (["2.5000", "x"], ())

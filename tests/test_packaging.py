@@ -47,11 +47,18 @@ def test_every_file_of_the_packages_is_in_the_wheel_unchanged(wheel):
 
 def test_nothing_else_is_in_the_wheel(wheel):
     suffixes = {Path(name).suffix for name in wheel[1] if ".dist-info/" not in name}
-    assert suffixes <= {".py", ".typed", ".j2"}
+    assert suffixes <= {".py", ".typed", ".j2", ".gz"}
 
 
 @pytest.mark.parametrize(
-    "name", ["serprep/py.typed", "serprep_models/py.typed", "serprep_cli/py.typed", "serprep_models/page.html.j2"]
+    "name",
+    [
+        "serprep/py.typed",
+        "serprep_models/py.typed",
+        "serprep_cli/py.typed",
+        "serprep_models/page.html.j2",
+        "serprep/releases/emodb.tsv.gz",
+    ],
 )
 def test_data_files_are_in_the_wheel(wheel, name):
     assert name in wheel[1]

@@ -53,6 +53,7 @@ group = "session"
 folds = 6
 dev_groups = 2
 column = "part"
+test = "part 2"
 file = "split.json"
 seed = 3
 [train]
@@ -116,7 +117,14 @@ def test_every_key_arrives(tmp_path):
     assert not recipe.features.functionals.enabled
     assert recipe.store == StoreConfig(format="hdf5", segment_dtype="float16")
     assert recipe.split == SplitConfig(
-        protocol="group-k-fold", group="session", folds=6, dev_groups=2, column="part", file="split.json", seed=3
+        protocol="group-k-fold",
+        group="session",
+        folds=6,
+        dev_groups=2,
+        column="part",
+        test="part 2",
+        file="split.json",
+        seed=3,
     )
     assert recipe.train == TrainConfig(
         systems=("majority",),
@@ -195,7 +203,7 @@ def test_home_and_urls(tmp_path):
         ("[store]\ndtype = 'float16'\n", r"\[store\] unknown key 'dtype'; expected one of format, segment_dtype"),
         (
             "[split]\nkind = 1\n",
-            r"unknown key 'kind'; expected one of protocol, group, folds, dev_groups, column, file",
+            r"unknown key 'kind'; expected one of protocol, group, folds, dev_groups, column, test, file",
         ),
         ("[train]\nlr = 1\n", r"unknown key 'lr'; expected one of systems, seeds, epochs, batch_size, learning_rate"),
         ("[features.segments]\nshort = { length = 30 }\n", r"\[features.segments.short\] needs hop"),

@@ -1,6 +1,7 @@
 import hashlib
 import json
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from serprep.cache import canonical_json
 from serprep.errors import SplitError
 from serprep.manifest import make_manifest
 from serprep.split import (
+    ROLES,
     Assignment,
     Split,
     SplitConfig,
@@ -64,7 +66,7 @@ def check_group_split(split, manifest, column):
 # -- protocols -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("column", ["speaker", "session", "text", "emotion"])
+@pytest.mark.parametrize("column", ["speaker", "session", "text"])
 @pytest.mark.parametrize("dev_groups", [0, 1, 2])
 def test_leave_one_group_out(column, dev_groups):
     manifest = corpus()
@@ -134,6 +136,37 @@ def test_every_training_side_has_its_own_development_groups():
     assert len(set(chosen)) > 6  # 165 triples of 11 groups: not always the same one
 
 
+@pytest.mark.parametrize("protocol", ["leave-one-group-out", "group-k-fold"])
+@pytest.mark.parametrize("dev_groups", [1, 3])
+def test_development_groups_may_be_of_another_column(protocol, dev_groups):
+    manifest = corpus(n_speakers=12)
+    config = SplitConfig(protocol=protocol, group="session", folds=3, dev_groups=dev_groups, dev_group="speaker")
+    split = make_split(manifest, config)
+    without = make_split(manifest, SplitConfig(protocol=protocol, group="session", folds=3))
+    assert split.folds == without.folds
+    for fold in range(len(split.folds)):
+        assert split.ids(fold, "test") == without.ids(fold, "test")
+        speakers = {role: {split.utterances[name].speaker for name in split.ids(fold, role)} for role in ROLES}
+        assert len(speakers["dev"]) == dev_groups
+        assert not speakers["train"] & speakers["dev"] and not shared_speakers(split)
+        assert sorted(split.ids(fold, "train") + split.ids(fold, "dev")) == without.ids(fold, "train")
+    same = SplitConfig(protocol=protocol, folds=3, dev_groups=dev_groups)
+    assert make_split(manifest, replace(same, dev_group="speaker")) == make_split(manifest, same)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dev_group": "colour"}, "no column 'colour' for development; the manifest has id, path"),
+        ({"dev_group": "partition", "dev_groups": 3}, "3 values of 'partition' in training leave none after 3 for dev"),
+        ({"dev_group": "start"}, "240 of 240 utterances have no start"),
+    ],
+)
+def test_impossible_development_groups(options, message):
+    with pytest.raises(SplitError, match=message):
+        make_split(corpus(), SplitConfig(**{"group": "session", "dev_groups": 1, **options}))
+
+
 def test_fixed_partitions_are_the_corpus_s():
     manifest = corpus()
     split = make_split(manifest, SplitConfig(protocol="fixed"))
@@ -191,7 +224,7 @@ def test_same_seed_same_split_whatever_the_order_of_the_rows(protocol):
         (corpus(4), {"protocol": "group-k-fold"}, "'speaker' has 4 values, group-k-fold needs 5; ask for fewer folds"),
         (corpus(4), {"dev_groups": 3}, "3 training groups leave none after 3 for development"),
         (
-            corpus(2),
+            corpus(2, emotion="sad"),
             {"protocol": "group-k-fold", "folds": 2, "dev_groups": 1},
             "1 training groups leave none after 1 for development",
         ),
@@ -210,7 +243,17 @@ def test_same_seed_same_split_whatever_the_order_of_the_rows(protocol):
         ),
         (corpus(4, partition="train"), {"protocol": "fixed"}, r"gives \['train'\]; expected train, and dev or test"),
         (corpus(4, partition="test"), {"protocol": "fixed"}, r"gives \['test'\]; expected train, and dev or test"),
-        (corpus(4, speaker=""), {}, "80 of 80 utterances have no speaker; group by another column"),
+        (
+            corpus(4, speaker=""),
+            {},
+            "80 of 80 utterances have no speaker; exclude them, or ask for another grouping by name: "
+            'group = "session", group = "text", protocol = "fixed" with column = "partition"$',
+        ),
+        (
+            make_manifest([Utterance(id="a", path="a"), Utterance(id="b", path="b")]),
+            {},
+            "2 of 2 utterances have no speaker; .* by name, but no other column is complete$",
+        ),
         (corpus(4), {"protocol": "list", "file": "x"}, "a list is read from its file"),
         (corpus(4, id="same"), {}, "1 ids stand more than once, such as 'same'; make them unique"),
     ],
@@ -256,7 +299,7 @@ def test_splits_by_speaker_or_by_what_holds_speakers_do_not_leak(config):
     split = make_split(corpus(), SplitConfig(**config))
     assert shared_speakers(split) == {}
     refuse_leaks(split)
-    assert (split.notes == ()) == (split.group == "speaker")
+    assert any(note.endswith("not by speaker") for note in split.notes) == (split.group != "speaker")
 
 
 def test_unknown_speakers_and_left_out_utterances_are_no_leak():
@@ -274,6 +317,50 @@ def test_unknown_speakers_and_left_out_utterances_are_no_leak():
 def test_a_corpus_without_speakers_says_so():
     split = make_split(corpus(speaker=""), SplitConfig(protocol="fixed"))
     assert split.notes == ("no speaker ids: speaker-independence rests on the corpus's own partition",)
+    split = make_split(corpus(speaker=""), SplitConfig(group="session"))
+    assert split.notes[0] == "no speaker ids: speaker-independence rests on the column 'session'"
+    rows = [*corpus().utterances, Utterance(id="x", path="x", partition="train")]
+    split = make_split(make_manifest(rows), SplitConfig(protocol="fixed"))
+    assert split.notes[0] == "1 of 241 utterances have no speaker: they may be anybody's"
+
+
+def rows_of(*cells):
+    """A manifest of (speaker, emotion, partition)."""
+    return make_manifest(
+        Utterance(id=f"u{i:02}", path=f"{i}.wav", speaker=speaker, emotion=emotion, partition=partition)
+        for i, (speaker, emotion, partition) in enumerate(cells)
+    )
+
+
+def test_notes_count_what_is_left_out():
+    partitions = ["Train", "Development", "Test1", "Test2", "Test2", "Test3", ""]
+    manifest = rows_of(*[(f"s{i}", e, p) for i, p in enumerate(partitions) for e in ("angry", "sad")])
+    split = make_split(manifest, SplitConfig(protocol="fixed", test="test2"))
+    assert split.notes == (
+        "split by 'partition', not by speaker",
+        "6 utterances are left out: (empty) 2, Test1 2, Test3 2",
+    )
+    assert len(split.ids(0, "test")) == 4
+
+
+def test_notes_name_emotions_that_a_side_does_not_have():
+    manifest = rows_of(*[(s, e, "") for s, es in (("a", "xyz"), ("b", "xy"), ("c", "xyz")) for e in es])
+    assert make_split(manifest, SplitConfig()).notes == ("test has no 'z' in fold b",)
+    many = rows_of(*[(f"s{i}", e, "") for i in range(9) for e in ("xyz" if i < 2 else "xy")])
+    assert make_split(many, SplitConfig()).notes == ("test has no 'z' in 7 of 9 folds: s2, s3, s4, s5, s6 …",)
+    one = rows_of(("a", "x", ""), ("b", "x", ""))
+    assert make_split(one, SplitConfig()).notes == (
+        "all utterances have one emotion, 'x': there is nothing to tell apart",
+    )
+    none = rows_of(("a", "", ""), ("b", "", ""))
+    assert make_split(none, SplitConfig()).notes == ("no utterance has an emotion",)
+
+
+def test_a_challenge_s_test_part_has_no_labels():
+    cells = [("", e, p) for p in ("train", "devel") for e in ("angry", "sad")] + [("", "", "test")] * 3
+    split = make_split(rows_of(*cells), SplitConfig(protocol="fixed"))
+    assert split.notes[1:] == ("test has no emotions at all in fold fixed",)
+    assert len(split.ids(0, "test")) == 3
 
 
 # -- bound to a manifest -------------------------------------------------------------

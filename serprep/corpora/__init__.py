@@ -9,16 +9,43 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from serprep.corpora import emodb, pattern, ravdess, table
+from serprep.corpora import (
+    compare,
+    compare2018,
+    crema_d,
+    emodb,
+    emovo,
+    iemocap,
+    meld,
+    msp_improv,
+    msp_podcast,
+    pattern,
+    ravdess,
+    savee,
+    table,
+    tess,
+    urdu,
+)
 from serprep.corpora.corpus import Corpus, Finding, Rating
 from serprep.errors import CorpusError, first_ten, one_line
 from serprep.utterance import Utterance
 
 CORPORA: dict[str, Corpus] = {
+    "compare": compare.CORPUS,
+    "compare2018": compare2018.CORPUS,
+    "crema_d": crema_d.CORPUS,
     "emodb": emodb.CORPUS,
+    "emovo": emovo.CORPUS,
+    "iemocap": iemocap.CORPUS,
+    "meld": meld.CORPUS,
+    "msp_improv": msp_improv.CORPUS,
+    "msp_podcast": msp_podcast.CORPUS,
     "pattern": pattern.CORPUS,
     "ravdess": ravdess.CORPUS,
+    "savee": savee.CORPUS,
     "table": table.CORPUS,
+    "tess": tess.CORPUS,
+    "urdu": urdu.CORPUS,
 }
 
 
@@ -127,15 +154,23 @@ def _count_warnings(corpus: Corpus, utterances: Sequence[Utterance]) -> list[str
         warnings.append(
             f"{len(utterances)} utterances found, {corpus.n_utterances} published ({corpus.title} {corpus.release})"
         )
-    found = Counter(utterance.emotion for utterance in utterances)
-    off = [
-        f"{emotion} {found[emotion]}/{count}"
-        for emotion, count in corpus.n_per_emotion.items()
-        if found[emotion] != count
-    ]
-    if off:
-        warnings.append(f"counts per emotion differ from the published ones (found/published): {', '.join(off)}")
+    for column, counts in {"emotion": corpus.n_per_emotion, **corpus.n_per}.items():
+        found = Counter(_value(utterance, column) for utterance in utterances)
+        off = [f"{value} {found[value]}/{count}" for value, count in counts.items() if found[value] != count]
+        if off:
+            shown = ", ".join(off[:10]) + (f" and {len(off) - 10} more" if len(off) > 10 else "")
+            warnings.append(f"counts per {column} differ from the published ones (found/published): {shown}")
+    for column, count in corpus.n_different.items():
+        different = len({_value(utterance, column) for utterance in utterances})
+        if different != count:
+            warnings.append(f"{different} different values of {column} found, {count} published")
     speakers = {utterance.speaker for utterance in utterances}
     if corpus.n_speakers and len(speakers) != corpus.n_speakers:
         warnings.append(f"{len(speakers)} speakers found, {corpus.n_speakers} published")
     return warnings
+
+
+def _value(utterance: Utterance, column: str) -> str:
+    """A text column of an utterance."""
+    own = {"emotion": utterance.emotion, "speaker": utterance.speaker, "partition": utterance.partition}
+    return own[column] if column in own else utterance.extra[column]

@@ -33,7 +33,10 @@ class Corpus:
     """A corpus: where it comes from, what it should hold, how it is read.
 
     ``utterances(root, options)`` yields an `Utterance` per labelled unit, a `Rating` for
-    what a single rater said, and a `Finding` for whatever it passes over.
+    what a single rater said, and a `Finding` for whatever it passes over.  ``named(name)``
+    is the utterance that a name alone tells of: a path, a file name or a stem; None where it
+    is not of this corpus.  Its path is as given or as published, and labels that stand in a
+    file are left empty; a reader whose names say nothing has no ``named``.
     """
 
     name: str
@@ -45,8 +48,11 @@ class Corpus:
     layout: str  # the expected folder tree, in words for an error message
     reader_version: int = 1  # raised when the reader yields something else for the same folder
     utterances: Callable[[Path, Mapping[str, object]], Iterator[Utterance | Rating | Finding]]
+    named: Callable[[str], Utterance | None] | None = None
     options: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     n_utterances: int | None = None  # published counts; None where the corpus has no fixed size
     n_speakers: int | None = None
     n_per_emotion: Mapping[str, int] = field(default_factory=dict)
+    n_per: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # column → value → utterances
+    n_different: Mapping[str, int] = field(default_factory=dict)  # column → how many values it has

@@ -36,20 +36,25 @@ NAME = re.compile(r"(?P<speaker>[0-9]{2})(?P<text>[ab][0-9]{2})(?P<emotion>[A-Z]
 def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Finding]:
     """Utterances of an EmoDB folder, in path order."""
     for path in walk(root, SUFFIXES):
-        stem = PurePosixPath(path).stem
-        name = NAME.fullmatch(stem)
-        if name is None:
+        if NAME.fullmatch(PurePosixPath(path).stem) is None:
             yield Finding("recordings not named like EmoDB passed over", path)
-        elif name["emotion"] not in EMOTIONS:
-            yield Finding("recordings with an emotion letter EmoDB does not define passed over", path)
         else:
-            yield Utterance(
-                id=stem,
-                path=path,
-                speaker=name["speaker"],
-                emotion=EMOTIONS[name["emotion"]],
-                extra={"gender": "male" if name["speaker"] in MALE else "female", "text": name["text"]},
-            )
+            yield named(path) or Finding("recordings with an emotion letter EmoDB does not define passed over", path)
+
+
+def named(path: str) -> Utterance | None:
+    """The utterance that a file name tells of."""
+    stem = PurePosixPath(path).stem
+    name = NAME.fullmatch(stem)
+    if name is None or name["emotion"] not in EMOTIONS:
+        return None
+    return Utterance(
+        id=stem,
+        path=path,
+        speaker=name["speaker"],
+        emotion=EMOTIONS[name["emotion"]],
+        extra={"gender": "male" if name["speaker"] in MALE else "female", "text": name["text"]},
+    )
 
 
 CORPUS = Corpus(
@@ -62,6 +67,7 @@ CORPUS = Corpus(
     "A Database of German Emotional Speech, Interspeech 2005",
     layout="wav/SSTTTEv.wav",
     utterances=utterances,
+    named=named,
     n_utterances=535,
     n_speakers=10,
     n_per_emotion={

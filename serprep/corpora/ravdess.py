@@ -41,31 +41,44 @@ STATEMENTS = {"01": "kids", "02": "dogs"}  # "Kids are talking by the door", "Do
 def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Finding]:
     """Utterances of a RAVDESS folder, in path order."""
     for path in _paths(root):
-        stem = PurePosixPath(path).stem
-        fields = stem.split("-")
-        if len(fields) != 7 or not all(len(field) == 2 and field.isdecimal() for field in fields):
+        fields = _fields(path)
+        if fields is None:
             yield Finding("recordings not named like RAVDESS passed over", path)
-            continue
-        modality, channel, emotion, intensity, statement, repetition, actor = fields
-        if modality != "03":
+        elif fields[0] != "03":
             yield Finding("sounds of videos (modality 01, 02: the same takes again) passed over", path)
-        elif channel != "01":
+        elif fields[1] != "01":
             yield Finding("song recordings (channel 02) passed over", path)
-        elif emotion not in EMOTIONS or intensity not in INTENSITIES or statement not in STATEMENTS:
-            yield Finding("recordings with codes RAVDESS does not define passed over", path)
         else:
-            yield Utterance(
-                id=stem,
-                path=path,
-                speaker=actor,
-                emotion=EMOTIONS[emotion],
-                extra={
-                    "gender": "male" if int(actor) % 2 else "female",
-                    "text": STATEMENTS[statement],
-                    "intensity": INTENSITIES[intensity],
-                    "repetition": repetition,
-                },
-            )
+            yield named(path) or Finding("recordings with codes RAVDESS does not define passed over", path)
+
+
+def named(path: str) -> Utterance | None:
+    """The utterance that a file name tells of."""
+    fields = _fields(path)
+    if fields is None:
+        return None
+    modality, channel, emotion, intensity, statement, repetition, actor = fields
+    known = emotion in EMOTIONS and intensity in INTENSITIES and statement in STATEMENTS
+    if modality != "03" or channel != "01" or not known:
+        return None
+    return Utterance(
+        id="-".join(fields),
+        path=path,
+        speaker=actor,
+        emotion=EMOTIONS[emotion],
+        extra={
+            "gender": "male" if int(actor) % 2 else "female",
+            "text": STATEMENTS[statement],
+            "intensity": INTENSITIES[intensity],
+            "repetition": repetition,
+        },
+    )
+
+
+def _fields(path: str) -> list[str] | None:
+    """The seven two-digit numbers of a name."""
+    fields = PurePosixPath(path).stem.split("-")
+    return fields if len(fields) == 7 and all(len(field) == 2 and field.isdecimal() for field in fields) else None
 
 
 def _paths(root: Path) -> Iterator[str]:
@@ -88,6 +101,7 @@ CORPUS = Corpus(
     "The Ryerson Audio-Visual Database of Emotional Speech and Song, PLoS ONE 13(5), 2018",
     layout="Actor_NN/MM-VV-EE-II-SS-RR-AA.wav",
     utterances=utterances,
+    named=named,
     n_utterances=1440,
     n_speakers=24,
     n_per_emotion={name: 96 if name == "neutral" else 192 for name in EMOTIONS.values()},

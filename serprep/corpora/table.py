@@ -6,14 +6,13 @@ required.  ``id`` defaults to the path without suffix, and its times for an exce
 along.  Cells are stripped; "" and "?" are missing labels.  Text is UTF-8.
 """
 
-import csv
-import io
 import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from serprep.corpora.corpus import Corpus, Finding
+from serprep.corpora.labels import csv_rows
 from serprep.errors import CorpusError, one_line
 from serprep.files import without_suffix
 from serprep.utterance import Utterance
@@ -60,27 +59,8 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     if path.suffix.lower() == ".parquet":
         yield from _parquet_rows(path)
         return
-    text = read_text(path)
-    header = text.partition("\n")[0]
-    delimiter = max(",;\t", key=header.count) if path.suffix.lower() not in {".tsv", ".tab"} else "\t"
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        columns = [cell.strip() for cell in next(reader, [])]
-        if len(set(columns)) < len(columns):
-            raise CorpusError(f"{one_line(path)}:1: a column name stands twice in {columns}; rename one")
-        for cells in reader:
-            place = f"{one_line(path)}:{reader.line_num}"
-            if not any(cell.strip() for cell in cells):
-                continue
-            if len(cells) != len(columns):
-                raise CorpusError(
-                    f"{place}: {len(cells)} cells, the header has {len(columns)}; quote cells that hold {delimiter!r}"
-                )
-            yield place, dict(zip(columns, (cell.strip() for cell in cells), strict=True))
-    except csv.Error as error:
-        raise CorpusError(
-            f"{one_line(path)}:{reader.line_num}: {error}; expected a table separated by {delimiter!r}"
-        ) from None
+    for place, cells in csv_rows(read_text(path), root=path.parent, name=path.name):
+        yield one_line(path.parent / place), cells
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:

@@ -121,6 +121,7 @@ def _specs(store: Store) -> list[Array]:
     n_segments = {length: int(store.offsets(length)[-1]) for length in store.lengths}
     specs = arrays(
         columns=[name for name in store.columns if name not in ("n_samples", "n_frames")],
+        numbers=store.numbers,
         n=len(store),
         n_segments=n_segments,
         features=store.features,

@@ -1,6 +1,6 @@
 """Which arrays a store has, the same for every container (``docs/store.md``)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,7 +66,13 @@ def segments_name(length: int) -> str:
 
 
 def arrays(
-    *, columns: Sequence[str], n: int, n_segments: Mapping[int, int], features: Features, config: StoreConfig
+    *,
+    columns: Sequence[str],
+    numbers: Collection[str] = (),
+    n: int,
+    n_segments: Mapping[int, int],
+    features: Features,
+    config: StoreConfig,
 ) -> list[Array]:
     """Every array of a store.
 
@@ -74,6 +80,8 @@ def arrays(
     ----------
     columns : sequence of str
         Columns of the manifest.
+    numbers : collection of str
+        Those of them that hold numbers besides the ones that always do.
     n : int
         Utterances.
     n_segments : mapping of int to int
@@ -81,7 +89,7 @@ def arrays(
     """
     found = []
     for column in (*columns, "n_samples", "n_frames"):
-        dtype = NUMBERS.get(column) or COUNTS.get(column) or "string"
+        dtype = NUMBERS.get(column) or COUNTS.get(column) or ("float64" if column in numbers else "string")
         found.append(Array(name=f"utterances/{column}", shape=(n,), dtype=dtype, dimensions=("utterance",)))
     per_utterance = ("utterance", "byte")
     for length, count in n_segments.items():

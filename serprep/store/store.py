@@ -11,7 +11,7 @@ import numpy as np
 from serprep._typing import AnyArray, ByteArray, FloatArray, IntArray
 from serprep.errors import StoreError, one_line
 from serprep.features.extract import Features, features_from_json
-from serprep.manifest import RESERVED, Manifest, make_manifest
+from serprep.manifest import DIMENSIONS, RESERVED, Manifest, make_manifest
 from serprep.store import hdf5_store, zarr_store
 from serprep.store.layout import FUNCTIONALS, segments_name
 from serprep.utterance import Utterance
@@ -149,6 +149,13 @@ class Store:
         return self._columns[name]
 
     @property
+    def numbers(self) -> list[str]:
+        """Columns among valence, arousal and dominance that are stored as numbers."""
+        return [
+            name for name in self.columns if name in DIMENSIONS and self.array(f"utterances/{name}").dtype.kind == "f"
+        ]
+
+    @property
     def ids(self) -> list[str]:
         """Utterance ids, sorted."""
         return self.column("id")
@@ -181,14 +188,14 @@ class Store:
                 speaker=columns["speaker"][row],
                 emotion=columns["emotion"][row],
                 partition=columns["partition"][row],
-                extra={name: columns[name][row] for name in extra},
+                extra={name: _text(columns[name][row]) for name in extra},
                 duration=number("duration", row),
                 sample_rate=int(columns["sample_rate"][row]),
                 audio_digest=columns["audio_digest"][row],
             )
             for row in range(len(self))
         ]
-        return make_manifest(rows, self.attributes["provenance"]["corpus"])
+        return make_manifest(rows, self.attributes["provenance"]["corpus"], as_written=True)
 
     # -- features --------------------------------------------------------------------
 
@@ -270,6 +277,11 @@ class Store:
         if wanted.size and not (wanted.min() >= -len(self) and wanted.max() < len(self)):
             raise IndexError(f"utterances {wanted.min()} to {wanted.max()} of {len(self)}")
         return wanted % max(1, len(self))
+
+
+def _text(value: Any) -> str:
+    """A cell of a manifest's other columns."""
+    return value if isinstance(value, str) else "" if np.isnan(value) else repr(value)
 
 
 def _runs(rows: IntArray) -> list[tuple[int, int]]:

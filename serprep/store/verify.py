@@ -237,6 +237,7 @@ def specs(store: Store) -> list[Array]:
     frames = store.column("n_frames")
     return arrays(
         columns=[name for name in store.columns if name not in ("n_samples", "n_frames")],
+        numbers=store.numbers,
         n=len(store),
         n_segments={entry.length: sum(n_segments(n, entry) for n in frames) for entry in segments},
         features=store.features,

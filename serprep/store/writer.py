@@ -69,6 +69,7 @@ class Plan:
         """Every array of the store."""
         return arrays(
             columns=self.manifest.columns,
+            numbers=self.manifest.numbers,
             n=len(self.rows),
             n_segments={length: int(offsets[-1]) for length, offsets in self.offsets.items()},
             features=self.features,
@@ -148,10 +149,12 @@ def write_file(job: FileJob) -> int:
 def small_values(plan: Plan) -> dict[str, AnyArray]:
     """Columns, offsets, keys and names: everything but the features."""
     values: dict[str, AnyArray] = {}
+    numbers = {*NUMBERS, *plan.manifest.numbers}
     for column in plan.manifest.columns:
         cells = [value_of(row, column) for row in plan.manifest.utterances]
-        if column in NUMBERS:
-            values[f"utterances/{column}"] = np.array([np.nan if cell is None else cell for cell in cells], "f8")
+        if column in numbers:
+            missing = [np.nan if cell in (None, "") else cell for cell in cells]
+            values[f"utterances/{column}"] = np.array(missing, "f8")
         elif column in COUNTS:
             values[f"utterances/{column}"] = np.array(cells, "i8")
         else:

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from serprep.corpora import CORPORA, corpus_named, read_corpus
+from serprep.corpora import CORPORA, corpus_named, iemocap, read_corpus
 from serprep.errors import CorpusError
 from serprep.manifest import make_manifest, read_manifest, write_manifest
 from serprep.utterance import Utterance
@@ -25,6 +25,78 @@ class Row:
 
 
 ROWS = {
+    "compare": Row(
+        (
+            Utterance(id="train_0001", path="wav/train_0001.wav", emotion="sleepy", partition="train"),
+            Utterance(id="devel_0001", path="wav/devel_0001.wav", emotion="awake", partition="devel"),
+            Utterance(id="test_0001", path="wav/test_0001.wav", partition="test"),
+        ),
+        labels={
+            "lab/labels.csv": "file_name,label\ntrain_0001.wav,sleepy\ndevel_0001.wav,awake\ntest_0001.wav,?\n",
+        },
+    ),
+    "compare2018": Row(
+        (
+            Utterance(id="devel_0001", path="wav/devel_0001.wav", emotion="sad", partition="devel"),
+            Utterance(id="test_0001", path="wav/test_0001.wav", partition="test"),
+            Utterance(id="train_0001", path="wav/train_0001.wav", emotion="angry", partition="train"),
+        ),
+        labels={
+            "lab/ComParE2018_AtypicalAffect.tsv": "file_name\temotion\ntrain_0001.wav\tangry\ndevel_0001.wav\tsad\n",
+        },
+    ),
+    "crema_d": Row(
+        (
+            Utterance(
+                id="1001_IEO_ANG_HI",
+                path="AudioWAV/1001_IEO_ANG_HI.wav",
+                speaker="1001",
+                emotion="anger",
+                extra={
+                    "gender": "male",
+                    "age": "51",
+                    "race": "Caucasian",
+                    "ethnicity": "Not Hispanic",
+                    "text": "IEO",
+                    "intensity": "high",
+                    "voice_vote": "D",
+                    "voice_level": "67",
+                    "face_vote": "A",
+                    "face_level": "65.56",
+                    "multimodal_vote": "A",
+                    "multimodal_level": "63.25",
+                },
+            ),
+            Utterance(
+                id="1091_WSI_NEU_XX",
+                path="AudioWAV/1091_WSI_NEU_XX.wav",
+                speaker="1091",
+                emotion="neutral",
+                extra={
+                    "gender": "female",
+                    "age": "29",
+                    "race": "Asian",
+                    "ethnicity": "Not Hispanic",
+                    "text": "WSI",
+                    "intensity": "unspecified",
+                    "voice_vote": "F:N",
+                    "voice_level": "48.5:49.0",
+                    "face_vote": "N",
+                    "face_level": "60",
+                    "multimodal_vote": "N",
+                    "multimodal_level": "85.38",
+                },
+            ),
+        ),
+        labels={
+            "VideoDemographics.csv": '"ActorID","Age","Sex","Race","Ethnicity"\n'
+            '1001,51,"Male","Caucasian","Not Hispanic"\n1091,29,"Female","Asian","Not Hispanic"\n',
+            "processedResults/summaryTable.csv": '"","FileName","VoiceVote","VoiceLevel","FaceVote","FaceLevel",'
+            '"MultiModalVote","MultiModalLevel"\n'
+            '"10","1001_IEO_ANG_HI","D","67","A","65.56","A","63.25"\n'
+            '"7442","1091_WSI_NEU_XX","F:N","48.5:49.0","N","60","N","85.38"\n',
+        },
+    ),
     "emodb": Row(
         (
             Utterance(
@@ -42,6 +114,207 @@ ROWS = {
                 extra={"gender": "female", "text": "b10"},
             ),
         )
+    ),
+    "emovo": Row(
+        (
+            Utterance(
+                id="gio-f1-b2",
+                path="f1/gio-f1-b2.wav",
+                speaker="f1",
+                emotion="joy",
+                extra={"gender": "female", "text": "b2"},
+            ),
+            Utterance(
+                id="pau-m3-n5",
+                path="m3/pau-m3-n5.wav",
+                speaker="m3",
+                emotion="fear",
+                extra={"gender": "male", "text": "n5"},
+            ),
+        )
+    ),
+    "iemocap": Row(
+        (
+            Utterance(
+                id="Ses03M_impro05b_F000",
+                path="Session3/sentences/wav/Ses03M_impro05b/Ses03M_impro05b_F000.wav",
+                speaker="Ses03F",
+                emotion="exc",
+                extra={
+                    "session": "3",
+                    "dialogue": "Ses03M_impro05b",
+                    "method": "impro",
+                    "text": "",
+                    "partner": "Ses03M",
+                    "gender": "female",
+                    "transcript": "Excuse me.",
+                    "valence": "2.5",
+                    "arousal": "3.0",
+                    "dominance": "4.25",
+                    "n_raters": "3",
+                    "agreement": "2",
+                },
+            ),
+            Utterance(
+                id="Ses05M_script01_1b_M012",
+                path="Session5/sentences/wav/Ses05M_script01_1b/Ses05M_script01_1b_M012.wav",
+                speaker="Ses05M",
+                emotion="xxx",
+                extra={
+                    "session": "5",
+                    "dialogue": "Ses05M_script01_1b",
+                    "method": "script",
+                    "text": "script01_1",
+                    "partner": "Ses05F",
+                    "gender": "male",
+                    "transcript": "",
+                    "valence": "3.0",
+                    "arousal": "3.0",
+                    "dominance": "3.0",
+                    "n_raters": "0",
+                    "agreement": "0",
+                },
+            ),
+        ),
+        labels={
+            "Session3/dialog/EmoEvaluation/Ses03M_impro05b.txt": f"{iemocap.HEADER}\n\n"
+            "[6.2901 - 8.2357]\tSes03M_impro05b_F000\texc\t[2.5000, 3.0000, 4.2500]\n"
+            "C-E2:\tExcited;\t()\nC-E4:\tHappiness; Excited;\t()\nC-F1:\tNeutral;\t(curious)\n"
+            "A-E3:\tval 2; act 3; dom  4;\t()\nA-E4:\tval 3; act 3; dom ;\t()\n\n",
+            "Session3/dialog/transcriptions/Ses03M_impro05b.txt": "M: Hm.\n"
+            "Ses03M_impro05b_F000 [006.2901-008.2357]: Excuse me.\n",
+            "Session5/dialog/EmoEvaluation/Ses05M_script01_1b.txt": f"{iemocap.HEADER}\n\n"
+            "[0.5 - 8.2357]\tSes05M_script01_1b_M012\txxx\t[3.0000, 3.0000, 3.0000]\n",
+            "Session3/dialog/EmoEvaluation/Categorical/Ses03M_impro05b_e2_cat.txt": "Ses03M_impro05b_F000 :Sad; ()\n",
+        },
+    ),
+    "meld": Row(
+        (
+            Utterance(
+                id="train_dia0_utt0",
+                path="train_splits/dia0_utt0.wav",
+                speaker="Chandler",
+                emotion="neutral",
+                partition="train",
+                extra={
+                    "role": "Chandler",
+                    "dialogue": "train_0",
+                    "utterance": "0",
+                    "sentiment": "neutral",
+                    "season": "8",
+                    "episode": "21",
+                    "transcript": "so, a second café?",
+                },
+            ),
+            Utterance(
+                id="dev_dia0_utt0",
+                path="dev_splits_complete/dia0_utt0.wav",
+                emotion="joy",
+                partition="dev",
+                extra={
+                    "role": "All",
+                    "dialogue": "dev_0",
+                    "utterance": "0",
+                    "sentiment": "positive",
+                    "season": "4",
+                    "episode": "7",
+                    "transcript": "Hey!",
+                },
+            ),
+            Utterance(
+                id="test_dia12_utt3",
+                path="output_repeated_splits_test/dia12_utt3.wav",
+                speaker="Mark",
+                emotion="surprise",
+                partition="test",
+                extra={
+                    "role": "Mark",
+                    "dialogue": "test_12",
+                    "utterance": "3",
+                    "sentiment": "negative",
+                    "season": "3",
+                    "episode": "19",
+                    "transcript": "Why?",
+                },
+            ),
+        ),
+        labels={
+            f"{partition}_sent_emo.csv": "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,"
+            f'Season,Episode,StartTime,EndTime\n1,{row},"00:20:57,256","00:21:00,049"\n'
+            for partition, row in {
+                "train": '"so, a second café?",Chandler,neutral,neutral,0,0,8,21',
+                "dev": "Hey!,All,joy,positive,0,0,4,7",
+                "test": "Why?,Mark,surprise,negative,12,3,3,19",
+            }.items()
+        },
+    ),
+    "msp_improv": Row(
+        (
+            Utterance(
+                id="MSP-IMPROV-S07H-M02-T-FM03",
+                path="session2/S07H/T/MSP-IMPROV-S07H-M02-T-FM03.wav",
+                speaker="M02",
+                emotion="H",
+                extra={
+                    "session": "2",
+                    "partner": "F02",
+                    "gender": "male",
+                    "scenario": "S07H",
+                    "text": "07",
+                    "kind": "T",
+                    "arousal": "3.0",
+                    "valence": "4.5",
+                    "dominance": "",
+                    "naturalness": "4.0",
+                },
+            ),
+            Utterance(
+                id="MSP-IMPROV-S01A-F01-P-FM01",
+                path="session1/S01A/P/MSP-IMPROV-S01A-F01-P-FM01.wav",
+                speaker="F01",
+                emotion="X",
+                extra={
+                    "session": "1",
+                    "partner": "M01",
+                    "gender": "female",
+                    "scenario": "S01A",
+                    "text": "",
+                    "kind": "P",
+                    "arousal": "3.0",
+                    "valence": "3.0",
+                    "dominance": "2.5",
+                    "naturalness": "4.0",
+                },
+            ),
+        ),
+        labels={
+            "Evaluation.txt": "UTD-IMPROV-S07H-M02-T-FM03.avi; H; A:3.0; V:4.5; D:NaN ; N:4.0;\n\n"
+            "UTD-IMPROV-S01A-F01-P-FM01.avi; X; A:3.0; V:3.0; D:2.5 ; N:4.0;\n"
+        },
+    ),
+    "msp_podcast": Row(
+        (
+            Utterance(
+                id="MSP-PODCAST_0001_0066",
+                path="Audios/MSP-PODCAST_0001_0066.wav",
+                speaker="17",
+                emotion="N",
+                partition="Test1",
+                extra={"gender": "female", "arousal": "4.2", "valence": "4.0", "dominance": "5.2"},
+            ),
+            Utterance(
+                id="MSP-PODCAST_0001_0019",
+                path="Audios/MSP-PODCAST_0001_0019.wav",
+                emotion="X",
+                partition="Development",
+                extra={"gender": "", "arousal": "3.0", "valence": "4.0", "dominance": "4.4"},
+            ),
+        ),
+        labels={
+            "Labels/labels_consensus.csv": "FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set\n"
+            "MSP-PODCAST_0001_0066.wav,N,4.2,4.0,5.2,17,Female,Test1\n"
+            "MSP-PODCAST_0001_0019.wav,X,3.0,4.0,4.4,Unknown,Unknown,Development\n"
+        },
     ),
     "pattern": Row(
         (
@@ -68,6 +341,24 @@ ROWS = {
             ),
         )
     ),
+    "savee": Row(
+        (
+            Utterance(
+                id="DC_sa03",
+                path="AudioData/DC/sa03.wav",
+                speaker="DC",
+                emotion="sadness",
+                extra={"gender": "male", "text": "sa03"},
+            ),
+            Utterance(
+                id="KL_a15",
+                path="AudioData/KL/a15.wav",
+                speaker="KL",
+                emotion="anger",
+                extra={"gender": "male", "text": "a15"},
+            ),
+        )
+    ),
     "table": Row(
         (
             Utterance(id="two", path="wav/2.wav", speaker="s1", emotion="sad", partition="train", extra={"mood": "x"}),
@@ -78,6 +369,49 @@ ROWS = {
             "labels.csv": "id,path,speaker,emotion,partition,mood\n"
             "two,wav/2.wav,s1,sad,train,x\none,wav/1.wav,s2,joy,test,\n"
         },
+    ),
+    "tess": Row(
+        (
+            Utterance(
+                id="OAF_back_ps",
+                path="OAF_Pleasant_surprise/OAF_back_ps.wav",
+                speaker="OAF",
+                emotion="pleasant surprise",
+                extra={"gender": "female", "age": "64", "text": "back"},
+            ),
+            Utterance(
+                id="OA_bite_neutral",
+                path="OAF_neutral/OA_bite_neutral.wav",
+                speaker="OAF",
+                emotion="neutral",
+                extra={"gender": "female", "age": "64", "text": "bite"},
+            ),
+            Utterance(
+                id="YAF_young_fear",
+                path="YAF_fear/YAF_young_fear.wav",
+                speaker="YAF",
+                emotion="fear",
+                extra={"gender": "female", "age": "26", "text": "young"},
+            ),
+        )
+    ),
+    "urdu": Row(
+        (
+            Utterance(
+                id="SM1_F1_A01",
+                path="Angry/SM1_F1_A01.wav",
+                speaker="SM1",
+                emotion="Angry",
+                extra={"gender": "male"},
+            ),
+            Utterance(
+                id="SF12_F10_S010",
+                path="Sad/SF12_F10_S010.wav",
+                speaker="SF12",
+                emotion="Sad",
+                extra={"gender": "female"},
+            ),
+        )
     ),
 }
 
@@ -91,6 +425,7 @@ def make_folder(root, row, *, rename=lambda path: path, order=1):
     for name, text in row.labels.items():
         for utterance in row.expected:
             text = text.replace(utterance.path, rename(utterance.path))
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
     return root
 
@@ -166,10 +501,15 @@ def test_published_counts_that_differ_are_warned_of_with_both_numbers(tmp_path, 
         ("utterances", len(row.expected), corpus.n_utterances),
         ("speakers", len({utterance.speaker for utterance in row.expected}), corpus.n_speakers),
     ):
-        assert (f"{found} {kind} found, {published} published" in warnings) == (published is not None)
+        assert (f"{found} {kind} found, {published} published" in warnings) == (published not in (None, found))
     for emotion, published in corpus.n_per_emotion.items():
         found = sum(utterance.emotion == emotion for utterance in row.expected)
         assert f"{emotion} {found}/{published}" in warnings
+    for column, counts in corpus.n_per.items():
+        values = [getattr(utterance, column, utterance.extra.get(column)) for utterance in row.expected]
+        for value, published in list(counts.items())[:10]:
+            assert f"{value} {values.count(value)}/{published}" in warnings
+        assert f"and {len(counts) - 10} more" in warnings or len(counts) <= 10
 
 
 def test_options_a_reader_does_not_take_are_refused(tmp_path, name, row):
@@ -193,7 +533,7 @@ def test_a_missing_folder_is_refused(tmp_path, name, row):
 
 
 def test_a_folder_without_the_corpus_is_refused(tmp_path, name, row):
-    with pytest.raises(CorpusError, match=r"no utterance of .* found; expected|labels\.csv: No such file"):
+    with pytest.raises(CorpusError, match=r"no utterance of .* found; expected|[Nn]o such file"):
         read_corpus(name, tmp_path, row.options)
 
 
@@ -206,8 +546,28 @@ def test_entries_are_complete(name):
     assert set(corpus.required) <= set(corpus.options)
     if corpus.n_utterances:
         assert sum(corpus.n_per_emotion.values()) == corpus.n_utterances
+        assert all(sum(counts.values()) == corpus.n_utterances for counts in corpus.n_per.values())
         assert corpus.citation
         assert corpus.release
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".WAV", ".flac", ""])
+def test_a_name_alone_tells_the_same_as_the_folder(name, row, suffix):
+    named = CORPORA[name].named
+    if named is None:
+        pytest.skip("names of this corpus tell nothing")
+    for utterance in row.expected:
+        path = utterance.path.removesuffix(".wav") + suffix
+        bare = PurePosixPath(path).name
+        for place in (path, f"some/where/{path}", f"C:\\data\\{path}", bare if name != "savee" else path):
+            found = named(place)  # published SAVEE has its speakers in folders
+            assert found is not None
+            assert (found.id, found.speaker) == (utterance.id, utterance.speaker)
+            assert found.emotion in ("", utterance.emotion)  # labels may stand in a file
+            for column, value in found.extra.items():
+                assert value in ("", utterance.extra[column])
+    for other in ("", "x", "a.wav", "README.txt", "notes/readme", "Angry", "a-b-c", "0", "é"):
+        assert named(other) is None
 
 
 def test_an_unknown_reader_is_answered_with_the_known_ones(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from serprep.errors import TrainError
-from serprep_models.crnn import Batch, Encoder, SystemConfig, make_system, n_flat
+from serprep_models.crnn import Batch, Encoder, SystemConfig, lay_out, make_system, n_flat, wide
 
 NAMES = ("plain-crnn", "hsf-crnn", "multi-crnn")
 
@@ -99,32 +99,95 @@ def test_logits_do_not_depend_on_the_rest_of_the_batch(name: str) -> None:
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-6)
 
 
-def test_pooling_sees_real_steps_only() -> None:
-    """Against a loop over utterances with torch's own LSTM on each, unpadded."""
-    torch.manual_seed(0)
-    encoder = Encoder(30, 40)
-    counts = [1, 5, 3]
-    segments = torch.randn(9, 30, 40)
-    expected, begin = [], 0
-    for count in counts:
-        out, _ = encoder.lstm(encoder.convolve(segments[begin : begin + count])[:, None])
-        steps = out[:, 0]
-        expected.append(torch.cat([steps.max(0).values, steps.mean(0), steps.min(0).values]))
-        begin += count
-    torch.testing.assert_close(encoder(segments, torch.tensor(counts)), torch.stack(expected), rtol=1e-5, atol=1e-6)
-
-
-def test_convolutions_are_those_of_a_picture_of_bands_and_frames() -> None:
-    """A filter of 40 bands x 5 frames, as the paper draws it, by a two-dimensional convolution."""
-    torch.manual_seed(0)
-    encoder = Encoder(30, 40)
-    segments = torch.randn(4, 30, 40)
-    picture = segments.transpose(1, 2)[:, None]  # (S, 1, bands, frames)
-    x = torch.nn.functional.conv2d(picture, encoder.conv1.weight[:, None], encoder.conv1.bias)
-    x = torch.nn.functional.max_pool2d(x.relu(), (1, 3), stride=(1, 2))
+def by_the_book(encoder: Encoder, segments: torch.Tensor, counts: list[int]) -> torch.Tensor:
+    """Two-dimensional convolutions as the paper draws them, ReLU, pool; then one utterance after the other."""
+    x = segments.transpose(1, 2)[:, None]  # (S, 1, bands, frames)
+    x = torch.nn.functional.conv2d(x, encoder.conv1.weight[:, None], encoder.conv1.bias)
+    x = torch.nn.MaxPool2d((1, 3), stride=(1, 2))(x.relu())
     x = torch.nn.functional.conv2d(x, encoder.conv2.weight[:, :, None], encoder.conv2.bias)
-    x = torch.nn.functional.max_pool2d(x.relu(), (1, 3), stride=(1, 2))
-    torch.testing.assert_close(encoder.convolve(segments), x.flatten(1), rtol=1e-5, atol=1e-5)
+    x = torch.nn.MaxPool2d((1, 3), stride=(1, 2))(x.relu()).flatten(1)
+    found = []
+    for flat in x.split(counts):
+        steps = encoder.lstm(flat[:, None])[0][:, 0]
+        found.append(torch.cat([steps.max(0).values, steps.mean(0), steps.min(0).values]))
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("length", [15, 30, 33, 50])
+@pytest.mark.parametrize("counts", [[1], [1, 5, 3], [1, 2, 3, 4, 5, 6, 7, 60], [4] * 9, [170, *[1] * 20]])
+def test_the_fast_encoder_is_the_one_by_the_book_and_so_are_its_gradients(length: int, counts: list[int]) -> None:
+    torch.manual_seed(0)
+    encoder = Encoder(length, 40)
+    segments = torch.randn(sum(counts), length, 40)
+    weight = torch.randn(len(counts), 384)
+    found = []
+    for run in (lambda: encoder(segments, torch.tensor(counts)), lambda: by_the_book(encoder, segments, counts)):
+        encoder.zero_grad()
+        pooled = run()
+        (pooled * weight).sum().backward()
+        found.append((pooled.detach(), [value.grad.clone() for value in encoder.parameters()]))
+    (fast, gradients), (slow, expected) = found
+    torch.testing.assert_close(fast, slow, rtol=1e-5, atol=1e-6)
+    for ours, theirs in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=2e-6 * float(theirs.abs().max()) + 1e-6)
+
+
+@pytest.mark.parametrize("length", [30, 50])
+def test_equal_frames_give_the_gradients_of_the_book(length: int) -> None:
+    """A short utterance repeats its last frame: then the maxima are ties."""
+    torch.manual_seed(0)
+    encoder = Encoder(length, 40)
+    segments = torch.randn(3, 1, 40).expand(-1, length, -1).contiguous()
+    gradients = []
+    for run in (lambda: encoder(segments, torch.tensor([1, 2])), lambda: by_the_book(encoder, segments, [1, 2])):
+        encoder.zero_grad()
+        run().sum().backward()
+        gradients.append([value.grad.clone() for value in encoder.parameters()])
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_a_loud_state_does_not_reach_the_next_utterance_of_a_row() -> None:
+    """Weights so large that every gate is wide open: the reset is exact all the same."""
+    torch.manual_seed(0)
+    encoder = Encoder(30, 40).eval()
+    with torch.no_grad():
+        for value in encoder.lstm.parameters():
+            value.mul_(30).abs_()
+        segments = 10 * torch.randn(12, 30, 40)
+        together = encoder(segments, torch.tensor([5, 4, 2, 1]))
+        torch.testing.assert_close(together[3:], encoder(segments[11:], torch.tensor([1])), rtol=0, atol=1e-6)
+
+
+def test_rows_hold_every_step_once_in_order_and_a_gap_after_each_utterance() -> None:
+    generator = torch.Generator().manual_seed(0)
+    for n in (1, 2, 3, 7, 32, 100):
+        for n_rows in {1, -(-n // 4), n}:
+            counts = torch.randint(1, 60, (n,), generator=generator)
+            cells, n_steps = lay_out(counts, n_rows)
+            taken = torch.zeros(n_steps + 1, n_rows, dtype=torch.bool)
+            for own in cells.split(counts.tolist()):
+                step, row = own // n_rows, own % n_rows
+                assert len(set(row.tolist())) == 1
+                assert step.tolist() == list(range(int(step[0]), int(step[0]) + len(own)))
+                cell = [*step.tolist(), int(step[-1]) + 1], [*row.tolist(), int(row[0])]
+                assert not taken[cell].any()
+                taken[cell] = True
+            assert n_steps == int(cells.max()) // n_rows + 1
+            assert n_steps * n_rows <= (1.5 * int(counts.sum()) if n > 7 and n_rows < n else 1e9)
+
+
+def test_a_wide_layer_is_a_layer() -> None:
+    torch.manual_seed(0)
+    layer, x, weight = torch.nn.Linear(6373, 64), torch.randn(8, 6373), torch.randn(8, 64)
+    gradients = []
+    for run in (lambda: wide(x, layer), lambda: layer(x)):
+        layer.zero_grad()
+        y = run()
+        (y * weight).sum().backward()
+        gradients.append([y.detach(), layer.weight.grad.clone(), layer.bias.grad.clone()])
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", NAMES)

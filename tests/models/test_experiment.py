@@ -9,7 +9,9 @@ from safetensors.numpy import load_file
 
 from serprep.errors import SplitError, TrainError
 from serprep.split import SplitConfig, make_split, write_split
-from serprep_models.experiment import report_store, run_experiments, run_recipe
+from serprep_models.experiment import run_experiments
+from serprep_models.page import report_store
+from serprep_models.run import run_recipe
 from serprep_models.standardise import training_statistics
 
 

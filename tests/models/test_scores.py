@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, recall_score
 
-from serprep_models.scores import score, speaker_counts, summarise
+from serprep_models.scores import compare, score, speaker_counts, summarise
 
 LABELS = ("a", "b")
 
@@ -61,3 +61,28 @@ def test_speaker_counts_hold_every_prediction_once() -> None:
     assert counts[0, 0].tolist() == [[1, 0], [0, 0]]
     assert counts[1, 0].tolist() == [[0, 0], [1, 0]]
     assert counts.sum() == 4
+
+
+def two_systems(**more: object) -> pd.DataFrame:
+    """Eight speakers with one utterance of each label; the first system is always right, the second never."""
+    frames = []
+    for system in ("right", "wrong", "majority"):
+        for n in range(8):
+            other = "ab" if system == "right" else "ba"
+            frames.append(frame("ab", other, system=system, speaker=f"s{n}", seed=0, fold="1", **more))
+    return pd.concat(frames, ignore_index=True)
+
+
+def test_a_pair_of_systems_is_compared_by_speakers() -> None:
+    (row,) = compare(two_systems(), LABELS)  # the majority is nobody's rival
+    assert (row["first"], row["second"]) == ("right", "wrong")
+    assert (row["ua"], row["wa"]) == (1.0, 1.0)
+    assert row["ua_interval"] == (1.0, 1.0)
+    assert row["ua_p"] == pytest.approx(2 / 2**8)  # all eight signs alike, either way
+
+
+def test_systems_are_not_compared_without_speakers_or_on_other_utterances() -> None:
+    rows = two_systems()
+    assert compare(rows.assign(speaker=""), LABELS) == []
+    assert compare(rows[(rows["system"] != "wrong") | (rows["speaker"] != "s3")], LABELS) == []
+    assert compare(rows.assign(truth=""), LABELS) == []

@@ -19,6 +19,7 @@ from serprep.testing import write_synthetic_corpus
 from serprep.version import SUFFIX_OF, resolve
 
 FORMATS = list(SUFFIX_OF)
+VALENCES = ["2.5000", "", "-1", "0", "3e0", "", "0.1", "1e300"]
 NOTES = ["", "ü" * 300, 'a "b", c', "a\0b", "日本語 🙂", "x"]
 
 
@@ -32,12 +33,13 @@ class Inline:
 
 
 def write_corpus(root):
-    """Eight recordings, with a column that tempts and one that is empty."""
+    """Eight recordings, with a column that tempts, one that is empty, and numbers, words and nothing as dimensions."""
     paths = write_synthetic_corpus(root, n_speakers=4, emotions=["sad", "angry"], n_texts=1)
-    lines = ["path,id,speaker,emotion,note,nothing"]
+    lines = ["path,id,speaker,emotion,note,nothing,valence,arousal,dominance"]
     for number, path in enumerate(paths):
         note = NOTES[number % len(NOTES)].replace('"', '""')
-        lines.append(f'{path.relative_to(root)},u{9 - number},{number % 4 or ""},{path.parent.name},"{note}",')
+        cells = [str(path.relative_to(root)), f"u{9 - number}", str(number % 4 or ""), path.parent.name]
+        lines.append(",".join([*cells, f'"{note}"', "", VALENCES[number], "high" if number % 2 else "low", ""]))
     (root / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -130,6 +132,16 @@ def test_formats_hold_the_same(built):
     assert all(other == attributes[0] for other in attributes[1:])
     assert len({store.version for store in stores}) == 1
     assert len({store.seal for store in stores}) == len(stores)
+
+
+def test_dimensions_are_numbers_or_words(store):
+    by_id = {f"u{9 - number}": cell for number, cell in enumerate(VALENCES)}
+    expected = [float(by_id[name] or "nan") for name in store.ids]
+    assert np.array_equal(store.column("valence"), expected, equal_nan=True)
+    assert store.array("utterances/valence").dtype == store.array("utterances/dominance").dtype == np.float64
+    assert np.isnan(store.column("dominance")).all()
+    assert set(store.column("arousal")) == {"low", "high"}
+    assert store.manifest().column("valence") == ["" if np.isnan(x) else repr(x) for x in expected]
 
 
 def test_a_store_says_what_was_asked_for(store, result):

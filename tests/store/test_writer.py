@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 from collections import Counter
@@ -14,8 +15,10 @@ from serprep.features.functionals import Functionals
 from serprep.features.logmel import LogMel
 from serprep.manifest import make_manifest
 from serprep.store import writer, zarr_store
+from serprep.store.convert import convert
 from serprep.store.layout import StoreConfig
 from serprep.store.store import Store
+from serprep.store.verify import verify
 from serprep.utterance import Utterance
 
 FEATURES = Features(
@@ -162,6 +165,25 @@ def test_columns_keys_and_counts(tmp_path):
         expected = [row.keys[kind.split("/")[0]] for row in rows]
         assert [bytes(key) for key in store.keys(kind)] == expected
     assert store.manifest().digest == manifest.digest
+
+
+@pytest.mark.parametrize("cells", [("2.5000", "", "3"), ("2.5", "", "0.1")])
+def test_stores_whose_dimensions_are_text_stay_readable(tmp_path, cells, monkeypatch):
+    cache = Cache(str(tmp_path / "cache"))
+    manifest, rows, _, _ = rows_of(cache)
+    rated = [
+        dataclasses.replace(row, extra={**row.extra, "valence": cells[i % 3]})
+        for i, row in enumerate(manifest.utterances)
+    ]
+    manifest = make_manifest(rated, as_written=True)
+    with monkeypatch.context() as before:  # as stores were written when every other column was text
+        before.setattr("serprep.manifest.DIMENSIONS", ())
+        packed(tmp_path / "x.zarr", cache, manifest, rows)
+    for store in (Store(str(tmp_path / "x.zarr")), convert(tmp_path / "x.zarr", tmp_path / "x.h5")):
+        assert store.column("valence") == manifest.column("valence") and store.numbers == []
+        assert store.manifest().digest == manifest.digest
+        (problem,) = verify(store.path).problems  # the version is made up, and nothing else is wrong
+        assert "the content has version" in problem.message
 
 
 def test_functionals_can_be_left_out(tmp_path):

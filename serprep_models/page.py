@@ -1,0 +1,153 @@
+"""What a page shows, gathered from a run's outcome or from a store; `report` draws it."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from serprep.pipeline import BuildResult
+from serprep.recipe import Recipe
+from serprep.split import describe
+from serprep.store.store import Store, open_store
+from serprep_models.experiment import Outcome
+from serprep_models.report import Report, write_report
+
+
+def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | None, path: Path) -> Path:
+    """Write the page of a run."""
+    store, split = outcome.store, outcome.split
+    labels = store.labels
+    groups = {entry["fold"]: entry["test_groups"] for entry in describe(split)}
+    folds = pd.DataFrame(
+        [
+            {
+                **{
+                    name: entry[name] for name in ("system", "fold", "seed", "n_train", "n_test", "wa", "ua", "seconds")
+                },
+                "test_groups": groups[entry["fold"]],
+            }
+            for entry in outcome.results
+        ]
+    )
+    matrices: dict[str, Any] = {}
+    for entry in outcome.results:
+        matrices[entry["system"]] = matrices.get(entry["system"], 0) + np.array(entry["confusion"], np.int64)
+    report = Report(
+        title=recipe.dataset.name,
+        synthetic=is_synthetic(recipe),
+        labels=labels,
+        utterances=utterance_table(store),
+        dropped=left_out(built),
+        summary=outcome.summary,
+        comparisons=outcome.comparisons,
+        folds=folds,
+        confusion=matrices,
+        curves=_curves(outcome),
+        split={
+            "protocol": split.protocol,
+            "group": split.group,
+            "folds": len(split.folds),
+            "seed": split.seed,
+            "digest": split.digest,
+            "notes": list(outcome.notes),
+            "roles": describe(split),
+        },
+        provenance=provenance(recipe, store) | {"rows of the split": split.rows_digest} | _warnings(built),
+    )
+    return write_report(report, path)
+
+
+def report_store(place: str, *, path: Path) -> Path:
+    """Write a page about what is in a store."""
+    store = open_store(place)
+    build_path = Path(store.path).with_suffix(".build.json")
+    dropped: dict[str, int] = {}
+    name = str(store.attributes["provenance"]["corpus"].get("corpus", "store"))
+    if build_path.is_file():
+        about = json.loads(build_path.read_bytes())
+        name = str(about.get("dataset", name))
+        dropped = dict(about.get("dropped", {}))
+        for entry in about.get("quarantined", ()):
+            reason = f"quarantined: {entry['reason']}"
+            dropped[reason] = dropped.get(reason, 0) + 1
+    empty = pd.DataFrame()
+    report = Report(
+        title=name,
+        synthetic=False,
+        labels=store.labels,
+        utterances=utterance_table(store),
+        dropped=dropped,
+        summary=[],
+        folds=empty,
+        confusion={},
+        curves=empty,
+        split={},
+        provenance=store_provenance(store),
+    )
+    return write_report(report, path)
+
+
+def _warnings(built: BuildResult | None) -> dict[str, str]:
+    """What the corpus reader remarked."""
+    return {"reader's warnings": "; ".join(built.warnings)} if built and built.warnings else {}
+
+
+def is_synthetic(recipe: Recipe) -> bool:
+    """Whether the corpus folder says that its recordings were made by serprep's generator."""
+    readme = recipe.root / "README.txt"
+    return readme.is_file() and "SYNTHETIC" in readme.read_text(encoding="utf-8", errors="replace")[:2000]
+
+
+def utterance_table(store: Store) -> pd.DataFrame:
+    """Rows of the store for the page."""
+    columns = [name for name in store.columns if name not in ("path", "audio_digest", "start", "end")]
+    return pd.DataFrame({name: store.column(name) for name in columns})
+
+
+def left_out(built: BuildResult | None) -> dict[str, int]:
+    """Reason → utterances that are not in the store."""
+    found = dict(built.dropped) if built else {}
+    for entry in built.reasons if built else ():
+        found[f"quarantined: {entry.reason}"] = found.get(f"quarantined: {entry.reason}", 0) + 1
+    return found
+
+
+def provenance(recipe: Recipe, store: Store) -> dict[str, str]:
+    """What a reader needs to repeat the page."""
+    how = recipe.train
+    training = (
+        f"Adam, learning rate {how.learning_rate}, batch {how.batch_size}, {how.epochs} epochs, "
+        f"class weights {how.class_weights}, seeds {list(how.seeds)}"
+    )
+    return store_provenance(store) | {"training": training}
+
+
+def store_provenance(store: Store) -> dict[str, str]:
+    """What a reader needs to get the same store."""
+    corpus = store.attributes["provenance"]["corpus"]
+    return {
+        "corpus": ", ".join(str(corpus[name]) for name in ("corpus", "release", "source") if corpus.get(name)),
+        "licences": "; ".join(store.attributes["licences"]),
+        "version": store.version,
+        "seal": store.seal,
+        "features": json.dumps(store.attributes["configurations"]["features"], sort_keys=True),
+        "libraries": ", ".join(
+            f"{name} {version(name)}" for name in ("serprep", "torch", "numpy", "opensmile", "zarr")
+        ),
+    }
+
+
+def _curves(outcome: Outcome) -> pd.DataFrame:
+    numbers = {fold: number for number, fold in enumerate(outcome.split.folds)}
+    rows = []
+    for entry in outcome.results:
+        place = outcome.folder / entry["system"] / f"fold-{numbers[entry['fold']] + 1:02d}" / f"seed-{entry['seed']}"
+        path = place / "history.jsonl"
+        if path.is_file():
+            head = {name: entry[name] for name in ("system", "fold", "seed")}
+            rows += [head | json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    columns = ["system", "fold", "seed", "epoch", "train_loss", "train_ua", "dev_ua"]
+    return pd.DataFrame(rows, columns=columns).astype({"train_loss": float, "train_ua": float, "dev_ua": float})

@@ -1,0 +1,57 @@
+"""The whole path of a recipe: build, split, train, score, and write the page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from serprep.parallel import Workers
+from serprep.pipeline import BuildResult, build
+from serprep.recipe import Recipe, read_recipe
+from serprep.store.store import open_store
+from serprep_models.experiment import Outcome, check_recipe, run_experiments
+from serprep_models.page import report_outcome
+
+
+def run_recipe(
+    recipe: Recipe,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    systems: Sequence[str] | None = None,
+    folds: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+    on_bad_audio: str = "quarantine",
+    page: bool = True,
+    quiet: bool = True,
+) -> tuple[BuildResult, Outcome, Path]:
+    """The whole path of a recipe: build, split, train, score, and write the page.
+
+    Returns
+    -------
+    BuildResult, Outcome, Path
+        The last is where the page is, or would be with ``page=False``.
+    """
+    check_recipe(recipe, systems or recipe.train.systems)
+    pool = Workers(workers, scheduler)
+    try:
+        built = build(recipe, pool=pool, on_bad_audio=on_bad_audio, quiet=quiet)
+        outcome = run_experiments(
+            recipe, open_store(built.store), pool=pool, systems=systems, folds=folds, seeds=seeds, quiet=quiet
+        )
+    finally:
+        pool.close()
+    path = outcome.folder / "report.html"
+    if page:
+        report_outcome(recipe, outcome, built=built, path=path)
+    return built, outcome, path
+
+
+def report_recipe(recipe_path: Path, *, path: Path | None = None) -> Path:
+    """Write the page of what is finished of a recipe; nothing is trained."""
+    recipe = read_recipe(recipe_path)
+    pool = Workers()
+    try:
+        built = build(recipe, pool=pool)
+        outcome = run_experiments(recipe, open_store(built.store), pool=pool, only_finished=True)
+    finally:
+        pool.close()
+    return report_outcome(recipe, outcome, built=built, path=path or outcome.folder / "report.html")
