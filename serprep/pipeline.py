@@ -33,7 +33,7 @@ from serprep.errors import (
     first_ten,
     one_line,
 )
-from serprep.features.extract import Features, extract, identities, library_versions
+from serprep.features.extract import Features, extract, identities, library_versions, prepare
 from serprep.files import Folder, is_url, refuse_store
 from serprep.manifest import Manifest, Selection, look, make_manifest, read_manifest, select
 from serprep.parallel import Died, Workers
@@ -314,6 +314,8 @@ def _features(
     places = _find(cache, keys)
     failures = {} if retry else cache.failures()
     items = [item for item in _missing(utterances, keys, places, recipe.root) if item.failure_key not in failures]
+    if any("functionals" in item.keys for item in items):
+        prepare(features, (lambda line: None) if quiet else None)
     n_failed, seconds = 0, 0.0
     with Progress("features", len(items), quiet=quiet) as progress:
         for item, reason in _compute(items, features, cache=cache, pool=pool, batch_size=batch_size):

@@ -7,9 +7,9 @@ prediction (Hermansky 1990); RASTA: Hermansky and Morgan 1994.
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 
 from serprep._typing import AnyArray, FloatArray
+from serprep.features.compare_2016.compiled import compiled
 from serprep.features.compare_2016.spectrum import N_FFT_SHORT
 
 N_BANDS = 26
@@ -70,7 +70,7 @@ def _rasta_constants() -> FloatArray:
     return np.array([pole, first, second, -second, -first], np.float32)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _bands(power, band, weight):  # type: ignore[no-untyped-def]
     found = np.zeros((len(power), N_BANDS), np.float32)
     for t in range(len(power)):
@@ -84,7 +84,7 @@ def _bands(power, band, weight):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _loudness(bands, weights):  # type: ignore[no-untyped-def]
     found = np.empty(len(bands), np.float32)
     for t in range(len(bands)):
@@ -96,7 +96,7 @@ def _loudness(bands, weights):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _rasta(bands, weights, constants):  # type: ignore[no-untyped-def]
     pole, c0, c1, c3, c4 = constants
     found = np.empty((len(bands), N_BANDS), np.float32)

@@ -5,9 +5,9 @@ few frames short of their full length.
 """
 
 import numpy as np
-from numba import njit
 
 from serprep._typing import FloatArray
+from serprep.features.compare_2016.compiled import compiled
 from serprep.features.compare_2016.contours import Contours
 from serprep.features.compare_2016.names import CHANGE, COURSE, RUNS, SHAPE, VOICED
 from serprep.features.compare_2016.peaks import peaks
@@ -51,7 +51,7 @@ def functionals_of(found: Contours) -> FloatArray:
     return np.concatenate(parts)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _shapes(contours, n, width):  # type: ignore[no-untyped-def]
     found = np.zeros(len(contours) * width, np.float32)
     for c in range(len(contours)):
@@ -65,7 +65,7 @@ def _shapes(contours, n, width):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _voiced(contours, n, width):  # type: ignore[no-untyped-def]
     found = np.zeros(len(contours) * width, np.float32)
     kept = np.empty(n, np.float32)
@@ -90,14 +90,14 @@ def _voiced(contours, n, width):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _runs(contour, n, width):  # type: ignore[no-untyped-def]
     found = np.zeros(width, np.float32)
     runs(contour[:n], found)
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _courses(contours, n, width):  # type: ignore[no-untyped-def]
     found = np.zeros(len(contours) * width, np.float32)
     place = np.empty(3, np.float32)
@@ -112,7 +112,7 @@ def _courses(contours, n, width):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _changes(contours, n, width):  # type: ignore[no-untyped-def]
     found = np.zeros(len(contours) * width, np.float32)
     place = np.empty(3, np.float32)

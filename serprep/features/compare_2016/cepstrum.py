@@ -3,10 +3,10 @@
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 
 from serprep._typing import FloatArray
 from serprep.features.compare_2016.auditory import N_BANDS
+from serprep.features.compare_2016.compiled import compiled
 from serprep.features.compare_2016.framing import FULL_SCALE
 
 N_COEFFICIENTS = 14
@@ -30,7 +30,7 @@ def mfcc(bands: FloatArray) -> FloatArray:
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _mfcc(bands, cosines, lifters):  # type: ignore[no-untyped-def]
     found = np.empty((len(bands), N_COEFFICIENTS), np.float32)
     scale = np.float32(np.float64(FULL_SCALE) * np.float64(FULL_SCALE))

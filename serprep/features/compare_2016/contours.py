@@ -8,11 +8,11 @@ frames before it had come when the signal ended; `_limits` says so.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from serprep._typing import AnyArray, FloatArray
+from serprep._typing import FloatArray
 from serprep.features.compare_2016.auditory import auditory
 from serprep.features.compare_2016.cepstrum import mfcc
+from serprep.features.compare_2016.compiled import compiled
 from serprep.features.compare_2016.framing import LONG, SHORT, n_frames, rms_of_frames, samples_of, zero_crossings
 from serprep.features.compare_2016.pitch import track
 from serprep.features.compare_2016.spectral import spectral
@@ -64,7 +64,7 @@ def contours_of(signal: FloatArray) -> Contours:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _limits(count, decided):  # type: ignore[no-untyped-def]
     """How many frames each smoothed (of voice quality) and each delta row of the voice group could read."""
     smooth = np.full(count + 1, count)
@@ -83,7 +83,7 @@ def _limits(count, decided):  # type: ignore[no-untyped-def]
     return smooth, delta
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _read(values, t, i, limit, half):  # type: ignore[no-untyped-def]
     """Value ``i`` of a column as output frame ``t`` sees it, of which `limit` values exist."""
     if i < 0:
@@ -93,7 +93,7 @@ def _read(values, t, i, limit, half):  # type: ignore[no-untyped-def]
     return values[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _smooth_voice(values, limits):  # type: ignore[no-untyped-def]
     """Mean of the frames that are not zero; zero stays zero."""
     count = values.shape[1]
@@ -115,7 +115,7 @@ def _smooth_voice(values, limits):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _delta_voice(values, limits):  # type: ignore[no-untyped-def]
     """Regression over pairs of frames that are both not zero; the divisor grows with every pair of any contour."""
     count = values.shape[1] + 2
@@ -135,7 +135,7 @@ def _delta_voice(values, limits):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _smooth(values, count, known):  # type: ignore[no-untyped-def]
     """Three-frame mean, shape (n, count + 1); of each contour `known` frames exist."""
     found = np.empty((len(values), count + 1), np.float32)
@@ -152,7 +152,7 @@ def _smooth(values, count, known):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _delta(values, count):  # type: ignore[no-untyped-def]
     """Five-frame regression, shape (n, count + 3)."""
     found = np.empty((len(values), count + 3), np.float32)

@@ -12,9 +12,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from serprep._typing import AnyArray, FloatArray
+from serprep.features.compare_2016.compiled import compiled
 
 
 class Plan(NamedTuple):
@@ -160,7 +160,7 @@ def _split_weights(n: int) -> FloatArray:
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="never")
+@compiled
 def _plain(re, im, base, quarter, w, half):  # type: ignore[no-untyped-def]
     for j in range(quarter):
         p0 = base + j
@@ -183,7 +183,7 @@ def _plain(re, im, base, quarter, w, half):  # type: ignore[no-untyped-def]
             re[p3], im[p3] = c3 * vr + s3 * vi, c3 * vi - s3 * vr
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="never")
+@compiled
 def _twisted(re, im, base, quarter, w, half):  # type: ignore[no-untyped-def]
     for j in range(quarter):
         p0 = base + j
@@ -216,7 +216,7 @@ def _twisted(re, im, base, quarter, w, half):  # type: ignore[no-untyped-def]
         re[p0], im[p0], re[p1], im[p1] = yr + zr, yi + zi, yr - zr, yi - zi
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def magnitudes_into(found, re, im, sizes, kinds, plain, twisted, order, split, half):  # type: ignore[no-untyped-def]
     """Magnitudes of bins 0 … n/2 into `found`; `re` and `im` hold even and odd samples, and are overwritten."""
     n = len(re)

@@ -6,9 +6,9 @@ crossings, frames of 320 samples (20 ms) everything else.
 """
 
 import numpy as np
-from numba import njit
 
 from serprep._typing import FloatArray
+from serprep.features.compare_2016.compiled import compiled
 
 SAMPLE_RATE = 16_000  # Hz
 HOP = 160  # samples
@@ -42,16 +42,18 @@ def n_frames(n_samples: int, length: int) -> int:
 
 def hamming() -> FloatArray:
     """Hamming window of the 20 ms frames, shape (320,)."""
-    return (0.54 - 0.46 * np.cos(2 * np.pi * np.arange(SHORT) / (SHORT - 1))).astype(np.float32)
+    window: FloatArray = (0.54 - 0.46 * np.cos(2 * np.pi * np.arange(SHORT) / (SHORT - 1))).astype(np.float32)
+    return window
 
 
 def gauss() -> FloatArray:
     """Gaussian window of the 60 ms frames, shape (960,); its deviation is 0.4 of half the frame."""
     middle = (LONG - 1) / 2
-    return np.exp(-0.5 * ((np.arange(LONG) - middle) / (0.4 * middle)) ** 2).astype(np.float32)
+    window: FloatArray = np.exp(-0.5 * ((np.arange(LONG) - middle) / (0.4 * middle)) ** 2).astype(np.float32)
+    return window
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def rms_of_frames(samples, window, length, count):  # type: ignore[no-untyped-def]
     """Root mean square of each windowed frame, shape (count,); squares are rounded to float32 first."""
     found = np.empty(count, np.float32)
@@ -71,7 +73,7 @@ def rms_of_frames(samples, window, length, count):  # type: ignore[no-untyped-de
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def zero_crossings(samples, count):  # type: ignore[no-untyped-def]
     """Zero crossings per sample of the 60 ms frames; a zero counts unless its neighbours have one sign."""
     before = np.zeros(len(samples) + 1, np.int64)  # crossings at samples below i

@@ -5,12 +5,12 @@ those of the set, with its peculiarities: they decide which features a paper rep
 """
 
 import numpy as np
-from numba import njit
 
+from serprep.features.compare_2016.compiled import compiled
 from serprep.features.compare_2016.statistics import PERIOD, limited
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def peaks(x, mean, span, out):  # type: ignore[no-untyped-def]
     """The twelve values of the peak family, in the order of `names.PEAKS`."""
     out[:12] = 0
@@ -20,7 +20,7 @@ def peaks(x, mean, span, out):  # type: ignore[no-untyped-def]
     _slopes(x, places, is_peak, count, out)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _extremes(x, threshold):  # type: ignore[no-untyped-def]
     """Places of alternating maxima and minima, whether each is a maximum, and their number."""
     n = len(x)
@@ -74,7 +74,7 @@ def _extremes(x, threshold):  # type: ignore[no-untyped-def]
     return places, is_peak, _keep(places, is_peak, alive, count)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _keep(places, is_peak, alive, count):  # type: ignore[no-untyped-def]
     kept = 0
     for i in range(count):
@@ -84,7 +84,7 @@ def _keep(places, is_peak, alive, count):  # type: ignore[no-untyped-def]
     return kept
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _heights(x, mean, span, places, is_peak, count, out):  # type: ignore[no-untyped-def]
     total, n_peaks, n_valleys = np.float32(0), 0, 0
     high = low = top = bottom = np.float32(0)
@@ -107,7 +107,7 @@ def _heights(x, mean, span, places, is_peak, count, out):  # type: ignore[no-unt
     out[7] = min(one, np.float32(np.float32(top - bottom) / span)) if span != 0 else np.float32(top - bottom)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _distances(places, is_peak, count, out):  # type: ignore[no-untyped-def]
     """Mean distance of peaks; and the deviation from it of each peak's distance to the valley before it."""
     last, n, total = -1, 0, np.float32(0)
@@ -131,7 +131,7 @@ def _distances(places, is_peak, count, out):  # type: ignore[no-untyped-def]
     out[1] = np.sqrt(np.float32(spread / np.float32(n))) * PERIOD
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _slopes(x, places, is_peak, count, out):  # type: ignore[no-untyped-def]
     """Mean and deviation of rising and falling slopes per second; the last stretch enters with its own sign."""
     n = len(x)

@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from serprep._typing import AnyArray, DoubleArray, FloatArray
+from serprep.features.compare_2016.compiled import compiled
 from serprep.features.compare_2016.fourier import magnitudes_into, plan
 from serprep.features.compare_2016.framing import HOP, LONG, gauss, rms_of_frames
 from serprep.features.compare_2016.spectrum import N_FFT_LONG, load_frame
@@ -83,7 +83,7 @@ def _axis() -> _Axis:
 def track(samples: FloatArray, count: int) -> Track:
     """Fundamental frequency and voicing of `count` 60 ms frames."""
     window = gauss()
-    frequency, voicing, score = _candidates(samples, window, count, *_axis(), *plan(N_FFT_LONG))
+    frequency, voicing = _candidates(samples, window, count, *_axis(), *plan(N_FFT_LONG))
     f0, final, n_decided = _best_path(frequency, voicing)
     silent = ~(rms_of_frames(samples, window, LONG, count) > GATE)
     f0[silent] = 0
@@ -91,16 +91,16 @@ def track(samples: FloatArray, count: int) -> Track:
     return Track(f0, final, n_decided)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _candidates(  # type: ignore[no-untyped-def]
     samples, window, count,
     place, shares, slopes, ratio, pivot, weight, shifts, damping, first, step,
     sizes, kinds, plain, twisted, order, split, half,
 ):  # fmt: skip
-    """Frequencies (Hz), voicing and scores, shape (count, 6); empty slots are 0."""
+    """Frequencies (Hz) and voicing, shape (count, 6) each; empty slots are 0."""
     frequency = np.zeros((count, N_CANDIDATES), np.float32)
     voicing = np.zeros((count, N_CANDIDATES), np.float32)
-    score = np.zeros((count, N_CANDIDATES), np.float32)
+    score = np.empty(N_CANDIDATES, np.float32)
     re, im = np.empty(_N, np.float32), np.empty(_N, np.float32)
     magnitude = np.empty(_N + 1, np.float32)
     raw, smooth, curve = np.empty(_N + 1), np.empty(_N + 1), np.empty(_N + 1)
@@ -130,11 +130,11 @@ def _candidates(  # type: ignore[no-untyped-def]
         for j in range(_N + 1):
             total[j] = max(np.float32(total[j] / np.float32(15)), np.float32(0))
             mean += np.float64(total[j])
-        _pick(total, mean / (_N + 1), first, step, frequency[t], voicing[t], score[t])
-    return frequency, voicing, score
+        _pick(total, mean / (_N + 1), first, step, frequency[t], voicing[t], score)
+    return frequency, voicing
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _enhance(magnitude, out):  # type: ignore[no-untyped-def]
     """Keep each spectral peak and two bins on either side; zero what lies between peaks."""
     for k in range(_N + 1):
@@ -158,7 +158,7 @@ def _enhance(magnitude, out):  # type: ignore[no-untyped-def]
             out[i] = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _second_derivative(values, slopes, ratio, pivot, out):  # type: ignore[no-untyped-def]
     """Of the natural cubic spline, by the Thomas algorithm with its pivots computed before."""
     out[0] = 0
@@ -172,7 +172,7 @@ def _second_derivative(values, slopes, ratio, pivot, out):  # type: ignore[no-un
         out[k] -= ratio[k] * out[k + 1]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def vertex(x1, y1, x2, y2, x3, y3):  # type: ignore[no-untyped-def]
     """Vertex (x, y) of the parabola through three points; of a straight line the highest point."""
     # Cramer's rule in this order: its rounding, some 1e-9 of y, is part of the reference's values
@@ -186,13 +186,11 @@ def vertex(x1, y1, x2, y2, x3, y3):  # type: ignore[no-untyped-def]
         return x1, y1
     xx1, xx2, xx3 = x1 * x1, x2 * x2, x3 * x3
     b = (xx1 * y2 + xx2 * y3 + xx3 * y1 - xx3 * y2 - xx2 * y1 - xx1 * y3) / d
-    c = (
-        xx1 * x2 * y3 + xx2 * x3 * y1 + xx3 * x1 * y2 - xx3 * x2 * y1 - xx2 * x1 * y3 - xx1 * x3 * y2
-    ) / d
+    c = (xx1 * x2 * y3 + xx2 * x3 * y1 + xx3 * x1 * y2 - xx3 * x2 * y1 - xx2 * x1 * y3 - xx1 * x3 * y2) / d
     return -b / (2 * a), c - b * b / (4 * a)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _pick(total, mean, first, step, frequency, voicing, score):  # type: ignore[no-untyped-def]
     """The six highest peaks, interpolated, those out of range removed, the best one first."""
     slots = np.empty(N_CANDIDATES, np.int64)
@@ -213,9 +211,7 @@ def _pick(total, mean, first, step, frequency, voicing, score):  # type: ignore[
         x = np.empty(3)
         for m in range(3):
             x[m] = np.float32(np.float32(np.float32(j + m - 1) * step) + first)
-        at, height = vertex(
-            x[0], np.float64(total[j - 1]), x[1], np.float64(total[j]), x[2], np.float64(total[j + 1])
-        )
+        at, height = vertex(x[0], np.float64(total[j - 1]), x[1], np.float64(total[j]), x[2], np.float64(total[j + 1]))
         f = np.float32(np.exp(at * np.log(2.0)))
         if f < LOWEST or f > HIGHEST:
             continue
@@ -231,7 +227,7 @@ def _pick(total, mean, first, step, frequency, voicing, score):  # type: ignore[
         values[0], values[best] = values[best], values[0]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _local_cost(f, p):  # type: ignore[no-untyped-def]
     known = min(max(np.float64(p), 0.01), 1.0)
     cost = 2 * (-np.log(known) + (4 if known < np.float64(VOICED) else 0))
@@ -247,7 +243,7 @@ def _local_cost(f, p):  # type: ignore[no-untyped-def]
     return cost + 1.2
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _best_path(frequency, voicing):  # type: ignore[no-untyped-def]
     """F0 and voicing of the cheapest path, and how many frames were decided before the end."""
     count = len(frequency)
@@ -264,10 +260,9 @@ def _best_path(frequency, voicing):  # type: ignore[no-untyped-def]
         for i in range(N_CANDIDATES):
             any_voiced = any_voiced or voicing[t, i] >= VOICED
         for i in range(n_states):
+            local = 8.0 if any_voiced else 0.0
             if i < unvoiced:
                 local = _local_cost(frequency[t, i], voicing[t, i])
-            else:
-                local = 8.0 if any_voiced else 0.0
             if t == 0:
                 cost[i] = local
                 continue
@@ -330,7 +325,7 @@ def _best_path(frequency, voicing):  # type: ignore[no-untyped-def]
     return f0, final, n_decided
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _cheapest(cost):  # type: ignore[no-untyped-def]
     best = 0
     for i in range(1, len(cost)):

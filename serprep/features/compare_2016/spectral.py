@@ -3,9 +3,9 @@
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 
 from serprep._typing import DoubleArray, FloatArray
+from serprep.features.compare_2016.compiled import compiled
 
 N_DESCRIPTORS = 15
 _BIN = 31.25  # Hz
@@ -34,7 +34,7 @@ def spectral(magnitude: FloatArray, power: FloatArray) -> FloatArray:
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _spectral(magnitude, power, sharpness):  # type: ignore[no-untyped-def]
     found = np.empty((len(power), N_DESCRIPTORS), np.float32)
     for t in range(len(power)):
@@ -71,7 +71,7 @@ def _spectral(magnitude, power, sharpness):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _roll_off(out, p, total):  # type: ignore[no-untyped-def]
     number, running = 0, 0.0
     for k in range(1, _N + 1):
@@ -83,7 +83,7 @@ def _roll_off(out, p, total):  # type: ignore[no-untyped-def]
             break
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _entropy(p, total):  # type: ignore[no-untyped-def]
     below = max(total, np.float64(np.float32(1e-7)))
     found = 0.0
@@ -93,7 +93,7 @@ def _entropy(p, total):  # type: ignore[no-untyped-def]
     return -found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _moments(out, p, total, centroid):  # type: ignore[no-untyped-def]
     second = third = fourth = 0.0
     for k in range(1, _N + 1):
@@ -110,7 +110,7 @@ def _moments(out, p, total, centroid):  # type: ignore[no-untyped-def]
     out[11] = fourth / (total * variance * variance) if variance != 0 else 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _harmonicity(p):  # type: ignore[no-untyped-def]
     total, last, n = np.float32(0), np.float32(0), 0
     for k in range(3, 255):

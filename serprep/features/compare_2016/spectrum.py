@@ -1,9 +1,9 @@
 """Magnitude spectra of windowed frames, zero-padded on both sides."""
 
 import numpy as np
-from numba import njit
 
 from serprep._typing import FloatArray
+from serprep.features.compare_2016.compiled import compiled
 from serprep.features.compare_2016.fourier import magnitudes_into, plan
 from serprep.features.compare_2016.framing import HOP, SHORT, hamming
 
@@ -17,7 +17,7 @@ def short_spectra(samples: FloatArray, count: int) -> FloatArray:
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _spectra(samples, window, length, count, sizes, kinds, plain, twisted, order, split, half):  # type: ignore[no-untyped-def]
     n_points = len(order)
     found = np.empty((count, n_points + 1), np.float32)
@@ -28,7 +28,7 @@ def _spectra(samples, window, length, count, sizes, kinds, plain, twisted, order
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def load_frame(re, im, samples, window, first, length):  # type: ignore[no-untyped-def]
     """Even and odd samples of a windowed frame, in the middle of zeros."""
     re[:] = 0

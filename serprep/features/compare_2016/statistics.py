@@ -6,13 +6,14 @@ names: the last bits of ill-conditioned values depend on it.
 """
 
 import numpy as np
-from numba import njit
+
+from serprep.features.compare_2016.compiled import compiled
 
 PERIOD = np.float32(0.01)  # s, between frames
 _LEVELS = (np.float32(0.25), np.float32(0.5), np.float32(0.75), np.float32(0.9))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def mean_of(x):  # type: ignore[no-untyped-def]
     """Mean, summed in float64 and rounded to float32: every other value uses the rounded one."""
     total = 0.0
@@ -21,7 +22,7 @@ def mean_of(x):  # type: ignore[no-untyped-def]
     return np.float32(total / len(x))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def extremes(x, out):  # type: ignore[no-untyped-def]
     """Range, place of the maximum and of the minimum; returns lowest value and range."""
     high = low = 0
@@ -36,7 +37,7 @@ def extremes(x, out):  # type: ignore[no-untyped-def]
     return x[low], out[0]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def means(x):  # type: ignore[no-untyped-def]
     """Flatness, mean of the positive values, root of the mean square."""
     logs = magnitude = positive = square = 0.0
@@ -61,7 +62,7 @@ def means(x):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def percentiles(x, out):  # type: ignore[no-untyped-def]
     """Quartiles, their distances, percentiles 1 and 99, their distance; linear between order statistics."""
     s = np.sort(x)
@@ -78,7 +79,7 @@ def percentiles(x, out):  # type: ignore[no-untyped-def]
     out[6], out[7], out[8] = found[3], found[4], abs(np.float32(found[4] - found[3]))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def moments(x, mean, out):  # type: ignore[no-untyped-def]
     """Standard deviation, skewness, kurtosis."""
     second = third = fourth = 0.0
@@ -95,7 +96,7 @@ def moments(x, mean, out):  # type: ignore[no-untyped-def]
     out[2] = fourth / (n * variance * variance) if variance > 0 else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def times(x, low, span, out):  # type: ignore[no-untyped-def]
     """Shares of frames above four levels, rising, and curving to the left."""
     n = len(x)
@@ -116,7 +117,7 @@ def times(x, low, span, out):  # type: ignore[no-untyped-def]
     out[5] = np.float32(curving) / np.float32(n - 2) if n > 2 else np.float32(0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _lengths(lengths, n, out):  # type: ignore[no-untyped-def]
     """Mean, longest, shortest and deviation of segment lengths, in seconds."""
     out[:4] = 0
@@ -136,7 +137,7 @@ def _lengths(lengths, n, out):  # type: ignore[no-untyped-def]
     out[3] = np.sqrt(np.float32(spread / np.float32(n))) * PERIOD if n > 1 else np.float32(0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def segments(x, low, span, out):  # type: ignore[no-untyped-def]
     """Lengths of segments between crossings of a quarter and three quarters of the range."""
     n = len(x)
@@ -152,10 +153,11 @@ def segments(x, low, span, out):  # type: ignore[no-untyped-def]
         if i >= 3:
             running -= x[i - 3]
         here = running / np.float32(min(i + 1, 3))
-        crossing = False
+        crossings = 0
         for level in (first, second):
-            crossing = crossing or (here > level and before <= level) or (here < level and before >= level)
-        if crossing and i - border > shortest and count < 100:
+            if (here > level and before <= level) or (here < level and before >= level):
+                crossings += 1
+        if crossings > 0 and i - border > shortest and count < 100:
             lengths[count] = i - border
             count += 1
             border = i
@@ -163,7 +165,7 @@ def segments(x, low, span, out):  # type: ignore[no-untyped-def]
     _lengths(lengths, count, out)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def runs(x, out):  # type: ignore[no-untyped-def]
     """Share of frames that are not zero, and lengths of their runs; a single zero does not end one."""
     n = len(x)
@@ -186,7 +188,7 @@ def runs(x, out):  # type: ignore[no-untyped-def]
     _lengths(lengths, count, out[1:])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def lpc(x, out):  # type: ignore[no-untyped-def]
     """Residual energy per frame and five prediction-error coefficients, all in float32."""
     n = len(x)
@@ -238,7 +240,7 @@ def lpc(x, out):  # type: ignore[no-untyped-def]
         out[1 + i] = a[i + 1]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def limited(z, a, b):  # type: ignore[no-untyped-def]
     """Soft limiter: `z` up to `a`, then bending towards ``a + b``."""
     z, a, b = np.float32(z), np.float32(a), np.float32(b)
@@ -252,7 +254,7 @@ def limited(z, a, b):  # type: ignore[no-untyped-def]
     return np.float32(np.float32(sign * a) + np.float32(b * t))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def regression(x, mean, low, span, per_second, out):  # type: ignore[no-untyped-def]
     """Line, parabola, their errors, and the centroid in time; closed-form sums of powers, float64."""
     n = float(len(x))
@@ -267,8 +269,8 @@ def regression(x, mean, low, span, per_second, out):  # type: ignore[no-untyped-
     y0 = np.float64(mean) * n
     s1, s2 = n * (n - 1) / 2, n * (n - 1) * (2 * n - 1) / 6
     s3, s4 = s1 * s1, s2 * (3 * ((n - 1) * (n - 1) + (n - 1)) - 1) / 5
-    m, t = 0.0, np.float64(x[0])
-    a, b, c = 0.0, 0.0, np.float64(x[0])
+    m, t = 0.0, float(x[0])
+    a, b, c = 0.0, 0.0, float(x[0])
     if len(x) > 1:
         ratio = s1 / s2
         divisor = n - s1 * ratio
@@ -301,7 +303,7 @@ def regression(x, mean, low, span, per_second, out):  # type: ignore[no-untyped-
             out[i] = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _parabola(n, s1, s2, s3, s4, y0, y1, y2):  # type: ignore[no-untyped-def]
     """Coefficients of the least-squares parabola, by Cramer's rule; zeros if the system is singular."""
     determinant = s4 * (s2 * n - s1 * s1) - s3 * (s3 * n - s1 * s2) + s2 * (s3 * s1 - s2 * s2)

@@ -5,9 +5,9 @@ the pitch gives.
 """
 
 import numpy as np
-from numba import njit
 
 from serprep._typing import FloatArray
+from serprep.features.compare_2016.compiled import compiled
 from serprep.features.compare_2016.framing import HOP, LONG
 from serprep.features.compare_2016.pitch import vertex
 
@@ -22,7 +22,7 @@ def voice_quality(samples: FloatArray, f0: FloatArray) -> FloatArray:
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _correlation(samples, first, lag):  # type: ignore[no-untyped-def]
     """Normalised cross-correlation of two successive stretches of `lag` samples, summed in order."""
     x_sum = y_sum = 0.0
@@ -40,7 +40,7 @@ def _correlation(samples, first, lag):  # type: ignore[no-untyped-def]
     return xy / (np.sqrt(xx) * np.sqrt(yy))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _screen(samples, first, low, high, found):  # type: ignore[no-untyped-def]
     """Correlations of all lags to about 1e-12, by running sums; False where they cannot be trusted."""
     end = 2 * high
@@ -71,7 +71,7 @@ def _screen(samples, first, low, high, found):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _highest_peak(found, n):  # type: ignore[no-untyped-def]
     """Place of the highest peak among the inner values, or -1; the last but one is not looked at."""
     best = -1
@@ -81,7 +81,7 @@ def _highest_peak(found, n):  # type: ignore[no-untyped-def]
     return best
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _match(samples, first, low, high, found):  # type: ignore[no-untyped-def]
     """Place of the best lag in ``found`` (whose neighbourhood is exact), or -1 if no lag is a peak."""
     n = high - low + 1
@@ -106,7 +106,7 @@ def _match(samples, first, low, high, found):  # type: ignore[no-untyped-def]
     return _highest_peak(found, n)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _amplitude(samples, first, lag):  # type: ignore[no-untyped-def]
     low = high = samples[first + 1]
     for i in range(first + 2, first + lag - 1):
@@ -114,7 +114,7 @@ def _amplitude(samples, first, lag):  # type: ignore[no-untyped-def]
     return np.float32(high - low)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _walk(samples, f0):  # type: ignore[no-untyped-def]
     n_samples, count = len(samples), len(f0)
     out = np.zeros((count, 4), np.float32)
@@ -205,7 +205,7 @@ def _walk(samples, f0):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _log_hnr(samples, start, n, end, step, tau, bounds, n_bounds, average):  # type: ignore[no-untyped-def]
     """Energy of the mean period over that of the rest, dB; 0 where there is no rest."""
     bounds[n_bounds] = end
