@@ -160,90 +160,103 @@ def _split_weights(n: int) -> FloatArray:
     return found
 
 
-@compiled
-def _plain(re, im, base, quarter, w, half):  # type: ignore[no-untyped-def]
-    for j in range(quarter):
-        p0 = base + j
-        p1, p2, p3 = p0 + quarter, p0 + 2 * quarter, p0 + 3 * quarter
-        x0r, x0i = re[p0] + re[p2], im[p0] + im[p2]
-        x1r, x1i = re[p0] - re[p2], im[p0] - im[p2]
-        x2r, x2i = re[p1] + re[p3], im[p1] + im[p3]
-        x3r, x3i = re[p1] - re[p3], im[p1] - im[p3]
-        re[p0], im[p0] = x0r + x2r, x0i + x2i
-        re[p1], im[p1] = x0r - x2r, x0i - x2i
-        ur, ui, vr, vi = x1r - x3i, x1i + x3r, x1r + x3i, x1i - x3r
-        if j == 0:
-            re[p2], im[p2], re[p3], im[p3] = ur, ui, vr, vi
-        elif 2 * j == quarter:
-            re[p2], im[p2] = half * (ur - ui), half * (ui + ur)
-            re[p3], im[p3] = -half * (vr + vi), -half * (vi - vr)
-        else:
-            c1, s1, c3, s3 = w[0, j], w[1, j], w[2, j], w[3, j]
-            re[p2], im[p2] = c1 * ur - s1 * ui, c1 * ui + s1 * ur
-            re[p3], im[p3] = c3 * vr + s3 * vi, c3 * vi - s3 * vr
+# Frames are transformed LANES at a time: arrays are (point, lane), inner loops run over lanes, without a branch.
+LANES = 16
 
 
 @compiled
-def _twisted(re, im, base, quarter, w, half):  # type: ignore[no-untyped-def]
+def _plain(re, im, base, quarter, w, number, half):  # type: ignore[no-untyped-def]
+    n_lanes = re.shape[1]
     for j in range(quarter):
         p0 = base + j
         p1, p2, p3 = p0 + quarter, p0 + 2 * quarter, p0 + 3 * quarter
-        x0r, x0i = re[p0] - im[p2], im[p0] + re[p2]
-        x1r, x1i = re[p0] + im[p2], im[p0] - re[p2]
-        x2r, x2i = re[p1] - im[p3], im[p1] + re[p3]
-        x3r, x3i = re[p1] + im[p3], im[p1] - re[p3]
-        if j == 0:
-            yr, yi = half * (x2r - x2i), half * (x2i + x2r)
-            zr, zi = half * (x3r - x3i), half * (x3i + x3r)
-            re[p0], im[p0], re[p1], im[p1] = x0r + yr, x0i + yi, x0r - yr, x0i - yi
-            re[p2], im[p2], re[p3], im[p3] = x1r - zi, x1i + zr, x1r + zi, x1i - zr
-            continue
-        c, s = w[0, j], w[1, j]
-        yr, yi = c * x0r - s * x0i, c * x0i + s * x0r
-        if 2 * j == quarter:
-            zr, zi = s * x2r - c * x2i, s * x2i + c * x2r
-            ur, ui = s * x1r - c * x1i, s * x1i + c * x1r
-            vr, vi = c * x3r - s * x3i, c * x3i + s * x3r
-            re[p2], im[p2], re[p3], im[p3] = ur - vr, ui - vi, ur + vr, ui + vi
-        else:
-            d, e = w[2, j], w[3, j]
-            zr, zi = d * x2r - e * x2i, d * x2i + e * x2r
-            c, s = w[4, j], w[5, j]
-            ur, ui = c * x1r + s * x1i, c * x1i - s * x1r
-            d, e = w[6, j], w[7, j]
-            vr, vi = d * x3r + e * x3i, d * x3i - e * x3r
-            re[p2], im[p2], re[p3], im[p3] = ur + vr, ui + vi, ur - vr, ui - vi
-        re[p0], im[p0], re[p1], im[p1] = yr + zr, yi + zi, yr - zr, yi - zi
+        c1, s1, c3, s3 = w[number, 0, j], w[number, 1, j], w[number, 2, j], w[number, 3, j]
+        middle = 2 * j == quarter
+        for t in range(n_lanes):
+            x0r, x0i = re[p0, t] + re[p2, t], im[p0, t] + im[p2, t]
+            x1r, x1i = re[p0, t] - re[p2, t], im[p0, t] - im[p2, t]
+            x2r, x2i = re[p1, t] + re[p3, t], im[p1, t] + im[p3, t]
+            x3r, x3i = re[p1, t] - re[p3, t], im[p1, t] - im[p3, t]
+            re[p0, t], im[p0, t] = x0r + x2r, x0i + x2i
+            re[p1, t], im[p1, t] = x0r - x2r, x0i - x2i
+            ur, ui, vr, vi = x1r - x3i, x1i + x3r, x1r + x3i, x1i - x3r
+            if middle:
+                re[p2, t], im[p2, t] = half * (ur - ui), half * (ui + ur)
+                re[p3, t], im[p3, t] = -half * (vr + vi), -half * (vi - vr)
+            else:  # the first of a block has the twiddle 1
+                re[p2, t], im[p2, t] = c1 * ur - s1 * ui, c1 * ui + s1 * ur
+                re[p3, t], im[p3, t] = c3 * vr + s3 * vi, c3 * vi - s3 * vr
+
+
+@compiled
+def _twisted(re, im, base, quarter, w, number, half):  # type: ignore[no-untyped-def]
+    n_lanes = re.shape[1]
+    for j in range(quarter):
+        p0 = base + j
+        p1, p2, p3 = p0 + quarter, p0 + 2 * quarter, p0 + 3 * quarter
+        c, s, d, e = w[number, 0, j], w[number, 1, j], w[number, 2, j], w[number, 3, j]
+        f, g, h, i = w[number, 4, j], w[number, 5, j], w[number, 6, j], w[number, 7, j]
+        first, middle = j == 0, 2 * j == quarter
+        for t in range(n_lanes):
+            x0r, x0i = re[p0, t] - im[p2, t], im[p0, t] + re[p2, t]
+            x1r, x1i = re[p0, t] + im[p2, t], im[p0, t] - re[p2, t]
+            x2r, x2i = re[p1, t] - im[p3, t], im[p1, t] + re[p3, t]
+            x3r, x3i = re[p1, t] + im[p3, t], im[p1, t] - re[p3, t]
+            if first:
+                yr, yi, zr, zi = x0r, x0i, half * (x2r - x2i), half * (x2i + x2r)
+                ur, ui = x1r, x1i
+                vr, vi = -half * (x3i + x3r), half * (x3r - x3i)
+            elif middle:
+                yr, yi, zr, zi = c * x0r - s * x0i, c * x0i + s * x0r, s * x2r - c * x2i, s * x2i + c * x2r
+                ur, ui = s * x1r - c * x1i, s * x1i + c * x1r
+                vr, vi = -(c * x3r - s * x3i), -(c * x3i + s * x3r)
+            else:
+                yr, yi, zr, zi = c * x0r - s * x0i, c * x0i + s * x0r, d * x2r - e * x2i, d * x2i + e * x2r
+                ur, ui = f * x1r + g * x1i, f * x1i - g * x1r
+                vr, vi = h * x3r + i * x3i, h * x3i - i * x3r
+            re[p0, t], im[p0, t], re[p1, t], im[p1, t] = yr + zr, yi + zi, yr - zr, yi - zi
+            re[p2, t], im[p2, t], re[p3, t], im[p3, t] = ur + vr, ui + vi, ur - vr, ui - vi
+
+
+@compiled
+def _pairs(re, im, kinds, number):  # type: ignore[no-untyped-def]
+    n_lanes = re.shape[1]
+    for pair in range(len(re) // 2):
+        p, q = 2 * pair, 2 * pair + 1
+        straight = pair % 2 == 0 or (pair % 4 == 3 and kinds[number, pair // 4] == 1)
+        for t in range(n_lanes):
+            ar, ai = re[p, t], im[p, t]
+            br, bi = (re[q, t], im[q, t]) if straight else (-im[q, t], re[q, t])
+            re[p, t], im[p, t], re[q, t], im[q, t] = ar + br, ai + bi, ar - br, ai - bi
 
 
 @compiled
 def magnitudes_into(found, re, im, sizes, kinds, plain, twisted, order, split, half):  # type: ignore[no-untyped-def]
-    """Magnitudes of bins 0 … n/2 into `found`; `re` and `im` hold even and odd samples, and are overwritten."""
-    n = len(re)
+    """Magnitudes of bins 0 … n/2 into `found`, shape (n/2 + 1, n_lanes).
+
+    `re` and `im`, shape (n/2, n_lanes), hold even and odd samples, and are overwritten.
+    """
+    n, n_lanes = re.shape
     for number in range(len(sizes)):
         size = sizes[number]
         for block in range(n // size):
             if kinds[number, block] == 1:
-                _plain(re, im, block * size, size // 4, plain[number], half)
+                _plain(re, im, block * size, size // 4, plain, number, half)
             else:
-                _twisted(re, im, block * size, size // 4, twisted[number], half)
+                _twisted(re, im, block * size, size // 4, twisted, number, half)
     if sizes[-1] == 8:  # pairs are left
-        number = len(sizes) - 1
-        for pair in range(n // 2):
-            p, q = 2 * pair, 2 * pair + 1
-            if pair % 2 == 0 or (pair % 4 == 3 and kinds[number, pair // 4] == 1):
-                re[p], im[p], re[q], im[q] = re[p] + re[q], im[p] + im[q], re[p] - re[q], im[p] - im[q]
-            else:
-                re[p], im[p], re[q], im[q] = re[p] - im[q], im[p] + re[q], re[p] + im[q], im[p] - re[q]
-    found[0] = abs(re[0] + im[0])
-    found[n] = abs(re[0] - im[0])
+        _pairs(re, im, kinds, len(sizes) - 1)
+    p = order[n // 2]
+    for t in range(n_lanes):
+        found[0, t] = abs(re[0, t] + im[0, t])
+        found[n, t] = abs(re[0, t] - im[0, t])
+        found[n // 2, t] = np.sqrt(re[p, t] * re[p, t] + im[p, t] * im[p, t])
     for k in range(1, n // 2):
         p, q = order[k], order[n - k]
         c, s = split[0, k], split[1, k]
-        xr, xi = re[p] - re[q], im[p] + im[q]
-        yr, yi = c * xr - s * xi, c * xi + s * xr
-        ar, ai, br, bi = re[p] - yr, im[p] - yi, re[q] + yr, im[q] - yi
-        found[k] = np.sqrt(ar * ar + ai * ai)
-        found[n - k] = np.sqrt(br * br + bi * bi)
-    p = order[n // 2]
-    found[n // 2] = np.sqrt(re[p] * re[p] + im[p] * im[p])
+        for t in range(n_lanes):
+            xr, xi = re[p, t] - re[q, t], im[p, t] + im[q, t]
+            yr, yi = c * xr - s * xi, c * xi + s * xr
+            ar, ai, br, bi = re[p, t] - yr, im[p, t] - yi, re[q, t] + yr, im[q, t] - yi
+            found[k, t] = np.sqrt(ar * ar + ai * ai)
+            found[n - k, t] = np.sqrt(br * br + bi * bi)

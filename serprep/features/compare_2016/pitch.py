@@ -11,9 +11,9 @@ import numpy as np
 
 from serprep._typing import AnyArray, DoubleArray, FloatArray
 from serprep.features.compare_2016.compiled import compiled
-from serprep.features.compare_2016.fourier import magnitudes_into, plan
-from serprep.features.compare_2016.framing import HOP, LONG, gauss, rms_of_frames
-from serprep.features.compare_2016.spectrum import N_FFT_LONG, load_frame
+from serprep.features.compare_2016.fourier import LANES, magnitudes_into, plan
+from serprep.features.compare_2016.framing import LONG, gauss, rms_of_frames
+from serprep.features.compare_2016.spectrum import N_FFT_LONG, load_frames
 
 N_CANDIDATES = 6
 LOWEST, HIGHEST = 52, 620  # Hz
@@ -101,75 +101,97 @@ def _candidates(  # type: ignore[no-untyped-def]
     frequency = np.zeros((count, N_CANDIDATES), np.float32)
     voicing = np.zeros((count, N_CANDIDATES), np.float32)
     score = np.empty(N_CANDIDATES, np.float32)
-    re, im = np.empty(_N, np.float32), np.empty(_N, np.float32)
-    magnitude = np.empty(_N + 1, np.float32)
-    raw, smooth, curve = np.empty(_N + 1), np.empty(_N + 1), np.empty(_N + 1)
-    octave, total = np.empty(_N + 1, np.float32), np.empty(_N + 1, np.float32)
-    for t in range(count):
-        load_frame(re, im, samples, window, t * HOP, LONG)
+    re, im = np.empty((_N, LANES), np.float32), np.empty((_N, LANES), np.float32)
+    magnitude = np.empty((_N + 1, LANES), np.float32)
+    smooth, curve = np.empty((_N + 1, LANES)), np.empty((_N + 1, LANES))
+    flags, mean = np.zeros((_N + 5, LANES), np.uint8), np.empty(LANES)
+    places = np.empty(_N, np.int64)
+    octave, total = np.empty((_N + 1, LANES), np.float32), np.empty((_N + 1, LANES), np.float32)
+    for begin in range(0, count, LANES):
+        load_frames(re, im, samples, window, begin, count)
         magnitudes_into(magnitude, re, im, sizes, kinds, plain, twisted, order, split, half)
-        _enhance(magnitude, raw)
-        smooth[0] = (2 * raw[0] + raw[1]) / 4
-        for k in range(1, _N):
-            smooth[k] = (raw[k - 1] + 2 * raw[k] + raw[k + 1]) / 4
-        smooth[_N] = raw[_N]
+        _enhance(magnitude, flags)
+        _smooth(magnitude, smooth)
         _second_derivative(smooth, slopes, ratio, pivot, curve)
         for j in range(_N + 1):
             h = place[j]
-            value = np.float32(
-                (shares[0, j] * smooth[h - 1] + shares[1, j] * smooth[h])
-                + (shares[2, j] * curve[h - 1] + shares[3, j] * curve[h])
-            )
-            octave[j] = np.float32(np.float64(value) * weight[j]) if value > 0 else np.float32(0)
-            total[j] = octave[j]
-        for i in range(len(shifts)):
-            n = shifts[i]
-            for j in range(_N + 1 - n):
-                total[j] += np.float32(octave[j + n] * damping[i])
-        mean = 0.0
+            a, b, c, d = shares[0, j], shares[1, j], shares[2, j], shares[3, j]
+            for t in range(LANES):
+                value = np.float32((a * smooth[h - 1, t] + b * smooth[h, t]) + (c * curve[h - 1, t] + d * curve[h, t]))
+                octave[j, t] = np.float32(max(np.float64(value), 0.0) * weight[j])
+        _add_harmonics(octave.ravel(), total.ravel(), shifts, damping)
+        mean[:] = 0
         for j in range(_N + 1):
-            total[j] = max(np.float32(total[j] / np.float32(15)), np.float32(0))
-            mean += np.float64(total[j])
-        _pick(total, mean / (_N + 1), first, step, frequency[t], voicing[t], score)
+            for t in range(LANES):
+                total[j, t] = max(np.float32(total[j, t] / np.float32(15)), np.float32(0))
+                mean[t] += np.float64(total[j, t])
+        for t in range(min(LANES, count - begin)):
+            _pick(total, t, mean[t] / (_N + 1), first, step, places, frequency[begin + t], voicing[begin + t], score)
     return frequency, voicing
 
 
 @compiled
-def _enhance(magnitude, out):  # type: ignore[no-untyped-def]
-    """Keep each spectral peak and two bins on either side; zero what lies between peaks."""
+def _add_harmonics(octave, total, shifts, damping):  # type: ignore[no-untyped-def]
+    """Sum of the spectrum and its fourteen damped harmonics; both arrays are (target, lane), flattened."""
+    total[:] = octave
+    for i in range(len(shifts)):
+        above, weight = octave[shifts[i] * LANES :], damping[i]
+        for m in range(len(above)):
+            total[m] += np.float32(above[m] * weight)
+
+
+@compiled
+def _enhance(magnitude, flags):  # type: ignore[no-untyped-def]
+    """Zero what lies between spectral peaks, but for each peak and two bins on either side; (bin, lane).
+
+    `flags` has two rows of margin on both sides, which stay 0.
+    """
+    first, last = np.full(LANES, _N + 1, np.int32), np.full(LANES, -1, np.int32)
+    n_peaks = np.zeros(LANES, np.int32)
     for k in range(_N + 1):
-        out[k] = magnitude[k]
-    last, n_peaks = -1, 0
+        low, high, bar = max(k - 1, 0), min(k + 1, _N), np.int32(k)
+        for t in range(LANES):
+            here = magnitude[k, t]
+            rises, falls = here > magnitude[low, t], here > magnitude[high, t]
+            flat = here == magnitude[high, t]
+            peak = (rises or k == 0) and (falls or k == _N or (flat and k > 0))
+            flags[k + 2, t] = peak
+            n_peaks[t] += peak
+            first[t] = min(first[t], bar if peak else np.int32(_N + 1))
+            last[t] = max(last[t], bar if peak else np.int32(-1))
     for k in range(_N + 1):
-        if k == 0:
-            peak = magnitude[0] > magnitude[1]
-        elif k == _N:
-            peak = magnitude[_N] > magnitude[_N - 1]
-        else:
-            peak = magnitude[k] > magnitude[k - 1] and magnitude[k] >= magnitude[k + 1]
-        if peak:
-            if n_peaks > 0:
-                for i in range(last + 3, k - 2):
-                    out[i] = 0
-            last = k
-            n_peaks += 1
-    if n_peaks == 1:
-        for i in range(3, _N + 1):
-            out[i] = 0
+        for t in range(LANES):
+            near = flags[k, t] | flags[k + 1, t] | flags[k + 2, t] | flags[k + 3, t] | flags[k + 4, t]
+            kept = near != 0 or k < first[t] or k > last[t]
+            if n_peaks[t] == 1:  # whatever its place
+                kept = k < 3
+            magnitude[k, t] = magnitude[k, t] if kept else np.float32(0)
+
+
+@compiled
+def _smooth(values, out):  # type: ignore[no-untyped-def]
+    for k in range(1, _N):
+        for t in range(LANES):
+            before, here, after = np.float64(values[k - 1, t]), np.float64(values[k, t]), np.float64(values[k + 1, t])
+            out[k, t] = (before + 2 * here + after) / 4
+    for t in range(LANES):
+        out[0, t] = (2 * np.float64(values[0, t]) + np.float64(values[1, t])) / 4
+        out[_N, t] = values[_N, t]
 
 
 @compiled
 def _second_derivative(values, slopes, ratio, pivot, out):  # type: ignore[no-untyped-def]
-    """Of the natural cubic spline, by the Thomas algorithm with its pivots computed before."""
-    out[0] = 0
-    below = (values[1] - values[0]) * slopes[1]
+    """Of the natural cubic spline, by the Thomas algorithm with its pivots computed before; (knot, lane)."""
+    out[0], out[_N] = 0, 0
     for k in range(1, _N):
-        above = (values[k + 1] - values[k]) * slopes[k + 1]
-        out[k] = (above - below) * pivot[0, k] - pivot[1, k] * out[k - 1]
-        below = above
-    out[_N] = 0
+        left, right, one, other = slopes[k], slopes[k + 1], pivot[0, k], pivot[1, k]
+        for t in range(LANES):
+            above = (values[k + 1, t] - values[k, t]) * right
+            below = (values[k, t] - values[k - 1, t]) * left
+            out[k, t] = (above - below) * one - other * out[k - 1, t]
     for k in range(_N - 1, 0, -1):
-        out[k] -= ratio[k] * out[k + 1]
+        for t in range(LANES):
+            out[k, t] -= ratio[k] * out[k + 1, t]
 
 
 @compiled
@@ -191,27 +213,33 @@ def vertex(x1, y1, x2, y2, x3, y3):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _pick(total, mean, first, step, frequency, voicing, score):  # type: ignore[no-untyped-def]
+def _pick(totals, lane, mean, first, step, places, frequency, voicing, score):  # type: ignore[no-untyped-def]
     """The six highest peaks, interpolated, those out of range removed, the best one first."""
-    slots = np.empty(N_CANDIDATES, np.int64)
-    n = 0
-    for j in range(1, _N):
-        if total[j - 1] < total[j] and total[j] > total[j + 1]:
-            i = n
-            while i > 0 and total[slots[i - 1]] < total[j]:
-                i -= 1
-            if i < N_CANDIDATES:
-                n = min(n + 1, N_CANDIDATES)
-                for m in range(n - 1, i, -1):
-                    slots[m] = slots[m - 1]
-                slots[i] = j
+    n_peaks = 0
+    before, here = totals[0, lane], totals[1, lane]
+    for j in range(1, _N):  # without a branch: peaks cannot be predicted
+        following = totals[j + 1, lane]
+        places[n_peaks] = j
+        n_peaks += int(before < here) & int(here > following)
+        before, here = here, following
+    n = 0  # of the six, the highest first
+    for m in range(n_peaks):
+        j, i = places[m], n
+        while i > 0 and totals[places[i - 1], lane] < totals[j, lane]:
+            i -= 1
+        if i < N_CANDIDATES:
+            n = min(n + 1, N_CANDIDATES)
+            for k in range(n - 1, i, -1):
+                places[k] = places[k - 1]
+            places[i] = j
     kept = 0
     for i in range(n):
-        j = slots[i]
-        x = np.empty(3)
-        for m in range(3):
-            x[m] = np.float32(np.float32(np.float32(j + m - 1) * step) + first)
-        at, height = vertex(x[0], np.float64(total[j - 1]), x[1], np.float64(total[j]), x[2], np.float64(total[j + 1]))
+        j = places[i]
+        x1 = np.float64(np.float32(np.float32(np.float32(j - 1) * step) + first))
+        x2 = np.float64(np.float32(np.float32(np.float32(j) * step) + first))
+        x3 = np.float64(np.float32(np.float32(np.float32(j + 1) * step) + first))
+        y1, y2, y3 = np.float64(totals[j - 1, lane]), np.float64(totals[j, lane]), np.float64(totals[j + 1, lane])
+        at, height = vertex(x1, y1, x2, y2, x3, y3)
         f = np.float32(np.exp(at * np.log(2.0)))
         if f < LOWEST or f > HIGHEST:
             continue
@@ -223,8 +251,8 @@ def _pick(total, mean, first, step, frequency, voicing, score):  # type: ignore[
     for i in range(1, kept):
         if score[i] > score[best]:
             best = i
-    for values in (frequency, voicing, score):
-        values[0], values[best] = values[best], values[0]
+    frequency[0], frequency[best] = frequency[best], frequency[0]
+    voicing[0], voicing[best] = voicing[best], voicing[0]
 
 
 @compiled
