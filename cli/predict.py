@@ -19,6 +19,14 @@ from .output import json_option, notes, print_json
     metavar="CHECKPOINT",
     help="Another checkpoint to average with; may be given several times.",
 )
+@click.option(
+    "--enrol",
+    "enrolled",
+    multiple=True,
+    metavar="FILES",
+    help="Recordings of the speaker, without labels: files or folders; may be given several times. "
+    "For checkpoints with statistics per speaker.",
+)
 @click.option("--root", type=click.Path(path_type=Path), help="Where the recordings of a manifest lie.")
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl", "arff"]), default="csv", show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; default: standard output.")
@@ -28,6 +36,7 @@ def predict(
     checkpoint: Path,
     audio: tuple[str, ...],
     others: tuple[Path, ...],
+    enrolled: tuple[str, ...],
     root: Path | None,
     form: str,
     output: Path | None,
@@ -38,30 +47,37 @@ def predict(
 
     Where CHECKPOINT is a folder with several checkpoints below it, such as the folds and
     seeds of a system, their probabilities are averaged.
+
+    A checkpoint with statistics per speaker (a transductive one) needs recordings of the
+    speaker of all AUDIO: name them with --enrol.  For a STORE it takes each speaker's own.
     """
     from serprep.files import write_whole
     from serprep.parallel import Workers
     from serprep_models.predict import checkpoints_below, predict_files, predict_store, render, utterances_of
 
+    enrol = utterances_of(enrolled, root=root) if enrolled else None
     checkpoints = [path for place in (checkpoint, *others) for path in checkpoints_below(place)]
     if len(checkpoints) > 1:
         notes([f"the mean of {len(checkpoints)} checkpoints"])
     if len(audio) == 1 and is_store(audio[0]):
         from serprep.store.store import open_store
 
-        found = predict_store(checkpoints, open_store(audio[0]), quiet=False)
+        found = predict_store(checkpoints, open_store(audio[0]), enrol=enrol, quiet=False)
     else:
         pool = Workers(workers)
         try:
-            found = predict_files(checkpoints, utterances_of(audio, root=root), pool=pool, quiet=False)
+            utterances = utterances_of(audio, root=root)
+            found = predict_files(checkpoints, utterances, enrol=enrol, pool=pool, quiet=False)
         finally:
             pool.close()
+    notes(found.notes)
     if as_json:
         print_json(
             {
                 "predictions": [json.loads(line) for line in render(found, "jsonl").splitlines()],
                 "left_out": dict(found.reasons),
                 "checkpoints": list(map(str, checkpoints)),
+                "transductive": found.transductive,
             }
         )
         return 3 if found.reasons else 0

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from serprep.errors import FeatureError, TrainError, one_line
 from serprep.features.extract import Features, features_from_json
 from serprep.files import write_whole
+from serprep.recipe import STANDARDISATIONS, TrainConfig
 from serprep.store.store import Store
 from serprep_models.crnn import SEGMENTS_OF, SystemConfig, make_system
 from serprep_models.standardise import Moments, Statistics
@@ -41,12 +42,20 @@ class Checkpoint:
     features: Features
     segment_dtype: str
     labels: tuple[str, ...]  # in logit order
-    statistics: Statistics
+    standardisation: str  # "train", "utterance", "speaker" or "speaker-rank"
+    enrol: int  # utterances of a speaker that "speaker" and "speaker-rank" took in training; 0 is all
+    statistics: Mapping[str, Moments]  # of the kinds that are standardised by those of the training part
     about: Mapping[str, Any]  # checkpoint.json
 
 
 def write_checkpoint(
-    folder: Path, trained: Trained, *, store: Store, statistics: Statistics, origin: Mapping[str, Any]
+    folder: Path,
+    trained: Trained,
+    *,
+    store: Store,
+    statistics: Statistics,
+    how: TrainConfig,
+    origin: Mapping[str, Any],
 ) -> None:
     """Write ``weights.safetensors`` and ``checkpoint.json``.
 
@@ -56,10 +65,11 @@ def write_checkpoint(
     trained : Trained
     store : Store
         What it was trained on.
-    statistics : mapping of str to Moments
-        With which its features were standardised.
+    statistics : mapping of str to Standardiser
+        With which its features were standardised; those of the training part are written.
+    how : TrainConfig
     origin : mapping
-        Split digest, fold, seed and training configuration.
+        Split digest, fold and seed.
     """
     tensors: dict[str, Tensor] = {name: value.cpu().contiguous() for name, value in trained.system.state_dict().items()}
     about = {
@@ -68,11 +78,16 @@ def write_checkpoint(
         "features": store.features.to_json(),
         "segment_dtype": store.attributes["segment_dtype"],
         "labels": list(store.labels),
+        "standardisation": how.standardisation,
+        "enrol": how.enrol,
         "statistics": {
-            name: {"mean": moments.mean.tolist(), "std": moments.std.tolist()} for name, moments in statistics.items()
+            name: {"mean": moments.mean.tolist(), "std": moments.std.tolist()}
+            for name, moments in statistics.items()
+            if isinstance(moments, Moments)
         },
         "version": store.version,
         **origin,
+        "train": asdict(how),
         "libraries": {name: version(name) for name in ("serprep", "torch")},
     }
     write_whole(folder / "weights.safetensors", save(tensors))
@@ -106,7 +121,15 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             raise TrainError(f"labels {one_line(list(labels)[:5])} are not {config.n_labels} different names")
         if dtype not in DTYPES:
             raise TrainError(f"segment_dtype is {one_line(dtype)}; expected one of {', '.join(DTYPES)}")
-        statistics = _statistics(about["statistics"], config, features)
+        standardisation = about.get("standardisation", "train")
+        if standardisation not in STANDARDISATIONS:
+            raise TrainError(
+                f"standardisation is {one_line(standardisation)}; expected one of {', '.join(STANDARDISATIONS)}"
+            )
+        enrol = about.get("enrol", 0)
+        if type(enrol) is not int or enrol < 0:
+            raise TrainError(f"enrol is {one_line(enrol)}; expected a whole number")
+        statistics = _statistics(about["statistics"], config, features, standardisation=standardisation)
         system = _system(folder / "weights.safetensors", config)
     except TrainError as error:
         raise TrainError(f"{place}: {error}; train it again") from None
@@ -118,6 +141,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         features=features,
         segment_dtype=dtype,
         labels=labels,
+        standardisation=standardisation,
+        enrol=enrol,
         statistics=statistics,
         about=about,
     )
@@ -155,8 +180,10 @@ def _system_config(values: Mapping[str, Any]) -> SystemConfig:
     return SystemConfig(**values)
 
 
-def _statistics(values: Mapping[str, Any], config: SystemConfig, features: Features) -> dict[str, Moments]:
-    """Moments of every kind the system reads; kinds and sizes agree with the features."""
+def _statistics(
+    values: Mapping[str, Any], config: SystemConfig, features: Features, *, standardisation: str
+) -> dict[str, Moments]:
+    """Moments of the training part, of every kind that needs them; kinds and sizes agree with the features."""
     wanted = dict.fromkeys(SEGMENTS_OF[config.system], config.n_mels)
     if config.system == "hsf-crnn":
         wanted["functionals"] = config.n_functionals
@@ -165,7 +192,9 @@ def _statistics(values: Mapping[str, Any], config: SystemConfig, features: Featu
         if length != getattr(config, name) or features.logmel.n_mels != config.n_mels:
             raise TrainError(f"features and system disagree about segments named {name!r}")
     found = {}
-    for kind, size in wanted.items():
+    for kind in SEGMENTS_OF[config.system] if standardisation == "utterance" else ():
+        del wanted[kind]
+    for kind, size in wanted.items() if standardisation in ("train", "utterance") else ():
         mean, std = (np.asarray(values[kind][part], np.float64) for part in ("mean", "std"))
         if mean.shape != (size,) or std.shape != (size,) or not np.isfinite([mean, std]).all() or (std < 0).any():
             raise TrainError(f"statistics of {kind!r} are not {size} finite means and deviations")

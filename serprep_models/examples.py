@@ -15,7 +15,7 @@ from serprep.features.extract import identities
 from serprep.store.layout import FUNCTIONALS
 from serprep.store.store import Store
 from serprep_models.crnn import SEGMENTS_OF, Batch
-from serprep_models.standardise import CLIP, Statistics
+from serprep_models.standardise import CLIP, Statistics, standardise
 
 READING = 8 << 20  # bytes read at once, so that a copy in the store's own type stays small
 GAP = 2  # a run of rows is read whole if that is at most so many times what is wanted
@@ -131,7 +131,9 @@ class Stored:
                 values = np.empty((len(rows), self.store.array(FUNCTIONALS).shape[1]), np.float32)
                 for block in blocks:
                     stored = _functionals(self.store, rows[block])
-                    self.statistics[kind].apply(stored, clip=CLIP, out=values[block[0] : block[-1] + 1])
+                    place = values[block[0] : block[-1] + 1]
+                    one = np.ones(len(block), np.int64)
+                    standardise(self.statistics[kind], stored, rows=rows[block], counts=one, clip=CLIP, out=place)
                 functionals = torch.from_numpy(values)
             else:
                 length = self.store.features.segments[kind].length
@@ -139,7 +141,9 @@ class Stored:
                 values = np.empty((int(starts[-1]), length, self.store.features.logmel.n_mels), np.float32)
                 for block in blocks:
                     stored = _segments(self.store, rows[block], length)
-                    self.statistics[kind].apply(stored, out=values[int(starts[block[0]]) : int(starts[block[-1] + 1])])
+                    place = values[int(starts[block[0]]) : int(starts[block[-1] + 1])]
+                    counts = np.diff(starts[block[0] : block[-1] + 2].numpy())
+                    standardise(self.statistics[kind], stored, rows=rows[block], counts=counts, out=place)
                 segments[kind], offsets[kind] = torch.from_numpy(values), starts
         found = Examples(rows, segments, offsets, functionals, self.labels[torch.from_numpy(places[order])])
         return found if (np.diff(order) == 1).all() else found.take(torch.from_numpy(np.argsort(order)))
@@ -199,8 +203,8 @@ def load(store: Store, rows: Sequence[int] | IntArray, *, kinds: Sequence[str], 
         Utterances, in any order.
     kinds : sequence of str
         As `kinds_of` gives.
-    statistics : mapping of str to Moments
-        Of the training part of the fold.
+    statistics : mapping of str to Standardiser
+        As `fold_statistics` gives for the fold.
     """
     return Stored(store, np.asarray(rows, np.int64), tuple(kinds), statistics).load()
 

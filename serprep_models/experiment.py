@@ -29,9 +29,21 @@ from serprep.recipe import NEURAL, SYSTEMS, Recipe
 from serprep.remote import is_url
 from serprep.split import Bound, Split, bind, make_split, read_split, refuse_leaks, write_split
 from serprep.store.store import Store
-from serprep_models.examples import check_store, kinds_of
-from serprep_models.job import Job, finished, n_epochs_done, n_epochs_of, read_predictions, run_job, scored_role
+from serprep_models.examples import check_store
+from serprep_models.job import (
+    Job,
+    finished,
+    marks_of,
+    n_epochs_done,
+    n_epochs_of,
+    prepare,
+    read_by,
+    read_predictions,
+    run_job,
+    scored_role,
+)
 from serprep_models.scores import compare, summarise
+from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utterances
 from serprep_models.submission import check_submission, unpredicted, write_submissions
 from serprep_models.train import check_training
 
@@ -111,7 +123,9 @@ def run_experiments(
     chosen = tuple(systems or recipe.train.systems)
     _known_systems(chosen)
     for system in chosen:
-        check_store(store, kinds_of(system) if system in NEURAL else ("functionals",) * (system == "compare-svm"))
+        check_store(store, read_by(system))
+    if recipe.train.transductive:
+        check_speakers(store.ids, store.speakers)
     folder = experiments_folder(recipe, store, split)
     split_path = write_split(split, folder / "split.json")
     jobs = [
@@ -123,6 +137,7 @@ def run_experiments(
             fold=number,
             seed=seed,
             how=recipe.train,
+            statistics=str(folder / "statistics"),
         )
         for system in sorted(chosen, key=lambda name: -COST[name])
         for number in numbers
@@ -134,6 +149,7 @@ def run_experiments(
         if not jobs:
             raise TrainError("no experiment of this recipe is finished: run `serprep run` first")
     waiting = [job for job in jobs if not finished(job)]
+    _prepare(waiting, pool=pool, quiet=quiet)
     n_epochs = sum(n_epochs_of(job) for job in waiting)
     with Progress("training", n_epochs, unit="epochs", quiet=quiet) as progress, _counting(progress, waiting):
         for number, receipt in pool.run(run_job, waiting):
@@ -142,7 +158,8 @@ def run_experiments(
                 raise TrainError(f"{job.system}, fold {job.fold + 1}, seed {job.seed}: {receipt.reason}; run again")
     order = {system: place for place, system in enumerate(chosen)}
     jobs.sort(key=lambda job: (order[job.system], job.fold, job.seed))
-    results = [json.loads((Path(job.folder) / "result.json").read_bytes()) for job in jobs]
+    marks = {job.system: marks_of(job) for job in jobs}
+    results = [marks_of(job) | json.loads((Path(job.folder) / "result.json").read_bytes()) for job in jobs]
     for result in results:
         del result["sha256"], result["predictions_sha256"]
     predictions = pd.concat(
@@ -162,14 +179,15 @@ def run_experiments(
         split=split,
         folder=folder,
         results=results,
-        summary=summarise(scored, store.labels, results),
-        comparisons=compare(scored, store.labels),
+        summary=[marks[row["system"]] | row for row in summarise(scored, store.labels, results)],
+        comparisons=[marks[row["first"]] | row for row in compare(scored, store.labels)],
         predictions=scored,
         n_kept=len(jobs) - len(waiting),
         seconds=monotonic() - began,
         notes=(
             *split.notes,
             *_dropped_note(bound),
+            *_speaker_notes(recipe, store),
             *_scored_notes(role, recipe, results),
             *missing,
             *_speaker_note(scored),
@@ -182,6 +200,17 @@ def run_experiments(
         text = json.dumps(found, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
+
+
+def _prepare(waiting: Sequence[Job], *, pool: Workers, quiet: bool) -> None:
+    """Compute the statistics of every fold that is waiting, once for all systems and seeds."""
+    # those of training utterances differ from fold to fold, those of speakers do not
+    tasks = {
+        (0 if job.how.transductive else job.fold, kind): (job, kind) for job in waiting for kind in read_by(job.system)
+    }
+    with Progress("statistics", len(tasks), unit="tasks", quiet=quiet) as progress:
+        for _ in pool.run(prepare, list(tasks.values())):  # where one dies, the experiment says so
+            progress.add(1)
 
 
 @contextmanager
@@ -215,6 +244,13 @@ def _speaker_note(scored: pd.DataFrame) -> list[str]:
     return [warning] if warning else []
 
 
+def _speaker_notes(recipe: Recipe, store: Store) -> list[str]:
+    """What statistics of speakers mean for the scores."""
+    if not recipe.train.transductive:
+        return []
+    return [TRANSDUCTIVE, *few_utterances(store.speakers, enrol=recipe.train.enrol)]
+
+
 def _scored_notes(role: str, recipe: Recipe, results: Sequence[Mapping[str, Any]]) -> list[str]:
     """On what the scores stand, where that is not simply the test part."""
     reasons = sorted({entry["reason"] for entry in results if entry["reason"]})
@@ -236,16 +272,20 @@ def _submit(recipe: Recipe, predictions: pd.DataFrame, *, store: Store, folder: 
     asked = gather(recipe).manifest
     unique = {row.id: row for row in asked.utterances}
     whole = split_of(recipe, make_manifest(unique.values(), asked.info))
-    return write_submissions(form, test, paths=paths, folder=folder / "submission"), unpredicted(whole, test)
+    mark = "-transductive" if recipe.train.transductive else ""
+    written = write_submissions(form, test, paths=paths, folder=folder / "submission", mark=mark)
+    return written, unpredicted(whole, test)
 
 
 def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
     """Where the experiments of this store, split and configuration lie."""
     how = {name: value for name, value in asdict(recipe.train).items() if name not in NO_NUMBERS}
+    if recipe.train.standardisation == "train":  # the name is that of before there was a choice
+        del how["standardisation"], how["enrol"]
     depends = [REVISION, store.version, split.digest, how]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()
     root = recipe.folder if is_url(recipe.dataset_path) else Path(recipe.dataset_path)
-    return root / "experiments" / digest[:16]
+    return root / "experiments" / f"{digest[:16]}{'-transductive' if recipe.train.transductive else ''}"
 
 
 def _known_systems(systems: Sequence[str]) -> None:
@@ -270,7 +310,7 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> None:
     """
     _known_systems(systems)
     for system in systems:
-        kinds = kinds_of(system) if system in NEURAL else ("functionals",) * (system == "compare-svm")
+        kinds = read_by(system)
         for kind in kinds:
             if kind == "functionals" and not recipe.features.functionals.enabled:
                 raise TrainError(f"{system} needs functionals: enable them in [features.functionals], or leave it out")
@@ -280,6 +320,8 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> None:
         check_training(recipe.train)
     asked = gather(recipe)
     unique = {row.id: row for row in asked.manifest.utterances}
+    if recipe.train.transductive:
+        check_speakers(list(unique), [row.speaker for row in unique.values()])
     split = split_of(recipe, make_manifest(unique.values(), asked.manifest.info))
     if recipe.train.refit and not any(split.ids(number, "dev") for number in range(len(split.folds))):
         raise TrainError("refit trains on train and dev, and the split has no dev part: add one, or leave refit out")

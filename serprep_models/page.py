@@ -18,6 +18,8 @@ from serprep.split import Split, describe
 from serprep.store.store import Store, open_store
 from serprep_models.experiment import Outcome
 from serprep_models.report import Report, write_report
+from serprep_models.scores import shown
+from serprep_models.statistics import TRANSDUCTIVE
 
 
 def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | None, path: Path) -> Path:
@@ -25,12 +27,12 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
     store, split = outcome.store, outcome.split
     labels = store.labels
     groups = {entry["fold"]: entry["test_groups"] for entry in describe(split)}
+    names = {entry["system"]: shown(entry["system"], entry) for entry in outcome.results}
     folds = pd.DataFrame(
         [
             {
-                **{
-                    name: entry[name] for name in ("system", "fold", "seed", "n_train", "n_test", "wa", "ua", "seconds")
-                },
+                "system": names[entry["system"]],
+                **{name: entry[name] for name in ("fold", "seed", "n_train", "n_test", "wa", "ua", "seconds")},
                 "test_groups": groups[entry["fold"]],
             }
             for entry in outcome.results
@@ -38,18 +40,21 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
     )
     matrices: dict[str, Any] = {}
     for entry in outcome.results:
-        matrices[entry["system"]] = matrices.get(entry["system"], 0) + np.array(entry["confusion"], np.int64)
+        name = names[entry["system"]]
+        matrices[name] = matrices.get(name, 0) + np.array(entry["confusion"], np.int64)
     report = Report(
-        title=recipe.dataset.name,
+        title=recipe.dataset.name + (" (transductive)" if recipe.train.transductive else ""),
         synthetic=is_synthetic(recipe),
         labels=labels,
         utterances=utterance_table(store),
         dropped=left_out(built),
-        summary=outcome.summary,
-        comparisons=outcome.comparisons,
+        summary=[row | {"system": names[row["system"]]} for row in outcome.summary],
+        comparisons=[
+            row | {"first": names[row["first"]], "second": names[row["second"]]} for row in outcome.comparisons
+        ],
         folds=folds,
         confusion=matrices,
-        curves=_curves(outcome),
+        curves=_curves(outcome).replace({"system": names}),
         split={
             "protocol": split.protocol,
             "group": split.group,
@@ -61,6 +66,7 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
         },
         provenance=provenance(recipe, store) | {"rows of the split": split.rows_digest} | _warnings(built),
         audit=audited(store.manifest(), split),
+        caution=TRANSDUCTIVE if recipe.train.transductive else "",
     )
     return write_report(report, path)
 
@@ -134,7 +140,8 @@ def provenance(recipe: Recipe, store: Store) -> dict[str, str]:
     how = recipe.train
     training = (
         f"Adam, learning rate {how.learning_rate}, batch {how.batch_size}, {how.epochs} epochs, "
-        f"class weights {how.class_weights}, seeds {list(how.seeds)}"
+        f"class weights {how.class_weights}, standardisation {how.standardisation}"
+        f"{f' by {how.enrol} utterances' if how.enrol else ''}, seeds {list(how.seeds)}"
     )
     return store_provenance(store) | {"training": training}
 
@@ -149,7 +156,9 @@ def store_provenance(store: Store) -> dict[str, str]:
         "seal": store.seal,
         "features": json.dumps(store.attributes["configurations"]["features"], sort_keys=True),
         "libraries": ", ".join(
-            f"{name} {version(name)}" for name in ("serprep", "torch", "numpy", "opensmile", "zarr")
+            f"{name} {version(name)}"
+            for name in ("serprep", "torch", "numpy", "opensmile", "zarr")
+            if name != "opensmile" or store.features.functionals.uses_opensmile
         ),
     }
 

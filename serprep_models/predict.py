@@ -1,8 +1,4 @@
-"""Trained systems → labels and probabilities of new audio.
-
-The features and statistics are exactly those of training; the checkpoint says which.
-Several checkpoints (folds, seeds, systems) give the mean of their probabilities.
-"""
+"""Recordings, or a store → labels and probabilities, by trained systems."""
 
 import csv
 import io
@@ -14,27 +10,22 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from serprep import audio
 from serprep._typing import FloatArray
 from serprep.errors import AudioError, FeatureError, TrainError, one_line
-from serprep.features.extract import Features, extract
-from serprep.features.framing import cut_segments
 from serprep.files import walk, without_suffix
 from serprep.manifest import read_manifest
 from serprep.parallel import Died, Workers
 from serprep.progress import Progress
+from serprep.recipe import TrainConfig
 from serprep.store.store import Store
-from serprep_models.checkpoint import Checkpoint, read_checkpoint
-from serprep_models.crnn import SEGMENTS_OF, Batch
-from serprep_models.examples import check_store, kinds_of
-from serprep_models.standardise import CLIP
+from serprep_models.examples import check_store
+from serprep_models.predictor import Predictor, Values, load
+from serprep_models.standardise import Statistics
+from serprep_models.statistics import TRANSDUCTIVE, few_utterances, fold_statistics
 from serprep_models.submission import to_arff
 from serprep_models.train import one_thread
-
-#: Features of one utterance as a store would hold them: segments by name, "functionals".
-Values = Mapping[str, FloatArray]
 
 BATCH = 16  # utterances per task
 
@@ -65,114 +56,21 @@ class Predictions:
     labels: tuple[str, ...]
     probabilities: FloatArray  # (n, n_labels), rows sum to 1
     reasons: Mapping[str, str]  # id → why it could not be used
+    notes: tuple[str, ...] = ()  # what a reader must know
+    transductive: bool = False  # whether recordings of the predicted speakers made the statistics
 
     def predicted(self) -> list[str]:
         """The most probable label of each utterance; ties to the first."""
         return [self.labels[place] for place in self.probabilities.argmax(axis=1)] if len(self.ids) else []
 
 
-class Predictor:
-    """Trained systems, ready to predict.
-
-    Examples
-    --------
-    ::
-
-        import serprep_models
-        serprep_models.load("experiments/…/hsf-crnn/fold-01/seed-0").predict(signal, 16_000)
-        # {'angry': 0.91, 'happy': 0.07, 'neutral': 0.01, 'sad': 0.01}
-    """
-
-    def __init__(self, checkpoints: Sequence[Checkpoint]) -> None:
-        if not checkpoints:
-            raise TrainError("no checkpoint given; name at least one folder that `serprep train` wrote")
-        first = checkpoints[0]
-        for other in checkpoints[1:]:
-            if other.labels != first.labels:
-                raise TrainError(
-                    f"checkpoints have different labels, {one_line(list(first.labels))} and "
-                    f"{one_line(list(other.labels))}; average those of one recipe"
-                )
-            if (other.features, other.segment_dtype) != (first.features, first.segment_dtype):
-                raise TrainError("checkpoints were trained on different features; average those of one recipe")
-        self.checkpoints = tuple(checkpoints)
-        self.labels = first.labels
-        self.features: Features = first.features
-        self.kinds = tuple(dict.fromkeys(kind for each in checkpoints for kind in kinds_of(each.config.system)))
-
-    def predict(self, signal: FloatArray, sample_rate: int) -> dict[str, float]:
-        """Probability of each label.
-
-        Parameters
-        ----------
-        signal : ndarray, shape (n_samples,) or (n_samples, n_channels)
-            Amplitudes; full scale is 1.
-        sample_rate : int
-            Hz.
-
-        Returns
-        -------
-        dict of str to float
-            Label → probability, in logit order.
-
-        Raises
-        ------
-        AudioError, FeatureError
-            If the signal cannot be used: no samples, NaN, too short.
-        """
-        guarded = audio.guard(signal, sample_rate, self.features.signal)
-        found = self.probabilities([self.values(guarded)])[0]
-        return dict(zip(self.labels, map(float, found), strict=True))
-
-    def values(self, signal: FloatArray) -> dict[str, FloatArray]:
-        """Features of a guarded signal, as a store holds them."""
-        kinds = ("logmel", *(["functionals"] if "functionals" in self.kinds else []))
-        found = extract(signal, self.features, kinds)
-        dtype = self.checkpoints[0].segment_dtype
-        values = {
-            kind: cut_segments(found["logmel"], self.features.segments[kind]).astype(dtype)
-            for kind in self.kinds
-            if kind != "functionals"
-        }
-        return values | ({"functionals": found["functionals"]} if "functionals" in self.kinds else {})
-
-    def probabilities(self, utterances: Sequence[Values]) -> FloatArray:
-        """Mean probabilities over the checkpoints, shape (n, n_labels)."""
-        total = np.zeros((len(utterances), len(self.labels)))
-        for each in self.checkpoints:
-            segments, counts, functionals = {}, {}, None
-            for name in SEGMENTS_OF[each.config.system]:
-                parts = [values[name] for values in utterances]
-                segments[name] = torch.from_numpy(each.statistics[name].apply(np.concatenate(parts)))
-                counts[name] = torch.tensor([len(part) for part in parts])
-            if "functionals" in kinds_of(each.config.system):
-                rows = np.concatenate([values["functionals"] for values in utterances])
-                functionals = torch.from_numpy(each.statistics["functionals"].apply(rows, clip=CLIP))
-            batch = Batch(segments, counts, functionals, torch.full((len(utterances),), -1))
-            with torch.inference_mode():
-                total += torch.softmax(each.system(batch), 1).numpy()
-        return (total / len(self.checkpoints)).astype(np.float32)
-
-
-def load(checkpoint: Path | str | Sequence[Path | str]) -> Predictor:
-    """A predictor from one checkpoint, or the mean of several.
-
-    Parameters
-    ----------
-    checkpoint : path, or sequence of paths
-        Folders that `serprep train` wrote.
-
-    Raises
-    ------
-    TrainError
-        If one is damaged, or they do not belong together.
-    """
-    paths = [checkpoint] if isinstance(checkpoint, str | Path) else list(checkpoint)
-    return Predictor([read_checkpoint(Path(path)) for path in paths])
-
-
 def predict_files(
-    checkpoints: Sequence[Path], utterances: Utterances, *, pool: Workers, quiet: bool = True
+    checkpoints: Sequence[Path],
+    utterances: Utterances,
+    *,
+    enrol: Utterances | None = None,
+    pool: Workers,
+    quiet: bool = True,
 ) -> Predictions:
     """Predict recordings; those that cannot be used are left out, with their reasons.
 
@@ -180,13 +78,24 @@ def predict_files(
     ----------
     checkpoints : sequence of Path
     utterances : Utterances
+    enrol : Utterances, optional
+        Of the speaker of all `utterances`; for transductive checkpoints, and needed there.
     pool : Workers
         Not started for fewer utterances than two tasks hold.
     quiet : bool
+
+    Raises
+    ------
+    TrainError
+        If a speaker must be enrolled, or must not.
     """
-    predictor = load(checkpoints)
+    predictor, notes = enrolled_by(load(checkpoints), enrol, quiet=quiet)
     names = tuple(str(path.resolve()) for path in checkpoints)
-    tasks = [_Task(names, utterances.part(first, first + BATCH)) for first in range(0, len(utterances), BATCH)]
+    predictor.check_enrolment(predictor.speaker is not None)
+    tasks = [
+        _Task(names, utterances.part(first, first + BATCH), predictor.speaker)
+        for first in range(0, len(utterances), BATCH)
+    ]
     found: dict[str, FloatArray] = {}
     reasons: dict[str, str] = {}
     results = enumerate(map(_predict_batch, tasks)) if len(tasks) < 2 else pool.run(_predict_batch, tasks)
@@ -201,13 +110,15 @@ def predict_files(
             progress.add(len(own))
     ids = tuple(name for name in utterances.ids if name in found)
     rows = np.reshape([found[name] for name in ids], (-1, len(predictor.labels))).astype(np.float32)
-    return Predictions(ids, predictor.labels, rows, {name: reasons[name] for name in utterances.ids if name in reasons})
+    left_out = {name: reasons[name] for name in utterances.ids if name in reasons}
+    return Predictions(ids, predictor.labels, rows, left_out, notes, predictor.transductive)
 
 
 @dataclass(frozen=True)
 class _Task:
     checkpoints: tuple[str, ...]
     utterances: Utterances
+    speaker: Statistics | None  # who is enrolled
 
 
 @lru_cache(maxsize=1)
@@ -217,7 +128,7 @@ def _loaded(checkpoints: tuple[str, ...]) -> Predictor:
 
 def _predict_batch(task: _Task) -> tuple[dict[str, FloatArray], dict[str, str]]:
     """Probabilities by id, and reasons by id; the task that workers run."""
-    predictor = _loaded(task.checkpoints)
+    predictor = Predictor(_loaded(task.checkpoints).checkpoints, speaker=task.speaker)
     values: dict[str, Values] = {}
     reasons: dict[str, str] = {}
     own = task.utterances
@@ -232,8 +143,39 @@ def _predict_batch(task: _Task) -> tuple[dict[str, FloatArray], dict[str, str]]:
     return dict(zip(values, rows, strict=True)), reasons
 
 
-def predict_store(checkpoints: Sequence[Path], store: Store, *, quiet: bool = True) -> Predictions:
+def enrolled_by(
+    predictor: Predictor, enrol: Utterances | None, *, quiet: bool = True
+) -> tuple[Predictor, tuple[str, ...]]:
+    """A predictor for the speaker of some recordings, and notes; the same predictor without any.
+
+    Raises
+    ------
+    TrainError
+        If the checkpoints know nothing of speakers, or a recording cannot be used.
+    """
+    if enrol is None:
+        return predictor, ()
+    predictor.check_enrolment(True)
+    values = []
+    with Progress("enrolling", len(enrol), quiet=quiet) as progress:
+        for name, path, start, end in zip(enrol.ids, enrol.paths, enrol.starts, enrol.ends, strict=True):
+            try:
+                data = audio.read_bytes(Path(path))
+                signal = audio.decode(data, start=start, end=end, config=predictor.features.signal)
+                values.append(predictor.values(signal))
+            except (AudioError, FeatureError) as error:
+                raise TrainError(f"{one_line(name)}: {error}; leave it out of the enrolment") from None
+            progress.add(1)
+    return predictor.enrolled(values), (TRANSDUCTIVE, *few_utterances(["the speaker"] * len(values)))
+
+
+def predict_store(
+    checkpoints: Sequence[Path], store: Store, *, enrol: Utterances | None = None, quiet: bool = True
+) -> Predictions:
     """Predict every utterance of a store that holds the features the checkpoints were trained on.
+
+    Transductive checkpoints take the statistics of each speaker from the store, as in training,
+    unless `enrol` gives those of the one speaker of all utterances.
 
     Raises
     ------
@@ -252,13 +194,20 @@ def predict_store(checkpoints: Sequence[Path], store: Store, *, quiet: bool = Tr
             "same [features]"
         )
     check_store(store, predictor.kinds)
+    predictor, notes = enrolled_by(predictor, enrol, quiet=quiet)
+    known: Statistics | None = None
+    if predictor.transductive and enrol is None:
+        enough = int(predictor.checkpoints[0].enrol)
+        how = TrainConfig(standardisation=predictor.standardisation, enrol=enough)
+        known = fold_statistics(store, (), predictor.kinds, how=how)
+        notes = (TRANSDUCTIVE, *few_utterances(store.speakers, enrol=enough))
     found = []
     with Progress("predicting", len(store), quiet=quiet) as progress:
         for first in range(0, len(store), 256):
             rows = np.arange(first, min(first + 256, len(store)))
-            found.append(predictor.probabilities(_stored(store, rows, predictor)))
+            found.append(predictor.probabilities(_stored(store, rows, predictor), rows=rows, known=known))
             progress.add(len(rows))
-    return Predictions(tuple(store.ids), predictor.labels, np.concatenate(found), {})
+    return Predictions(tuple(store.ids), predictor.labels, np.concatenate(found), {}, notes, predictor.transductive)
 
 
 def _stored(store: Store, rows: np.ndarray, predictor: Predictor) -> list[Values]:

@@ -74,6 +74,7 @@ class Report:
     audit: list[dict[str, Any]] | None = None
     # per pair of systems: first, second; ua, wa (differences), ua_interval, wa_interval, ua_p, wa_p
     comparisons: list[dict[str, Any]] = field(default_factory=list)
+    caution: str = ""  # what a reader must know before reading scores, shown first
 
 
 def write_report(report: Report, path: Path) -> Path:
@@ -277,7 +278,7 @@ def _svg(figure: Figure, *, label: str) -> Markup:
 def _short(name: str) -> str:
     """A name that fits beside an axis, in characters that fonts can measure."""
     shown = "".join(c if c.isprintable() else "�" for c in name)
-    return shown if len(shown) <= 24 else f"{shown[:23]}…"
+    return shown if len(shown) <= 26 else f"{shown[:25]}…"
 
 
 def _ua_figure(report: Report, colours: dict[str, str]) -> Figure:

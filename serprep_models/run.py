@@ -46,7 +46,7 @@ def run_recipe(
         )
     finally:
         pool.close()
-    path = outcome.folder / "report.html"
+    path = _page(recipe, outcome)
     if page:
         report_outcome(recipe, outcome, built=built, path=path)
     return built, outcome, path
@@ -61,4 +61,8 @@ def report_recipe(recipe_path: Path, *, path: Path | None = None) -> Path:
         outcome = run_experiments(recipe, open_store(built.store), pool=pool, only_finished=True)
     finally:
         pool.close()
-    return report_outcome(recipe, outcome, built=built, path=path or outcome.folder / "report.html")
+    return report_outcome(recipe, outcome, built=built, path=path or _page(recipe, outcome))
+
+
+def _page(recipe: Recipe, outcome: Outcome) -> Path:
+    return outcome.folder / ("report-transductive.html" if recipe.train.transductive else "report.html")

@@ -1,12 +1,16 @@
-"""Standardisation with statistics of the training utterances of one fold only.
+"""Standardisation: with statistics of the training part, of the utterance itself, or of its speaker.
 
-Log-mel per band over the frames of the stored training segments, per tensor;
-functionals per feature, then clipped to ±10.  float64, ddof 0; constant features
-become 0.
+Log-mel per band over the frames of stored segments, per tensor; functionals per feature,
+then clipped to ±10.  float64, ddof 0; constant features become 0.
+
+Statistics of the training part (the default) know nothing of test speakers.  Those of a
+speaker come from recordings of that speaker without their labels: test speakers' too,
+which makes a system *transductive*.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -50,8 +54,122 @@ class Moments:
         return out
 
 
-#: "short", "long", "functionals" → moments
-Statistics = Mapping[str, Moments]
+@dataclass(frozen=True)
+class Ranks:
+    """Rank to normal: the place of a value among those of some utterances, as a normal deviate.
+
+    A value that *r* is the rank of among *n*, ties averaged, becomes ``norm.ppf((r - 0.5) / n)``;
+    between two values the probability is interpolated, and beyond all of them it is that of the last.
+    """
+
+    values: FloatArray  # (n, n_features), each feature ascending
+
+    @classmethod
+    def of(cls, values: FloatArray) -> "Ranks":
+        """Among the rows of `values`, shape (n, n_features)."""
+        return cls(np.sort(values, axis=0))
+
+    @cached_property
+    def probabilities(self) -> DoubleArray:
+        """Of each of the values, shape (n, n_features)."""
+        from scipy.stats import rankdata
+
+        found: DoubleArray = (rankdata(self.values, axis=0) - 0.5) / len(self.values)
+        return found
+
+    def apply(self, values: AnyArray, *, clip: float | None = None, out: FloatArray | None = None) -> FloatArray:
+        """Normal deviates, float32, shape (n, n_features); `clip` is never reached."""
+        from scipy.special import ndtri
+
+        found = np.empty(values.shape)
+        for k in range(values.shape[1]):
+            found[:, k] = np.interp(values[:, k], self.values[:, k], self.probabilities[:, k])
+        deviates: FloatArray = ndtri(found).astype(np.float32)
+        if out is None:
+            return deviates
+        out[:] = deviates
+        return out
+
+
+@dataclass(frozen=True)
+class OwnMoments:
+    """Each utterance by its own mean and deviation."""
+
+    def groups(self, rows: IntArray) -> IntArray:
+        """Which utterances are treated together: none."""
+        return np.arange(len(rows))
+
+    def of(self, group: int, values: AnyArray) -> Moments:
+        """What the utterance's own values give."""
+        return moments([values])
+
+
+@dataclass(frozen=True)
+class SpeakerMoments:
+    """Each utterance by mean and deviation of its speaker."""
+
+    speakers: IntArray  # (n_utterances of the store,) numbers of speakers
+    mean: DoubleArray  # (n_speakers, n_features)
+    std: DoubleArray
+
+    def groups(self, rows: IntArray) -> IntArray:
+        """The speaker of each row of the store."""
+        return self.speakers[rows]
+
+    def of(self, group: int, values: AnyArray) -> Moments:
+        """What the speaker's enrolled utterances gave."""
+        return Moments(self.mean[group], self.std[group])
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Values of every utterance of the store, standardised before."""
+
+    values: FloatArray  # (n_utterances of the store, n_features)
+
+
+Standardiser = Moments | Ranks | OwnMoments | SpeakerMoments | Ready
+#: "short", "long", "functionals" → how they are standardised
+Statistics = Mapping[str, Standardiser]
+
+
+def standardise(
+    how: Standardiser,
+    values: AnyArray,
+    *,
+    rows: IntArray,
+    counts: IntArray,
+    clip: float | None = None,
+    out: FloatArray | None = None,
+) -> FloatArray:
+    """Standardised values of some utterances, float32, the same shape.
+
+    Parameters
+    ----------
+    how : Standardiser
+    values : ndarray, shape (n_segments, L, n_mels) or (n, 6373)
+        What the store holds of these utterances, one after the other.
+    rows : ndarray, shape (n,)
+        The utterances' rows of the store.
+    counts : ndarray, shape (n,)
+        How much of `values` is of each utterance: segments, or 1.
+    clip : float, optional
+    out : ndarray, optional
+        Where the result goes.
+    """
+    if isinstance(how, Moments | Ranks):
+        return how.apply(values, clip=clip, out=out)
+    if out is None:
+        out = np.empty(values.shape, np.float32)
+    if isinstance(how, Ready):
+        out[:] = how.values[rows]
+        return out
+    groups = how.groups(rows)
+    for group in np.unique(groups).tolist():
+        chosen = np.repeat(groups == group, counts)
+        own = values[chosen]
+        out[chosen] = how.of(group, own).apply(own, clip=clip)
+    return out
 
 
 def moments(blocks: Iterable[AnyArray]) -> Moments:
@@ -74,6 +192,37 @@ def moments(blocks: Iterable[AnyArray]) -> Moments:
 
 def _flat(block: AnyArray) -> AnyArray:
     return block.reshape(-1, block.shape[-1])
+
+
+def moments_of_groups(blocks: Iterable[tuple[AnyArray, IntArray]], n_groups: int) -> DoubleArray:
+    """Mean and deviation of each group of segments.
+
+    Parameters
+    ----------
+    blocks : iterable of (ndarray, ndarray)
+        Segments (S, L, n_features) and the group of each (S,); gone through twice.
+    n_groups : int
+        Every group has a segment.
+
+    Returns
+    -------
+    ndarray, shape (2, n_groups, n_features)
+        Means, then deviations; 0 marks a constant feature.
+    """
+    n: AnyArray = np.zeros((n_groups, 1))
+    total: AnyArray = np.zeros(())
+    for values, groups in blocks:
+        if not total.ndim:
+            total = np.zeros((n_groups, values.shape[-1]))
+            square, low, high = total.copy(), total + np.inf, total - np.inf
+        np.add.at(n, groups, values.shape[1])
+        np.add.at(total, groups, values.sum(axis=1, dtype=np.float64))
+        np.minimum.at(low, groups, values.min(axis=1))
+        np.maximum.at(high, groups, values.max(axis=1))
+    mean = total / n
+    for values, groups in blocks:
+        np.add.at(square, groups, np.square(values - mean[groups][:, None]).sum(axis=1))
+    return np.stack([mean, np.where(high > low, np.sqrt(square / n), 0.0)])
 
 
 @dataclass(frozen=True)

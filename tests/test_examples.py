@@ -12,6 +12,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 #: Recipe → layout of the corpus that it names, and where that is written.
 CORPORA = {
     "compare2018": ("compare2018", "corpora/ComParE2018_AtypicalAffect"),
+    "crema_d": ("crema_d", "corpora/CREMA-D"),
     "iemocap": ("iemocap", "corpora"),
     "iemocap-dev": ("iemocap", "corpora"),
     "msp_podcast": ("msp_podcast", "corpora/MSP-Podcast"),
@@ -93,3 +94,54 @@ def test_iemocap_leaves_one_session_out(outcomes, name, n_speakers):
         assert speakers["test"] == {f"Ses0{fold}F", f"Ses0{fold}M"}
         assert [len(speakers[role]) for role in ROLES] == [n_speakers, 8 - n_speakers, 2]
         assert len(set.union(*speakers.values())) == 10
+
+
+def test_crema_d_tests_every_actor_once(outcomes):
+    _, outcome, _ = outcomes("crema_d")
+    assert outcome.store.labels == ("anger", "disgust", "fear", "happy", "neutral", "sad")
+    tested = outcome.predictions.query("system == 'majority'")
+    assert sorted(tested["id"]) == sorted(outcome.store.ids)
+    assert sorted(tested.groupby("fold")["speaker"].agg(set).map(tuple)) == [
+        ("1001",),
+        ("1002",),
+        ("1003",),
+        ("1011",),
+        ("1014",),
+    ]
+
+
+def test_crema_d_as_perceived_is_the_table_of_its_manifest(tmp_path):
+    """The lines that the recipe's comment gives, built."""
+    from serprep.corpora import read_corpus
+    from serprep.manifest import make_manifest, write_manifest
+    from serprep.parallel import Workers
+    from serprep.pipeline import build
+    from serprep.recipe import read_recipe
+    from serprep.store.store import open_store
+
+    root = tmp_path / "corpora/CREMA-D"
+    write_layout("crema_d", root)
+    reading = read_corpus("crema_d", root)
+    write_manifest(make_manifest(reading.utterances), tmp_path / "corpora/CREMA-D-manifest")
+
+    text = (EXAMPLES / "crema_d.toml").read_text(encoding="utf-8")
+    _, _, commented = text.partition("# [corpus]\n")
+    lines = ["[corpus]", *(line.removeprefix("# ") for line in commented.partition("\n\n")[0].splitlines())]
+    head, tail = text.partition("[corpus]")[0], text.partition("[split]")[2]
+    (tmp_path / "examples").mkdir()
+    path = tmp_path / "examples/crema_d.toml"
+    path.write_text(head + "\n".join(lines) + "\n[split]" + tail, encoding="utf-8")
+
+    pool = Workers(1)
+    try:
+        built = build(read_recipe(path), pool=pool)
+    finally:
+        pool.close()
+    store = open_store(built.store)
+    votes = {u.id: u.extra["voice_vote"] for u in reading.utterances}
+    words = {"A": "anger", "D": "disgust", "F": "fear", "H": "happy", "N": "neutral", "S": "sad"}
+    assert dict(zip(store.ids, store.emotions, strict=True)) == {
+        key: words[vote] for key, vote in votes.items() if vote != "A:D"
+    }
+    assert set(store.speakers) == {"1001", "1002", "1003", "1011", "1014"}
+    assert "A:D" in votes.values()

@@ -275,7 +275,7 @@ def test_hostile_text_is_text() -> None:
     assert not {"script", "iframe", "img", "link", "object"} & set(page.tags)
     assert "<script>alert(1)</script> \"'&amp; $x_{1}$ {{ 7*7 }} 悲しみ" in page.text
     assert page.tags.count("svg") == 3
-    assert ">&lt;script&gt;alert(1)&lt;/scrip…</text>" in text
+    assert ">&lt;script&gt;alert(1)&lt;/script&gt;…</text>" in text
 
 
 @pytest.mark.parametrize("name", ["悲しみ", "حزن", "हिन्दी", "😀", "$x_{1}$", "\\frac", "_hidden", "a\x00\nb", ""])
