@@ -96,9 +96,8 @@ def table(ours: np.ndarray, theirs: np.ndarray, say: Callable[[str], None]) -> N
         cells = [share(values[:, chosen]) for values in (equal, *within)]
         say(f"| {name} | {chosen.sum() * len(ours)} | " + " | ".join(cells) + " |")
     worst = within[-1].mean(axis=1).min()
-    say(
-        f"\nOf {ours.size} values {int((~equal).sum())} differ in any bit, in {int((~equal).any(axis=1).sum())} files; "
-    )
+    differing = ~equal
+    say(f"\nOf {ours.size} values {differing.sum()} differ in any bit, in {differing.any(axis=1).sum()} files; ")
     say(f"the file with the least share within 1e-3 has {100 * worst:.4f} %; ")
     say(f"NaN or infinite: {int((~np.isfinite(ours)).sum())}.\n")
 
