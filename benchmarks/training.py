@@ -4,7 +4,7 @@ Part of ``make bench``; alone: ``python benchmarks/training.py [throughput] [loa
 
 Features are random; lengths are those of IEMOCAP's turns where ``../shared/corpora`` has them, else drawn
 with the same mean and spread.  Everything is measured in one run, ours and theirs in turn.
-``SERPREP_BENCH_ROUNDS=5`` sets the rounds, ``SERPREP_BENCH_UTTERANCES=1280`` the utterances.
+``SERPREP_BENCH_ROUNDS=5`` sets the rounds, ``SERPREP_BENCH_UTTERANCES=2560`` the utterances.
 """
 
 import csv
@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from serprep.cache import Place, key_of
+from serprep.cache import PLACE, Places, as_keys, key_of
 from serprep.features.extract import Features, identities
 from serprep.manifest import make_manifest
 from serprep.recipe import TrainConfig
@@ -33,7 +33,7 @@ from serprep.store import zarr_store
 from serprep.store.convert import convert
 from serprep.store.layout import StoreConfig
 from serprep.store.store import Store, open_store
-from serprep.store.writer import Row, attributes, create, plan_store
+from serprep.store.writer import Origins, attributes, create, plan_store
 from serprep.utterance import Utterance
 from serprep_models.crnn import SYSTEMS, Batch, SystemConfig, n_flat
 from serprep_models.examples import Stored, kinds_of
@@ -44,7 +44,7 @@ from serprep_models.train import _Training
 ROOT = Path(__file__).resolve().parents[1]
 TURNS = ROOT.parent / "shared" / "corpora" / "iemocap" / "turns.csv"
 ROUNDS = int(os.environ.get("SERPREP_BENCH_ROUNDS", "5"))
-UTTERANCES = int(os.environ.get("SERPREP_BENCH_UTTERANCES", "1280"))
+UTTERANCES = int(os.environ.get("SERPREP_BENCH_UTTERANCES", "2560"))
 LABELS = ("angry", "happy", "neutral", "sad")
 BATCH = 32
 # as in the workers that train: freed memory is kept
@@ -66,28 +66,28 @@ def write_store(folder: Path, n: int) -> Store:
     rng = np.random.default_rng(1)
     features = Features()
     kinds = identities(features)
-    utterances, rows = [], []
-    for number, n_samples in enumerate(lengths(n)):
-        digest = f"{number:064x}"
-        utterances.append(
-            Utterance(
-                id=f"u{number:06d}",
-                path=f"u{number:06d}.wav",
-                speaker=f"s{number % 10}",
-                emotion=LABELS[number % len(LABELS)],
-                duration=n_samples / 16_000,
-                sample_rate=16_000,
-                audio_digest=digest,
-            )
+    samples = np.array(lengths(n))
+    utterances = [
+        Utterance(
+            id=f"u{number:06d}",
+            path=f"u{number:06d}.wav",
+            speaker=f"s{number % 10}",
+            emotion=LABELS[number % len(LABELS)],
+            duration=n_samples / 16_000,
+            sample_rate=16_000,
+            audio_digest=f"{number:064x}",
         )
-        shapes = {"logmel": (1 + (n_samples - 400) // 160, 40), "functionals": (1, 6373)}
-        rows.append(
-            Row(
-                {kind: key_of(digest, None, None, identity) for kind, identity in kinds.items()},
-                {kind: Place("", 0, shape, 0, n_samples) for kind, shape in shapes.items()},
-            )
-        )
-    plan = plan_store(make_manifest(utterances, {"corpus": "random"}), rows, features, StoreConfig())
+        for number, n_samples in enumerate(samples.tolist())
+    ]
+    tables = {kind: np.zeros(n, PLACE) for kind in kinds}
+    for table in tables.values():
+        table["n_samples"], table["n_rows"] = samples, 1 + (samples - 400) // 160
+    keys = {
+        kind: as_keys(key_of(row.audio_digest, None, None, identity) for row in utterances)
+        for kind, identity in kinds.items()
+    }
+    origins = Origins(keys, {kind: Places((), table) for kind, table in tables.items()})
+    plan = plan_store(make_manifest(utterances, {"corpus": "random"}), origins, features, StoreConfig())
     path = folder / "random.zarr"
     path.mkdir()
     create(plan, str(path))
@@ -300,8 +300,8 @@ def memory() -> None:
     """Peak memory of a streamed epoch in a process of its own, beyond what it had before."""
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
-        store = write_store(Path(scratch), 4 * UTTERANCES)
-        for budget in (64, 128, 256):
+        store = write_store(Path(scratch), 2 * UTTERANCES)
+        for budget in (128, 256, 512):
             for system in SYSTEMS:
                 words = [sys.executable, __file__, "stream", store.path, system, str(budget)]
                 found = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)

@@ -12,9 +12,13 @@ from .output import json_option, notes, print_json, print_table, recognise_optio
 @click.argument("reader")
 @click.argument("root")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder for the manifest.")
-@click.option("--file", help="For reader table: the table, relative to ROOT.")
+@click.option("--file", help="For reader table: the table, relative to ROOT; for audformat: its name.")
 @click.option(
-    "--column", "columns", multiple=True, metavar="ROLE=NAME", help="For reader table, such as emotion=label."
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="ROLE=NAME",
+    help="For readers table and audformat, such as emotion=label.",
 )
 @click.option("--pattern", help="For reader pattern, such as '{emotion}/{speaker}_{text}.wav'.")
 @recognise_option

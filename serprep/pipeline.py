@@ -36,7 +36,7 @@ from serprep.errors import (
     first_ten,
     one_line,
 )
-from serprep.features.extract import Features, extract, identities, library_versions
+from serprep.features.extract import Features, extract, identities, library_versions, prepare
 from serprep.files import Folder, as_root, refuse_store
 from serprep.manifest import Manifest, Selection, look, make_manifest, read_manifest, select
 from serprep.parallel import Died, Workers
@@ -354,6 +354,8 @@ def _features(
     origins = _find(cache, keys)
     failures = {} if retry else cache.failures()
     numbers = [i for i in _missing(origins) if failure_key(key_at(origins, i)) not in failures]
+    if "functionals" in origins.places and not origins.places["functionals"].found[numbers].all():
+        prepare(features, (lambda line: None) if quiet else None)
     size = batch_size or max(4, min(64, len(numbers) // (32 * pool.n_workers) or 4))
     batches = Batches(utterances, numbers, origins, size, features, recipe.root, cache.root)
     n_failed, seconds = 0, 0.0

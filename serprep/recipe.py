@@ -46,9 +46,9 @@ class CorpusConfig:
     manifest: str = ""  # in place of a reader
     root: str = ""
     exclude: str = ""  # file of utterance ids, one a line
-    file: str = ""  # for reader "table", relative to root
+    file: str = ""  # for reader "table", relative to root; for "audformat": which of its tables
     pattern: str = ""  # for reader "pattern"
-    columns: Mapping[str, str] | None = None  # for reader "table"
+    columns: Mapping[str, str] | None = None  # for readers "table" and "audformat"
     emotions: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:

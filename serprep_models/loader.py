@@ -29,7 +29,10 @@ __all__ = ["Batches", "Examples", "Loader", "Stored", "check_store", "hold", "ki
 
 MEMORY_BUDGET = 2 << 30  # bytes
 BLOCKS = 16  # in a window: fewer would hardly shuffle, more would read smaller pieces
-LARGEST_BLOCK = 8 << 20  # bytes: reading more at once is not faster
+IN_MEMORY = 3.5  # windows: two, holes that those before them left, and the copies that reading makes
+FEWEST_BLOCKS = 4  # in a small window, so that blocks do not become
+SMALL_BLOCK = 4 << 20  # smaller than this many bytes: a part of a chunk costs as much as the chunk
+LARGE_BLOCK = 8 << 20  # bytes: reading more at once is not faster
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ class Batches(IterableDataset[Batch]):
         drawn = self._draw(rng)
         if isinstance(self.source, Examples):
             order = rng.permutation(drawn) if self.shuffle else drawn
-            batches = self._cut(order, rng) if len(order) else []
+            batches = self._cut(order, rng)
             return [Window(np.unique(drawn), tuple(batches[share::n_shares]), order[:0])]
         windows = self._windows(drawn, rng, n_shares)[share::n_shares]
         found, rest = [], drawn[:0]
@@ -160,11 +163,13 @@ class Batches(IterableDataset[Batch]):
 
     def _cut(self, order: IntArray, rng: np.random.Generator) -> list[IntArray]:
         """Batches of an order; with buckets, of equal lengths and in random order."""
+        if not len(order):
+            return []
         if self.bucket > 1 and self.shuffle:
             pools = np.split(order, np.arange(self.bucket * self.batch_size, len(order), self.bucket * self.batch_size))
             cut = [batch for pool in pools for batch in self._bucketed(pool, rng)]
             return [cut[i] for i in rng.permutation(len(cut))]
-        return np.split(order, np.arange(self.batch_size, len(order), self.batch_size)) if len(order) else []
+        return np.split(order, np.arange(self.batch_size, len(order), self.batch_size))
 
     def _bucketed(self, pool: IntArray, rng: np.random.Generator) -> list[IntArray]:
         """Batches of a pool, sorted by length; which of them is smaller than the others is left to chance."""
@@ -179,27 +184,27 @@ class Batches(IterableDataset[Batch]):
         assert isinstance(self.source, Stored)
         by_row = drawn[np.argsort(self.source.rows[drawn], kind="stable")] if self.shuffle else drawn
         sizes = np.where(np.diff(by_row, prepend=-1) != 0, self.source.n_bytes[by_row], 0)  # repeated: read once
-        # two windows, what is left over from the one before, and the copies that reading makes
-        largest = int(self.memory_budget / n_shares / 2.5)
+        largest = int(self.memory_budget / n_shares / IN_MEMORY)
         spare = int(np.sort(self.source.n_bytes)[-self.batch_size :].sum())  # the longest batch there could be
         if largest <= spare:
             raise TrainError(
                 f"a memory budget of {self.memory_budget} bytes is too small for batches of {self.batch_size} and "
-                f"{n_shares} workers; expected at least {-(-5 * n_shares * spare // 2) + 3 * n_shares}"
+                f"{n_shares} workers; expected at least {int(IN_MEMORY * n_shares * (spare + 2))}"
             )
-        block_bytes = min(LARGEST_BLOCK, max(1, (largest - spare) // BLOCKS))
+        room = largest - spare
+        block_bytes = max(1, min(LARGE_BLOCK, max(room // BLOCKS, min(SMALL_BLOCK, room // FEWEST_BLOCKS))))
         number = np.cumsum(sizes) // block_bytes
         blocks = np.split(by_row, np.flatnonzero(np.diff(number)) + 1) if len(by_row) else []
         order = rng.permutation(len(blocks)) if self.shuffle else np.arange(len(blocks))
         weights = np.array([int(self.source.n_bytes[np.unique(block)].sum()) for block in blocks])
         windows: list[list[IntArray]] = []
-        room = 0
+        left = 0
         for i in order:
-            if weights[i] > room:
+            if weights[i] > left:
                 windows.append([])
-                room = largest - spare
+                left = room
             windows[-1].append(blocks[i])
-            room -= int(weights[i])
+            left -= int(weights[i])
         # windows are filled one after the other, so the last has fewer utterances: it may come anywhere
         order = rng.permutation(len(windows)) if self.shuffle else np.arange(len(windows))
         return [np.concatenate(windows[i]) for i in order]

@@ -156,7 +156,9 @@ def store_provenance(store: Store) -> dict[str, str]:
         "seal": store.seal,
         "features": json.dumps(store.attributes["configurations"]["features"], sort_keys=True),
         "libraries": ", ".join(
-            f"{name} {version(name)}" for name in ("serprep", "torch", "numpy", "opensmile", "zarr")
+            f"{name} {version(name)}"
+            for name in ("serprep", "torch", "numpy", "opensmile", "zarr")
+            if name != "opensmile" or store.features.functionals.uses_opensmile
         ),
     }
 

@@ -5,15 +5,19 @@ import os
 import re
 import shutil
 import socket
+import sys
 import time
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as metadata_version
 from pathlib import Path
+from pkgutil import resolve_name
 
 import numpy as np
 import pytest
 import soundfile
 
 from serprep.audio import decode
-from serprep.errors import CacheError, CorpusError, ManifestError, SerprepError, StoreError
+from serprep.errors import CacheError, CorpusError, FeatureError, ManifestError, SerprepError, StoreError
 from serprep.features.framing import Segment, cut_segments
 from serprep.features.functionals import functionals
 from serprep.features.logmel import LogMel, log_mel
@@ -429,6 +433,50 @@ def test_functionals_added_later_leave_log_mel_alone(own, tmp_path):
     result = build(recipe(own, tmp_path / "a", features={}), pool=pool)
     assert counts(result) == (12, 0, 0)
     assert {tuple(item.keys) for batch in kinds for item in batch.items} == {("functionals",)}
+
+
+def test_native_functionals_need_no_opensmile_and_no_licence_note(own, tmp_path, monkeypatch):
+    asked = recipe(own, tmp_path, features={"functionals": {"engine": "native"}})
+    both = recipe(own, tmp_path, features={})
+    default = build(both, pool=Inline())
+
+    def version(name):
+        if name == "opensmile":
+            raise PackageNotFoundError(name)
+        return metadata_version(name)
+
+    monkeypatch.setitem(sys.modules, "opensmile", None)  # importing it raises
+    for module in ("functionals", "extract"):
+        monkeypatch.setattr(f"serprep.features.{module}.version", version)
+    for place in ("features.functionals.library_digest", "pipeline.library_versions"):  # as if never asked before
+        monkeypatch.setattr(f"serprep.{place}", resolve_name(f"serprep.{place}").__wrapped__)
+    result = build(asked, pool=Inline())
+    assert result.version != default.version
+    assert (result.computed, result.quarantined) == (12, 0)
+    store, reference = open_store(result.store), open_store(default.store)
+    np.testing.assert_allclose(
+        store.read_functionals(slice(None)), reference.read_functionals(slice(None)), rtol=1e-3, atol=1e-6
+    )
+    assert store.functional_names() == reference.functional_names()
+    assert store.attributes["provenance"]["extractors"]["functionals"]["name"] == "serprep.compare_2016"
+    assert not any("openSMILE" in note for note in store.attributes["licences"])
+    report = json.loads(Path(result.store.replace(".zarr", ".build.json")).read_text())
+    assert "numba" in report["libraries"] and "opensmile" not in report["libraries"]
+    with pytest.raises(FeatureError, match="the package opensmile is not installed; install it, set"):
+        build(recipe(own, tmp_path / "other", features={}), pool=Inline())
+
+
+def test_native_functionals_are_the_same_whatever_computed_them(corpus, pool, tmp_path):
+    features = {"functionals": {"engine": "native"}}
+    once = build(recipe(corpus, tmp_path / "a", features=features), pool=Inline())
+    again = build(recipe(corpus, tmp_path / "b", features=features), pool=pool, batch_size=1)
+    assert digests(once.store) == digests(again.store)
+
+
+def test_native_functionals_elsewhere_than_at_16_khz_are_an_error_of_the_recipe(own, tmp_path):
+    features = {"functionals": {"engine": "native"}, "logmel": {"sample_rate": 8000, "fmax": 4000.0}}
+    with pytest.raises(SerprepError, match=r"sample_rate is 8000; engine 'native' computes .* at 16000 Hz only"):
+        recipe(own, tmp_path, features=features)
 
 
 def test_byte_identical_recordings_are_computed_once(own, tmp_path):

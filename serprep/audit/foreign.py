@@ -16,6 +16,7 @@ from serprep.audit.rows import FOLD, WORDS, Entry, Row, read_rows
 from serprep.errors import SplitError, one_line
 from serprep.split import ROLES, Split, read_split
 
+MOST_FOLDS = 1000  # a column with more values tells something else
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".txt", ".lst", ".list", ".scp")
 
 
@@ -209,6 +210,8 @@ def _leave_out(tested: Mapping[str, list[Row]]) -> dict[str, tuple[Entry, ...]]:
     """Where lines tell one fold each: that fold tests them, the others train on them."""
     if len(tested) < 2:
         return {}
+    if len(tested) > MOST_FOLDS:
+        raise SplitError(f"a column of folds has {len(tested)} values; expected at most {MOST_FOLDS}, each a fold")
     return {
         fold: tuple(
             replace(row.entry, role="test" if other == fold else "train")

@@ -95,10 +95,9 @@ def _from_lines(text: str, place: str) -> Iterator[Row]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            rows = list(_from_json(json.loads(line)))
         except (ValueError, RecursionError) as error:
             raise SplitError(f"{place}:{number}: {one_line(error)}; expected a JSON object per line") from None
-        rows = list(_from_json(value))
         if len(rows) != 1:
             raise SplitError(f"{place}:{number}: no name; expected an object with one of {', '.join(NAMES[:2])}, wav …")
         yield rows[0]

@@ -6,10 +6,11 @@ contract test and to ``docs/corpora.md``.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from serprep.corpora import (
+    audformat_db,
     compare,
     compare2018,
     crema_d,
@@ -26,11 +27,12 @@ from serprep.corpora import (
     tess,
     urdu,
 )
-from serprep.corpora.corpus import Corpus, Finding, Rating
+from serprep.corpora.corpus import About, Corpus, Finding, Rating
 from serprep.errors import CorpusError, first_ten, one_line
 from serprep.utterance import Utterance, Utterances
 
 CORPORA: dict[str, Corpus] = {
+    "audformat": audformat_db.CORPUS,
     "compare": compare.CORPUS,
     "compare2018": compare2018.CORPUS,
     "crema_d": crema_d.CORPUS,
@@ -97,7 +99,7 @@ def read_corpus(name: str, root: Path, options: Mapping[str, object] | None = No
         If the folder is missing, holds nothing of that corpus, or a label file
         is not as documented.
     """
-    corpus = corpus_named(name)
+    corpus = known = corpus_named(name)
     given = dict(options or {})
     unknown = sorted(set(given) - set(corpus.options))
     if unknown:
@@ -110,10 +112,13 @@ def read_corpus(name: str, root: Path, options: Mapping[str, object] | None = No
         raise CorpusError(f"{one_line(root)}: no such folder; expected the root of {corpus.title}")
     findings: list[Finding] = []
     ratings: list[Rating] = []
+    told: list[About] = []
 
     def found() -> Iterator[Utterance]:
-        for item in corpus.utterances(root, given):
-            if isinstance(item, Finding):
+        for item in known.utterances(root, given):
+            if isinstance(item, About):
+                told.append(item)
+            elif isinstance(item, Finding):
                 findings.append(item)
             elif isinstance(item, Rating):
                 ratings.append(item)
@@ -123,6 +128,8 @@ def read_corpus(name: str, root: Path, options: Mapping[str, object] | None = No
                 yield item
 
     utterances = Utterances(found())
+    for about in told:
+        corpus = replace(corpus, title=about.title, licence=about.licence, source=about.source)
     if not utterances:
         hint = first_ten(_counted(findings)) if findings else f"expected {corpus.layout}"
         raise CorpusError(f"{one_line(root)}: no utterance of {corpus.title} found; {hint}")

@@ -4,12 +4,14 @@ The identity enters cache keys: name, our revision number, and major.minor of th
 libraries that decide values.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import numpy as np
 import scipy
 import soundfile
 import soxr
@@ -17,11 +19,13 @@ import soxr
 from serprep._typing import FloatArray
 from serprep.audio import Signal
 from serprep.errors import FeatureError
+from serprep.features import compare_2016, logmel
 from serprep.features import functionals as compare
-from serprep.features import logmel
 from serprep.features.framing import SEGMENTS, Segment
 from serprep.features.functionals import Functionals
 from serprep.features.logmel import LogMel
+
+NATIVE = "serprep.compare_2016"  # name of the native engine in keys and versions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +49,8 @@ class Features:
                     "arrays are named by length: remove one"
                 )
             by_length[segment.length] = name
+        if self.functionals.enabled and self.functionals.engine == "native":
+            compare.check_rate(self.logmel.sample_rate)
 
     @property
     def signal(self) -> Signal:
@@ -103,22 +109,27 @@ def identities(features: Features) -> dict[str, dict[str, Any]]:
     }
     if features.functionals.enabled:
         found["functionals"] = {
-            "extractor": {
-                "name": features.functionals.engine,
-                "revision": compare.REVISION,
-                "library": compare.library_digest(),
-                **decoder,
-            },
+            "extractor": {**_compare_identity(features.functionals.engine), **decoder},
             "signal": asdict(features.signal),
             "feature_set": features.functionals.feature_set,
         }
     return found
 
 
+def _compare_identity(engine: str) -> dict[str, Any]:
+    """Who computes functionals: our revision, and what else decides values."""
+    if engine == "native":
+        libraries = {"numba": _minor(version("numba")), "numpy": _minor(np.__version__)}
+        return {"name": NATIVE, "revision": compare_2016.REVISION, **libraries}
+    return {"name": engine, "revision": compare.REVISION, "library": compare.library_digest()}
+
+
 def extractors(features: Features) -> dict[str, dict[str, Any]]:
     """Names and revisions that enter the version of a store; no library versions but openSMILE's."""
     found: dict[str, dict[str, Any]] = {"logmel": {"name": "serprep.logmel", "revision": logmel.REVISION}}
-    if features.functionals.enabled:
+    if features.functionals.enabled and features.functionals.engine == "native":
+        found["functionals"] = {"name": NATIVE, "revision": compare_2016.REVISION}
+    elif features.functionals.enabled:
         found["functionals"] = {
             "name": features.functionals.engine,
             "revision": compare.REVISION,
@@ -127,12 +138,21 @@ def extractors(features: Features) -> dict[str, dict[str, Any]]:
     return found
 
 
+def prepare(features: Features, say: Callable[[str], None] | None = None) -> None:
+    """Whatever must happen once before many processes compute `features`: the native engine is compiled."""
+    if features.functionals.enabled and features.functionals.engine == "native":
+        compare_2016.prepare(say)
+
+
 @lru_cache(maxsize=1)
 def library_versions() -> dict[str, str]:
-    """Versions of everything that takes part in a build, for ``build.json``."""
-    names = ("dask", "h5py", "numpy", "opensmile", "pandas", "scipy", "soundfile", "soxr", "zarr")
-    found = {name: version(name) for name in names}
-    return {"serprep": version("serprep"), "libsndfile": soundfile.__libsndfile_version__, **found}
+    """Versions of everything that takes part in a build and is installed, for ``build.json``."""
+    names = ("dask", "h5py", "numba", "numpy", "opensmile", "pandas", "scipy", "soundfile", "soxr", "zarr")
+    found = {"serprep": version("serprep"), "libsndfile": soundfile.__libsndfile_version__}
+    for name in names:
+        with suppress(PackageNotFoundError):  # openSMILE may be left out
+            found[name] = version(name)
+    return found
 
 
 def extract(signal: FloatArray, features: Features, kinds: tuple[str, ...]) -> dict[str, FloatArray]:
@@ -165,7 +185,9 @@ def extract(signal: FloatArray, features: Features, kinds: tuple[str, ...]) -> d
     if "logmel" in kinds:
         found["logmel"] = logmel.log_mel(signal, features.logmel)
     if "functionals" in kinds:
-        found["functionals"] = compare.functionals(signal, sample_rate=features.logmel.sample_rate)[None]
+        found["functionals"] = compare.functionals(
+            signal, sample_rate=features.logmel.sample_rate, engine=features.functionals.engine
+        )[None]
     return found
 
 

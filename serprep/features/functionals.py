@@ -1,13 +1,16 @@
-"""The 6373 ComParE functionals of a signal, by openSMILE (the paper's HSF).
+"""The 6373 ComParE functionals of a signal (the paper's HSF), by openSMILE or natively.
 
-Bit-identical to what the ``opensmile`` package returns for the same guarded
-signal.  openSMILE is free for research only; a store that holds its values says so.
+Engine "opensmile" is bit-identical to what the ``opensmile`` package returns for the same
+guarded signal.  openSMILE is free for research only; a store that holds its values says so.
+Engine "native" is `compare_2016`, which needs no openSMILE; ``docs/compare_2016.md`` says
+how close it comes.
 """
 
 import hashlib
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,13 +18,16 @@ from typing import Any
 import numpy as np
 
 from serprep._typing import FloatArray
-from serprep.errors import FeatureError
-from serprep.features import opensmile_fork
+from serprep.errors import FeatureError, one_line
+from serprep.features import compare_2016, opensmile_fork
 
-REVISION = 1  # raised whenever a value changes
+REVISION = 1  # of engine "opensmile", raised whenever a value changes
+ENGINES = ("opensmile", "native")
 N_FEATURES = 6373
 SHORTEST = 0.060  # seconds; openSMILE gives nothing below
 LICENCE = "functionals: openSMILE (audEERING), free for research and personal use only"
+
+NO_OPENSMILE = 'install it, set [features.functionals] engine = "native", or disable functionals'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,21 +36,26 @@ class Functionals:
 
     enabled: bool = True
     feature_set: str = "ComParE_2016"
-    engine: str = "opensmile"
+    engine: str = "opensmile"  # or "native"
 
     def __post_init__(self) -> None:
         if self.feature_set != "ComParE_2016":
             raise FeatureError(f"feature_set is {self.feature_set!r}; the only one is 'ComParE_2016'")
-        if self.engine != "opensmile":
-            raise FeatureError(f"engine is {self.engine!r}; the only one is 'opensmile'")
+        if self.engine not in ENGINES:
+            raise FeatureError(f"engine is {self.engine!r}; expected 'opensmile' or 'native'")
+
+    @property
+    def uses_opensmile(self) -> bool:
+        """Whether openSMILE computes them, and its licence holds for a store."""
+        return self.enabled and self.engine == "opensmile"
 
 
 def shortest(sample_rate: int) -> int:
-    """The fewest samples openSMILE computes functionals from: 960 at 16 kHz."""
+    """The fewest samples that functionals are computed from: 960 at 16 kHz."""
     return round(SHORTEST * sample_rate)
 
 
-def functionals(signal: FloatArray, *, sample_rate: int = 16_000) -> FloatArray:
+def functionals(signal: FloatArray, *, sample_rate: int = 16_000, engine: str = "opensmile") -> FloatArray:
     """ComParE_2016 functionals of a guarded signal.
 
     Parameters
@@ -52,7 +63,8 @@ def functionals(signal: FloatArray, *, sample_rate: int = 16_000) -> FloatArray:
     signal : ndarray, shape (n_samples,), float32
         Amplitudes in [-1, 32767/32768], as `serprep.audio.decode` returns them.
     sample_rate : int
-        Hz.
+        Hz; 16000 for engine "native".
+    engine : {"opensmile", "native"}
 
     Returns
     -------
@@ -62,9 +74,12 @@ def functionals(signal: FloatArray, *, sample_rate: int = 16_000) -> FloatArray:
     ------
     FeatureError
         If `signal` is shorter than 60 ms, or would wrap in openSMILE's int16, or
-        openSMILE gives anything but 6373 finite numbers.
+        the engine gives anything but 6373 finite numbers.
     """
     check_signal(signal, sample_rate)
+    if engine == "native":
+        check_rate(sample_rate)
+        return checked(compare_2016.functionals(signal), "the native engine")
     if opensmile_fork.available():
         return checked(opensmile_fork.functionals(_smile(), signal, sample_rate))
     return checked(by_package(signal, sample_rate))
@@ -77,11 +92,20 @@ def by_package(signal: FloatArray, sample_rate: int) -> FloatArray:
         return np.asarray(_smile().process_signal(signal, sample_rate).to_numpy())
 
 
+def check_rate(sample_rate: int) -> None:
+    """Raise unless the native engine is made for `sample_rate`."""
+    if sample_rate != compare_2016.SAMPLE_RATE:
+        raise FeatureError(
+            f"sample_rate is {sample_rate}; engine 'native' computes functionals at {compare_2016.SAMPLE_RATE} Hz "
+            "only: use that rate or engine 'opensmile'"
+        )
+
+
 def check_signal(signal: FloatArray, sample_rate: int) -> None:
     """Raise unless openSMILE computes what it should from `signal`."""
     if len(signal) < shortest(sample_rate):
         raise FeatureError(
-            f"{len(signal)} samples are fewer than openSMILE's least ({shortest(sample_rate)}, 60 ms); "
+            f"{len(signal)} samples are fewer than functionals need ({shortest(sample_rate)}, 60 ms); "
             "drop it or disable functionals"
         )
     if not (np.min(signal) >= -1 and np.max(signal) < 1):  # false for NaN as well
@@ -90,34 +114,34 @@ def check_signal(signal: FloatArray, sample_rate: int) -> None:
         )
 
 
-def checked(values: FloatArray) -> FloatArray:
+def checked(values: FloatArray, by: str = "openSMILE") -> FloatArray:
     """One row of finite functionals, or a FeatureError."""
     if values.size != N_FEATURES or not np.isfinite(values).all():
-        raise FeatureError(
-            f"openSMILE gave {np.count_nonzero(np.isfinite(values))} finite values, expected {N_FEATURES}"
-        )
+        raise FeatureError(f"{by} gave {np.count_nonzero(np.isfinite(values))} finite values, expected {N_FEATURES}")
     return np.asarray(values, np.float32).reshape(N_FEATURES)
 
 
-@lru_cache(maxsize=1)
 def feature_names() -> tuple[str, ...]:
-    """Names of the 6373 functionals, in order."""
-    return tuple(_smile().feature_names)
+    """Names of the 6373 functionals, in order, whatever the engine."""
+    return compare_2016.functional_names()
 
 
 @lru_cache(maxsize=1)
 def _smile() -> Any:
-    import opensmile
-
+    try:
+        import opensmile
+    except ImportError as error:
+        raise FeatureError(f"openSMILE cannot be used ({one_line(error)}); {NO_OPENSMILE}") from None
     return opensmile.Smile(opensmile.FeatureSet.ComParE_2016, opensmile.FeatureLevel.Functionals)
 
 
 @lru_cache(maxsize=1)
 def opensmile_version() -> str:
     """Version of the installed openSMILE package."""
-    from importlib.metadata import version
-
-    return version("opensmile")
+    try:
+        return version("opensmile")
+    except PackageNotFoundError:
+        raise FeatureError(f"the package opensmile is not installed; {NO_OPENSMILE}") from None
 
 
 @lru_cache(maxsize=1)
@@ -129,7 +153,7 @@ def library_digest() -> str:
     # found, not imported: that takes most of a second, and an unchanged corpus needs nothing else of it
     spec = find_spec("opensmile")
     if spec is None or spec.origin is None:
-        raise FeatureError("the package opensmile is not installed; install it or disable functionals")
+        raise FeatureError(f"the package opensmile is not installed; {NO_OPENSMILE}")
     root = Path(spec.origin).parent / "core"
     total = hashlib.sha256()
     files = [

@@ -205,7 +205,7 @@ def attributes(
 ) -> dict[str, Any]:
     """Root attributes; nothing in them tells when, where or by whom the store was built."""
     licences = [f"recordings: {plan.manifest.info.get('licence', 'unknown')}"]
-    if plan.features.functionals.enabled:
+    if plan.features.functionals.uses_opensmile:
         licences.append(LICENCE)
     return {
         "format": STORE_FORMAT,

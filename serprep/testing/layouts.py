@@ -40,6 +40,51 @@ class Text:
 Layout = Callable[[], Iterable[Sound | Text]]
 
 
+AUDFORMAT = """\
+name: made-up
+source: https://example.org
+usage: unrestricted
+languages: [deu]
+license: CC0-1.0
+raters:
+  gold: {type: vote}
+  r1: {type: human}
+schemes:
+  emotion: {dtype: str, labels: [anger, neutral]}
+  speaker: {dtype: str, labels: speakers}
+splits:
+  train: {type: train}
+  test: {type: test}
+tables:
+"""
+AUDFORMAT_TABLES = {  # table → its header
+    "emotion.train": "type: filewise, split_id: train",
+    "emotion.test": "type: filewise, split_id: test",
+}
+
+
+def audformat() -> Iterator[Sound | Text]:
+    """Two speakers, two texts, the emotions anger and neutral; a table per split, as CSV, and one of speakers."""
+    header = [AUDFORMAT]
+    files = ["file,speaker\n"]
+    for number, (table, about) in enumerate(AUDFORMAT_TABLES.items(), 1):
+        rows = ["file,emotion,r1\n"]
+        for text in (1, 2):
+            for emotion, style in (("anger", "angry"), ("neutral", "neutral")):
+                path = f"audio/s{number}/{emotion}{text}.wav"
+                yield Sound(path=path, speaker=number, emotion=style, text=text)
+                rows.append(f"{path},{emotion},{emotion if text == 1 else 'neutral'}\n")
+                files.append(f"{path},s{number}\n")
+        columns = "emotion: {scheme_id: emotion, rater_id: gold}, r1: {scheme_id: emotion, rater_id: r1}"
+        header.append(f"  {table}: {{{about}, columns: {{{columns}}}}}\n")
+        yield Text(path=f"db.{table}.csv", text="".join(rows))
+    header.append("  files: {type: filewise, columns: {speaker: {scheme_id: speaker}}}\n")
+    header.append("misc_tables:\n  speakers: {levels: {speaker: str}, columns: {gender: {}}}\n")
+    yield Text(path="db.yaml", text="".join(header))
+    yield Text(path="db.files.csv", text="".join(files))
+    yield Text(path="db.speakers.csv", text="speaker,gender\ns1,male\ns2,female\n")
+
+
 def emodb() -> Iterator[Sound | Text]:
     """Two speakers, two texts, the emotions anger and neutral."""
     for speaker, number in (("03", 1), ("08", 2)):
@@ -266,6 +311,7 @@ def urdu() -> Iterator[Sound | Text]:
 
 #: Reader → what a small folder of that corpus holds.
 LAYOUTS: dict[str, Layout] = {
+    "audformat": audformat,
     "compare": compare,
     "compare2018": compare2018,
     "crema_d": crema_d,

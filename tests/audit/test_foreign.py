@@ -82,6 +82,12 @@ def test_a_fold_column_leaves_one_out(tmp_path):
     }
 
 
+def test_a_column_that_tells_something_else_than_folds_is_refused(tmp_path):
+    (tmp_path / "x.csv").write_text("id,fold\n" + "".join(f"u{i},{i}\n" for i in range(1001)))
+    with pytest.raises(SplitError, match="a column of folds has 1001 values; expected at most 1000"):
+        read_listing(tmp_path / "x.csv")
+
+
 def test_files_that_tell_no_side_are_passed_over_and_named(tmp_path):
     write(tmp_path, train_DOT_txt="a\n", test_DOT_txt="b\n", label_map_DOT_json='{"x": "y"}', notes_DOT_txt="hello\n")
     assert read_listing(tmp_path).notes == ("2 files tell no side and were passed over, such as label_map.json",)

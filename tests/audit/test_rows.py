@@ -84,6 +84,7 @@ def test_words_of_sides(word, role):
     [
         ("a.jsonl", '{"key": "a"}\n{oops\n', r"a\.jsonl:2: .*; expected a JSON object per line"),
         ("a.jsonl", '{"emotion": "a"}\n', r"a\.jsonl:1: no name; expected an object with one of id, key, wav"),
+        ("a.jsonl", '{"a":' * 900 + "1" + "}" * 900, r"a\.jsonl:1: .*"),
         ("a.json", "{", r"a\.json: .*; expected JSON"),
         ("a.json", "[" * 100_000, r"a\.json: .*; expected JSON"),
         ("a.csv", "clip,emotion\na,happy\n", r"a\.csv:1: no column that names utterances; expected one of id, key"),

@@ -20,8 +20,8 @@ def root(tmp_path):
     soundfile.write(tmp_path / "root/same.flac", samples, rate)
     soundfile.write(tmp_path / "root/soft.wav", (samples // 4).astype(np.int16), rate)
     (tmp_path / "root/twin.wav").write_bytes((tmp_path / "root/x/a.wav").read_bytes())
-    for name in ("nothing", "nil"):
-        soundfile.write(tmp_path / f"root/{name}.wav", np.zeros(16_000), 16_000)
+    for name in ("nothing.wav", "nil.flac"):
+        soundfile.write(tmp_path / f"root/{name}", np.zeros(16_000), 16_000)
     (tmp_path / "root/broken.wav").write_bytes(b"RIFF")
     (tmp_path / "secret.wav").write_bytes((tmp_path / "root/x/a.wav").read_bytes())
     return tmp_path / "root"
@@ -34,7 +34,7 @@ def of(*paths):
 def test_pairs_that_sound_the_same(root):
     done = []
     heard = listen(
-        of("x/a.wav", "x/b.wav", "same.flac", "soft.wav", "twin.wav", "nothing.wav", "nil.wav"),
+        of("x/a.wav", "x/b.wav", "same.flac", "soft.wav", "twin.wav", "nothing.wav", "nil.flac"),
         root,
         progress=lambda n, total: done.append((n, total)),
     )

@@ -15,6 +15,7 @@ CHANGES = {
     "hop": Features(logmel=LogMel(hop_length=80)),
     "segments": Features(segments={"short": Segment(length=31, hop=20), "tiny": Segment(length=3, hop=1)}),
     "no functionals": Features(functionals=WITHOUT),
+    "native": Features(functionals=Functionals(engine="native")),
     "8 kHz": Features(logmel=LogMel(sample_rate=8000, fmax=4000.0)),
 }
 
@@ -123,3 +124,25 @@ def test_library_versions_are_the_installed_ones():
     for name, found in library_versions().items():
         if name != "libsndfile":
             assert found == version(name)
+
+
+def test_the_native_engine_is_known_by_its_revision_and_not_by_opensmile(monkeypatch):
+    monkeypatch.setattr("serprep.features.functionals.library_digest", lambda: pytest.fail("openSMILE was looked for"))
+    monkeypatch.setattr("serprep.features.functionals._smile", lambda: pytest.fail("openSMILE was called"))
+    native = CHANGES["native"]
+    found = identities(native)["functionals"]["extractor"]
+    assert found["name"] == "serprep.compare_2016"
+    assert found["numba"] == ".".join(version("numba").split(".")[:2])
+    assert "library" not in found
+    assert extractors(native)["functionals"] == {"name": "serprep.compare_2016", "revision": found["revision"]}
+    np.testing.assert_array_equal(
+        extract(noise(8000), native, ("functionals",))["functionals"],
+        functionals(noise(8000), engine="native")[None],
+    )
+
+
+def test_the_native_engine_with_another_rate_is_refused():
+    eight = LogMel(sample_rate=8000, fmax=4000.0)
+    with pytest.raises(FeatureError, match="sample_rate is 8000; engine 'native' computes functionals at 16000 Hz"):
+        Features(logmel=eight, functionals=Functionals(engine="native"))
+    Features(logmel=eight, functionals=Functionals(engine="native", enabled=False))

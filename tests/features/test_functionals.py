@@ -2,7 +2,6 @@ import warnings
 from types import SimpleNamespace
 
 import numpy as np
-import opensmile
 import pytest
 
 from serprep.audio import PEAK, decode, guard, read_bytes
@@ -18,6 +17,7 @@ from serprep.features.functionals import (
     shortest,
 )
 
+opensmile = pytest.importorskip("opensmile", reason="openSMILE is not installed")
 REAL = (
     "emodb_first2s/wav/03a01Wa.flac",
     "emodb_first2s/wav/12a05Ta.flac",
@@ -76,7 +76,7 @@ def test_960_samples_are_enough_and_959_are_not(smile):
     np.testing.assert_array_equal(bits(functionals(signal)), bits(smile.process_signal(signal.copy(), 16_000))[0])
     with pytest.warns(UserWarning, match="too short"):
         assert not np.isfinite(smile.process_signal(signal[:959].copy(), 16_000)).any(axis=None)
-    with pytest.raises(FeatureError, match=r"959 samples are fewer than openSMILE's least \(960, 60 ms\)"):
+    with pytest.raises(FeatureError, match=r"959 samples are fewer than functionals need \(960, 60 ms\)"):
         functionals(signal[:959])
 
 
@@ -150,9 +150,34 @@ def test_the_installed_library_has_a_digest_and_a_version():
     ("change", "message"),
     [
         ({"feature_set": "eGeMAPSv02"}, "feature_set is 'eGeMAPSv02'; the only one is 'ComParE_2016'"),
-        ({"engine": "native"}, "engine is 'native'; the only one is 'opensmile'"),
+        ({"engine": "librosa"}, "engine is 'librosa'; expected 'opensmile' or 'native'"),
     ],
 )
 def test_impossible_configurations_are_refused(change, message):
     with pytest.raises(FeatureError, match=message):
         Functionals(**change)
+
+
+def test_the_native_engine_is_the_other_one():
+    signal = noise(8000)
+    found = functionals(signal, engine="native")
+    assert found.shape == (6373,)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, functionals(signal), rtol=1e-6)
+
+
+def test_the_native_engine_computes_at_16_khz_only():
+    with pytest.raises(
+        FeatureError, match="sample_rate is 8000; engine 'native' computes functionals at 16000 Hz only"
+    ):
+        functionals(noise(8000), sample_rate=8000, engine="native")
+
+
+@pytest.mark.parametrize("bad", [1.0, -1.001, np.nan, np.inf])
+def test_the_native_engine_refuses_what_the_other_refuses(bad):
+    signal = noise(2000)
+    signal[700] = bad
+    with pytest.raises(FeatureError, match="would wrap"):
+        functionals(signal, engine="native")
+    with pytest.raises(FeatureError, match="959 samples are fewer than functionals need"):
+        functionals(noise(959), engine="native")

@@ -1,6 +1,8 @@
 """The training loop: it learns, repeats itself, and refuses what it should."""
 
 import dataclasses
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -125,3 +127,27 @@ def test_balanced_sampling_sees_rare_labels_as_often(small) -> None:
     trained = train(SystemConfig(system="plain-crnn", n_labels=4), examples, how=how, seed=0)
     predicted = probabilities(trained.system, examples).argmax(1)
     assert predicted.tolist() == examples.labels.tolist()
+
+
+def test_scalars_of_every_epoch_go_to_tensorboard(small, tmp_path, monkeypatch) -> None:
+    """Against a writer of our own: the package is optional."""
+    written = []
+
+    class Writer:
+        def __init__(self, folder: str) -> None:
+            assert folder == str(tmp_path / "tensorboard")
+
+        def add_scalar(self, name: str, value: float, step: int) -> None:
+            written.append((name, value, step))
+
+        def close(self) -> None:
+            written.append("closed")
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", types.SimpleNamespace(SummaryWriter=Writer))
+    _, store = small
+    part, dev = (examples_of(store, "plain-crnn", range(start, 32, 2)) for start in (0, 1))
+    how = TrainConfig(epochs=2, batch_size=8, tensorboard=True)
+    config = SystemConfig(system="plain-crnn", n_labels=4)
+    history = train(config, part, how=how, seed=0, dev=dev, folder=tmp_path).history
+    names = ("train_loss", "train_ua", "dev_ua")
+    assert written == [*((name, entry[name], entry["epoch"]) for entry in history for name in names), "closed"]

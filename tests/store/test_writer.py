@@ -197,6 +197,23 @@ def test_stores_whose_dimensions_are_text_stay_readable(tmp_path, cells, monkeyp
         assert "the content has version" in problem.message
 
 
+def test_dimensions_that_are_numbers_stay_numbers_in_the_other_container(tmp_path):
+    cache = Cache(str(tmp_path / "cache"))
+    manifest, rows, _, _ = rows_of(cache)
+    cells = ("2.5000", "", "1")
+    manifest = make_manifest(
+        dataclasses.replace(row, extra={**row.extra, "arousal": cells[i % 3]})
+        for i, row in enumerate(manifest.utterances)
+    )
+    packed(tmp_path / "x.zarr", cache, manifest, rows)
+    there = convert(tmp_path / "x.zarr", tmp_path / "x.h5")
+    for store in (Store(str(tmp_path / "x.zarr")), there, convert(there.path, tmp_path / "y.zarr")):
+        assert store.numbers == ["arousal"]
+        assert np.array_equal(store.column("arousal")[:3], [2.5, np.nan, 1.0], equal_nan=True)
+        assert store.manifest().digest == manifest.digest
+        assert [problem.place for problem in verify(store.path).problems] == ["attributes"]  # a made-up version
+
+
 def test_functionals_can_be_left_out(tmp_path):
     features = Features(logmel=LogMel(n_mels=3), functionals=Functionals(enabled=False))
     cache = Cache(str(tmp_path / "cache"))

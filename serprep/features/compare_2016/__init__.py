@@ -1,0 +1,122 @@
+"""The ComParE 2016 feature set, natively: 65 contours, their deltas, 6373 functionals.
+
+A signal's way: `framing` → `spectrum` (`fourier`) → `auditory`, `cepstrum`, `spectral`; `pitch` →
+`voice`; all of them → `contours` (smoothing, deltas) → `blocks` (`statistics`, `peaks`) → values
+in the order of `names`.  ``docs/compare_2016.md`` says what it was made from and how close it is.
+
+Signals are mono, 16 kHz, float32, of 60 ms or more, with amplitudes in [-1, 32767/32768].  Everything
+that is compiled is imported by the first call only.
+"""
+
+import sys
+from collections.abc import Callable
+
+import numpy as np
+
+from serprep._typing import FloatArray
+from serprep.errors import FeatureError
+from serprep.features.compare_2016.names import contour_names, functional_names
+
+__all__ = ["contour_names", "functional_names", "functionals", "lld", "prepare"]
+
+REVISION = 1  # raised whenever a value changes
+SAMPLE_RATE = 16_000  # Hz, the only one
+SHORTEST = 960  # samples, one frame of 60 ms
+
+
+def functionals(signal: FloatArray) -> FloatArray:
+    """The 6373 functionals of a signal, named by `functional_names`.
+
+    Parameters
+    ----------
+    signal : ndarray, shape (n_samples,), float32
+
+    Returns
+    -------
+    ndarray, shape (6373,), float32
+
+    Raises
+    ------
+    FeatureError
+        If `signal` is shorter than 60 ms, or has amplitudes outside [-1, 1).
+
+    Examples
+    --------
+    >>> functionals(np.zeros(16_000, np.float32)).shape
+    (6373,)
+    """
+    from serprep.features.compare_2016.blocks import functionals_of
+    from serprep.features.compare_2016.contours import contours_of
+
+    return functionals_of(contours_of(_checked(signal)))
+
+
+def lld(signal: FloatArray) -> FloatArray:
+    """The 65 low-level descriptors of a signal and their 65 deltas, as contours.
+
+    Row ``t`` belongs to the 60 ms from sample ``160 * t`` on, the last but one also; smoothing gives one row
+    more than there are frames.  The reference prints two rows more of the deltas, which are left out.
+
+    Parameters
+    ----------
+    signal : ndarray, shape (n_samples,), float32
+
+    Returns
+    -------
+    ndarray, shape (n_frames + 1, 130), float32
+        Columns are ``contour_names()``, then ``contour_names(delta=True)``;
+        ``n_frames = 1 + (n_samples - 960) // 160``.
+
+    Raises
+    ------
+    FeatureError
+        If `signal` is shorter than 60 ms, or has amplitudes outside [-1, 1).
+
+    Examples
+    --------
+    >>> lld(np.zeros(16_000, np.float32)).shape
+    (96, 130)
+    """
+    from serprep.features.compare_2016.contours import contours_of
+
+    found = contours_of(_checked(signal))
+    groups = found.voice, found.energy, found.spectral, found.voice_delta, found.energy_delta, found.spectral_delta
+    return np.concatenate([group[:, : found.n_frames + 1] for group in groups]).T
+
+
+def _checked(signal: FloatArray) -> FloatArray:
+    signal = np.ascontiguousarray(signal, np.float32)
+    if signal.ndim != 1 or len(signal) < SHORTEST:
+        raise FeatureError(f"a signal of shape {signal.shape}; expected mono, {SHORTEST} samples (60 ms) or more")
+    if not (signal.min() >= -1 and signal.max() < 1):  # false for NaN as well
+        raise FeatureError("amplitudes outside [-1, 1); pass the signal through serprep.audio.guard")
+    return signal
+
+
+def prepare(say: Callable[[str], None] | None = None) -> None:
+    """Compile everything, if no earlier process of this installation has.
+
+    Parameters
+    ----------
+    say : function of a line
+        Told before it begins to compile; the default prints to standard error.
+    """
+    from serprep.features.compare_2016 import compiled, framing
+
+    say = say or _print
+    silence = np.zeros(SHORTEST, np.float32)
+    first = framing.zero_crossings
+    if not first.signatures:  # this process has not used it yet
+        first(silence, 1)
+        if not compiled.KEPT:
+            say(
+                "compiling the native features, for this process alone (about 30 s): no folder can be written; "
+                "set NUMBA_CACHE_DIR to one that can"
+            )
+        elif first.stats.cache_misses:
+            say("compiling the native features, once (about 30 s)")
+    functionals(silence)
+
+
+def _print(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,122 @@
+"""Mel bands, auditory spectrum and RASTA-filtered auditory spectrum of the 20 ms frames.
+
+Auditory spectrum: equal-loudness weighting and compression as in perceptual linear
+prediction (Hermansky 1990); RASTA: Hermansky and Morgan 1994.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+from serprep._typing import AnyArray, FloatArray
+from serprep.features.compare_2016.compiled import compiled
+from serprep.features.compare_2016.spectrum import N_FFT_SHORT
+
+N_BANDS = 26
+COMPRESSION = np.float32(0.33)
+FLOOR = np.float32(9.3e-10)
+FIRST_BIN, LAST_BIN = 2, 255
+_BIN = 31.25  # Hz
+
+
+@lru_cache(maxsize=1)
+def bank() -> tuple[AnyArray, FloatArray, FloatArray]:
+    """Rising band and falling weight of each bin, shape (257,), and the equal-loudness weights, shape (26,)."""
+
+    def mel(frequency: AnyArray) -> AnyArray:
+        return (1127 * np.log(1 + np.asarray(frequency, np.float64) / 700)).astype(np.float32)
+
+    low, high = mel(np.array([20.0, 8000.0]))
+    step = np.float32(np.float32(high - low) / np.float32(N_BANDS + 1))
+    edges = low + np.arange(N_BANDS + 2, dtype=np.float32) * step
+    bins = mel(_BIN * np.arange(N_FFT_SHORT // 2 + 1))
+    band = np.searchsorted(edges, bins, side="left") - 1  # edges[band] < bin <= edges[band + 1]
+    band = np.clip(band, 0, N_BANDS)
+    weight = (edges[band + 1] - bins) / (edges[band + 1] - edges[band])
+    w = 2 * np.pi * 700 * (np.exp(edges[1:-1].astype(np.float64) / 1127) - 1)
+    loudness = 1e32 * (w**2 + 56.8e6) * w**4 / ((w**2 + 6.3e6) ** 2 * (w**2 + 0.38e9) * (w**7 + 1.7e31))
+    return band.astype(np.int64), weight.astype(np.float32), loudness.astype(np.float32)
+
+
+def auditory(power: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Mel bands and what follows from them.
+
+    Parameters
+    ----------
+    power : ndarray, shape (n_frames, 257), float32
+
+    Returns
+    -------
+    bands : ndarray, shape (n_frames, 26)
+        Mel-band energies.
+    loudness : ndarray, shape (n_frames,)
+        Mean of the auditory spectrum.
+    rasta : ndarray, shape (n_frames, 26)
+        RASTA-filtered auditory spectrum.
+    rasta_loudness : ndarray, shape (n_frames,)
+        Its mean.
+    """
+    band, weight, loudness = bank()
+    bands = _bands(power, band, weight)
+    return bands, _loudness(bands, loudness), *_rasta(bands, loudness, _rasta_constants())
+
+
+def _rasta_constants() -> FloatArray:
+    """Pole, and the taps of delays 0, 1, 3 and 4; band-pass from 1 to 29 Hz at 100 frames a second."""
+    pole = np.float32(1 - np.sin(2 * np.pi * 0.01))
+    omega = np.float32(np.cos(2 * np.pi * 0.29))
+    norm = np.float32(np.sqrt(10 * (32 * float(omega) ** 2 + 8)))
+    first, second = np.float32(2 / float(norm)), np.float32(-4 * float(omega) / float(norm))
+    return np.array([pole, first, second, -second, -first], np.float32)
+
+
+@compiled
+def _bands(power, band, weight):  # type: ignore[no-untyped-def]
+    found = np.zeros((len(power), N_BANDS), np.float32)
+    for t in range(len(power)):
+        for k in range(FIRST_BIN, LAST_BIN + 1):
+            b = band[k]
+            falling = np.float32(power[t, k] * weight[k])
+            if b > 0:
+                found[t, b - 1] += falling
+            if b < N_BANDS:
+                found[t, b] += np.float32(power[t, k] - falling)
+    return found
+
+
+@compiled
+def _loudness(bands, weights):  # type: ignore[no-untyped-def]
+    found = np.empty(len(bands), np.float32)
+    for t in range(len(bands)):
+        total = np.float32(0)
+        for b in range(N_BANDS):
+            value = np.float32(max(bands[t, b], FLOOR) * weights[b])
+            total += np.float32(np.float64(value) ** np.float64(COMPRESSION))
+        found[t] = total / np.float32(N_BANDS)
+    return found
+
+
+@compiled
+def _rasta(bands, weights, constants):  # type: ignore[no-untyped-def]
+    pole, c0, c1, c3, c4 = constants
+    found = np.empty((len(bands), N_BANDS), np.float32)
+    for b in range(N_BANDS):
+        log_weight = np.float32(np.log(np.float64(weights[b])))
+        rest = u1 = u2 = u3 = np.float32(0)
+        for t in range(len(bands)):
+            u = np.log(max(bands[t, b], FLOOR))
+            y = np.float32(c0 * u) + rest
+            rest = np.float32(c1 * u) + (np.float32(c3 * u2) + np.float32(c4 * u3))
+            v = np.float32(0)
+            if t >= 5:
+                rest = rest + np.float32(pole * y)
+                v = y
+            u3, u2, u1 = u2, u1, u
+            found[t, b] = np.exp(np.float32(COMPRESSION * np.float32(v + log_weight)))
+    mean = np.empty(len(bands), np.float32)
+    for t in range(len(bands)):
+        total = np.float32(0)
+        for b in range(N_BANDS):
+            total += found[t, b]
+        mean[t] = total / np.float32(N_BANDS)
+    return found, mean

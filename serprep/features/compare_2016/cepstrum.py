@@ -1,0 +1,46 @@
+"""MFCC 1 to 14 of the 20 ms frames, liftered with length 22, from unnormalised 16-bit energies."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from serprep._typing import FloatArray
+from serprep.features.compare_2016.auditory import N_BANDS
+from serprep.features.compare_2016.compiled import compiled
+from serprep.features.compare_2016.framing import FULL_SCALE
+
+N_COEFFICIENTS = 14
+LIFTER = 22
+
+
+@lru_cache(maxsize=1)
+def _tables() -> tuple[FloatArray, FloatArray]:
+    """Cosines, shape (14, 26), and lifters, shape (14,)."""
+    order = np.arange(1, N_COEFFICIENTS + 1)
+    cosines = np.cos(np.pi * (order[:, None] / N_BANDS) * (np.arange(N_BANDS) + 0.5)).astype(np.float32)
+    angle = (np.float32(np.pi) * order.astype(np.float32)).astype(np.float32) / np.float32(LIFTER)
+    sine = np.sin(angle.astype(np.float64)).astype(np.float32)
+    lifter = np.float32(1) + np.float32(LIFTER / 2) * sine
+    return cosines, (lifter * np.float32(np.sqrt(2 / N_BANDS))).astype(np.float32)
+
+
+def mfcc(bands: FloatArray) -> FloatArray:
+    """Coefficients 1 to 14 of mel bands, shape (n_frames, 14)."""
+    found: FloatArray = _mfcc(bands, *_tables())
+    return found
+
+
+@compiled
+def _mfcc(bands, cosines, lifters):  # type: ignore[no-untyped-def]
+    found = np.empty((len(bands), N_COEFFICIENTS), np.float32)
+    scale = np.float32(np.float64(FULL_SCALE) * np.float64(FULL_SCALE))
+    logs = np.empty(N_BANDS, np.float32)
+    for t in range(len(bands)):
+        for b in range(N_BANDS):
+            logs[b] = np.log(max(np.float32(bands[t, b] * scale), np.float32(1)))
+        for i in range(N_COEFFICIENTS):
+            total = np.float32(0)
+            for b in range(N_BANDS):
+                total += np.float32(logs[b] * cosines[i, b])
+            found[t, i] = total * lifters[i]
+    return found

@@ -1,0 +1,174 @@
+"""The 65 low-level descriptors of a signal, smoothed over three frames, and their deltas.
+
+Three groups of contours have their own lengths and rules: voice (pitch and voice
+quality), energy, and spectral.  What a frame at the end reads depends on how far the
+frames before it had come when the signal ended; `_limits` says so.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from serprep._typing import FloatArray
+from serprep.features.compare_2016.auditory import auditory
+from serprep.features.compare_2016.cepstrum import mfcc
+from serprep.features.compare_2016.compiled import compiled
+from serprep.features.compare_2016.framing import LONG, SHORT, n_frames, rms_of_frames, samples_of, zero_crossings
+from serprep.features.compare_2016.pitch import track
+from serprep.features.compare_2016.spectral import spectral
+from serprep.features.compare_2016.spectrum import short_spectra
+from serprep.features.compare_2016.voice import voice_quality
+
+
+class Contours(NamedTuple):
+    """Smoothed contours and deltas of each group, one a row: what follows takes them one by one."""
+
+    n_frames: int  # of 60 ms
+    n_decided: int  # of these, decided by the pitch tracker before the signal ended
+    voice: FloatArray  # (6, n_frames + 1)
+    voice_delta: FloatArray  # (6, n_frames + 3)
+    energy: FloatArray  # (4, n_frames + 1)
+    energy_delta: FloatArray
+    spectral: FloatArray  # (55, n_frames + 5)
+    spectral_delta: FloatArray
+
+
+def contours_of(signal: FloatArray) -> Contours:
+    """Contours of a signal of at least 960 samples."""
+    samples = samples_of(signal)
+    n_long, n_short = n_frames(len(samples), LONG), n_frames(len(samples), SHORT)
+    pitch = track(samples, n_long)
+    voice = np.stack([pitch.f0, pitch.voicing, *voice_quality(samples, pitch.f0).T])
+    magnitude = short_spectra(samples, n_short)
+    power = magnitude * magnitude
+    bands, loudness, rasta, rasta_loudness = auditory(power)
+    crossings = np.zeros(n_short, np.float32)
+    crossings[:n_long] = zero_crossings(samples, n_long)
+    rms = rms_of_frames(samples, np.ones(SHORT, np.float32), SHORT, n_short)
+    energy = np.stack([loudness, rasta_loudness, rms, crossings])
+    spectrum = np.concatenate([rasta.T, spectral(magnitude, power).T, mfcc(bands).T])
+    smooth_limit, delta_limit = _limits(n_long, pitch.n_decided)
+    smooth_voice = _smooth_voice(voice, smooth_limit)
+    known = np.array([n_short, n_short, n_short, n_long])
+    smooth_energy = _smooth(energy, n_long, known)
+    smooth_spectrum = _smooth(spectrum, n_short, np.full(len(spectrum), n_short))
+    return Contours(
+        n_long,
+        pitch.n_decided,
+        smooth_voice,
+        _delta_voice(smooth_voice, delta_limit),
+        smooth_energy,
+        _delta(smooth_energy, n_long),
+        smooth_spectrum,
+        _delta(smooth_spectrum, n_short),
+    )
+
+
+@compiled
+def _limits(count, decided):  # type: ignore[no-untyped-def]
+    """How many frames each smoothed (of voice quality) and each delta row of the voice group could read."""
+    smooth = np.full(count + 1, count)
+    delta = np.full(count + 3, count + 1)
+    n_smooth = n_delta = 0
+    for length in (decided, count):
+        if length == 0 or (length == count and decided == count and n_smooth > 0):
+            continue
+        n_smooth = max(n_smooth, length - 1)
+        first = max(n_delta, n_smooth - 2)
+        for t in range(n_smooth, length + 1):
+            smooth[t] = length
+        for i in range(1, length + 3 - first + 1):
+            delta[first + i - 1] = min(n_smooth + i, length + 1)
+        n_smooth, n_delta = length + 1, length + 3
+    return smooth, delta
+
+
+@compiled
+def _read(values, t, i, limit, half):  # type: ignore[no-untyped-def]
+    """Value ``i`` of a column as output frame ``t`` sees it, of which `limit` values exist."""
+    if i < 0:
+        return values[0]
+    if i >= limit:
+        return values[limit - 1] if t >= half else np.float32(0)
+    return values[i]
+
+
+@compiled
+def _smooth_voice(values, limits):  # type: ignore[no-untyped-def]
+    """Mean of the frames that are not zero; zero stays zero."""
+    count = values.shape[1]
+    found = np.zeros((6, count + 1), np.float32)
+    for c in range(6):
+        column = values[c]
+        for t in range(count + 1):
+            limit = limits[t] if c >= 2 else count
+            here = _read(column, t, t, limit, 1)
+            if here == 0:
+                continue
+            total, n = here, 1
+            for i in (t - 1, t + 1):
+                value = _read(column, t, i, limit, 1)
+                if value != 0:
+                    total += value
+                    n += 1
+            found[c, t] = total / np.float32(n)
+    return found
+
+
+@compiled
+def _delta_voice(values, limits):  # type: ignore[no-untyped-def]
+    """Regression over pairs of frames that are both not zero; the divisor grows with every pair of any contour."""
+    count = values.shape[1] + 2
+    found = np.zeros((6, count), np.float32)
+    divisor = np.float32(10)
+    for t in range(count):
+        for c in range(6):
+            column = values[c]
+            total = np.float32(0)
+            for w in (1, 2):
+                before = _read(column, t, t - w, limits[t], 2)
+                after = _read(column, t, t + w, limits[t], 2)
+                if before != 0 and after != 0:
+                    total += np.float32(w) * np.float32(after - before)
+                    divisor += np.float32(w * w)
+            found[c, t] = total / divisor
+    return found
+
+
+@compiled
+def _smooth(values, count, known):  # type: ignore[no-untyped-def]
+    """Three-frame mean, shape (n, count + 1); of each contour `known` frames exist."""
+    found = np.empty((len(values), count + 1), np.float32)
+    three = np.float32(3)
+    for c in range(len(values)):
+        x, y = values[c], found[c]
+        inner = min(count, known[c] - 2)
+        for t in range(1, inner + 1):
+            y[t] = ((x[t] + x[t - 1]) + x[t + 1]) / three
+        for t in range(count + 1):
+            if t < 1 or t > inner:
+                total = _read(x, t, t, known[c], 1) + _read(x, t, t - 1, known[c], 1)
+                y[t] = (total + _read(x, t, t + 1, known[c], 1)) / three
+    return found
+
+
+@compiled
+def _delta(values, count):  # type: ignore[no-untyped-def]
+    """Five-frame regression, shape (n, count + 3)."""
+    found = np.empty((len(values), count + 3), np.float32)
+    two, ten = np.float32(2), np.float32(10)
+    n_smooth = max(0, count - 1)
+    first = max(0, n_smooth - 2)
+    for c in range(len(values)):
+        x, y = values[c], found[c]
+        for t in range(2, first):
+            y[t] = ((x[t + 1] - x[t - 1]) + two * (x[t + 2] - x[t - 2])) / ten
+        for t in range(count + 3):
+            if t < 2 or t >= first:
+                limit = count + 1
+                if t >= first:
+                    limit = min(n_smooth + t - first + 1, count + 1)
+                near = _read(x, t, t + 1, limit, 2) - _read(x, t, t - 1, limit, 2)
+                far = _read(x, t, t + 2, limit, 2) - _read(x, t, t - 2, limit, 2)
+                y[t] = (near + two * far) / ten
+    return found

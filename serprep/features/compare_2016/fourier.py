@@ -1,0 +1,262 @@
+"""Real Fourier transform in single precision, with the roundings of Ooura's split-radix package.
+
+The values of the set are differences of large numbers, so that the last bits of the
+transform show in them.  This is the algorithm of T. Ooura's "General Purpose FFT
+Package" (split radix; 1996-2001, free for any use), written anew in compact form: a
+pass over a block of B points leaves four blocks of B/4; a block is plain (1) or
+twisted (2); a plain one becomes 1, 2, 1, 1, a twisted one 1, 2, 1, 2.  Every sum and
+product is the package's, so every bit is; only its unrolling is not.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from serprep._typing import AnyArray, FloatArray
+from serprep.features.compare_2016.compiled import compiled
+
+
+class Plan(NamedTuple):
+    """Tables of one transform length."""
+
+    sizes: AnyArray  # block size (points) of each pass
+    kinds: AnyArray  # (n_passes, n_blocks) 1 plain, 2 twisted
+    plain: FloatArray  # (n_passes, 4, n_points / 4): cos, sin of the first, of the third twiddle
+    twisted: FloatArray  # (n_passes, 8, n_points / 4)
+    order: AnyArray  # where each point ends up
+    split: FloatArray  # (2, n / 4) real and imaginary weight that part the two halves of a real signal
+    half: np.float32  # cos(pi / 4)
+
+
+@lru_cache(maxsize=2)
+def plan(n_fft: int) -> Plan:
+    """Tables for `n_fft` real samples, a power of 2 from 256 to 1024."""
+    n_points = n_fft // 2
+    table = _cosines(n_fft // 4)
+    sizes = [n_points]
+    while sizes[-1] >= 16:
+        sizes.append(sizes[-1] // 4)
+    kinds = np.zeros((len(sizes), n_points // 2), np.int64)
+    row = [1]
+    for number in range(len(sizes)):
+        kinds[number, : len(row)] = row
+        row = [kind for block in row for kind in ((1, 2, 1, 1) if block == 1 else (1, 2, 1, 2))]
+    plain = np.zeros((len(sizes), 4, n_points // 4), np.float32)
+    twisted = np.zeros((len(sizes), 8, n_points // 4), np.float32)
+    for number, size in enumerate(sizes):
+        quarter = size // 4
+        if number == 0:
+            plain[0, :, :quarter] = _first(table, quarter)
+        else:
+            plain[number, :, :quarter], twisted[number, :, :quarter] = _later(table, n_fft // 4, size)
+    bits = n_points.bit_length() - 1
+    order = np.array([int(format(i, f"0{bits}b")[::-1], 2) for i in range(n_points)])
+    return Plan(np.array(sizes), kinds, plain, twisted, order, _split_weights(n_fft // 4), table[1])
+
+
+def _step(n: int) -> np.float32:
+    return np.float32(np.arctan(1.0) / n)
+
+
+def _cosines(n: int) -> FloatArray:
+    """Cosine table of n entries: stacked levels, each half as long and every second entry of the one above."""
+    half = n >> 1
+    step = _step(half)
+    table = np.zeros(n, np.float32)
+
+    def angle(j: int) -> float:
+        return float(np.float32(step * np.float32(j)))
+
+    wn4r = np.float32(np.cos(angle(half)))
+    table[0], table[1] = 1, wn4r
+    table[2], table[3] = 0.5 / np.cos(angle(2)), 0.5 / np.cos(angle(6))
+    triple = np.float32(np.float32(3) * step)
+    for j in range(4, half, 4):
+        third = float(np.float32(triple * np.float32(j)))
+        table[j : j + 4] = np.cos(angle(j)), np.sin(angle(j)), np.cos(third), -np.sin(third)
+    above = 0
+    while half > 2:
+        here = above + half
+        half >>= 1
+        table[here], table[here + 1] = 1, wn4r
+        if half == 4:
+            table[here + 2 : here + 4] = table[above + 4 : above + 6]
+        elif half > 4:
+            table[here + 2] = 0.5 / float(table[above + 4])
+            table[here + 3] = 0.5 / float(table[above + 6])
+            for j in range(4, half, 4):
+                table[here + j : here + j + 4] = table[above + 2 * j : above + 2 * j + 4]
+        above = here
+    return table
+
+
+def _mirrored(first: FloatArray, quarter: int) -> FloatArray:
+    """(4, quarter) twiddles from those below the middle, which is treated on its own."""
+    found = np.zeros((4, quarter), np.float32)
+    found[0, 0] = found[2, 0] = 1
+    for j in range(1, (quarter + 1) // 2):
+        found[:, j] = first[j]
+        found[:, quarter - j] = first[j][[1, 0, 3, 2]]
+    return found
+
+
+def _first(table: FloatArray, quarter: int) -> FloatArray:
+    """Twiddles of the first pass: the table has every second one, the others are means times a secant."""
+    wn4r, secant, third_secant = table[1], table[2], table[3]
+    found = np.zeros((quarter // 2, 4), np.float32)
+    last = np.array([1, 0, 1, 0], np.float32)
+    scale = np.array([secant, secant, third_secant, third_secant], np.float32)
+    for j in range(2, quarter // 2, 2):
+        found[j] = table[2 * j : 2 * j + 4]
+        found[j - 1] = scale * (last + found[j])
+        last = found[j]
+    found[quarter // 2 - 1] = scale * (last + np.array([wn4r, wn4r, -wn4r, -wn4r], np.float32))
+    return _mirrored(found, quarter)
+
+
+def _later(table: FloatArray, n_table: int, size: int) -> tuple[FloatArray, FloatArray]:
+    """Twiddles of a plain and a twisted block of `size` points."""
+    quarter = size // 4
+    twisted = np.zeros((8, quarter), np.float32)
+    if size == 16:  # the leaves
+        cos, sin = table[n_table - 8 + 2], table[n_table - 8 + 3]
+        plain = _mirrored(np.array([[1, 0, 1, 0], [cos, sin, sin, -cos]], np.float32), quarter)
+        w = table[n_table - 32 :]
+        one, three = w[4:6], np.array([w[6], -w[7]], np.float32)
+        twisted[:, 1] = [*one, three[1], three[0], three[0], -three[1], -one[0], -one[1]]
+        twisted[:, 3] = [*three, one[1], one[0], -one[1], -one[0], -three[1], three[0]]
+        twisted[:2, 2] = w[8:10]
+    elif size == 8:
+        plain = _mirrored(np.array([[1, 0, 1, 0]], np.float32), quarter)
+        twisted[:2, 1] = table[n_table - 8 + 2 : n_table - 8 + 4]
+    elif size <= 4:
+        plain = _mirrored(np.array([[1, 0, 1, 0]], np.float32), quarter)
+    else:
+        w = table[n_table - size :]
+        plain = _mirrored(w[: 2 * quarter].reshape(-1, 4), quarter)
+        v = table[n_table - 2 * size :]
+        for j in range(1, quarter // 2):
+            near, far = v[4 * j : 4 * j + 4], v[4 * (quarter - j) : 4 * (quarter - j) + 4]
+            twisted[:, j] = [near[0], near[1], far[1], far[0], near[2], near[3], far[3], far[2]]
+            twisted[:, quarter - j] = [far[0], far[1], near[1], near[0], far[2], far[3], near[3], near[2]]
+        twisted[:2, quarter // 2] = v[2 * quarter : 2 * quarter + 2]
+    return plain, twisted
+
+
+def _split_weights(n: int) -> FloatArray:
+    half = n >> 1
+    step = _step(half)
+    c = np.zeros(n + 1, np.float32)
+    angle = (step * np.arange(half + 1, dtype=np.float32)).astype(np.float64)
+    c[0] = np.cos(angle[half])
+    c[half] = 0.5 * float(c[0])
+    for j in range(1, half):
+        c[j] = 0.5 * np.cos(angle[j])
+        c[n - j] = 0.5 * np.sin(angle[j])
+    found = np.zeros((2, n), np.float32)
+    for k in range(1, n):
+        found[:, k] = np.float32(0.5) - c[n - k], c[k]
+    return found
+
+
+# Frames are transformed LANES at a time: arrays are (point, lane), inner loops run over lanes, without a branch.
+LANES = 16
+
+
+@compiled
+def _plain(re, im, base, quarter, w, number, half):  # type: ignore[no-untyped-def]
+    n_lanes = re.shape[1]
+    for j in range(quarter):
+        p0 = base + j
+        p1, p2, p3 = p0 + quarter, p0 + 2 * quarter, p0 + 3 * quarter
+        c1, s1, c3, s3 = w[number, 0, j], w[number, 1, j], w[number, 2, j], w[number, 3, j]
+        middle = 2 * j == quarter
+        for t in range(n_lanes):
+            x0r, x0i = re[p0, t] + re[p2, t], im[p0, t] + im[p2, t]
+            x1r, x1i = re[p0, t] - re[p2, t], im[p0, t] - im[p2, t]
+            x2r, x2i = re[p1, t] + re[p3, t], im[p1, t] + im[p3, t]
+            x3r, x3i = re[p1, t] - re[p3, t], im[p1, t] - im[p3, t]
+            re[p0, t], im[p0, t] = x0r + x2r, x0i + x2i
+            re[p1, t], im[p1, t] = x0r - x2r, x0i - x2i
+            ur, ui, vr, vi = x1r - x3i, x1i + x3r, x1r + x3i, x1i - x3r
+            if middle:
+                re[p2, t], im[p2, t] = half * (ur - ui), half * (ui + ur)
+                re[p3, t], im[p3, t] = -half * (vr + vi), -half * (vi - vr)
+            else:  # the first of a block has the twiddle 1
+                re[p2, t], im[p2, t] = c1 * ur - s1 * ui, c1 * ui + s1 * ur
+                re[p3, t], im[p3, t] = c3 * vr + s3 * vi, c3 * vi - s3 * vr
+
+
+@compiled
+def _twisted(re, im, base, quarter, w, number, half):  # type: ignore[no-untyped-def]
+    n_lanes = re.shape[1]
+    for j in range(quarter):
+        p0 = base + j
+        p1, p2, p3 = p0 + quarter, p0 + 2 * quarter, p0 + 3 * quarter
+        c, s, d, e = w[number, 0, j], w[number, 1, j], w[number, 2, j], w[number, 3, j]
+        f, g, h, i = w[number, 4, j], w[number, 5, j], w[number, 6, j], w[number, 7, j]
+        first, middle = j == 0, 2 * j == quarter
+        for t in range(n_lanes):
+            x0r, x0i = re[p0, t] - im[p2, t], im[p0, t] + re[p2, t]
+            x1r, x1i = re[p0, t] + im[p2, t], im[p0, t] - re[p2, t]
+            x2r, x2i = re[p1, t] - im[p3, t], im[p1, t] + re[p3, t]
+            x3r, x3i = re[p1, t] + im[p3, t], im[p1, t] - re[p3, t]
+            if first:
+                yr, yi, zr, zi = x0r, x0i, half * (x2r - x2i), half * (x2i + x2r)
+                ur, ui = x1r, x1i
+                vr, vi = -half * (x3i + x3r), half * (x3r - x3i)
+            elif middle:
+                yr, yi, zr, zi = c * x0r - s * x0i, c * x0i + s * x0r, s * x2r - c * x2i, s * x2i + c * x2r
+                ur, ui = s * x1r - c * x1i, s * x1i + c * x1r
+                vr, vi = -(c * x3r - s * x3i), -(c * x3i + s * x3r)
+            else:
+                yr, yi, zr, zi = c * x0r - s * x0i, c * x0i + s * x0r, d * x2r - e * x2i, d * x2i + e * x2r
+                ur, ui = f * x1r + g * x1i, f * x1i - g * x1r
+                vr, vi = h * x3r + i * x3i, h * x3i - i * x3r
+            re[p0, t], im[p0, t], re[p1, t], im[p1, t] = yr + zr, yi + zi, yr - zr, yi - zi
+            re[p2, t], im[p2, t], re[p3, t], im[p3, t] = ur + vr, ui + vi, ur - vr, ui - vi
+
+
+@compiled
+def _pairs(re, im, kinds, number):  # type: ignore[no-untyped-def]
+    n_lanes = re.shape[1]
+    for pair in range(len(re) // 2):
+        p, q = 2 * pair, 2 * pair + 1
+        straight = pair % 2 == 0 or (pair % 4 == 3 and kinds[number, pair // 4] == 1)
+        for t in range(n_lanes):
+            ar, ai = re[p, t], im[p, t]
+            br, bi = (re[q, t], im[q, t]) if straight else (-im[q, t], re[q, t])
+            re[p, t], im[p, t], re[q, t], im[q, t] = ar + br, ai + bi, ar - br, ai - bi
+
+
+@compiled
+def magnitudes_into(found, re, im, sizes, kinds, plain, twisted, order, split, half):  # type: ignore[no-untyped-def]
+    """Magnitudes of bins 0 … n/2 into `found`, shape (n/2 + 1, n_lanes).
+
+    `re` and `im`, shape (n/2, n_lanes), hold even and odd samples, and are overwritten.
+    """
+    n, n_lanes = re.shape
+    for number in range(len(sizes)):
+        size = sizes[number]
+        for block in range(n // size):
+            if kinds[number, block] == 1:
+                _plain(re, im, block * size, size // 4, plain, number, half)
+            else:
+                _twisted(re, im, block * size, size // 4, twisted, number, half)
+    if sizes[-1] == 8:  # pairs are left
+        _pairs(re, im, kinds, len(sizes) - 1)
+    p = order[n // 2]
+    for t in range(n_lanes):
+        found[0, t] = abs(re[0, t] + im[0, t])
+        found[n, t] = abs(re[0, t] - im[0, t])
+        found[n // 2, t] = np.sqrt(re[p, t] * re[p, t] + im[p, t] * im[p, t])
+    for k in range(1, n // 2):
+        p, q = order[k], order[n - k]
+        c, s = split[0, k], split[1, k]
+        for t in range(n_lanes):
+            xr, xi = re[p, t] - re[q, t], im[p, t] + im[q, t]
+            yr, yi = c * xr - s * xi, c * xi + s * xr
+            ar, ai, br, bi = re[p, t] - yr, im[p, t] - yi, re[q, t] + yr, im[q, t] - yi
+            found[k, t] = np.sqrt(ar * ar + ai * ai)
+            found[n - k, t] = np.sqrt(br * br + bi * bi)

@@ -1,0 +1,87 @@
+"""Samples and frames: what everything else of the set starts from.
+
+Hop 160 samples everywhere; frame ``t`` starts at sample ``160 * t``; only complete
+frames exist.  Frames of 960 samples (60 ms) give pitch, voice quality and zero
+crossings, frames of 320 samples (20 ms) everything else.
+"""
+
+import numpy as np
+
+from serprep._typing import FloatArray
+from serprep.features.compare_2016.compiled import compiled
+
+SAMPLE_RATE = 16_000  # Hz
+HOP = 160  # samples
+SHORT = 320  # samples, 20 ms
+LONG = 960  # samples, 60 ms
+FULL_SCALE = 32_767
+
+
+def samples_of(signal: FloatArray) -> FloatArray:
+    """The signal as the set sees it: truncated to 16 bits, then divided by 32767.
+
+    Parameters
+    ----------
+    signal : ndarray, shape (n_samples,), float32
+        Amplitudes in [-1, 1); +1.0 wraps, as in 16-bit arithmetic.
+    """
+    whole = (signal * np.float32(32_768)).astype(np.int32).astype(np.int16)
+    return whole.astype(np.float32) / np.float32(FULL_SCALE)
+
+
+def n_frames(n_samples: int, length: int) -> int:
+    """Complete frames of `length` samples.
+
+    Examples
+    --------
+    >>> n_frames(16_000, 960), n_frames(16_000, 320), n_frames(959, 960)
+    (95, 99, 0)
+    """
+    return max(0, (n_samples - length) // HOP + 1)
+
+
+def hamming() -> FloatArray:
+    """Hamming window of the 20 ms frames, shape (320,)."""
+    window: FloatArray = (0.54 - 0.46 * np.cos(2 * np.pi * np.arange(SHORT) / (SHORT - 1))).astype(np.float32)
+    return window
+
+
+def gauss() -> FloatArray:
+    """Gaussian window of the 60 ms frames, shape (960,); its deviation is 0.4 of half the frame."""
+    middle = (LONG - 1) / 2
+    window: FloatArray = np.exp(-0.5 * ((np.arange(LONG) - middle) / (0.4 * middle)) ** 2).astype(np.float32)
+    return window
+
+
+@compiled
+def rms_of_frames(samples, window, length, count):  # type: ignore[no-untyped-def]
+    """Root mean square of each windowed frame, shape (count,); squares are rounded to float32 first."""
+    found = np.empty(count, np.float32)
+    for t in range(count):
+        first = t * HOP
+        s0 = s1 = s2 = s3 = 0.0  # four sums: their order is hidden by the rounding to float32
+        for i in range(0, length, 4):
+            a = np.float32(samples[first + i] * window[i])
+            b = np.float32(samples[first + i + 1] * window[i + 1])
+            c = np.float32(samples[first + i + 2] * window[i + 2])
+            d = np.float32(samples[first + i + 3] * window[i + 3])
+            s0 += np.float64(np.float32(a * a))
+            s1 += np.float64(np.float32(b * b))
+            s2 += np.float64(np.float32(c * c))
+            s3 += np.float64(np.float32(d * d))
+        found[t] = np.float32(np.sqrt((s0 + s1 + s2 + s3) / length))
+    return found
+
+
+@compiled
+def zero_crossings(samples, count):  # type: ignore[no-untyped-def]
+    """Zero crossings per sample of the 60 ms frames; a zero counts unless its neighbours have one sign."""
+    before = np.zeros(len(samples) + 1, np.int64)  # crossings at samples below i
+    for i in range(1, len(samples) - 1):
+        last, here, following = samples[i - 1], samples[i], samples[i + 1]
+        before[i + 1] = before[i] + (last * here < 0 or (here == 0 and last * following <= 0))
+    found = np.empty(count, np.float32)
+    for t in range(count):
+        first = t * HOP
+        found[t] = np.float32(before[first + LONG - 1] - before[first + 1]) / np.float32(LONG)
+    return found

@@ -1,0 +1,362 @@
+"""Fundamental frequency: subharmonic summation, then the best path through the candidates.
+
+Subharmonic summation after Hermes (1988), JASA 83; the path by the Viterbi algorithm over
+six candidates and "unvoiced".
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from serprep._typing import AnyArray, DoubleArray, FloatArray
+from serprep.features.compare_2016.compiled import compiled
+from serprep.features.compare_2016.fourier import LANES, magnitudes_into, plan
+from serprep.features.compare_2016.framing import LONG, gauss, rms_of_frames
+from serprep.features.compare_2016.spectrum import N_FFT_LONG, load_frames
+
+N_CANDIDATES = 6
+LOWEST, HIGHEST = 52, 620  # Hz
+VOICED = np.float32(0.7)
+GATE = np.float32(0.001)
+MEMORY = 30  # frames that may be undecided
+_N = 512  # bins but one
+_FLOOR = 25.0  # Hz, where the octave axis begins
+
+
+class Track(NamedTuple):
+    """F0 (Hz, 0 unvoiced) and voicing per 60 ms frame, and how many were decided before the signal ended."""
+
+    f0: FloatArray
+    voicing: FloatArray
+    n_decided: int
+
+
+class _Axis(NamedTuple):
+    """Constants of the octave axis and its spline."""
+
+    place: AnyArray  # (513,) upper knot of each target
+    shares: DoubleArray  # (4, 513) of the values and second derivatives at the knots around each target
+    slopes: DoubleArray  # (513,) 6 over the distance to the knot below
+    ratio: DoubleArray  # (513,) Thomas algorithm: upper diagonal over pivot
+    pivot: DoubleArray  # (2, 513) 1 over pivot; lower diagonal over pivot
+    weight: DoubleArray  # (513,) auditory weight
+    shifts: AnyArray  # (14,) targets that harmonics 2 … 15 lie above the first
+    damping: FloatArray  # (14,)
+    first: np.float32  # octaves
+    step: np.float32
+
+
+@lru_cache(maxsize=1)
+def _axis() -> _Axis:
+    width = 1 / float(np.float32(N_FFT_LONG / 16_000))
+    knots = np.empty(_N + 1)
+    knots[1:] = np.log(width * np.arange(1, _N + 1)) / np.log(2)
+    knots[0] = 2 * knots[1] - knots[2]
+    low, high = np.log(_FLOOR) / np.log(2), np.log(_N * width) / np.log(2)
+    targets = low + np.arange(_N + 1) * ((high - low) / _N)
+    place = np.clip(np.searchsorted(knots, targets, side="left"), 1, _N)
+    gaps = np.diff(knots)
+    upper = (targets - knots[place - 1]) / gaps[place - 1]
+    square = gaps[place - 1] ** 2 / 6
+    shares = np.stack([1 - upper, upper, ((1 - upper) ** 3 - (1 - upper)) * square, (upper**3 - upper) * square])
+    slopes = np.concatenate([[0], 6 / gaps])
+    ratio, pivot = np.zeros(_N + 1), np.zeros((2, _N + 1))
+    for k in range(1, _N):
+        whole = 2 * (gaps[k - 1] + gaps[k]) - gaps[k - 1] * ratio[k - 1]
+        ratio[k] = gaps[k] / whole
+        pivot[:, k] = 1 / whole, gaps[k - 1] / whole
+    per_octave = (_N + 1) / (np.log(_N * width / _FLOOR) / np.log(2))
+    shift = per_octave * (np.log(65 / 50) / np.log(2)) - 1
+    weight = 0.5 + np.arctan(3 * (np.arange(_N + 1) + 1 - shift) / per_octave) / np.pi
+    harmonics = np.arange(2, 16)
+    shifts = np.floor(float(np.float32(per_octave)) * np.log2(harmonics)).astype(np.int64)
+    damping = np.empty(len(harmonics), np.float32)
+    damping[0] = np.float32(0.85)
+    for i in range(1, len(harmonics)):
+        damping[i] = damping[i - 1] * np.float32(0.85)
+    first = np.float32(low)
+    step = np.float32(np.float32(np.float32(high) - first) / np.float32(_N))
+    return _Axis(place, shares, slopes, ratio, pivot, weight, shifts, damping, first, step)
+
+
+def track(samples: FloatArray, count: int) -> Track:
+    """Fundamental frequency and voicing of `count` 60 ms frames."""
+    window = gauss()
+    frequency, voicing = _candidates(samples, window, count, *_axis(), *plan(N_FFT_LONG))
+    f0, final, n_decided = _best_path(frequency, voicing)
+    silent = ~(rms_of_frames(samples, window, LONG, count) > GATE)
+    f0[silent] = 0
+    final[silent] = 0
+    return Track(f0, final, n_decided)
+
+
+@compiled
+def _candidates(  # type: ignore[no-untyped-def]
+    samples, window, count,
+    place, shares, slopes, ratio, pivot, weight, shifts, damping, first, step,
+    sizes, kinds, plain, twisted, order, split, half,
+):  # fmt: skip
+    """Frequencies (Hz) and voicing, shape (count, 6) each; empty slots are 0."""
+    frequency = np.zeros((count, N_CANDIDATES), np.float32)
+    voicing = np.zeros((count, N_CANDIDATES), np.float32)
+    score = np.empty(N_CANDIDATES, np.float32)
+    re, im = np.empty((_N, LANES), np.float32), np.empty((_N, LANES), np.float32)
+    magnitude = np.empty((_N + 1, LANES), np.float32)
+    smooth, curve = np.empty((_N + 1, LANES)), np.empty((_N + 1, LANES))
+    flags, mean = np.zeros((_N + 5, LANES), np.uint8), np.empty(LANES)
+    places = np.empty(_N, np.int64)
+    octave, total = np.empty((_N + 1, LANES), np.float32), np.empty((_N + 1, LANES), np.float32)
+    for begin in range(0, count, LANES):
+        load_frames(re, im, samples, window, begin, count)
+        magnitudes_into(magnitude, re, im, sizes, kinds, plain, twisted, order, split, half)
+        _enhance(magnitude, flags)
+        _smooth(magnitude, smooth)
+        _second_derivative(smooth, slopes, ratio, pivot, curve)
+        for j in range(_N + 1):
+            h = place[j]
+            a, b, c, d = shares[0, j], shares[1, j], shares[2, j], shares[3, j]
+            for t in range(LANES):
+                value = np.float32((a * smooth[h - 1, t] + b * smooth[h, t]) + (c * curve[h - 1, t] + d * curve[h, t]))
+                octave[j, t] = np.float32(max(np.float64(value), 0.0) * weight[j])
+        _add_harmonics(octave.ravel(), total.ravel(), shifts, damping)
+        mean[:] = 0
+        for j in range(_N + 1):
+            for t in range(LANES):
+                total[j, t] = max(np.float32(total[j, t] / np.float32(15)), np.float32(0))
+                mean[t] += np.float64(total[j, t])
+        for t in range(min(LANES, count - begin)):
+            _pick(total, t, mean[t] / (_N + 1), first, step, places, frequency[begin + t], voicing[begin + t], score)
+    return frequency, voicing
+
+
+@compiled
+def _add_harmonics(octave, total, shifts, damping):  # type: ignore[no-untyped-def]
+    """Sum of the spectrum and its fourteen damped harmonics; both arrays are (target, lane), flattened."""
+    total[:] = octave
+    for i in range(len(shifts)):
+        above, weight = octave[shifts[i] * LANES :], damping[i]
+        for m in range(len(above)):
+            total[m] += np.float32(above[m] * weight)
+
+
+@compiled
+def _enhance(magnitude, flags):  # type: ignore[no-untyped-def]
+    """Zero what lies between spectral peaks, but for each peak and two bins on either side; (bin, lane).
+
+    `flags` has two rows of margin on both sides, which stay 0.
+    """
+    first, last = np.full(LANES, _N + 1, np.int32), np.full(LANES, -1, np.int32)
+    n_peaks = np.zeros(LANES, np.int32)
+    for k in range(_N + 1):
+        low, high, bar = max(k - 1, 0), min(k + 1, _N), np.int32(k)
+        for t in range(LANES):
+            here = magnitude[k, t]
+            rises, falls = here > magnitude[low, t], here > magnitude[high, t]
+            flat = here == magnitude[high, t]
+            peak = (rises or k == 0) and (falls or k == _N or (flat and k > 0))
+            flags[k + 2, t] = peak
+            n_peaks[t] += peak
+            first[t] = min(first[t], bar if peak else np.int32(_N + 1))
+            last[t] = max(last[t], bar if peak else np.int32(-1))
+    for k in range(_N + 1):
+        for t in range(LANES):
+            near = flags[k, t] | flags[k + 1, t] | flags[k + 2, t] | flags[k + 3, t] | flags[k + 4, t]
+            kept = near != 0 or k < first[t] or k > last[t]
+            if n_peaks[t] == 1:  # whatever its place
+                kept = k < 3
+            magnitude[k, t] = magnitude[k, t] if kept else np.float32(0)
+
+
+@compiled
+def _smooth(values, out):  # type: ignore[no-untyped-def]
+    for k in range(1, _N):
+        for t in range(LANES):
+            before, here, after = np.float64(values[k - 1, t]), np.float64(values[k, t]), np.float64(values[k + 1, t])
+            out[k, t] = (before + 2 * here + after) / 4
+    for t in range(LANES):
+        out[0, t] = (2 * np.float64(values[0, t]) + np.float64(values[1, t])) / 4
+        out[_N, t] = values[_N, t]
+
+
+@compiled
+def _second_derivative(values, slopes, ratio, pivot, out):  # type: ignore[no-untyped-def]
+    """Of the natural cubic spline, by the Thomas algorithm with its pivots computed before; (knot, lane)."""
+    out[0], out[_N] = 0, 0
+    for k in range(1, _N):
+        left, right, one, other = slopes[k], slopes[k + 1], pivot[0, k], pivot[1, k]
+        for t in range(LANES):
+            above = (values[k + 1, t] - values[k, t]) * right
+            below = (values[k, t] - values[k - 1, t]) * left
+            out[k, t] = (above - below) * one - other * out[k - 1, t]
+    for k in range(_N - 1, 0, -1):
+        for t in range(LANES):
+            out[k, t] -= ratio[k] * out[k + 1, t]
+
+
+@compiled
+def vertex(x1, y1, x2, y2, x3, y3):  # type: ignore[no-untyped-def]
+    """Vertex (x, y) of the parabola through three points; of a straight line the highest point."""
+    # Cramer's rule in this order: its rounding, some 1e-9 of y, is part of the reference's values
+    d = x1 * x1 * x2 + x2 * x2 * x3 + x3 * x3 * x1 - x3 * x3 * x2 - x2 * x2 * x1 - x1 * x1 * x3
+    a = (y1 * x2 + y2 * x3 + y3 * x1 - y3 * x2 - y2 * x1 - y1 * x3) / d
+    if a == 0:
+        if y2 > y1 and y2 > y3:
+            return x2, y2
+        if y3 > y1 and y3 > y2:
+            return x3, y3
+        return x1, y1
+    xx1, xx2, xx3 = x1 * x1, x2 * x2, x3 * x3
+    b = (xx1 * y2 + xx2 * y3 + xx3 * y1 - xx3 * y2 - xx2 * y1 - xx1 * y3) / d
+    c = (xx1 * x2 * y3 + xx2 * x3 * y1 + xx3 * x1 * y2 - xx3 * x2 * y1 - xx2 * x1 * y3 - xx1 * x3 * y2) / d
+    return -b / (2 * a), c - b * b / (4 * a)
+
+
+@compiled
+def _pick(totals, lane, mean, first, step, places, frequency, voicing, score):  # type: ignore[no-untyped-def]
+    """The six highest peaks, interpolated, those out of range removed, the best one first."""
+    n_peaks = 0
+    before, here = totals[0, lane], totals[1, lane]
+    for j in range(1, _N):  # without a branch: peaks cannot be predicted
+        following = totals[j + 1, lane]
+        places[n_peaks] = j
+        n_peaks += int(before < here) & int(here > following)
+        before, here = here, following
+    n = 0  # of the six, the highest first
+    for m in range(n_peaks):
+        j, i = places[m], n
+        while i > 0 and totals[places[i - 1], lane] < totals[j, lane]:
+            i -= 1
+        if i < N_CANDIDATES:
+            n = min(n + 1, N_CANDIDATES)
+            for k in range(n - 1, i, -1):
+                places[k] = places[k - 1]
+            places[i] = j
+    kept = 0
+    for i in range(n):
+        j = places[i]
+        x1 = np.float64(np.float32(np.float32(np.float32(j - 1) * step) + first))
+        x2 = np.float64(np.float32(np.float32(np.float32(j) * step) + first))
+        x3 = np.float64(np.float32(np.float32(np.float32(j + 1) * step) + first))
+        y1, y2, y3 = np.float64(totals[j - 1, lane]), np.float64(totals[j, lane]), np.float64(totals[j + 1, lane])
+        at, height = vertex(x1, y1, x2, y2, x3, y3)
+        f = np.float32(np.exp(at * np.log(2.0)))
+        if f < LOWEST or f > HIGHEST:
+            continue
+        frequency[kept] = f
+        score[kept] = np.float32(height)
+        voicing[kept] = np.float32(1 - mean / height) if height > 0 and height > mean else np.float32(0)
+        kept += 1
+    best = 0
+    for i in range(1, kept):
+        if score[i] > score[best]:
+            best = i
+    frequency[0], frequency[best] = frequency[best], frequency[0]
+    voicing[0], voicing[best] = voicing[best], voicing[0]
+
+
+@compiled
+def _local_cost(f, p):  # type: ignore[no-untyped-def]
+    known = min(max(np.float64(p), 0.01), 1.0)
+    cost = 2 * (-np.log(known) + (4 if known < np.float64(VOICED) else 0))
+    f = np.float64(f)
+    if f <= 0:
+        return cost + 2
+    if f < 100:
+        return cost + (-0.01 * f + 1)
+    if f < 350:
+        return cost
+    if f < 600:
+        return cost + (f - 350) / 250
+    return cost + 1.2
+
+
+@compiled
+def _best_path(frequency, voicing):  # type: ignore[no-untyped-def]
+    """F0 and voicing of the cheapest path, and how many frames were decided before the end."""
+    count = len(frequency)
+    unvoiced = N_CANDIDATES
+    n_states = N_CANDIDATES + 1
+    back = np.zeros((count, n_states), np.int64)
+    chosen = np.zeros(count, np.int64)
+    cost, before = np.zeros(n_states), np.zeros(n_states)
+    at = np.empty(n_states, np.int64)
+    slope, n_decided = 1.0, 0
+    for t in range(count):
+        before[:] = cost
+        any_voiced = False
+        for i in range(N_CANDIDATES):
+            any_voiced = any_voiced or voicing[t, i] >= VOICED
+        for i in range(n_states):
+            local = 8.0 if any_voiced else 0.0
+            if i < unvoiced:
+                local = _local_cost(frequency[t, i], voicing[t, i])
+            if t == 0:
+                cost[i] = local
+                continue
+            best, best_j = np.inf, 0
+            for j in range(n_states):
+                if i < unvoiced and j < unvoiced:
+                    now, then = frequency[t, i], frequency[t - 1, j]
+                    if now == 0 or then == 0:
+                        change = 999.0
+                    else:
+                        r = np.log(np.float64(np.float32(now / then)))
+                        change = 10 * abs(r) + 10 * abs(r - slope)
+                        slope = r
+                elif i == unvoiced and j == unvoiced:
+                    change = 1.0
+                else:
+                    change = 10.0
+                    slope = 0.0
+                if change + before[j] < best:
+                    best, best_j = change + before[j], j
+            cost[i] = best + local
+            back[t, i] = best_j
+        n_undecided = t + 1 - n_decided
+        if n_undecided >= MEMORY:
+            state = _cheapest(cost)
+            for s in range(t, n_decided, -1):
+                state = back[s, state]
+            chosen[n_decided] = state
+            n_decided += 1
+        else:
+            for i in range(n_states):
+                at[i] = i
+            s = t
+            while s > n_decided - 1:
+                same = True
+                for i in range(1, n_states):
+                    same = same and at[i] == at[0]
+                if same:
+                    break
+                for i in range(n_states):
+                    at[i] = back[s, at[i]]
+                s -= 1
+            if s >= n_decided:
+                state = at[0]
+                for r in range(s, n_decided - 1, -1):
+                    chosen[r] = state
+                    state = back[r, state]
+                n_decided = s + 1
+    state = _cheapest(cost)
+    for s in range(count - 1, n_decided - 1, -1):
+        chosen[s] = state
+        state = back[s, state]
+    f0, final = np.zeros(count, np.float32), np.empty(count, np.float32)
+    for t in range(count):
+        if chosen[t] == unvoiced:
+            final[t] = voicing[t, 0]
+        else:
+            f0[t] = frequency[t, chosen[t]]
+            final[t] = voicing[t, chosen[t]]
+    return f0, final, n_decided
+
+
+@compiled
+def _cheapest(cost):  # type: ignore[no-untyped-def]
+    best = 0
+    for i in range(1, len(cost)):
+        if cost[i] < cost[best]:
+            best = i
+    return best

@@ -1,0 +1,125 @@
+"""Fifteen descriptors of the magnitude spectrum of the 20 ms frames, bins 1 to 256."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from serprep._typing import DoubleArray, FloatArray
+from serprep.features.compare_2016.compiled import compiled
+
+N_DESCRIPTORS = 15
+_BIN = 31.25  # Hz
+_N = 256  # bins
+_SUM = _BIN * (_N * (_N + 1) // 2)  # of the frequencies, Hz
+_SQUARES = _BIN**2 * (_N * (_N + 1) * (2 * _N + 1) // 6)  # of their squares
+
+
+@lru_cache(maxsize=1)
+def _sharpness() -> DoubleArray:
+    """Zwicker's weight of each bin, shape (257,): Bark times its growth above 16 Bark."""
+    frequency = _BIN * np.arange(1, _N + 1)
+    bark = 26.81 / (1 + 1960 / frequency) - 0.53
+    bark = np.where(bark < 2, 0.85 * bark + 0.3, np.where(bark > 20.1, 1.22 * bark - 0.22 * 20.1, bark))
+    growth = np.where(bark <= 16, 1.0, (np.maximum(bark - 16, 0) / 4) ** 1.5849625 + 1)
+    return np.concatenate([[0], bark * growth])
+
+
+def spectral(magnitude: FloatArray, power: FloatArray) -> FloatArray:
+    """Descriptors in the set's order, shape (n_frames, 15).
+
+    Energies 250-650 and 1000-4000 Hz, roll-off points 25, 50, 75, 90 %, flux, centroid,
+    entropy, variance, skewness, kurtosis, slope, sharpness, harmonicity.
+    """
+    found: FloatArray = _spectral(magnitude, power, _sharpness())
+    return found
+
+
+@compiled
+def _spectral(magnitude, power, sharpness):  # type: ignore[no-untyped-def]
+    found = np.empty((len(power), N_DESCRIPTORS), np.float32)
+    for t in range(len(power)):
+        p = power[t]
+        total = weighted = 0.0
+        for k in range(1, _N + 1):
+            total += np.float64(p[k])
+            weighted += _BIN * k * np.float64(p[k])
+        low = np.float64(p[8])
+        for k in range(9, 20):
+            low += np.float64(p[k])
+        found[t, 0] = (low + 0.8 * np.float64(p[20])) / _N
+        high = np.float64(p[32])
+        for k in range(33, 129):
+            high += np.float64(p[k])
+        found[t, 1] = high / _N
+        _roll_off(found[t], p, total)
+        flux = 0.0
+        if t > 0:
+            for k in range(1, _N + 1):
+                change = np.float64(magnitude[t, k]) - np.float64(magnitude[t - 1, k])
+                flux += change * change
+        found[t, 6] = np.sqrt(flux / _N)
+        centroid = np.float32(weighted / total) if total != 0 else np.float32(0)
+        found[t, 7] = centroid
+        found[t, 8] = _entropy(p, total)
+        _moments(found[t], p, total, np.float64(centroid))
+        found[t, 12] = 255 * (_N * weighted - _SUM * total) / (_N * _SQUARES - _SUM * _SUM)
+        sharp = np.float32(0)
+        for k in range(1, _N + 1):
+            sharp += np.float32(sharpness[k] * np.float64(p[k]))
+        found[t, 13] = 0.11 * np.float64(np.float32(np.float64(sharp) / total)) if total != 0 else 0.0
+        found[t, 14] = _harmonicity(p)
+    return found
+
+
+@compiled
+def _roll_off(out, p, total):  # type: ignore[no-untyped-def]
+    number, running = 0, 0.0
+    for k in range(1, _N + 1):
+        running += np.float64(p[k])
+        while number < 4 and running >= (0.25, 0.5, 0.75, 0.9)[number] * total:
+            out[2 + number] = _BIN * k
+            number += 1
+        if number == 4:
+            break
+
+
+@compiled
+def _entropy(p, total):  # type: ignore[no-untyped-def]
+    below = max(total, np.float64(np.float32(1e-7)))
+    found = 0.0
+    for k in range(1, _N + 1):
+        share = max(np.float64(p[k]), 1e-7) / below
+        found += share * (np.log(share) / np.log(2.0))
+    return -found
+
+
+@compiled
+def _moments(out, p, total, centroid):  # type: ignore[no-untyped-def]
+    second = third = fourth = 0.0
+    for k in range(1, _N + 1):
+        d = _BIN * k - centroid
+        m = d * d * np.float64(p[k])
+        second += m
+        m *= d
+        third += m
+        m *= d
+        fourth += m
+    variance = second / total if total != 0 else 0.0
+    out[9] = variance
+    out[10] = third / (total * variance * np.sqrt(variance)) if variance > 0 else 0
+    out[11] = fourth / (total * variance * variance) if variance != 0 else 0
+
+
+@compiled
+def _harmonicity(p):  # type: ignore[no-untyped-def]
+    total, last, n = np.float32(0), np.float32(0), 0
+    for k in range(3, 255):
+        x = p[k]
+        high = x > p[k - 2] and x > p[k - 1] and x > p[k + 1] and x > p[k + 2]
+        low = x < p[k - 2] and x < p[k - 1] and x < p[k + 1] and x < p[k + 2]
+        if high or low:
+            if n > 0:
+                total += abs(np.float32(x - last))
+            last = x
+            n += 1
+    return total / np.float32(2) / np.float32(_N)

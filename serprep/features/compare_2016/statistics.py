@@ -1,0 +1,351 @@
+"""Functionals of one contour: extremes, means, percentiles, moments, times, segments, LPC, regression.
+
+Each takes a contour ``x``, shape (n,), float32, and writes float32 values from ``out[0]``
+on, in the order of `names`.  Sums run in frame order, in the precision the comment
+names: the last bits of ill-conditioned values depend on it.
+"""
+
+import numpy as np
+
+from serprep.features.compare_2016.compiled import compiled
+
+PERIOD = np.float32(0.01)  # s, between frames
+_LEVELS = (np.float32(0.25), np.float32(0.5), np.float32(0.75), np.float32(0.9))
+
+
+@compiled
+def mean_of(x):  # type: ignore[no-untyped-def]
+    """Mean, summed in float64 and rounded to float32: every other value uses the rounded one."""
+    total = 0.0
+    for value in x:
+        total += np.float64(value)
+    return np.float32(total / len(x))
+
+
+@compiled
+def extremes(x, out):  # type: ignore[no-untyped-def]
+    """Range, place of the maximum and of the minimum; returns lowest value and range."""
+    high = low = 0
+    for i in range(1, len(x)):
+        if x[i] > x[high]:
+            high = i
+        if x[i] < x[low]:
+            low = i
+    out[0] = x[high] - x[low]
+    out[1] = np.float32(high) / np.float32(len(x))
+    out[2] = np.float32(low) / np.float32(len(x))
+    return x[low], out[0]
+
+
+@compiled
+def means(x):  # type: ignore[no-untyped-def]
+    """Flatness, mean of the positive values, root of the mean square."""
+    logs = magnitude = positive = square = 0.0
+    n_known = n_positive = 0
+    for value in x:
+        v = np.float64(value)
+        magnitude += abs(v)
+        square += v * v
+        if v != 0:
+            logs += np.log(abs(v))
+            n_known += 1
+        if v > 0:
+            positive += v
+            n_positive += 1
+    flatness = 1.0
+    if magnitude > 0:
+        flatness = np.exp(logs / n_known) / (magnitude / len(x))
+    return (
+        np.float32(flatness),
+        np.float32(positive / n_positive) if n_positive > 0 else np.float32(0),
+        np.float32(np.sqrt(square / len(x))),
+    )
+
+
+@compiled
+def _select(s, first, wanted):  # type: ignore[no-untyped-def]
+    """Put into ``s[wanted]`` what sorting would, smaller values before it; all before `first` are smaller already."""
+    last = len(s) - 1
+    while last - first > 8:
+        a, b, c = s[first], s[(first + last) // 2], s[last]
+        pivot = max(min(a, b), min(max(a, b), c))
+        i, j = first, last
+        while i <= j:
+            while s[i] < pivot:
+                i += 1
+            while s[j] > pivot:
+                j -= 1
+            if i <= j:
+                s[i], s[j] = s[j], s[i]
+                i += 1
+                j -= 1
+        if wanted <= j:
+            last = j
+        elif wanted >= i:
+            first = i
+        else:
+            return
+    for i in range(first + 1, last + 1):
+        value, j = s[i], i
+        while j > first and s[j - 1] > value:
+            s[j] = s[j - 1]
+            j -= 1
+        s[j] = value
+
+
+@compiled
+def percentiles(x, out):  # type: ignore[no-untyped-def]
+    """Quartiles, their distances, percentiles 1 and 99, their distance; linear between order statistics."""
+    s = x.copy()
+    found = np.empty(5, np.float32)
+    first = 0  # what lies before is smaller, and sorted no further
+    for i in (3, 0, 1, 2, 4):  # from the lowest on
+        h = (0.25, 0.5, 0.75, 0.01, 0.99)[i] * (len(s) - 1)
+        a, b = int(np.floor(h)), int(np.ceil(h))
+        _select(s, first, a)
+        first = a
+        found[i] = s[a]
+        if a != b:
+            following = s[b]
+            for m in range(b + 1, len(s)):
+                following = min(following, s[m])
+            found[i] = np.float32(s[a] * np.float32(b - h)) + np.float32(following * np.float32(h - a))
+    out[0], out[1], out[2] = found[0], found[1], found[2]
+    out[3], out[4], out[5] = found[1] - found[0], found[2] - found[1], found[2] - found[0]
+    out[6], out[7], out[8] = found[3], found[4], abs(np.float32(found[4] - found[3]))
+
+
+@compiled
+def moments(x, mean, out):  # type: ignore[no-untyped-def]
+    """Standard deviation, skewness, kurtosis."""
+    second = third = fourth = 0.0
+    for value in x:
+        d = np.float64(value) - np.float64(mean)
+        square = d * d
+        second += square
+        third += square * d
+        fourth += square * square
+    n = len(x)
+    variance = second / n
+    out[0] = np.sqrt(variance)
+    out[1] = third / (n * variance * np.sqrt(variance)) if variance > 0 else 0.0
+    out[2] = fourth / (n * variance * variance) if variance > 0 else 0.0
+
+
+@compiled
+def times(x, low, span, out):  # type: ignore[no-untyped-def]
+    """Shares of frames above four levels, rising, and curving to the left."""
+    n = len(x)
+    for i in range(4):
+        level = np.float32(low + np.float32(_LEVELS[i] * span))
+        above = 0
+        for value in x:
+            if value > level:
+                above += 1
+        out[i] = np.float32(above) / np.float32(n)
+    rising = curving = 0
+    for i in range(1, n):
+        if x[i] > x[i - 1]:
+            rising += 1
+        if i < n - 1 and np.float32(x[i] - x[i - 1]) < np.float32(x[i + 1] - x[i]):
+            curving += 1
+    out[4] = np.float32(rising) / np.float32(n - 1) if n > 1 else np.float32(0)
+    out[5] = np.float32(curving) / np.float32(n - 2) if n > 2 else np.float32(0)
+
+
+@compiled
+def _lengths(lengths, n, out):  # type: ignore[no-untyped-def]
+    """Mean, longest, shortest and deviation of segment lengths, in seconds."""
+    out[:4] = 0
+    if n == 0:
+        return
+    total, high, low = np.float32(0), lengths[0], lengths[0]
+    for i in range(n):
+        total += np.float32(lengths[i])
+        high, low = max(high, lengths[i]), min(low, lengths[i])
+    mean = total / np.float32(n)
+    spread = np.float32(0)
+    for i in range(n):
+        d = np.float32(np.float32(lengths[i]) - mean)
+        spread += np.float32(d * d)
+    out[0] = mean * PERIOD
+    out[1], out[2] = np.float32(high) * PERIOD, np.float32(low) * PERIOD
+    out[3] = np.sqrt(np.float32(spread / np.float32(n))) * PERIOD if n > 1 else np.float32(0)
+
+
+@compiled
+def segments(x, low, span, out):  # type: ignore[no-untyped-def]
+    """Lengths of segments between crossings of a quarter and three quarters of the range."""
+    n = len(x)
+    first = np.float32(low + np.float32(_LEVELS[0] * span))
+    second = np.float32(low + np.float32(_LEVELS[2] * span))
+    shortest = max(2, n // 100 - 1)
+    border = -(shortest // 2)
+    lengths = np.empty(100, np.int64)
+    count = 0
+    running = before = np.float32(0)
+    for i in range(n):
+        running += x[i]
+        if i >= 3:
+            running -= x[i - 3]
+        here = running / np.float32(min(i + 1, 3))
+        crossings = 0
+        for level in (first, second):
+            if (here > level and before <= level) or (here < level and before >= level):
+                crossings += 1
+        if crossings > 0 and i - border > shortest and count < 100:
+            lengths[count] = i - border
+            count += 1
+            border = i
+        before = here
+    _lengths(lengths, count, out)
+
+
+@compiled
+def runs(x, out):  # type: ignore[no-untyped-def]
+    """Share of frames that are not zero, and lengths of their runs; a single zero does not end one."""
+    n = len(x)
+    lengths = np.empty(100, np.int64)
+    count = known = in_run = 0
+    first = last = -1
+    for i in range(n + 2):
+        if i < n and x[i] != 0:
+            known += 1
+            if first < 0:
+                first, in_run = i, 0
+            in_run += 1
+            last = i
+        elif first >= 0 and (i - last >= 2 or i >= n):
+            if in_run >= 3 and count < 100:
+                lengths[count] = last - first
+                count += 1
+            first = -1
+    out[0] = np.float32(known) / np.float32(n)
+    _lengths(lengths, count, out[1:])
+
+
+@compiled
+def lpc(x, out):  # type: ignore[no-untyped-def]
+    """Residual energy per frame and five prediction-error coefficients, all in float32."""
+    n = len(x)
+    r = np.zeros(6, np.float32)
+    if n >= 6:
+        r0 = r1 = r2 = r3 = r4 = r5 = np.float32(0)
+        for i in range(n):
+            v = x[i]
+            r0 += np.float32(v * v)
+            if i >= 5:
+                r1 += np.float32(v * x[i - 1])
+                r2 += np.float32(v * x[i - 2])
+                r3 += np.float32(v * x[i - 3])
+                r4 += np.float32(v * x[i - 4])
+                r5 += np.float32(v * x[i - 5])
+            else:
+                if i >= 1:
+                    r1 += np.float32(v * x[i - 1])
+                if i >= 2:
+                    r2 += np.float32(v * x[i - 2])
+                if i >= 3:
+                    r3 += np.float32(v * x[i - 3])
+                if i >= 4:
+                    r4 += np.float32(v * x[i - 4])
+        r[0], r[1], r[2], r[3], r[4], r[5] = r0, r1, r2, r3, r4, r5
+    else:
+        for k in range(n):
+            for i in range(k, n):
+                r[k] += np.float32(x[i] * x[i - k])
+    out[:6] = 0
+    error = r[0]
+    if error == 0:
+        return
+    a, new = np.zeros(6, np.float32), np.zeros(6, np.float32)
+    for m in range(1, 6):
+        s = r[m]
+        for i in range(1, m):
+            s += np.float32(a[i] * r[m - i])
+        g = np.float32(np.float32(-1) / error) * s
+        new[m] = g
+        for i in range(1, m):
+            new[i] = a[i] + np.float32(g * a[m - i])
+        a[:] = new
+        error = error * np.float32(np.float32(1) - np.float32(g * g))
+        if error == 0:
+            break
+    out[0] = error / np.float32(n)
+    for i in range(5):
+        out[1 + i] = a[i + 1]
+
+
+@compiled
+def limited(z, a, b):  # type: ignore[no-untyped-def]
+    """Soft limiter: `z` up to `a`, then bending towards ``a + b``."""
+    z, a, b = np.float32(z), np.float32(a), np.float32(b)
+    if abs(z) <= a:
+        return z
+    sign = np.float32(1) if z > 0 else np.float32(-1)
+    d = np.float64(np.float32(abs(z) - a))
+    u = np.float32(np.float64(sign) * (np.sqrt(d + 1) - 1) / (np.float64(b) / 2))
+    h = np.float32(1 / (1 + np.exp(-2 * np.float64(u))))
+    t = np.float32(np.float32(2) * h - np.float32(1))
+    return np.float32(np.float32(sign * a) + np.float32(b * t))
+
+
+@compiled
+def regression(x, mean, low, span, per_second, out):  # type: ignore[no-untyped-def]
+    """Line, parabola, their errors, and the centroid in time; closed-form sums of powers, float64."""
+    n = float(len(x))
+    y1 = y2 = b0 = b1 = 0.0
+    for i in range(len(x)):
+        v = np.float64(x[i])
+        w = i * v
+        y1 += w
+        y2 += i * w
+        b0 += abs(v)
+        b1 += i * abs(v)
+    y0 = np.float64(mean) * n
+    s1, s2 = n * (n - 1) / 2, n * (n - 1) * (2 * n - 1) / 6
+    s3, s4 = s1 * s1, s2 * (3 * ((n - 1) * (n - 1) + (n - 1)) - 1) / 5
+    m, t = 0.0, float(x[0])
+    a, b, c = 0.0, 0.0, float(x[0])
+    if len(x) > 1:
+        ratio = s1 / s2
+        divisor = n - s1 * ratio
+        t = (y0 - y1 * ratio) / divisor if divisor != 0 else 0.0
+        m = (y1 - t * s1) / s2
+        a, b, c = _parabola(n, s1, s2, s3, s4, y0, y1, y2)
+    wide = np.float64(span)
+    scale = 1 / wide if span != 0 else 0.0
+    line_error = parabola_error = 0.0
+    for i in range(len(x)):
+        v = np.float64(x[i])
+        e = (v - m * i - t) * scale
+        line_error += e * e
+        e = (v - a * (i * float(i)) - b * i - c) * scale
+        parabola_error += e * e
+    bound = (wide if span != 0 else 1.0) / 10
+    m32, b32 = limited(m, bound, bound + 0.01), limited(b, bound, bound + 0.01)
+    a32 = limited(a, np.sqrt(bound), np.sqrt(bound) + 0.01)
+    rate = 100.0 if per_second else 1.0
+    out[0] = np.float64(m32) * rate * scale
+    out[1] = (t - np.float64(low)) * scale
+    out[2] = line_error / n
+    out[3] = np.float64(a32) * (rate * rate) * scale
+    out[4] = np.float64(b32) * rate * scale
+    out[5] = (c - np.float64(low)) * scale
+    out[6] = parabola_error / n
+    out[7] = np.float32(b1 / b0) / np.float32(n) if b0 != 0 else np.float32(0)
+    for i in range(8):
+        if not np.isfinite(out[i]):
+            out[i] = 0
+
+
+@compiled
+def _parabola(n, s1, s2, s3, s4, y0, y1, y2):  # type: ignore[no-untyped-def]
+    """Coefficients of the least-squares parabola, by Cramer's rule; zeros if the system is singular."""
+    determinant = s4 * (s2 * n - s1 * s1) - s3 * (s3 * n - s1 * s2) + s2 * (s3 * s1 - s2 * s2)
+    if determinant == 0:
+        return 0.0, 0.0, 0.0
+    a = y2 * (s2 * n - s1 * s1) - s3 * (y1 * n - s1 * y0) + s2 * (y1 * s1 - s2 * y0)
+    b = s4 * (y1 * n - s1 * y0) - y2 * (s3 * n - s1 * s2) + s2 * (s3 * y0 - y1 * s2)
+    c = s4 * (s2 * y0 - y1 * s1) - s3 * (s3 * y0 - y1 * s2) + y2 * (s3 * s1 - s2 * s2)
+    return a / determinant, b / determinant, c / determinant

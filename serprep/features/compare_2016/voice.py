@@ -1,0 +1,238 @@
+"""Jitter, shimmer and harmonics-to-noise ratio, from a walk along the waveform period by period.
+
+Neighbouring periods are matched by normalised cross-correlation around the period that
+the pitch gives.
+"""
+
+import numpy as np
+
+from serprep._typing import FloatArray
+from serprep.features.compare_2016.compiled import compiled
+from serprep.features.compare_2016.framing import HOP, LONG
+from serprep.features.compare_2016.pitch import vertex
+
+_PERIOD = 1 / 16_000  # s, of a sample
+NO_HARMONICS = np.float32(-100)  # dB
+_CLOSE = 1e-9  # correlations nearer than this are summed again in the defined order
+
+
+def voice_quality(samples: FloatArray, f0: FloatArray) -> FloatArray:
+    """Local jitter, jitter of differences, shimmer, log HNR (dB) per 60 ms frame, shape (n_frames, 4)."""
+    found: FloatArray = _walk(samples, f0)
+    return found
+
+
+@compiled
+def _correlation(samples, first, lag):  # type: ignore[no-untyped-def]
+    """Normalised cross-correlation of two successive stretches of `lag` samples, summed in order."""
+    x_sum = y_sum = 0.0
+    for i in range(lag):
+        x_sum += np.float64(samples[first + i])
+        y_sum += np.float64(samples[first + lag + i])
+    x_mean, y_mean = x_sum / lag, y_sum / lag
+    xx = yy = xy = 0.0
+    for i in range(lag):
+        x = np.float64(samples[first + i]) - x_mean
+        y = np.float64(samples[first + lag + i]) - y_mean
+        xy += x * y
+        xx += x * x
+        yy += y * y
+    return xy / (np.sqrt(xx) * np.sqrt(yy))
+
+
+@compiled
+def _screen(samples, first, low, high, found):  # type: ignore[no-untyped-def]
+    """Correlations of all lags to about 1e-12, by running sums; False where they cannot be trusted."""
+    end = 2 * high
+    sums, squares = np.empty(end + 1), np.empty(end + 1)
+    sums[0] = squares[0] = 0.0
+    for i in range(end):
+        x = np.float64(samples[first + i])
+        sums[i + 1] = sums[i] + x
+        squares[i + 1] = squares[i] + x * x
+    for lag in range(low, high + 1):
+        p0 = p1 = p2 = p3 = 0.0
+        i = 0
+        while i + 3 < lag:
+            p0 += np.float64(samples[first + i]) * np.float64(samples[first + lag + i])
+            p1 += np.float64(samples[first + i + 1]) * np.float64(samples[first + lag + i + 1])
+            p2 += np.float64(samples[first + i + 2]) * np.float64(samples[first + lag + i + 2])
+            p3 += np.float64(samples[first + i + 3]) * np.float64(samples[first + lag + i + 3])
+            i += 4
+        while i < lag:
+            p0 += np.float64(samples[first + i]) * np.float64(samples[first + lag + i])
+            i += 1
+        x_sum, y_sum = sums[lag], sums[2 * lag] - sums[lag]
+        xx = squares[lag] - x_sum * x_sum / lag
+        yy = squares[2 * lag] - squares[lag] - y_sum * y_sum / lag
+        if not (xx > 1e-3 * squares[end] / end and yy > 1e-3 * squares[end] / end):
+            return False
+        found[lag - low] = ((p0 + p1) + (p2 + p3) - x_sum * y_sum / lag) / (np.sqrt(xx) * np.sqrt(yy))
+    return True
+
+
+@compiled
+def _highest_peak(found, n):  # type: ignore[no-untyped-def]
+    """Place of the highest peak among the inner values, or -1; the last but one is not looked at."""
+    best = -1
+    for i in range(1, n - 2):
+        if found[i] > found[i - 1] and found[i] > found[i + 1] and (best < 0 or found[i] > found[best]):
+            best = i
+    return best
+
+
+@compiled
+def _match(samples, first, low, high, found):  # type: ignore[no-untyped-def]
+    """Place of the best lag in ``found`` (whose neighbourhood is exact), or -1 if no lag is a peak."""
+    n = high - low + 1
+    best = -1
+    trusted = _screen(samples, first, low, high, found)
+    if trusted:
+        best = _highest_peak(found, n)
+        trusted = best >= 0
+        for i in range(1, n - 2):
+            rises, falls = found[i] - found[i - 1], found[i] - found[i + 1]
+            if rises > -_CLOSE and falls > -_CLOSE:  # a peak, or nearly one
+                if i == best:
+                    trusted = trusted and rises > _CLOSE and falls > _CLOSE
+                else:
+                    trusted = trusted and found[i] < found[best] - _CLOSE
+    if trusted:
+        for i in range(best - 1, best + 2):
+            found[i] = _correlation(samples, first, low + i)
+        return best
+    for i in range(n):
+        found[i] = _correlation(samples, first, low + i)
+    return _highest_peak(found, n)
+
+
+@compiled
+def _amplitude(samples, first, lag):  # type: ignore[no-untyped-def]
+    low = high = samples[first + 1]
+    for i in range(first + 2, first + lag - 1):
+        low, high = min(low, samples[i]), max(high, samples[i])
+    return np.float32(high - low)
+
+
+@compiled
+def _walk(samples, f0):  # type: ignore[no-untyped-def]
+    n_samples, count = len(samples), len(f0)
+    out = np.zeros((count, 4), np.float32)
+    zero, one = np.float32(0), np.float32(1)
+    start = deficit = 0
+    held_jitter = held_ddp = held_shimmer = zero
+    last_period = last_difference = zero
+    has_period = has_difference = False
+    found = np.empty(1024)
+    average = np.empty(1024, np.float32)
+    bounds = np.empty(4096, np.int64)
+    for t in range(count):
+        nominal = HOP + deficit
+        span = nominal
+        voiced = f0[t] > 0
+        tau = low = high = 0
+        if voiced:
+            period = (1 / np.float64(f0[t])) / _PERIOD
+            tau = int(np.floor(period + 0.5))
+            low, high = int(np.floor(0.75 * period)), int(np.ceil(1.25 * period))
+            span = max(nominal, 2 * high + 2)
+        span = min(span, LONG + deficit)
+        if HOP * t - deficit != start:
+            start = HOP * t
+            span = min(span, LONG)
+        n = min(span, n_samples - start)
+        if not voiced:
+            out[t, 3] = NO_HARMONICS
+            start += nominal
+            deficit = 0
+            held_jitter = held_ddp = held_shimmer = zero
+            has_period = has_difference = False
+            continue
+        n_periods = n_first = n_second = n_bounds = 0
+        periods = firsts = seconds = amplitudes = changes = zero
+        average[:tau] = 0
+        q = carry = step = 0
+        while q <= n - 2 * high - 2:
+            best = _match(samples, start + q, low, high, found)
+            if best < 0:
+                step = tau
+            else:
+                lag = low + best
+                step = lag
+                bounds[n_bounds] = q
+                n_bounds += 1
+                for i in range(tau):
+                    average[i] += samples[start + q + i]
+                at, height = vertex(
+                    np.float64(best - 1), found[best - 1], np.float64(best), found[best],
+                    np.float64(best + 1), found[best + 1],
+                )  # fmt: skip
+                if height > 0.5:
+                    length = np.float32(abs(low + at) * _PERIOD)
+                    first = _amplitude(samples, start + q, lag)
+                    second = _amplitude(samples, start + q + lag, lag)
+                    amplitudes += np.float32(np.float32(first + second) / np.float32(2))
+                    changes += abs(np.float32(first - second))
+                    periods += length
+                    n_periods += 1
+                    if has_period:
+                        difference = abs(np.float32(last_period - length))
+                        firsts += difference
+                        n_first += 1
+                        if has_difference and last_difference != 0:
+                            seconds += abs(np.float32(last_difference - difference))
+                            n_second += 1
+                        last_difference, has_difference = difference, True
+                    last_period, has_period = length, True
+            q += step
+            if q < nominal - 1:
+                carry = q
+        mean_period = periods / np.float32(n_periods) if n_periods > 0 else zero
+        if n_periods == 0:
+            out[t, 0], out[t, 1], out[t, 2] = held_jitter, held_ddp, min(held_shimmer, one)
+        else:
+            if n_first > 0:
+                held_jitter = min(np.float32(np.float32(firsts / np.float32(n_first)) / mean_period), one)
+                out[t, 0] = held_jitter
+            if n_second > 0:
+                held_ddp = min(np.float32(np.float32(seconds / np.float32(n_second)) / mean_period), one)
+                out[t, 1] = held_ddp
+            held_shimmer = np.float32(changes / amplitudes) if amplitudes != 0 else zero
+            out[t, 2] = min(held_shimmer, one)
+        out[t, 3] = _log_hnr(samples, start, n, q, step, tau, bounds, n_bounds, average)
+        start += carry
+        deficit = nominal - carry
+    return out
+
+
+@compiled
+def _log_hnr(samples, start, n, end, step, tau, bounds, n_bounds, average):  # type: ignore[no-untyped-def]
+    """Energy of the mean period over that of the rest, dB; 0 where there is no rest."""
+    bounds[n_bounds] = end
+    m = n_bounds + 1
+    for i in range(tau):
+        if end + i < n:
+            average[i] += samples[start + end + i]
+        average[i] /= np.float32(m)
+    harmonic = np.float32(0)
+    for i in range(3, tau - 2):
+        harmonic += np.float32(average[i] * average[i])
+    harmonic = np.sqrt(np.float32(harmonic / np.float32(tau - 4)))
+    noise, n_terms = np.float32(0), 0
+    for b in range(m):
+        g = bounds[b]
+        following = bounds[b + 1] if b + 1 < m else (end + step if step > 0 else 0)
+        for j in range(g + 2, min(following, g + tau) - 2):
+            if j < n:
+                rest = np.float32(samples[start + j] - average[j - g])
+                noise += np.float32(rest * rest)
+                n_terms += 1
+    if n_terms == 0:
+        return np.float32(0)
+    noise = np.sqrt(np.float32(noise / np.float32(n_terms)))
+    if not noise > 0:
+        return np.float32(0)
+    ratio = np.float32(harmonic / noise)
+    if not ratio > 0:
+        return NO_HARMONICS
+    return max(np.float32(20 * np.log(np.float64(ratio)) / np.log(10.0)), NO_HARMONICS)
