@@ -1,6 +1,6 @@
 """Builds that are killed, stores that are damaged, disks that fill up: proofs for docs/proofs.md.
 
-Part of ``make prove``; alone: ``python benchmarks/faults.py [kill] [flip] [disk]``.
+Part of ``make prove``; alone: ``python benchmarks/faults.py [kill] [training] [flip] [disk]``.
 """
 
 import contextlib
@@ -118,6 +118,70 @@ def kill(say: Say, rounds: int = 10) -> None:
             unfinished = int(str(expected["n_utterances"])) - before
             if not same or int(str(result["computed"])) > unfinished:
                 sys.exit("a killed build did not resume as it should")
+    say("")
+
+
+TRAINING = """
+import sys
+from pathlib import Path
+import numpy as np, torch
+from safetensors.torch import save_file
+from serprep.recipe import TrainConfig
+from serprep.store.store import open_store
+from serprep_models.crnn import SystemConfig
+from serprep_models.examples import Stored, kinds_of
+from serprep_models.standardise import training_statistics
+from serprep_models.train import train
+torch.set_num_threads(1)
+store, folder, system = open_store(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+kinds, rows = kinds_of(system), np.arange(len(store))
+train_rows, dev_rows = rows[rows % 4 != 0], rows[rows % 4 == 0]
+statistics = training_statistics(store, train_rows, kinds)
+parts = [Stored(store, part, kinds, statistics) for part in (train_rows, dev_rows)]
+if sys.argv[4] == "memory":
+    parts = [part.load() for part in parts]
+how = TrainConfig(epochs=8, batch_size=8, device="cpu", memory_budget=4)
+config = SystemConfig(system=system, n_labels=len(store.labels))
+trained = train(config, parts[0], how=how, seed=0, dev=parts[1], folder=folder, save_every=0.3)
+save_file(trained.system.state_dict(), folder / "weights.safetensors")
+"""
+
+
+def kill_training(say: Say, rounds: int = 5) -> None:
+    """SIGKILL to a training at random moments; then resume, and compare the weights' bytes."""
+    say("## Trainings killed at random moments\n")
+    rng = random.Random(0)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        write_synthetic_corpus(folder / "corpus", n_speakers=10, n_texts=8)
+        write_recipe(folder)
+        store = str(run(folder)["store"])
+        say("| system | features | killed after s | of s | epochs done before | same weights, byte for byte |")
+        say("| --- | --- | --- | --- | --- | --- |")
+        for number in range(rounds):
+            system = ("hsf-crnn", "multi-crnn", "plain-crnn")[number % 3]
+            mode = ("streamed", "memory")[number % 2]
+            whole, killed = folder / f"whole{number}", folder / f"killed{number}"
+            started = time.perf_counter()
+            for place in (whole, killed):
+                place.mkdir()
+            command = [sys.executable, "-c", TRAINING, store]
+            subprocess.run([*command, whole, system, mode], check=True)
+            length = time.perf_counter() - started
+            process = subprocess.Popen([*command, killed, system, mode])
+            while process.poll() is None and not (killed / "state.safetensors").is_file():
+                time.sleep(0.01)
+            wait = rng.uniform(0.0, 0.5) * length
+            time.sleep(wait)
+            process.kill()
+            status = process.wait()
+            before = len((killed / "history.jsonl").read_text(encoding="utf-8").splitlines())
+            subprocess.run([*command, killed, system, mode], check=True)
+            same = (whole / "weights.safetensors").read_bytes() == (killed / "weights.safetensors").read_bytes()
+            word = f"first state + {wait:.1f}" if status else "finished before"
+            say(f"| {system} | {mode} | {word} | {length:.1f} | {before} | {'yes' if same else 'NO'} |")
+            if not same:
+                sys.exit("a killed training did not resume as it should")
     say("")
 
 
@@ -269,7 +333,7 @@ def last_line(text: str) -> str:
     return "`" + lines[-1].replace(tempfile.gettempdir(), "…") + "`" if lines else ""
 
 
-PROOFS = {"kill": kill, "flip": flips, "disk": disk}
+PROOFS = {"kill": kill, "training": kill_training, "flip": flips, "disk": disk}
 
 if __name__ == "__main__":
     for chosen in sys.argv[1:] or PROOFS:

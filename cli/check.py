@@ -9,19 +9,20 @@ from .output import json_option, print_json, recognise_option, recognised
 
 @click.command(short_help="Compare a folder with a manifest: missing, extra, changed files.")
 @click.argument("manifest", type=click.Path(path_type=Path))
-@click.argument("root", type=click.Path(path_type=Path))
+@click.argument("root")
 @recognise_option
 @json_option
-def check(manifest: Path, root: Path, no_samples: bool, as_json: bool) -> int:
-    """Compare the recordings under ROOT with a MANIFEST; exit status 1 if they differ."""
+def check(manifest: Path, root: str, no_samples: bool, as_json: bool) -> int:
+    """Compare the recordings under ROOT, a folder or URL, with a MANIFEST; exit status 1 if they differ."""
     from serprep.errors import one_line
+    from serprep.files import as_root
     from serprep.manifest import check_manifest, read_manifest
     from serprep.progress import Progress
 
     expected = read_manifest(manifest)
     with Progress("hashing", len({row.path for row in expected.utterances}), unit="files") as progress:
-        found = check_manifest(expected, root, progress=progress.to)
-    release = recognised(expected.info, found.digests, root, no_samples=no_samples)
+        found = check_manifest(expected, as_root(root), progress=progress.to)
+    release = recognised(expected.info, found.digests, as_root(root), no_samples=no_samples)
     if as_json:
         lists = {name: list(getattr(found, name)) for name in ("missing", "changed", "extra")}
         print_json({"n_files": found.n_files, "same": found.same, **lists, "release": release and release.as_dict()})

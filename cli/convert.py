@@ -9,20 +9,21 @@ from .output import json_option, print_json
 
 @click.command(short_help="A store → the same store in the other container.")
 @click.argument("store")
-@click.argument("destination", type=click.Path(path_type=Path))
+@click.argument("destination")
 @json_option
-def convert(store: str, destination: Path, as_json: bool) -> None:
+def convert(store: str, destination: str, as_json: bool) -> None:
     """Write a STORE (PATH.zarr, PATH.h5 or DATASET@NAME) again as DESTINATION.
 
-    DESTINATION ends in .zarr or .h5 and may not exist.  Every bit of every array, the
+    DESTINATION, a path or URL, ends in .zarr or .h5 and may not exist.  Every bit of every array, the
     attributes and the version stay the same.
     """
+    from serprep.remote import is_url
     from serprep.store.convert import convert
 
     written = convert(store, destination, quiet=False)
     about = {
         "version": written.version,
-        "store": str(destination.resolve()),
+        "store": written.path if is_url(written.path) else str(Path(written.path).resolve()),
         "format": written.format,
         "n_utterances": len(written),
         "seal": written.seal,

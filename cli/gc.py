@@ -16,7 +16,7 @@ def gc(dataset: str, yes: bool, as_json: bool) -> None:
 
     Tagged stores, the newest, damaged ones, and whatever is less than 24 hours old stay.
     """
-    from serprep.dataset import gc
+    from serprep.garbage import gc
 
     found = gc(dataset, yes=yes)
     if as_json:

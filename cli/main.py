@@ -11,16 +11,19 @@ import sys
 import click
 
 from . import (
+    audit,
     build,
     check,
     convert,
     corpora,
     demo,
     diff,
+    export_onnx,
     gc,
     info,
     log,
     manifest,
+    predict,
     report,
     run,
     split,
@@ -56,7 +59,10 @@ for command in (
     diff.diff,
     gc.gc,
     split.split,
+    audit.audit,
     train.train,
+    predict.predict,
+    export_onnx.onnx,
     report.report,
 ):
     cli.add_command(command)

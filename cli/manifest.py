@@ -10,18 +10,22 @@ from .output import json_option, notes, print_json, print_table, recognise_optio
 
 @click.command(short_help="A corpus folder → a manifest.")
 @click.argument("reader")
-@click.argument("root", type=click.Path(path_type=Path))
+@click.argument("root")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder for the manifest.")
-@click.option("--file", help="For reader table: the table, relative to ROOT.")
+@click.option("--file", help="For reader table: the table, relative to ROOT; for audformat: its name.")
 @click.option(
-    "--column", "columns", multiple=True, metavar="ROLE=NAME", help="For reader table, such as emotion=label."
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="ROLE=NAME",
+    help="For readers table and audformat, such as emotion=label.",
 )
 @click.option("--pattern", help="For reader pattern, such as '{emotion}/{speaker}_{text}.wav'.")
 @recognise_option
 @json_option
 def manifest(
     reader: str,
-    root: Path,
+    root: str,
     output: Path,
     file: str | None,
     columns: tuple[str, ...],
@@ -29,7 +33,7 @@ def manifest(
     no_samples: bool,
     as_json: bool,
 ) -> None:
-    """Read a corpus folder ROOT with READER and write utterances.csv and manifest.json.
+    """Read a corpus folder or URL ROOT with READER and write utterances.csv and manifest.json.
 
     Where the corpus tells what single raters said, raters.jsonl is written as well.
 
@@ -37,6 +41,7 @@ def manifest(
     Recordings are compared with the published release, where its digests are known.
     """
     from serprep.corpora import read_corpus
+    from serprep.files import as_root
     from serprep.manifest import look, make_manifest, write_manifest
     from serprep.pipeline import describe_corpus
     from serprep.progress import Progress
@@ -44,14 +49,15 @@ def manifest(
 
     pairs = dict(pair.partition("=")[::2] for pair in columns)
     given = {"file": file, "pattern": pattern, "columns": pairs}
-    reading = read_corpus(reader, root, {name: value for name, value in given.items() if value})
+    folder = as_root(root)
+    reading = read_corpus(reader, folder, {name: value for name, value in given.items() if value})
     found = make_manifest(reading.utterances, describe_corpus(reading.corpus))
     with Progress("reading recordings", len({row.path for row in found.utterances}), unit="files") as progress:
-        looked = look(found, root, progress=progress.to)
+        looked = look(found, folder, progress=progress.to)
     release = recognised(
         looked.manifest.info,
         {row.path: row.audio_digest for row in looked.manifest.utterances},
-        root,
+        folder,
         no_samples=no_samples,
     )
     path = write_manifest(looked.manifest, output)

@@ -55,6 +55,14 @@ def recognised(
         )
 
 
+def training_options(command: Command) -> Command:
+    """Add ``--device`` and ``--memory-budget``."""
+    command = click.option(
+        "--memory-budget", type=click.IntRange(1, 1 << 30), metavar="MIB", help="Stream features that need more."
+    )(command)
+    return click.option("--device", help="auto, cpu, cuda or cuda:N; default: the recipe's.")(command)
+
+
 def print_json(value: object) -> None:
     """One JSON document on standard output."""
     click.echo(json.dumps(value, indent=1, allow_nan=False))

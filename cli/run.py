@@ -6,12 +6,23 @@ from typing import Any
 import click
 
 from .build import build_json, print_build
-from .output import cluster_options, interval, json_option, notes, p_value, percent, print_json, print_table
+from .output import (
+    cluster_options,
+    interval,
+    json_option,
+    notes,
+    p_value,
+    percent,
+    print_json,
+    print_table,
+    training_options,
+)
 
 
 @click.command(short_help="The whole path of a recipe: store, systems, scores, page.")
 @click.argument("recipe", type=click.Path(path_type=Path))
 @cluster_options
+@training_options
 @click.option("--on-bad-audio", type=click.Choice(["quarantine", "fail"]), default="quarantine", show_default=True)
 @json_option
 def run(recipe: Path, as_json: bool, **options: Any) -> int:
@@ -44,10 +55,12 @@ def outcome_json(outcome: Any) -> dict[str, Any]:
 
 def print_outcome(outcome: Any) -> None:
     """Scores per system, in per cent."""
+    from serprep_models.scores import shown
+
     notes(outcome.notes)
     rows = [
         {
-            "system": row["system"],
+            "system": shown(row["system"], row),
             "UA %": percent(row["ua"]),
             "95 %": interval(row["ua_interval"]),
             "WA %": percent(row["wa"]),
@@ -63,12 +76,14 @@ def print_outcome(outcome: Any) -> None:
     print_table(rows, list(rows[0]) if rows else [])
     part = "" if outcome.scored == "test" else f"of the {outcome.scored} part, "
     click.echo(f"\nUA, WA: {part}predictions pooled over folds, mean over seeds; 95 %: bootstrap over speakers.")
+    if any(row["transductive"] for row in outcome.summary):
+        click.echo("transductive: features are standardised per speaker, by unlabelled recordings of test speakers.")
     if outcome.comparisons:
         click.echo()
         print_table(
             [
                 {
-                    "difference": f"{row['first']} − {row['second']}",
+                    "difference": f"{shown(row['first'], row)} − {shown(row['second'], row)}",
                     "UA %": percent(row["ua"]),
                     "95 %": interval(row["ua_interval"]),
                     "p": p_value(row["ua_p"]),

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .output import cluster_options, json_option, print_json
+from .output import cluster_options, json_option, print_json, training_options
 from .run import outcome_json, print_outcome
 
 
@@ -15,6 +15,7 @@ from .run import outcome_json, print_outcome
 @click.option("--fold", "folds", multiple=True, help="Only this fold, by name.")
 @click.option("--seed", "seeds", multiple=True, type=click.IntRange(0, 2**31 - 1), help="Only this seed.")
 @cluster_options
+@training_options
 @json_option
 def train(recipe: Path, as_json: bool, **options: Any) -> int:
     """Train and score systems of a RECIPE on its store, which is built first if need be."""

@@ -1,7 +1,6 @@
 """``serprep verify``."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
@@ -10,18 +9,25 @@ from .output import json_option, print_json
 
 @click.command(short_help="Is a store what was sealed, and what its recordings give?")
 @click.argument("store")
-@click.option("--against-audio", type=click.Path(path_type=Path), metavar="ROOT", help="Recompute from the recordings.")
+@click.option("--against-audio", metavar="ROOT", help="Recompute from the recordings in this folder or URL.")
 @click.option("--sample", type=click.IntRange(1), metavar="N", help="Recompute only N utterances; default: all.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Chooses the sample.")
 @json_option
-def verify(store: str, against_audio: Path | None, sample: int | None, seed: int, as_json: bool) -> int:
+def verify(store: str, against_audio: str | None, sample: int | None, seed: int, as_json: bool) -> int:
     """Inspect a STORE: its files, digests, seal and content; exit status 1 if anything is wrong."""
     from serprep.errors import one_line
+    from serprep.files import as_root
     from serprep.progress import Progress
     from serprep.store.verify import verify as inspect
 
     with Progress("verifying", 0, unit="files and utterances") as progress:
-        found = inspect(store, against_audio=against_audio, sample=sample, seed=seed, progress=progress.to)
+        found = inspect(
+            store,
+            against_audio=as_root(against_audio) if against_audio else None,
+            sample=sample,
+            seed=seed,
+            progress=progress.to,
+        )
     if as_json:
         problems = [asdict(problem) for problem in found.problems]
         print_json(

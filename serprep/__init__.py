@@ -35,6 +35,8 @@ _HOME = {
     "make_split": "split",
     "read_split": "split",
     "write_split": "split",
+    "Audit": "audit",
+    "audit_split": "audit",
     "Recipe": "recipe",
     "read_recipe": "recipe",
     "BuildResult": "pipeline",

@@ -22,7 +22,8 @@ import soxr
 from numpy.typing import NDArray
 
 from serprep._typing import FloatArray
-from serprep.errors import AudioError
+from serprep.errors import AudioError, CorpusError, one_line
+from serprep.remote import UrlPath
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")  # what readers look for; decoding goes by content
 PEAK = np.float32(32767 / 32768)  # largest amplitude that int16 can hold
@@ -64,7 +65,11 @@ def read_bytes(path: Path) -> bytes:
     AudioError
         If there is no readable regular file at `path`; pipes and devices, which
         could block for ever, are not opened.
+    CorpusError
+        If an object store does not answer.
     """
+    if isinstance(path, UrlPath):
+        return _read_object(path)
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         try:  # os.fdopen refuses a folder and leaves its descriptor open
@@ -86,6 +91,18 @@ def read_bytes(path: Path) -> bytes:
         raise AudioError("permission denied: make it readable") from None
     except (OSError, ValueError) as error:
         raise AudioError(f"unreadable: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _read_object(path: UrlPath) -> bytes:
+    """An object's bytes; a bucket that does not answer is no recording's fault and stops everything."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise AudioError("file is missing") from None
+    except PermissionError:
+        raise AudioError("access denied: let these credentials read it") from None
+    except OSError as error:
+        raise CorpusError(f"{one_line(path)}: {error.strerror}") from None
 
 
 def digest_of(data: bytes) -> str:

@@ -22,18 +22,20 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from serprep import audio
-from serprep._typing import FloatArray, IntArray
+from serprep._typing import AnyArray, ByteArray, FloatArray, IntArray
 from serprep.errors import CacheError, PartError
 from serprep.files import Folder
 from serprep.manifest import look_at
+from serprep.remote import UrlPath, has_tag
 
 MAGIC = b"SERPART1"
 _HEAD = 48
@@ -77,6 +79,59 @@ class Place:
     n_samples: int
 
 
+PLACE = np.dtype("i4, i8, i8, i4, u4, i8")
+PLACE.names = ("part", "start", "n_rows", "width", "crc", "n_samples")
+
+
+@dataclass(frozen=True, eq=False)
+class Places(Sequence[Place | None]):
+    """Many places in little memory; None for what is not cached."""
+
+    parts: tuple[str, ...]
+    table: AnyArray  # of PLACE, whose part is a number in `parts`, or -1
+
+    @property
+    def found(self) -> AnyArray:
+        """Which are cached, shape (n,), bool."""
+        return np.asarray(self.table["part"] >= 0)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, number: Any) -> Any:
+        if isinstance(number, int):
+            row = self.table[number]
+            if row["part"] < 0:
+                return None
+            return Place(
+                part=self.parts[row["part"]],
+                start=int(row["start"]),
+                shape=(int(row["n_rows"]), int(row["width"])),
+                crc=int(row["crc"]),
+                n_samples=int(row["n_samples"]),
+            )
+        table = self.table[number]  # a slice, a mask or numbers: with the names of those parts alone
+        used, part = np.unique(table["part"], return_inverse=True)
+        if used.size and used[0] < 0:
+            used, part = used[1:], part - 1
+        table = table.copy()
+        table["part"] = part
+        return Places(tuple(self.parts[i] for i in used), table)
+
+
+def as_keys(keys: Iterable[bytes]) -> ByteArray:
+    """Keys as an array, shape (n, 32)."""
+    buffer = bytearray()
+    for key in keys:
+        buffer += key
+    return np.frombuffer(buffer, np.uint8).reshape(-1, 32)
+
+
+def _sortable(keys: ByteArray) -> AnyArray:
+    """The same keys as one array of byte strings, shape (n,)."""
+    return np.ascontiguousarray(keys).view("S32")[:, 0]
+
+
 def pack_part(keys: Sequence[bytes], rows: Sequence[FloatArray], n_samples: Sequence[int]) -> bytes:
     """The bytes of a part."""
     data = [np.ascontiguousarray(block, "<f4") for block in rows]
@@ -97,28 +152,22 @@ def _index_size(n: int) -> int:
     return n * (32 + 8 + 8 + 4) + 8
 
 
-def unpack_index(name: str, data: bytes) -> dict[bytes, Place] | None:
-    """Key → place from the beginning of a part; None if it is not whole."""
+def unpack_index(name: str, data: bytes) -> tuple[ByteArray, Places] | None:
+    """Keys and places from the beginning of a part; None if it is not whole."""
     if len(data) < _HEAD or data[:8] != MAGIC:
         return None
     n, width = (int(value) for value in np.frombuffer(data, "<u4", 2, 8))
     index = data[_HEAD : _HEAD + _index_size(n)]
     if len(index) < _index_size(n) or hashlib.sha256(data[:16] + index).digest() != data[16:_HEAD]:
         return None
-    n_samples = np.frombuffer(index, "<i8", n, 32 * n)
     offsets = np.frombuffer(index, "<i8", n + 1, 40 * n)
-    crcs = np.frombuffer(index, "<u4", n, 48 * n + 8)
-    base = _HEAD + len(index)
-    return {
-        index[32 * i : 32 * i + 32]: Place(
-            part=name,
-            start=base + int(offsets[i]) * width * 4,
-            shape=(int(offsets[i + 1] - offsets[i]), width),
-            crc=int(crcs[i]),
-            n_samples=int(n_samples[i]),
-        )
-        for i in range(n)
-    }
+    table = np.zeros(n, PLACE)
+    table["start"] = _HEAD + len(index) + offsets[:-1] * width * 4
+    table["n_rows"] = np.diff(offsets)
+    table["width"] = width
+    table["crc"] = np.frombuffer(index, "<u4", n, 48 * n + 8)
+    table["n_samples"] = np.frombuffer(index, "<i8", n, 32 * n)
+    return np.frombuffer(index, np.uint8, 32 * n).reshape(n, 32), Places((name,), table)
 
 
 @dataclass
@@ -159,25 +208,32 @@ class Cache:
                 "finished parts are kept"
             ) from None
 
-    def find(self, kind: str, keys: Collection[bytes]) -> dict[bytes, Place]:
-        """Where the wanted keys lie; keys that are not cached are left out.
+    def find(self, kind: str, keys: Sequence[bytes] | ByteArray) -> Places:
+        """Where the rows of each key lie.
 
         Parts that are damaged or vanish meanwhile count as not there.
         """
-        wanted = set(keys)
-        found: dict[bytes, Place] = {}
-        for name in self._names(kind):
-            if not name.endswith(".part") or not wanted:
-                continue
-            index = self._index(name)
-            for key in wanted & index.keys():
-                found.setdefault(key, index[key])
-        return found
+        keys = keys if isinstance(keys, np.ndarray) else as_keys(keys)
+        wanted, inverse = np.unique(_sortable(keys), return_inverse=True)
+        table = np.zeros(len(wanted), PLACE)
+        table["part"] = -1
+        parts: list[str] = []
+        n_missing = len(wanted)
+        for name, (own, places) in self._indices(kind) if n_missing else ():
+            if not n_missing:
+                break
+            at = np.minimum(np.searchsorted(wanted, _sortable(own)), len(wanted) - 1)
+            new = (wanted[at] == _sortable(own)) & (table["part"][at] < 0)
+            if new.any():
+                table[at[new]] = places.table[new]
+                table["part"][at[new]] = len(parts)
+                parts.append(name)
+                n_missing = int(np.count_nonzero(table["part"] < 0))
+        return Places(tuple(parts), table[inverse])
 
     def parts(self, kind: str) -> dict[str, frozenset[bytes]]:
         """Name of every part → its keys; damaged parts have none."""
-        names = [name for name in self._names(kind) if name.endswith(".part")]
-        return {name: frozenset(self._index(name)) for name in names}
+        return {name: frozenset(map(bytes, keys)) for name, (keys, _) in self._indices(kind)}
 
     def _names(self, kind: str) -> list[str]:
         try:
@@ -185,7 +241,17 @@ class Cache:
         except OSError as error:
             raise CacheError(f"cache {self.root}: {error.strerror or error}; expected a readable folder") from None
 
-    def _index(self, name: str) -> dict[bytes, Place]:
+    def _indices(self, kind: str) -> Iterator[tuple[str, tuple[ByteArray, Places]]]:
+        """Name and index of every part; at a URL many are fetched at a time."""
+        names = [name for name in self._names(kind) if name.endswith(".part")]
+        if self.folder.local:
+            yield from ((name, self._index(name)) for name in names)
+        else:
+            with ThreadPoolExecutor(max_workers=16) as threads:
+                yield from zip(names, threads.map(self._index, names), strict=True)
+
+    def _index(self, name: str) -> tuple[ByteArray, Places]:
+        none = as_keys(()), Places((), np.zeros(0, PLACE))
         try:
             data = self.folder.read(name, 0, 8192)
             if len(data) >= _HEAD:
@@ -193,12 +259,12 @@ class Cache:
                 if size > len(data) == 8192:  # a damaged head may announce any size: read what is there
                     data = self.folder.read(name)
         except FileNotFoundError:
-            return {}
+            return none
         except OSError as error:
             raise CacheError(f"cache {self.root}: {name}: {error.strerror or error}; make it readable") from None
-        return unpack_index(name, data) or {}
+        return unpack_index(name, data) or none
 
-    def read(self, places: Sequence[Place]) -> list[FloatArray]:
+    def read(self, places: Iterable[Place | None]) -> list[FloatArray]:
         """The rows of each place, in order.
 
         Raises
@@ -207,19 +273,20 @@ class Cache:
             If rows are gone or damaged; building again with that part removed
             computes them afresh.
         """
+        wanted = [place for place in places if place is not None]
         by_part: dict[str, list[int]] = {}
-        for number, place in enumerate(places):
+        for number, place in enumerate(wanted):
             by_part.setdefault(place.part, []).append(number)
-        found: list[FloatArray | None] = [None] * len(places)
+        found: list[FloatArray | None] = [None] * len(wanted)
         for part, numbers in by_part.items():
-            first = min(places[number].start for number in numbers)
-            last = max(places[number].start + 4 * int(np.prod(places[number].shape)) for number in numbers)
+            first = min(wanted[number].start for number in numbers)
+            last = max(wanted[number].start + 4 * int(np.prod(wanted[number].shape)) for number in numbers)
             try:
                 data = self.folder.read(part, first, last)
             except FileNotFoundError:
                 raise PartError(f"cache {self.root}: part {part} was removed during the build; build again") from None
             for number in numbers:
-                place = places[number]
+                place = wanted[number]
                 start, count = place.start - first, int(np.prod(place.shape))
                 block = data[start : start + 4 * count]
                 if len(block) < 4 * count or zlib.crc32(block) != place.crc:
@@ -254,7 +321,8 @@ class Cache:
 class Memo:
     """Remembers what files are, so that an unchanged corpus is recognised without reading it.
 
-    Maps (path, size, mtime_ns, ctime_ns, inode) to (duration, rate, digest).  Files
+    Maps (path, size, mtime_ns, ctime_ns, inode), at a URL (path, size, ETag), to
+    (duration, rate, digest).  Files
     modified within 2 s of being hashed are not remembered: they could change again
     without their times changing.
 
@@ -271,53 +339,81 @@ class Memo:
     root: Path
     ignore: bool = False
     n_read: int = 0  # files whose bytes were read
-    _known: dict[str, list[Any]] = field(default_factory=dict, repr=False)
-    _seen: dict[str, list[Any]] = field(default_factory=dict, repr=False)
+    _known: dict[str, str] = field(default_factory=dict, repr=False)  # name → JSON: decoded, it takes thrice the memory
+    _new: bytearray = field(default_factory=bytearray, repr=False)  # lines to add
 
     def __post_init__(self) -> None:
-        digest = hashlib.sha256(os.fsencode(os.path.realpath(self.root))).hexdigest()
-        self._name = f"memo/{digest[:32]}.json"
+        place = str(self.root) if isinstance(self.root, UrlPath) else os.path.realpath(self.root)
+        digest = hashlib.sha256(os.fsencode(place)).hexdigest()
+        self._name = f"memo/{digest[:32]}.txt"
         if not self.ignore:
             self._known = self._load()
 
-    def _load(self) -> dict[str, list[Any]]:
+    def _load(self) -> dict[str, str]:
+        """What the file says: a SHA-256 of the rest, then lines of a name in hex, a tab, and JSON; later lines win."""
         try:
-            values = json.loads(self.cache.folder.read(self._name))
-            known, digest = values["files"], values["sha256"]
-        except (OSError, ValueError, KeyError, TypeError):
+            data = self.cache.folder.read(self._name)
+        except OSError:
             return {}
-        return known if hashlib.sha256(canonical_json(known)).hexdigest() == digest else {}
+        digest, _, lines = data.partition(b"\n")
+        if hashlib.sha256(lines).hexdigest().encode() != digest:
+            return {}
+        return dict(line.split("\t", 1) for line in lines.decode("ascii").splitlines())
+
+    def _recall(self, name: str) -> list[Any]:
+        return list(json.loads(self._known.get(name, "[]")))
+
+    def _remember(self, name: str, entry: list[Any]) -> None:
+        self._new.extend(f"{name}\t{json.dumps(entry)}\n".encode("ascii"))  # at once: several threads look
 
     def look_at(self, path: Path) -> audio.Recording:
         """Like `manifest.look_at`, sparing files that are known and unchanged."""
+        if isinstance(path, UrlPath):
+            return self._look_at_url(path)
         try:
             status = path.stat()
         except OSError:
             return self._read(path)
         stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         name = os.fsencode(os.path.relpath(path, self.root)).hex()
-        known = self._known.get(name)
-        if known is not None and known[:4] == stamp:
-            self._seen[name] = known
+        known = self._recall(name)
+        if known[:4] == stamp:
             return audio.Recording(*known[4:])
         recording = self._read(path)
         age = time.time() - max(status.st_mtime, status.st_ctime)
         if age > _UNSETTLED:
-            self._seen[name] = [*stamp, recording.duration, recording.sample_rate, recording.digest]
+            self._remember(name, [*stamp, recording.duration, recording.sample_rate, recording.digest])
         return recording
 
-    def _read(self, path: Path) -> audio.Recording:
+    def _look_at_url(self, path: UrlPath) -> audio.Recording:
+        """The same for an object; one that was replaced while it was read is not remembered."""
+        stamp, name = path.stamp(), os.fsencode(str(path.relative_to(self.root))).hex()
+        known = self._recall(name)
+        if stamp is not None and known[:2] == stamp:
+            return audio.Recording(*known[2:])
+        recording = self._read(path)
+        settled = stamp is not None and (has_tag(stamp) or time.time() - stamp[1] > _UNSETTLED)
+        if stamp is not None and settled and stamp == path.stamp_now():
+            self._remember(name, [*stamp, recording.duration, recording.sample_rate, recording.digest])
+        return recording
+
+    def _read(self, path: Path | UrlPath) -> audio.Recording:
         self.n_read += 1
-        return look_at(path)
+        return look_at(cast(Path, path))
 
     def save(self) -> None:
         """Keep what was learned for the next build."""
-        if self._seen.items() <= self._known.items():
+        self._known, lines, self._new = {}, self._new, bytearray()
+        if not lines:
             return
-        known = {**self._load(), **self._seen}
-        values = {"files": known, "sha256": hashlib.sha256(canonical_json(known)).hexdigest()}
+        others = self._load()  # also what another build has written meanwhile
+        if others:
+            for line in lines.splitlines():
+                others.pop(line.split(b"\t", 1)[0].decode("ascii"), None)
+            for name, entry in others.items():
+                lines += f"{name}\t{entry}\n".encode("ascii")
         with contextlib.suppress(CacheError):  # it only spares work; a finished data set may be read-only
-            self.cache._write(self._name, canonical_json(values))
+            self.cache._write(self._name, hashlib.sha256(lines).hexdigest().encode() + b"\n" + lines)
 
 
 def offsets_of(lengths: Sequence[int]) -> IntArray:

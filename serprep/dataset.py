@@ -1,34 +1,32 @@
-"""A data set over time: its versions, their tags, what differs between them, and what may go.
+"""A data set over time: its versions, their tags, and what differs between them.
 
-Stores never change, so all that happens to a data set is that stores come, get names, and go.
-Sizes are bytes on the disk.
+Stores never change, so all that happens to a data set is that stores come, get names, and
+go (`serprep.garbage`).  Sizes are bytes on the disk.
 """
 
 import contextlib
 import json
 import math
 import os
-import time
 import uuid
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from serprep.cache import Cache
+from serprep import remote
 from serprep.errors import StoreError, one_line
-from serprep.files import Folder, is_url, remove_tree, write_whole
+from serprep.files import Folder, write_whole
+from serprep.remote import is_url
 from serprep.store.store import Store, open_store
-from serprep.version import build_number, check_tag, is_version, latest, tags, versions
+from serprep.version import build_number, check_tag, latest, tags, versions
 
-YOUNG = 24 * 3600.0  # seconds; younger things are never garbage
 _AUDIO = ("audio_digest", "start", "end")
 _FOLLOWS = {"id", "emotion", "speaker", *_AUDIO, "duration", "sample_rate", "n_samples", "n_frames"}
-_NO_PARTS = {"failures", "memo"}  # folders of the cache that hold no features
 
 
-def _stores(dataset: str) -> list[str]:
+def stores_of(dataset: str) -> list[str]:
+    """Names of the stores of a data set; a StoreError if there is none."""
     found = versions(dataset)
     if not found:
         raise StoreError(
@@ -37,12 +35,14 @@ def _stores(dataset: str) -> list[str]:
     return found
 
 
-def _stem(name: str) -> str:
+def stem_of(name: str) -> str:
+    """A store's name without its suffix."""
     return name.rsplit(".", 1)[0]
 
 
-def _version(name: str) -> str:
-    return _stem(name).removeprefix("versions/")
+def version_named(name: str) -> str:
+    """The version that a store's name gives."""
+    return stem_of(name).removeprefix("versions/")
 
 
 # -- diff ----------------------------------------------------------------------------
@@ -198,14 +198,14 @@ def log(dataset: str | Path) -> list[Entry]:
         If there is none.  A damaged store is an entry that says so.
     """
     dataset = str(dataset)
-    found = sorted(_stores(dataset), key=lambda name: (build_number(dataset, _stem(name)), name))
-    newest = _stem(latest(dataset, found))
+    found = sorted(stores_of(dataset), key=lambda name: (build_number(dataset, stem_of(name)), name))
+    newest = stem_of(latest(dataset, found))
     names = tags(dataset)
     entries: list[Entry] = []
     previous: Store | None = None
     current: Store | None = None  # the last that could be read
     for name in found:
-        number, built = build_number(dataset, _stem(name)), _built(dataset, _stem(name))
+        number, built = build_number(dataset, stem_of(name)), _built(dataset, stem_of(name))
         place = Folder(dataset).path(name)
         size, shared = _size(place)
         damaged, changes, store = "", "", None
@@ -220,14 +220,14 @@ def log(dataset: str | Path) -> list[Entry]:
         entries.append(
             Entry(
                 number=number,
-                version=_version(name),
+                version=version_named(name),
                 store=place,
                 built=built,
                 n_utterances=None if store is None else len(store),
                 labels=() if store is None else store.labels,
                 format="hdf5" if name.endswith(".h5") else "zarr",
-                tags=tuple(tag for tag, version in names.items() if version == _version(name)),
-                latest=_stem(name) == newest,
+                tags=tuple(tag for tag, version in names.items() if version == version_named(name)),
+                latest=stem_of(name) == newest,
                 bytes=size,
                 shared_bytes=shared,
                 changes=changes,
@@ -246,13 +246,16 @@ def _built(dataset: str, stem: str) -> str:
 def _size(place: str) -> tuple[int, int]:
     """Bytes on the disk, and those in files with more than one name."""
     if is_url(place):
-        filesystem, path = Folder(place)._remote
-        return int(filesystem.du(path)), 0
-    states = [state for _, state in _files(Path(place))]
-    return sum(map(_on_disk, states)), sum(_on_disk(state) for state in states if state.st_nlink > 1)
+        with contextlib.suppress(OSError):
+            entry = remote.info(place)
+            files = remote.listing(place) if entry is None else {"": entry}
+            return sum(int(found["size"]) for found in files.values()), 0
+        return 0, 0
+    states = [state for _, state in files_below(Path(place))]
+    return sum(map(on_disk, states)), sum(on_disk(state) for state in states if state.st_nlink > 1)
 
 
-def _files(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
+def files_below(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
     """Every file of a store, of a folder, or the file itself; what vanishes meanwhile is passed over."""
     inside = (Path(folder) / name for folder, _, names in os.walk(path) for name in names)
     for file in [path] if path.is_file() else inside:
@@ -260,7 +263,8 @@ def _files(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
             yield file, file.lstat()
 
 
-def _on_disk(state: os.stat_result) -> int:
+def on_disk(state: os.stat_result) -> int:
+    """Bytes that a file takes."""
     return int(state.st_blocks) * 512 if hasattr(state, "st_blocks") else state.st_size
 
 
@@ -301,9 +305,9 @@ def tag(dataset: str | Path, version: str, name: str, *, force: bool = False) ->
     """
     dataset = str(dataset)
     check_tag(dataset, name)
-    _stores(dataset)
+    stores_of(dataset)
     store = open_store(f"{dataset}@{version}")
-    found = _version(f"versions/{store.path.rstrip('/').rsplit('/', 1)[-1]}")
+    found = version_named(f"versions/{store.path.rstrip('/').rsplit('/', 1)[-1]}")
     hidden = [entry for entry in versions(dataset) if entry.startswith(f"versions/{name}")]
     if len(name) >= 8 and hidden:
         raise StoreError(f"{one_line(dataset)}@{name}: these are digits of a version; choose a name that is none")
@@ -346,171 +350,3 @@ def _create(dataset: str, name: str, version: str) -> bool:
     finally:
         beside.unlink(missing_ok=True)
     return True
-
-
-# -- gc ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class Garbage:
-    """What may go, or went; names are relative to the data set."""
-
-    removed: bool  # False: a dry run
-    stores: tuple[str, ...]
-    parts: tuple[str, ...]  # of the cache, whose keys no kept store names
-    temporary: tuple[str, ...]  # left by builds that were killed
-    kept: Mapping[str, str]  # store → why it stays
-    damaged: Mapping[str, str]  # store → what is wrong; damaged stores are never removed
-    notes: tuple[str, ...]
-    bytes: int  # on the disk, not counting files that a kept store shares
-
-
-def gc(dataset: str | Path, *, yes: bool = False) -> Garbage:
-    """Find stores, cached parts and temporary files that nobody needs, and remove them if told to.
-
-    Tagged stores, the newest, damaged ones, and whatever is less than 24 hours old stay.
-    Something from the future, because the clock jumped back, counts as young.
-
-    Parameters
-    ----------
-    dataset : str or path
-        A local folder.
-    yes : bool
-        Remove; otherwise this is a dry run.
-
-    Returns
-    -------
-    Garbage
-
-    Raises
-    ------
-    StoreError
-        If there is no store, a tag is damaged, or something cannot be removed.
-    """
-    dataset = str(dataset)
-    if is_url(dataset):
-        raise StoreError(f"{one_line(dataset)}: gc works on a local folder for now; expected one")
-    root = Path(dataset.removeprefix("file://"))
-    try:
-        found = _find_garbage(root)
-        if yes:
-            _remove(root, found)
-    except OSError as error:
-        raise StoreError(
-            f"{one_line(error.filename or root)}: {error.strerror or error}; make it readable and writable"
-        ) from None
-    return Garbage(**{**vars(found), "removed": yes})
-
-
-def _find_garbage(root: Path) -> Garbage:
-    found = _stores(str(root))
-    wanted = _tagged_versions(root)
-    newest = _stem(latest(str(root), found))
-    going, kept, damaged, notes = [], {}, {}, []
-    keys: set[bytes] = set()
-    for name in found:
-        reasons = [f"tagged {names}"] if (names := ", ".join(wanted.get(_version(name), ()))) else []
-        reasons += ["latest"] if _stem(name) == newest else []
-        reasons += ["less than 24 hours old"] if _is_young((root / name).stat().st_mtime) else []
-        try:
-            store = Store(str(root / name))
-            own = _keys(store) if reasons else set()
-        except StoreError as error:
-            damaged[name] = str(error)
-            continue
-        if reasons:
-            kept[name] = ", ".join(reasons)
-            keys |= own
-        else:
-            going.append(name)
-    parts: list[str] = []
-    if damaged:
-        notes.append("parts of the cache are not looked at while a store is damaged: they may be needed to repair it")
-    else:
-        parts = _orphans(root, keys)
-    temporary = _leftovers(root)
-    paths = [root / name for name in (*going, *parts, *temporary)]
-    return Garbage(
-        removed=False,
-        stores=tuple(going),
-        parts=tuple(parts),
-        temporary=tuple(temporary),
-        kept=kept,
-        damaged=damaged,
-        notes=tuple(notes),
-        bytes=_freed(paths),
-    )
-
-
-def _tagged_versions(root: Path) -> dict[str, list[str]]:
-    """Version → its tags.  A tag that names no version might have named any: better to stop."""
-    found: dict[str, list[str]] = {}
-    for name, version in tags(str(root)).items():
-        if not is_version(version):
-            raise StoreError(f"{one_line(root)}@{name}: the tag is damaged; set it anew or remove {root}/tags/{name}")
-        found.setdefault(version, []).append(name)
-    return found
-
-
-def _is_young(moment: float) -> bool:
-    return time.time() - moment < YOUNG
-
-
-def _keys(store: Store) -> set[bytes]:
-    """Cache keys of all rows."""
-    kinds = [f"logmel/{length}" for length in store.lengths]
-    kinds += ["functionals"] if store.features.functionals.enabled else []
-    return {row.tobytes() for kind in kinds for row in store.keys(kind)}
-
-
-def _orphans(root: Path, keys: set[bytes]) -> list[str]:
-    cache = Cache(str(root / "cache"))
-    if not (root / "cache").is_dir():
-        return []
-    kinds = sorted(path.name for path in (root / "cache").iterdir() if path.is_dir() and path.name not in _NO_PARTS)
-    names = (name for kind in kinds for name, own in cache.parts(kind).items() if own.isdisjoint(keys))
-    return [f"cache/{name}" for name in names if not _is_young((root / "cache" / name).stat().st_mtime)]
-
-
-def _leftovers(root: Path) -> list[str]:
-    """Temporary files and folders in which nothing has changed for a day."""
-    patterns = ("", "versions/", "tags/", "cache/*/", "experiments/**/")
-    found = sorted({path for pattern in patterns for path in root.glob(f"{pattern}.*.tmp")})
-    return [path.relative_to(root).as_posix() for path in found if not _is_young(_last_change(path))]
-
-
-def _last_change(path: Path) -> float:
-    below = (Path(folder) for folder, _, _ in os.walk(path))  # linked files are as old as what they are linked to
-    return max([path.lstat().st_mtime, *(folder.lstat().st_mtime for folder in below)])
-
-
-def _freed(paths: Iterable[Path]) -> int:
-    """Bytes that removing all of these gives back."""
-    names: Counter[tuple[int, int]] = Counter()
-    states: dict[tuple[int, int], os.stat_result] = {}
-    for path in paths:
-        for _, state in _files(path):
-            names[state.st_dev, state.st_ino] += 1
-            states[state.st_dev, state.st_ino] = state
-    return sum(_on_disk(state) for file, state in states.items() if names[file] >= state.st_nlink)
-
-
-def _remove(root: Path, found: Garbage) -> None:
-    for name in found.stores:
-        if _version(name) in _tagged_versions(root):  # named since we looked
-            continue
-        path = root / name
-        gone = path.with_name(f".{_version(name)[:16]}.{uuid.uuid4().hex[:12]}.tmp")
-        path.rename(gone)  # readers see all of it or nothing
-        if not any((root / f"{_stem(name)}{suffix}").exists() for suffix in (".zarr", ".h5")):
-            (root / f"{_stem(name)}.build.json").unlink(missing_ok=True)
-        _remove_one(gone)
-    for name in (*found.parts, *found.temporary):
-        _remove_one(root / name)
-
-
-def _remove_one(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        remove_tree(path)
-    else:
-        path.unlink(missing_ok=True)

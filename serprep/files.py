@@ -5,28 +5,29 @@ in an object store by one upload.
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
-import fsspec
-
+from serprep import remote
 from serprep.errors import CorpusError, StoreError, one_line
+from serprep.remote import UrlPath, is_url
 
 
-def is_url(path: str | os.PathLike[str]) -> bool:
-    """Whether `path` names an object store rather than a local file.
+def as_root(place: str | os.PathLike[str]) -> Path:
+    """The folder of a corpus: a local path, or a `remote.UrlPath`, which readers take for one.
 
     Examples
     --------
-    >>> is_url("s3://bucket/data"), is_url("stores/ravdess")
-    (True, False)
+    >>> as_root("s3://bucket/ravdess") / "Actor_01"
+    UrlPath('s3://bucket/ravdess/Actor_01')
     """
-    return "://" in str(path) and not str(path).startswith("file://")
+    return cast(Path, UrlPath(str(place))) if is_url(place) else Path(str(place).removeprefix("file://"))
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -133,11 +134,6 @@ class Folder:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["root"])  # type: ignore[misc]
 
-    @property
-    def _remote(self) -> tuple[Any, str]:
-        filesystem, prefix = fsspec.core.url_to_fs(self.root)
-        return filesystem, prefix.rstrip("/")
-
     def path(self, name: str) -> str:
         """The absolute path or URL of `name`."""
         return str((self.local / name).resolve()) if self.local else f"{self.root.rstrip('/')}/{name}"
@@ -151,15 +147,7 @@ class Folder:
             except FileNotFoundError:
                 return []
         else:
-            filesystem, prefix = self._remote
-            try:
-                found = [
-                    str(entry["name"]).rsplit("/", 1)[-1]
-                    for entry in filesystem.ls(f"{prefix}/{folder}", detail=True, refresh=True)
-                    if entry["type"] == "file"
-                ]
-            except FileNotFoundError:
-                return []
+            found = [name for name, kind in remote.entries(self.path(folder)).items() if kind == "file"]
         return sorted(f"{folder}/{name}" for name in found if name and not name.startswith("."))
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
@@ -173,32 +161,46 @@ class Folder:
             with (self.local / name).open("rb") as file:
                 file.seek(start)
                 return file.read() if end is None else file.read(end - start)
-        filesystem, prefix = self._remote
-        return bytes(filesystem.cat_file(f"{prefix}/{name}", start=start or None, end=end))
+        return remote.read(self.path(name), start, end)
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file; it appears whole."""
         if self.local:
             write_whole(self.local / name, data)
         else:
-            filesystem, prefix = self._remote
-            filesystem.pipe_file(f"{prefix}/{name}", data)
+            remote.write(self.path(name), data)
 
     def remove(self, name: str) -> None:
         """Remove a file; a missing one is no error."""
-        with contextlib.suppress(FileNotFoundError):
-            if self.local:
+        if self.local:
+            with contextlib.suppress(FileNotFoundError):
                 (self.local / name).unlink()
-            else:
-                filesystem, prefix = self._remote
-                filesystem.rm_file(f"{prefix}/{name}")
+        else:
+            remote.remove(self.path(name))
 
     def exists(self, name: str) -> bool:
         """Whether there is a file of this name."""
-        if self.local:
-            return (self.local / name).is_file()
-        filesystem, prefix = self._remote
-        return bool(filesystem.isfile(f"{prefix}/{name}"))
+        return (self.local / name).is_file() if self.local else remote.info(self.path(name)) is not None
+
+
+def open_bytes(place: str) -> BinaryIO:
+    """A local file or an object, opened for reading; of an object only what is asked for is fetched."""
+    return cast(BinaryIO, remote.ObjectFile(place)) if is_url(place) else Path(place).open("rb")
+
+
+def file_size(place: str) -> int:
+    """Bytes of a local file or an object.
+
+    Raises
+    ------
+    FileNotFoundError
+    """
+    if not is_url(place):
+        return Path(place).stat().st_size
+    found = remote.info(place)
+    if found is None:
+        raise FileNotFoundError(errno.ENOENT, "no such object", place)
+    return int(found["size"])
 
 
 def walk(root: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
@@ -213,7 +215,20 @@ def walk(root: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
     CorpusError
         If a folder cannot be listed: what is in it would be left out silently.
     """
-    yield from _walk(root, "", suffixes, {os.path.realpath(root)})
+    if isinstance(root, UrlPath):
+        yield from _walk_url(root, "", suffixes)
+    else:
+        yield from _walk(root, "", suffixes, {os.path.realpath(root)})
+
+
+def _walk_url(folder: UrlPath, prefix: str, suffixes: tuple[str, ...]) -> Iterator[str]:
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        if entry.name.startswith("."):
+            continue
+        if entry.name.lower().endswith(suffixes):
+            yield prefix + entry.name
+        elif entry.is_dir():
+            yield from _walk_url(entry, f"{prefix}{entry.name}/", suffixes)
 
 
 def _walk(folder: Path, prefix: str, suffixes: tuple[str, ...], seen: set[str]) -> Iterator[str]:

@@ -5,15 +5,15 @@ A manifest is ``utterances.csv``, which people diff, review and commit, and
 """
 
 import csv
-import dataclasses
 import hashlib
 import io
+import itertools
 import json
 import math
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from serprep import audio
 from serprep.errors import AudioError, ManifestError, first_ten, one_line
 from serprep.files import walk, write_whole
-from serprep.utterance import Utterance
+from serprep.utterance import Numbers, Texts, Utterance, Utterances
 
 FORMAT = 1
 FIRST = ("id", "path", "start", "end", "speaker")
@@ -38,19 +38,21 @@ _NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$')
 class Manifest:
     """Utterances sorted by id, all with the same extra columns."""
 
-    utterances: tuple[Utterance, ...]
+    utterances: Utterances
     info: Mapping[str, object] = field(default_factory=dict)  # corpus, release, licence, source …
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Column names, in order."""
-        extra = self.utterances[0].extra if self.utterances else {}
-        return (*FIRST, *extra, *LAST)
+        return (*FIRST, *self.utterances.extra, *LAST)
 
     @property
     def digest(self) -> str:
         """SHA-256 of the CSV, hex."""
-        return hashlib.sha256(to_csv(self).encode()).hexdigest()
+        total = hashlib.sha256()
+        for line in csv_lines(self):
+            total.update(line.encode())
+        return total.hexdigest()
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -71,7 +73,7 @@ class Manifest:
         """
         if name not in self.columns:
             raise ManifestError(f"no column {name!r}; the manifest has {', '.join(self.columns)}")
-        return [_cell(value_of(utterance, name)) for utterance in self.utterances]
+        return [_cell(value) for value in self.utterances.column(name)]
 
     def __len__(self) -> int:
         return len(self.utterances)
@@ -99,33 +101,39 @@ def make_manifest(
         If a path leaves the corpus root, a column has an impossible name, or valence,
         arousal or dominance is a number in some rows and a word in others.
     """
-    rows = list(utterances)
-    extra: dict[str, None] = {}
-    for row in rows:
-        extra.update(dict.fromkeys(row.extra))
+    rows = utterances if isinstance(utterances, Utterances) else Utterances(utterances)
     problems = [
         f"column {name!r}: expected a word that is not one of {', '.join(sorted(RESERVED))}"
-        for name in extra
+        for name in rows.extra
         if not _COLUMN.fullmatch(name) or name in RESERVED
     ]
     for name in () if as_written else DIMENSIONS:
-        if name in extra:
+        if name in rows.extra:
             rows, words = _with_numbers(rows, name)
             problems += words
     if problems:
         raise ManifestError(first_ten(problems))
-    unique: dict[tuple[object, ...], Utterance] = {}
     for row in rows:
-        row = dataclasses.replace(row, extra={name: row.extra.get(name, "") for name in extra})
         problem = _problem(row)
         if problem:
             problems.append(f"utterance {one_line(row.id)!r}: {problem}")
-        key = tuple(_cell(value_of(row, name)) for name in (*FIRST, *extra, *LAST))
-        unique.setdefault(key, row)
     if problems:
         raise ManifestError(first_ten(problems))
-    ordered = sorted(unique.items(), key=lambda item: item[0])
-    return Manifest(tuple(row for _, row in ordered), dict(info or {}))
+    return Manifest(_sorted(rows), dict(info or {}))
+
+
+def _sorted(rows: Utterances) -> Utterances:
+    """By id, and by the other cells where ids are the same; identical rows once."""
+    columns = [rows.column(name) for name in (*FIRST, *rows.extra, *LAST)]
+    by_id = sorted(range(len(rows)), key=columns[0].__getitem__)
+    order: list[int] = []
+    for _, group in itertools.groupby(by_id, key=columns[0].__getitem__):
+        alike = list(group)
+        if len(alike) > 1:
+            unique = {tuple(_cell(column[i]) for column in columns): i for i in reversed(alike)}
+            alike = [i for _, i in sorted(unique.items())]
+        order += alike
+    return rows.take(order)
 
 
 def _as_number(cell: str) -> str:
@@ -143,18 +151,18 @@ def _as_number(cell: str) -> str:
     return repr(value) if math.isfinite(value) else ""
 
 
-def _with_numbers(rows: list[Utterance], name: str) -> tuple[list[Utterance], list[str]]:
+def _with_numbers(rows: Utterances, name: str) -> tuple[Utterances, list[str]]:
     """Rows whose column `name` has its numbers by repr, and what is wrong with it; words alone stay as they are."""
-    numbers = [_as_number(row.extra.get(name, "")) for row in rows]
+    numbers = Texts(_as_number(cell) for cell in rows.column(name))
     if not any(numbers):
         return rows, []
+    cells = zip(rows.column("id"), rows.column(name), numbers, strict=True)
     words = [
-        f"utterance {one_line(row.id)!r}: {name} is {one_line(row.extra[name])!r}; expected a number, or nothing"
-        for row, number in zip(rows, numbers, strict=True)
-        if row.extra.get(name) and not number
+        f"utterance {one_line(id_)!r}: {name} is {one_line(cell)!r}; expected a number, or nothing"
+        for id_, cell, number in cells
+        if cell and not number
     ]
-    with_numbers = zip(rows, numbers, strict=True)
-    return [dataclasses.replace(row, extra={**row.extra, name: number}) for row, number in with_numbers], words
+    return rows.replace(**{name: numbers}), words
 
 
 def _problem(row: Utterance) -> str:
@@ -187,8 +195,14 @@ def to_csv(manifest: Manifest) -> str:
     id,path,start,end,speaker,emotion,partition,duration,sample_rate,audio_digest
     a,a.wav,,,"f, 1",,,,,
     """
-    lines = [manifest.columns, *([value_of(row, name) for name in manifest.columns] for row in manifest.utterances)]
-    return "".join(",".join(_quoted(_cell(value)) for value in line) + "\n" for line in lines)
+    return "".join(csv_lines(manifest))
+
+
+def csv_lines(manifest: Manifest) -> Iterator[str]:
+    """The lines of `to_csv`, one by one: the text of a large manifest need not be in memory."""
+    rows = zip(*(manifest.utterances.column(name) for name in manifest.columns), strict=True)
+    for line in itertools.chain([manifest.columns], rows):
+        yield ",".join(_quoted(_cell(value)) for value in line) + "\n"
 
 
 def _cell(value: str | float | int | None) -> str:
@@ -233,8 +247,19 @@ def read_manifest(path: Path) -> Manifest:
         raise ManifestError(f"{place}: {error.strerror}; expected a manifest written by `serprep manifest`") from None
     except UnicodeDecodeError as error:
         raise ManifestError(f"{place}: {error.reason} at byte {error.start}; expected UTF-8") from None
+    problems: list[str] = []
+    rows = Utterances(_rows(text, place, problems))
+    if problems:
+        raise ManifestError(first_ten(problems))
+    try:
+        return make_manifest(rows, _info(path.with_name("manifest.json")))
+    except ManifestError as error:
+        raise ManifestError(f"{place}: {error}") from None
+
+
+def _rows(text: str, place: str, problems: list[str]) -> Iterator[Utterance]:
+    """The rows of a CSV; lines that are none are added to `problems`."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows, problems = [], []
     try:
         header = tuple(next(reader, ()))
         if len(set(header)) < len(header) or not {"id", "path"} <= set(header):
@@ -245,17 +270,11 @@ def read_manifest(path: Path) -> Manifest:
             try:
                 if len(cells) != len(header):
                     raise ValueError(f"{len(cells)} cells, the header has {len(header)}; quote cells that hold commas")
-                rows.append(_row(dict(zip(header, cells, strict=True))))
+                yield _row(dict(zip(header, cells, strict=True)))
             except ValueError as error:
                 problems.append(f"{place}:{reader.line_num}: {error}")
     except csv.Error as error:
         raise ManifestError(f"{place}:{reader.line_num}: {error}; expected comma-separated cells") from None
-    if problems:
-        raise ManifestError(first_ten(problems))
-    try:
-        return make_manifest(rows, _info(path.with_name("manifest.json")))
-    except ManifestError as error:
-        raise ManifestError(f"{place}: {error}") from None
 
 
 def _row(cells: Mapping[str, str]) -> Utterance:
@@ -350,7 +369,11 @@ def look(
     progress : callable
         Called with the number of files done.
     """
-    paths = sorted({row.path for row in manifest.utterances})
+    rows = manifest.utterances
+    names = rows.column("path")
+    durations, rates, digests = Numbers("d"), Numbers("q"), Texts()  # in the order of paths
+    reasons: dict[str, str] = {}
+    by_path = sorted(range(len(rows)), key=names.__getitem__)
 
     def one(path: str) -> audio.Recording | str:
         try:
@@ -358,31 +381,39 @@ def look(
         except AudioError as error:
             return str(error)
 
-    found: dict[str, audio.Recording | str] = {}
+    n_done = 0
     with ThreadPoolExecutor(max_workers=min(16, 2 * (os.cpu_count() or 1))) as pool:
-        for path, result in zip(paths, pool.map(one, paths), strict=True):
-            found[path] = result
-            if progress:
-                progress(len(found))
-    rows = []
-    for row in manifest.utterances:
-        recording = found[row.path]
-        if isinstance(recording, str):
-            rows.append(dataclasses.replace(row, duration=None, sample_rate=None, audio_digest=""))
-            continue
-        duration: float | None = recording.duration
-        if row.start is not None or row.end is not None:
-            rate = recording.sample_rate
-            first = math.floor((row.start or 0.0) * rate + 0.5)
-            last = math.floor((recording.duration if row.end is None else row.end) * rate + 0.5)
-            duration = (last - first) / rate if last > first else None  # it starts behind the file's end
-        rows.append(
-            dataclasses.replace(
-                row, duration=duration, sample_rate=recording.sample_rate, audio_digest=recording.digest
-            )
-        )
-    reasons = {path: reason for path, reason in found.items() if isinstance(reason, str)}
+        # a few at a time: what waits in a thread pool takes kilobytes each
+        groups = ((path, list(numbers)) for path, numbers in itertools.groupby(by_path, key=names.__getitem__))
+        while some := list(itertools.islice(groups, 256)):
+            for (path, numbers), recording in zip(some, pool.map(one, (path for path, _ in some)), strict=True):
+                seen = None if isinstance(recording, str) else recording
+                if isinstance(recording, str):
+                    reasons[path] = recording
+                for i in numbers:
+                    durations.append(None if seen is None else _duration(rows[i], seen))
+                    rates.append(None if seen is None else seen.sample_rate)
+                    digests.append("" if seen is None else seen.digest)
+                n_done += 1
+                if progress:
+                    progress(n_done)
+    back = sorted(range(len(rows)), key=by_path.__getitem__)
+    rows = rows.replace(
+        duration=Numbers("d", (durations[k] for k in back)),
+        sample_rate=Numbers("q", (rates[k] for k in back)),
+        audio_digest=Texts(digests[k] for k in back),
+    )
     return Looked(make_manifest(rows, manifest.info), reasons)
+
+
+def _duration(row: Utterance, recording: audio.Recording) -> float | None:
+    """Seconds of an utterance; None if it starts behind the file's end."""
+    if row.start is None and row.end is None:
+        return recording.duration
+    rate = recording.sample_rate
+    first = math.floor((row.start or 0.0) * rate + 0.5)
+    last = math.floor((recording.duration if row.end is None else row.end) * rate + 0.5)
+    return (last - first) / rate if last > first else None
 
 
 # -- what a recipe keeps -------------------------------------------------------------
@@ -415,32 +446,37 @@ def select(manifest: Manifest, *, emotions: Mapping[str, str] | None = None, exc
         If an emotion or an excluded id does not occur in the manifest: a typing
         error would otherwise drop a class silently.
     """
-    present = Counter(row.emotion for row in manifest.utterances)
+    rows = manifest.utterances
+    present = Counter(rows.column("emotion"))
     problems = []
     for name in emotions or {}:
         if name not in present:
             known = ", ".join(sorted(filter(None, present))) or "none"
             problems.append(f"[corpus.emotions] names {name!r}, which no utterance has; the corpus has {known}")
-    ids = {row.id for row in manifest.utterances}
-    absent = sorted(set(exclude) - ids)
+    excluded = set(exclude)
+    absent = sorted(excluded.difference(rows.column("id")))
     if absent:
         problems.append(f"{len(absent)} excluded ids are not in the corpus, such as {one_line(absent[0])!r}")
     if problems:
         raise ManifestError(first_ten(problems))
-    excluded = set(exclude)
-    kept, dropped = [], Counter[str]()
-    for row in manifest.utterances:
-        unlabelled_test = not row.emotion and row.partition == "test"
-        if row.id in excluded:
+    kept: list[int] = []
+    words = Texts()  # their emotions
+    dropped = Counter[str]()
+    cells = zip(rows.column("id"), rows.column("emotion"), rows.column("partition"), strict=True)
+    for i, (id_, emotion, partition) in enumerate(cells):
+        if id_ in excluded:
             dropped["excluded by the recipe's list"] += 1
-        elif emotions is None or unlabelled_test:
-            kept.append(row)
-        elif row.emotion not in emotions:
-            dropped[f"emotion {row.emotion!r} not named in [corpus.emotions]" if row.emotion else "no label"] += 1
+        elif emotions is None or (not emotion and partition == "test"):
+            kept.append(i)
+            words.append(emotion)
+        elif emotion in emotions:
+            kept.append(i)
+            words.append(emotions[emotion])
         else:
-            kept.append(dataclasses.replace(row, emotion=emotions[row.emotion]))
-    declared = emotions.values() if emotions is not None else sorted(set(filter(None, present)))
-    return Selection(make_manifest(kept, manifest.info), dict(sorted(dropped.items())), tuple(dict.fromkeys(declared)))
+            dropped[f"emotion {emotion!r} not named in [corpus.emotions]" if emotion else "no label"] += 1
+    rows = rows.take(kept).replace(emotion=words)
+    declared = emotions.values() if emotions is not None else sorted(filter(None, present))
+    return Selection(make_manifest(rows, manifest.info), dict(sorted(dropped.items())), tuple(dict.fromkeys(declared)))
 
 
 # -- comparing a folder with a manifest ----------------------------------------------
@@ -470,7 +506,7 @@ def check_manifest(manifest: Manifest, root: Path, *, progress: Callable[[int], 
     """
     if not root.is_dir():
         raise ManifestError(f"{one_line(root)}: no such folder; expected the corpus root")
-    expected = {row.path: row.audio_digest for row in manifest.utterances}
+    expected = dict(zip(manifest.column("path"), manifest.column("audio_digest"), strict=True))
 
     def digest(path: str) -> str | None:
         try:

@@ -81,6 +81,7 @@ class Workers:
                 {
                     "distributed.scheduler.allowed-failures": 0,  # `run` tries again itself, alone
                     "distributed.admin.log-format": "%(message)s",
+                    "distributed.admin.low-level-log-length": 10,  # else the last 1000 messages, with their batches
                     # Dask's default gives freed memory back at once: half of a training step is then page faults
                     "distributed.nanny.pre-spawn-environ": {
                         "MALLOC_TRIM_THRESHOLD_": str(256 << 20),

@@ -11,15 +11,18 @@ import json
 import os
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from serprep import audio
-from serprep.cache import Cache, Memo, Place, key_of
+from serprep._typing import ByteArray
+from serprep.cache import Cache, Memo, as_keys, key_of
 from serprep.corpora import read_corpus
 from serprep.errors import (
     AudioError,
@@ -34,14 +37,15 @@ from serprep.errors import (
     one_line,
 )
 from serprep.features.extract import Features, extract, identities, library_versions, prepare
-from serprep.files import Folder, is_url, refuse_store
+from serprep.files import Folder, as_root, refuse_store
 from serprep.manifest import Manifest, Selection, look, make_manifest, read_manifest, select
 from serprep.parallel import Died, Workers
 from serprep.progress import Progress
 from serprep.recipe import Recipe
+from serprep.remote import is_url
 from serprep.store.pack import pack
-from serprep.store.writer import Row
-from serprep.utterance import Utterance
+from serprep.store.writer import Origins
+from serprep.utterance import Utterances
 from serprep.version import build_number, versions
 
 
@@ -131,7 +135,7 @@ def build(
         asked = gather(recipe)
         memo = Memo(cache, recipe.root, ignore=rehash)
         with Progress(
-            "reading recordings", len({row.path for row in asked.manifest.utterances}), unit="files", quiet=quiet
+            "reading recordings", len(set(asked.manifest.utterances.column("path"))), unit="files", quiet=quiet
         ) as progress:
             looked = look(asked.manifest, recipe.root, look_at=memo.look_at, progress=progress.to)
         memo.save()
@@ -139,16 +143,14 @@ def build(
         n_computed, seconds = 0, 0.0
         for attempts_left in reversed(range(100)):
             try:
-                rows, failed, n_more, more = _features(
+                rows, origins, failed, n_more, more = _features(
                     good, recipe, cache=cache, pool=pool, batch_size=batch_size, retry=retry, quiet=quiet
                 )
                 n_computed, seconds = n_computed + n_more, seconds + more
                 _refuse_nothing(rows, [*bad, *failed], on_bad_audio)
-                manifest = make_manifest([row for row, _ in rows], asked.manifest.info)
-                by_id = {row.id: origin for row, origin in rows}
                 packed = pack(
-                    manifest,
-                    [by_id[row.id] for row in manifest.utterances],
+                    Manifest(rows, asked.manifest.info),
+                    origins,
                     dataset=recipe.dataset_path,
                     labels=asked.labels,
                     features=recipe.features,
@@ -242,24 +244,32 @@ def describe_corpus(corpus: Any) -> dict[str, object]:
     }
 
 
-def _usable(asked: Manifest, looked: Manifest, reasons: Mapping[str, str]) -> tuple[list[Utterance], list[Quarantined]]:
+def _usable(asked: Manifest, looked: Manifest, reasons: Mapping[str, str]) -> tuple[Utterances, list[Quarantined]]:
     """Rows whose audio can be read, and the others with their reasons."""
-    counts = Counter(row.id for row in looked.utterances)
-    expected = {(row.id, row.path): row.audio_digest for row in asked.utterances}
-    good, bad = [], []
-    for row in looked.utterances:
-        wanted = expected.get((row.id, row.path), "")
-        if row.path in reasons:
-            reason = reasons[row.path]
-        elif counts[row.id] > 1:
-            reason = f"duplicate id: {counts[row.id]} different rows share it; make ids unique"
-        elif wanted and wanted != row.audio_digest:
-            reason = "the recording is not the manifest's (other SHA-256); make the manifest again or restore the file"
-        else:
-            good.append(row)
-            continue
-        bad.append(Quarantined(id=row.id, path=row.path, reason=reason))
-    return good, bad
+    good: list[int] = []
+    bad: list[Quarantined] = []
+    pairs = zip(
+        groupby(asked.utterances, key=lambda row: row.id),
+        groupby(enumerate(looked.utterances), key=lambda row: row[1].id),
+        strict=True,  # looking drops no id, and both are sorted
+    )
+    for (_, before), (_, after) in pairs:
+        expected, rows = {row.path: row.audio_digest for row in before}, list(after)
+        for number, row in rows:
+            wanted = expected.get(row.path)
+            if row.path in reasons:
+                reason = reasons[row.path]
+            elif len(rows) > 1:
+                reason = f"duplicate id: {len(rows)} different rows share it; make ids unique"
+            elif wanted and wanted != row.audio_digest:
+                reason = (
+                    "the recording is not the manifest's (other SHA-256); make the manifest again or restore the file"
+                )
+            else:
+                good.append(number)
+                continue
+            bad.append(Quarantined(id=row.id, path=row.path, reason=reason))
+    return looked.utterances.take(good), bad
 
 
 # -- features ------------------------------------------------------------------------
@@ -294,8 +304,42 @@ class Receipt:
     failures: Mapping[int, str]  # number in the batch → reason
 
 
+@dataclass(frozen=True, eq=False)
+class Batches(Sequence[Batch]):
+    """Batches of some of the utterances, each made when it is asked for."""
+
+    utterances: Utterances
+    numbers: Sequence[int]  # of the utterances to compute
+    origins: Origins
+    size: int  # utterances per batch
+    features: Features
+    root: Path
+    cache: str
+
+    def __len__(self) -> int:
+        return -(-len(self.numbers) // self.size)
+
+    def __getitem__(self, number: Any) -> Any:
+        start = range(0, len(self.numbers), self.size)[number]
+        some = self.numbers[start : start + self.size]
+        return Batch(tuple(self._item(i) for i in some), self.features, self.cache)
+
+    def _item(self, i: int) -> Item:
+        row = self.utterances[i]
+        key = key_at(self.origins, i)
+        return Item(
+            str(self.root / row.path),
+            row.start,
+            row.end,
+            row.audio_digest,
+            row.duration or 0.0,
+            {kind: value for kind, value in key.items() if self.origins.places[kind][i] is None},
+            failure_key(key),
+        )
+
+
 def _features(
-    utterances: Sequence[Utterance],
+    utterances: Utterances,
     recipe: Recipe,
     *,
     cache: Cache,
@@ -303,39 +347,48 @@ def _features(
     batch_size: int | None,
     retry: bool,
     quiet: bool,
-) -> tuple[list[tuple[Utterance, Row]], list[Quarantined], int, float]:
-    """Rows with the places of their features, failures, utterances and audio-seconds computed."""
+) -> tuple[Utterances, Origins, list[Quarantined], int, float]:
+    """Rows, the origins of their features, failures, utterances and audio-seconds computed."""
     features = recipe.features
-    kinds = identities(features)
-    keys = [
-        {kind: key_of(row.audio_digest, row.start, row.end, identity) for kind, identity in kinds.items()}
-        for row in utterances
-    ]
-    places = _find(cache, keys)
+    keys = {kind: _keys(utterances, identity) for kind, identity in identities(features).items()}
+    origins = _find(cache, keys)
     failures = {} if retry else cache.failures()
-    items = [item for item in _missing(utterances, keys, places, recipe.root) if item.failure_key not in failures]
-    if any("functionals" in item.keys for item in items):
+    numbers = [i for i in _missing(origins) if failure_key(key_at(origins, i)) not in failures]
+    if "functionals" in origins.places and not origins.places["functionals"].found[numbers].all():
         prepare(features, (lambda line: None) if quiet else None)
+    size = batch_size or max(4, min(64, len(numbers) // (32 * pool.n_workers) or 4))
+    batches = Batches(utterances, numbers, origins, size, features, recipe.root, cache.root)
     n_failed, seconds = 0, 0.0
-    with Progress("features", len(items), quiet=quiet) as progress:
-        for item, reason in _compute(items, features, cache=cache, pool=pool, batch_size=batch_size):
+    with Progress("features", len(numbers), quiet=quiet) as progress:
+        for item, reason in _compute(batches, pool):
             if reason:
                 failures[item.failure_key] = reason
                 n_failed += 1
             else:
                 seconds += item.duration
             progress.add(1, seconds=item.duration, n_bad=bool(reason))
-    if items:
-        places = _find(cache, keys)
-    rows, bad = [], []
-    for row, key in zip(utterances, keys, strict=True):
-        if all(key[kind] in places[kind] for kind in kinds):
-            rows.append((row, Row(key, {kind: places[kind][key[kind]] for kind in kinds})))
-        elif failure_key(key) in failures:
-            bad.append(Quarantined(id=row.id, path=row.path, reason=failures[failure_key(key)]))
-        else:
+    if numbers:
+        origins = _find(cache, keys)
+    bad = []
+    stored = origins.complete
+    for i in np.flatnonzero(~stored).tolist():
+        reason = failures.get(failure_key(key_at(origins, i)), "")
+        if not reason:
             raise PartError(f"cache {cache.root}: finished parts vanished during the build; build again")
-    return rows, bad, len(items) - n_failed, seconds
+        bad.append(Quarantined(id=utterances[i].id, path=utterances[i].path, reason=reason))
+    rows = utterances.take(np.flatnonzero(stored).tolist())
+    return rows, origins.take(stored), bad, len(numbers) - n_failed, seconds
+
+
+def _keys(utterances: Utterances, identity: Mapping[str, Any]) -> ByteArray:
+    """The key of each utterance, shape (n, 32)."""
+    cells = zip(*(utterances.column(name) for name in ("audio_digest", "start", "end")), strict=True)
+    return as_keys(key_of(digest, start, end, identity) for digest, start, end in cells)
+
+
+def key_at(origins: Origins, i: int) -> dict[str, bytes]:
+    """Kind → key of one utterance."""
+    return {kind: keys[i].tobytes() for kind, keys in origins.keys.items()}
 
 
 def failure_key(keys: Mapping[str, bytes]) -> bytes:
@@ -343,41 +396,20 @@ def failure_key(keys: Mapping[str, bytes]) -> bytes:
     return hashlib.sha256(b"".join(keys[kind] for kind in sorted(keys))).digest()
 
 
-def _find(cache: Cache, keys: Sequence[Mapping[str, bytes]]) -> dict[str, dict[bytes, Place]]:
-    kinds = keys[0] if keys else {}
-    return {kind: cache.find(kind, {key[kind] for key in keys}) for kind in kinds}
+def _find(cache: Cache, keys: Mapping[str, ByteArray]) -> Origins:
+    return Origins(keys, {kind: cache.find(kind, own) for kind, own in keys.items()})
 
 
-def _missing(
-    utterances: Sequence[Utterance],
-    keys: Sequence[Mapping[str, bytes]],
-    places: Mapping[str, Mapping[bytes, Place]],
-    root: Path,
-) -> list[Item]:
-    """One item per thing to compute; byte-identical utterances are computed once."""
-    items: dict[tuple[bytes, ...], Item] = {}
-    for row, key in zip(utterances, keys, strict=True):
-        missing = {kind: value for kind, value in key.items() if value not in places[kind]}
-        if missing:
-            item = Item(
-                str(root / row.path),
-                row.start,
-                row.end,
-                row.audio_digest,
-                row.duration or 0.0,
-                missing,
-                failure_key(key),
-            )
-            items.setdefault(tuple(missing.values()), item)
-    return list(items.values())
+def _missing(origins: Origins) -> list[int]:
+    """Utterances to compute; of byte-identical ones the first."""
+    missing = np.flatnonzero(~origins.complete)
+    keys = origins.keys["logmel"][missing]  # two utterances share the key of every kind, or of none
+    _, first = np.unique(keys, axis=0, return_index=True)
+    return [int(i) for i in missing[np.sort(first)]]
 
 
-def _compute(
-    items: Sequence[Item], features: Features, *, cache: Cache, pool: Workers, batch_size: int | None
-) -> Iterator[tuple[Item, str]]:
+def _compute(batches: Batches, pool: Workers) -> Iterator[tuple[Item, str]]:
     """Each item with "" or the reason it failed, as batches finish."""
-    size = batch_size or max(4, min(64, len(items) // (32 * pool.n_workers) or 4))
-    batches = [Batch(tuple(items[i : i + size]), features, cache.root) for i in range(0, len(items), size)]
     alone: list[Batch] = []
     for number, receipt in pool.run(extract_batch, batches):
         batch = batches[number]
@@ -403,7 +435,7 @@ def extract_batch(batch: Batch) -> Receipt:
     for number, item in enumerate(batch.items):
         try:
             if item.path != path:
-                path, data = item.path, audio.read_bytes(Path(item.path))
+                path, data = item.path, audio.read_bytes(as_root(item.path))
                 digest = audio.digest_of(data)
             if digest != item.digest:
                 raise AudioError("the file changed during the build; build again")

@@ -19,12 +19,14 @@ from serprep.features.extract import Features
 from serprep.features.framing import SEGMENTS, Segment
 from serprep.features.functionals import Functionals
 from serprep.features.logmel import LogMel
-from serprep.files import is_url
+from serprep.files import as_root
+from serprep.remote import is_url
 from serprep.split import SplitConfig
 from serprep.store.layout import StoreConfig
 
 SYSTEMS = ("plain-crnn", "multi-crnn", "hsf-crnn", "compare-svm", "majority")
 NEURAL = SYSTEMS[:3]
+STANDARDISATIONS = ("train", "utterance", "speaker", "speaker-rank")
 SUBMISSIONS = ("none", "compare2018", "compare2019", "compare2021")
 
 
@@ -44,9 +46,9 @@ class CorpusConfig:
     manifest: str = ""  # in place of a reader
     root: str = ""
     exclude: str = ""  # file of utterance ids, one a line
-    file: str = ""  # for reader "table", relative to root
+    file: str = ""  # for reader "table", relative to root; for "audformat": which of its tables
     pattern: str = ""  # for reader "pattern"
-    columns: Mapping[str, str] | None = None  # for reader "table"
+    columns: Mapping[str, str] | None = None  # for readers "table" and "audformat"
     emotions: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
@@ -78,6 +80,15 @@ class TrainConfig:
     batch_size: int = 32  # utterances
     learning_rate: float = 1e-3
     class_weights: str = "none"  # or "balanced"
+    sampling: str = "all"  # or "balanced"
+    standardisation: str = "train"  # by statistics of the training part, or "utterance", "speaker", "speaker-rank"
+    enrol: int = 0  # utterances of a speaker that "speaker" and "speaker-rank" take; 0 is all
+    clip_norm: float = 0.0  # of the gradients; 0 is off
+    patience: int = 0  # epochs without a better development UA; 0 is off
+    bucket: int = 1  # batches whose utterances are sorted by length together
+    mixed_precision: bool = False  # bfloat16 on a GPU
+    memory_budget: int = 2048  # MiB of features per experiment
+    tensorboard: bool = False
     device: str = "auto"  # or "cpu", "cuda", "cuda:1"
     refit: bool = False  # the test part is predicted by a system trained on train and dev
     submission: str = "none"  # form of the files with test predictions: "compare2018", "compare2019", "compare2021"
@@ -104,6 +115,30 @@ class TrainConfig:
             raise RecipeError(f"[train] submission is {self.submission!r}; expected one of {', '.join(SUBMISSIONS)}")
         if self.class_weights not in ("none", "balanced"):
             raise RecipeError(f"[train] class_weights is {self.class_weights!r}; expected 'none' or 'balanced'")
+        if self.sampling not in ("all", "balanced"):
+            raise RecipeError(f"[train] sampling is {self.sampling!r}; expected 'all' or 'balanced'")
+        if self.sampling == self.class_weights == "balanced":
+            raise RecipeError("[train] sampling and class_weights would balance twice; choose one of them")
+        if self.standardisation not in STANDARDISATIONS:
+            raise RecipeError(
+                f"[train] standardisation is {self.standardisation!r}; expected one of {', '.join(STANDARDISATIONS)}"
+            )
+        if not 0 <= self.enrol <= 1_000_000 or (self.enrol and not self.transductive):
+            raise RecipeError(
+                f"[train] enrol is {self.enrol} with standardisation {self.standardisation!r}; expected 1 or more "
+                "with speaker or speaker-rank, or 0 for all utterances"
+            )
+        if not 0 <= self.clip_norm <= 1e9:
+            raise RecipeError(f"[train] clip_norm is {self.clip_norm}; expected more than 0, or 0 for none")
+        if not 0 <= self.patience <= 100_000 or not 1 <= self.bucket <= 100_000:
+            raise RecipeError("[train] patience: expected 0 to 100000; bucket: expected 1 to 100000")
+        if not 1 <= self.memory_budget <= 1 << 30:
+            raise RecipeError(f"[train] memory_budget is {self.memory_budget}; expected MiB, 1 or more")
+
+    @property
+    def transductive(self) -> bool:
+        """Whether statistics come from test speakers' recordings, without their labels."""
+        return self.standardisation in ("speaker", "speaker-rank")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,8 +168,9 @@ class Recipe:
 
     @property
     def root(self) -> Path:
-        """The corpus folder."""
-        return self.path(self.corpus.root).resolve()
+        """The corpus folder; at a URL, a `remote.UrlPath`."""
+        root = self.corpus.root.removeprefix("file://")
+        return as_root(root) if is_url(root) else self.path(root).resolve()
 
 
 def read_recipe(path: Path) -> Recipe:

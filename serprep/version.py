@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from serprep import remote
 from serprep.cache import canonical_json
 from serprep.errors import StoreError, one_line
 from serprep.files import Folder
@@ -63,15 +64,25 @@ def versions(dataset: str) -> list[str]:
         except OSError as error:
             raise StoreError(f"{one_line(dataset)}: {error.strerror}; expected the folder of a data set") from None
     else:
-        filesystem, prefix = folder._remote
-        try:
-            listing = filesystem.ls(f"{prefix}/versions", detail=False, refresh=True)
-        except FileNotFoundError:
-            listing = []
-        found = [str(name).rstrip("/").rsplit("/", 1)[-1] for name in listing]
+        found = _remote_versions(folder)
     return sorted(
         f"versions/{name}" for name in found if name.endswith(SUFFIXES) and _VERSION.fullmatch(name.rsplit(".", 1)[0])
     )
+
+
+def _remote_versions(folder: Folder) -> list[str]:
+    """Names at a URL; a Zarr store that is still being uploaded has no root metadata, and is none yet."""
+    try:
+        entries = remote.entries(folder.path("versions"))
+        return [
+            name
+            for name in entries
+            if not name.endswith(".zarr")
+            or f"{name.removesuffix('.zarr')}.build.json" in entries  # written when it is whole
+            or folder.exists(f"versions/{name}/zarr.json")
+        ]
+    except OSError as error:
+        raise StoreError(f"{one_line(folder.root)}: {error.strerror or one_line(error)}") from None
 
 
 def resolve(place: str) -> str:

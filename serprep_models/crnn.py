@@ -53,6 +53,15 @@ class Batch:
             self.labels.to(device, non_blocking=True),
         )
 
+    def pin_memory(self) -> "Batch":
+        """The same batch in pinned memory, from where a GPU takes it without waiting."""
+        return Batch(
+            {name: value.pin_memory() for name, value in self.segments.items()},
+            self.counts,
+            None if self.functionals is None else self.functionals.pin_memory(),
+            self.labels.pin_memory(),
+        )
+
 
 def n_flat(length: int) -> int:
     """Values of one segment after the convolutions: 120 for 30 frames, 270 for 50."""
@@ -90,24 +99,24 @@ class Encoder(nn.Module):
     def forward(self, segments: Tensor, counts: Tensor) -> Tensor:
         """Segments (S, L, M) of B utterances, counts (B,) → (B, 384)."""
         flat = self.convolve(segments)  # (S, 120)
-        out = self.recur(flat, counts)  # (S, 128)
+        out = self.recur(flat, counts, shared=flat.device.type == "cpu")  # (S, 128)
         lengths = counts.to(out.device)
         pooled = [torch.segment_reduce(out, how, lengths=lengths, unsafe=True) for how in ("max", "mean", "min")]
         return torch.cat(pooled, 1)  # (B, 384)
 
-    def recur(self, flat: Tensor, counts: Tensor) -> Tensor:
+    def recur(self, flat: Tensor, counts: Tensor, *, shared: bool) -> Tensor:
         """What the LSTM gives at every step of every utterance, (S, 120) → (S, 128).
 
-        Padding every utterance to the longest would triple the work.  On a CPU some
-        utterances share a row, and where a cell holds no segment, an input of 1 shuts the
-        gates: the state is 0 again when the next utterance begins, exactly.
+        Padding every utterance to the longest would triple the work, which only a GPU does
+        not mind.  When rows are shared, some utterances follow one another in a row, and
+        where a cell holds no segment, an input of 1 shuts the gates: the state is 0 again
+        when the next utterance begins, exactly.
         """
-        on_cpu = flat.device.type == "cpu"
-        n_rows = min(-(-len(counts) // LAYERS), int(counts.sum() // counts.max())) if on_cpu else len(counts)
+        n_rows = min(-(-len(counts) // LAYERS), int(counts.sum() // counts.max())) if shared else len(counts)
         cells, n_steps = lay_out(counts, n_rows)
         cells = cells.to(flat.device)
         x = flat.new_zeros(n_steps * n_rows, flat.shape[1]).index_copy(0, cells, flat)  # (T * R, 120)
-        if on_cpu:
+        if shared:
             empty = flat.new_ones(len(x), 1).index_fill(0, cells, 0.0)  # (T * R, 1)
             gates = flat.new_tensor([NEVER, NEVER, 0.0, NEVER]).repeat_interleave(
                 N_UNITS

@@ -7,9 +7,11 @@ run again.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
@@ -17,23 +19,37 @@ import pandas as pd
 
 from serprep.cache import canonical_json
 from serprep.errors import SplitError, TrainError
-from serprep.files import is_url, write_whole
+from serprep.files import write_whole
 from serprep.manifest import Manifest, make_manifest
 from serprep.metrics import few_speakers
 from serprep.parallel import Died, Workers
 from serprep.pipeline import gather
 from serprep.progress import Progress
 from serprep.recipe import NEURAL, SYSTEMS, Recipe
+from serprep.remote import is_url
 from serprep.split import Bound, Split, bind, make_split, read_split, refuse_leaks, write_split
 from serprep.store.store import Store
-from serprep_models.job import Job, finished, read_predictions, run_job, scored_role
-from serprep_models.loader import check_store, kinds_of
+from serprep_models.examples import check_store
+from serprep_models.job import (
+    Job,
+    finished,
+    marks_of,
+    n_epochs_done,
+    n_epochs_of,
+    prepare,
+    read_by,
+    read_predictions,
+    run_job,
+    scored_role,
+)
 from serprep_models.scores import compare, summarise
+from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utterances
 from serprep_models.submission import check_submission, unpredicted, write_submissions
-from serprep_models.train import device_named
+from serprep_models.train import check_training
 
 REVISION = 2  # raised whenever the same experiment gives other numbers
-NO_NUMBERS = ("systems", "seeds", "submission")  # keys of [train] that change no number of an experiment
+# keys of [train] that change no number of an experiment: where and how, not what
+NO_NUMBERS = ("systems", "seeds", "submission", "tensorboard", "device", "memory_budget")
 COST = {"hsf-crnn": 4, "multi-crnn": 3, "plain-crnn": 2, "compare-svm": 1, "majority": 0}
 
 
@@ -107,7 +123,9 @@ def run_experiments(
     chosen = tuple(systems or recipe.train.systems)
     _known_systems(chosen)
     for system in chosen:
-        check_store(store, kinds_of(system) if system in NEURAL else ("functionals",) * (system == "compare-svm"))
+        check_store(store, read_by(system))
+    if recipe.train.transductive:
+        check_speakers(store.ids, store.speakers)
     folder = experiments_folder(recipe, store, split)
     split_path = write_split(split, folder / "split.json")
     jobs = [
@@ -119,6 +137,7 @@ def run_experiments(
             fold=number,
             seed=seed,
             how=recipe.train,
+            statistics=str(folder / "statistics"),
         )
         for system in sorted(chosen, key=lambda name: -COST[name])
         for number in numbers
@@ -130,15 +149,17 @@ def run_experiments(
         if not jobs:
             raise TrainError("no experiment of this recipe is finished: run `serprep run` first")
     waiting = [job for job in jobs if not finished(job)]
-    with Progress("training", len(waiting), unit="experiments", quiet=quiet) as progress:
+    _prepare(waiting, pool=pool, quiet=quiet)
+    n_epochs = sum(n_epochs_of(job) for job in waiting)
+    with Progress("training", n_epochs, unit="epochs", quiet=quiet) as progress, _counting(progress, waiting):
         for number, receipt in pool.run(run_job, waiting):
             if isinstance(receipt, Died):
                 job = waiting[number]
                 raise TrainError(f"{job.system}, fold {job.fold + 1}, seed {job.seed}: {receipt.reason}; run again")
-            progress.add()
     order = {system: place for place, system in enumerate(chosen)}
     jobs.sort(key=lambda job: (order[job.system], job.fold, job.seed))
-    results = [json.loads((Path(job.folder) / "result.json").read_bytes()) for job in jobs]
+    marks = {job.system: marks_of(job) for job in jobs}
+    results = [marks_of(job) | json.loads((Path(job.folder) / "result.json").read_bytes()) for job in jobs]
     for result in results:
         del result["sha256"], result["predictions_sha256"]
     predictions = pd.concat(
@@ -158,14 +179,15 @@ def run_experiments(
         split=split,
         folder=folder,
         results=results,
-        summary=summarise(scored, store.labels, results),
-        comparisons=compare(scored, store.labels),
+        summary=[marks[row["system"]] | row for row in summarise(scored, store.labels, results)],
+        comparisons=[marks[row["first"]] | row for row in compare(scored, store.labels)],
         predictions=scored,
         n_kept=len(jobs) - len(waiting),
         seconds=monotonic() - began,
         notes=(
             *split.notes,
             *_dropped_note(bound),
+            *_speaker_notes(recipe, store),
             *_scored_notes(role, recipe, results),
             *missing,
             *_speaker_note(scored),
@@ -180,6 +202,36 @@ def run_experiments(
     return outcome
 
 
+def _prepare(waiting: Sequence[Job], *, pool: Workers, quiet: bool) -> None:
+    """Compute the statistics of every fold that is waiting, once for all systems and seeds."""
+    # those of training utterances differ from fold to fold, those of speakers do not
+    tasks = {
+        (0 if job.how.transductive else job.fold, kind): (job, kind) for job in waiting for kind in read_by(job.system)
+    }
+    with Progress("statistics", len(tasks), unit="tasks", quiet=quiet) as progress:
+        for _ in pool.run(prepare, list(tasks.values())):  # where one dies, the experiment says so
+            progress.add(1)
+
+
+@contextmanager
+def _counting(progress: Progress, jobs: Sequence[Job]) -> Iterator[None]:
+    """Keep the progress up to date while the block runs: workers write a line for each epoch."""
+    over = Event()
+
+    def count() -> None:
+        while not over.wait(1.0):
+            progress.to(sum(map(n_epochs_done, jobs)))
+
+    counter = Thread(target=count, daemon=True)
+    counter.start()
+    try:
+        yield
+    finally:
+        over.set()
+        counter.join()
+    progress.to(sum(map(n_epochs_of, jobs)))
+
+
 def _dropped_note(bound: Bound) -> list[str]:
     """How many utterances only the split knows."""
     return [f"{bound.n_dropped} utterances of the split are not in the store"] if bound.n_dropped else []
@@ -190,6 +242,13 @@ def _speaker_note(scored: pd.DataFrame) -> list[str]:
     speakers = set(scored.loc[scored["truth"] != "", "speaker"])
     warning = few_speakers(len(speakers)) if speakers and "" not in speakers else ""
     return [warning] if warning else []
+
+
+def _speaker_notes(recipe: Recipe, store: Store) -> list[str]:
+    """What statistics of speakers mean for the scores."""
+    if not recipe.train.transductive:
+        return []
+    return [TRANSDUCTIVE, *few_utterances(store.speakers, enrol=recipe.train.enrol)]
 
 
 def _scored_notes(role: str, recipe: Recipe, results: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -213,16 +272,20 @@ def _submit(recipe: Recipe, predictions: pd.DataFrame, *, store: Store, folder: 
     asked = gather(recipe).manifest
     unique = {row.id: row for row in asked.utterances}
     whole = split_of(recipe, make_manifest(unique.values(), asked.info))
-    return write_submissions(form, test, paths=paths, folder=folder / "submission"), unpredicted(whole, test)
+    mark = "-transductive" if recipe.train.transductive else ""
+    written = write_submissions(form, test, paths=paths, folder=folder / "submission", mark=mark)
+    return written, unpredicted(whole, test)
 
 
 def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
     """Where the experiments of this store, split and configuration lie."""
     how = {name: value for name, value in asdict(recipe.train).items() if name not in NO_NUMBERS}
+    if recipe.train.standardisation == "train":  # the name is that of before there was a choice
+        del how["standardisation"], how["enrol"]
     depends = [REVISION, store.version, split.digest, how]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()
     root = recipe.folder if is_url(recipe.dataset_path) else Path(recipe.dataset_path)
-    return root / "experiments" / digest[:16]
+    return root / "experiments" / f"{digest[:16]}{'-transductive' if recipe.train.transductive else ''}"
 
 
 def _known_systems(systems: Sequence[str]) -> None:
@@ -247,16 +310,18 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> None:
     """
     _known_systems(systems)
     for system in systems:
-        kinds = kinds_of(system) if system in NEURAL else ("functionals",) * (system == "compare-svm")
+        kinds = read_by(system)
         for kind in kinds:
             if kind == "functionals" and not recipe.features.functionals.enabled:
                 raise TrainError(f"{system} needs functionals: enable them in [features.functionals], or leave it out")
             if kind != "functionals" and kind not in recipe.features.segments:
                 raise TrainError(f"{system} needs segments named {kind!r}: add them to [features.segments]")
     if set(systems) & set(NEURAL):
-        device_named(recipe.train.device)
+        check_training(recipe.train)
     asked = gather(recipe)
     unique = {row.id: row for row in asked.manifest.utterances}
+    if recipe.train.transductive:
+        check_speakers(list(unique), [row.speaker for row in unique.values()])
     split = split_of(recipe, make_manifest(unique.values(), asked.manifest.info))
     if recipe.train.refit and not any(split.ids(number, "dev") for number in range(len(split.folds))):
         raise TrainError("refit trains on train and dev, and the split has no dev part: add one, or leave refit out")

@@ -7,7 +7,7 @@ whether it is finished.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -24,10 +24,11 @@ from serprep.store.store import Store, open_store
 from serprep_models.baselines import compare_svm, majority
 from serprep_models.checkpoint import write_checkpoint
 from serprep_models.crnn import SystemConfig
-from serprep_models.loader import kinds_of, load
+from serprep_models.examples import Examples, Stored, kinds_of
 from serprep_models.scores import score
-from serprep_models.standardise import CLIP, Statistics, training_statistics
-from serprep_models.train import Trained, one_thread, probabilities, train
+from serprep_models.standardise import CLIP, Statistics, standardise
+from serprep_models.statistics import fold_statistics
+from serprep_models.train import HISTORY, STATE, Trained, json_line, one_thread, probabilities, train
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,7 @@ class Job:
     fold: int
     seed: int
     how: TrainConfig
+    statistics: str = ""  # folder of what systems and seeds share; "": each computes its own
 
 
 def finished(job: Job) -> bool:
@@ -54,6 +56,29 @@ def finished(job: Job) -> bool:
         return bool(whole and table == result["predictions_sha256"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
+
+
+def marks_of(job: Job) -> dict[str, Any]:
+    """What every entry of a result says about how features were standardised."""
+    how = job.how
+    reads = bool(read_by(job.system))  # the majority class is the same for everybody
+    return {"standardisation": how.standardisation, "enrol": how.enrol, "transductive": how.transductive and reads}
+
+
+def n_epochs_of(job: Job) -> int:
+    """Epochs of an experiment; a baseline counts as one."""
+    return job.how.epochs if job.system in NEURAL else 1
+
+
+def n_epochs_done(job: Job) -> int:
+    """Epochs of an experiment that are done, also while it runs elsewhere."""
+    folder = Path(job.folder)
+    if (folder / "result.json").is_file():
+        return n_epochs_of(job)
+    try:
+        return min((folder / HISTORY).read_bytes().count(b"\n"), n_epochs_of(job))
+    except OSError:
+        return 0
 
 
 def run_job(job: Job) -> None:
@@ -84,6 +109,7 @@ def run_job(job: Job) -> None:
         "system": job.system,
         "fold": split.folds[job.fold],
         "seed": job.seed,
+        **marks_of(job),
         "scored": role,
         "n_train": n_train,
         **found,
@@ -95,16 +121,17 @@ def run_job(job: Job) -> None:
     result["predictions_sha256"] = hashlib.sha256(table).hexdigest()
     result["sha256"] = hashlib.sha256(canonical_json(result)).hexdigest()
     if trained is not None:
-        lines = "".join(json.dumps(_finite(entry)) + "\n" for entry in trained.history)
-        write_whole(folder / "history.jsonl", lines.encode())
+        write_whole(folder / HISTORY, "".join(map(json_line, trained.history)).encode())
         write_checkpoint(
             folder,
             trained,
             store=store,
             statistics=statistics,
-            origin={"split": split.digest, "fold": split.folds[job.fold], "seed": job.seed, "train": asdict(job.how)},
+            how=job.how,
+            origin={"split": split.digest, "fold": split.folds[job.fold], "seed": job.seed},
         )
     write_whole(folder / "result.json", (json.dumps(result, indent=1) + "\n").encode())  # last: it says "finished"
+    (folder / STATE).unlink(missing_ok=True)
 
 
 def _run(
@@ -121,20 +148,22 @@ def _run_neural(
 ) -> tuple[dict[str, Any], Trained, Statistics]:
     """Scores per role, the trained system, and the statistics it was trained with."""
     kinds = kinds_of(job.system)
-    statistics = training_statistics(store, rows["train"], kinds)
-    sets = {name: load(store, part, kinds=kinds, statistics=statistics) for name, part in rows.items() if part}
+    statistics = _statistics(job, store, rows["train"], kinds)
+    stored = {name: Stored(store, np.array(part), kinds, statistics) for name, part in rows.items() if part}
+    budget = job.how.memory_budget << 20
+    fits = sum(int(part.n_bytes.sum()) for part in stored.values()) <= budget
+    sets: dict[str, Examples | Stored] = {name: part.load() if fits else part for name, part in stored.items()}
     trained = train(
         system_config(job.system, store),
         sets["train"],
         how=job.how,
         seed=job.seed,
         dev=sets["dev"] if use_dev else None,
+        folder=Path(job.folder),
     )
-    return (
-        {name: probabilities(trained.system, sets[name]) for name in ("dev", "test") if name in sets},
-        trained,
-        statistics,
-    )
+    parts = [name for name in ("dev", "test") if name in sets]
+    scores: dict[str, Any] = {name: probabilities(trained.system, sets[name], memory_budget=budget) for name in parts}
+    return scores, trained, statistics
 
 
 def _run_baseline(job: Job, store: Store, rows: Mapping[str, list[int]]) -> dict[str, Any]:
@@ -143,9 +172,39 @@ def _run_baseline(job: Job, store: Store, rows: Mapping[str, list[int]]) -> dict
     parts = [name for name in ("dev", "test") if rows[name]]
     if job.system == "majority":
         return {name: majority(labels, len(rows[name]), len(place)) for name in parts}
-    moments = training_statistics(store, rows["train"], ("functionals",))["functionals"]
-    values = {name: moments.apply(store.read_functionals(rows[name]), clip=CLIP) for name in ("train", *parts)}
+    own = _statistics(job, store, rows["train"], ("functionals",))["functionals"]
+    values = {
+        name: standardise(
+            own,
+            store.read_functionals(rows[name]),
+            rows=np.array(rows[name]),
+            counts=np.ones(len(rows[name]), np.int64),
+            clip=CLIP,
+        )
+        for name in ("train", *parts)
+    }
     return {name: compare_svm(values["train"], labels, values[name], n_labels=len(place)) for name in parts}
+
+
+def _statistics(job: Job, store: Store, rows: Sequence[int], kinds: Sequence[str]) -> Statistics:
+    """How the fold is standardised; what other systems and seeds computed is taken."""
+    folder = Path(job.statistics) if job.statistics else None
+    return fold_statistics(store, rows, kinds, how=job.how, folder=folder)
+
+
+def prepare(task: tuple[Job, str]) -> None:
+    """Compute an experiment's statistics of one kind, so that those that run at once need not all do it."""
+    job, kind = task
+    store = open_store(job.store)
+    bound = bind(read_split(Path(job.split)), store.manifest())
+    rows = [row for row in bound.rows(job.fold, "train") if store.emotions[row]]
+    if rows:
+        _statistics(job, store, rows, (kind,))
+
+
+def read_by(system: str) -> tuple[str, ...]:
+    """Kinds of features that any system reads, also a baseline."""
+    return kinds_of(system) if system in NEURAL else ("functionals",) * (system == "compare-svm")
 
 
 def system_config(system: str, store: Store) -> SystemConfig:
@@ -188,8 +247,3 @@ def read_predictions(path: Path) -> pd.DataFrame:
     """Predictions as written; text stays text."""
     text = dict.fromkeys(("id", "speaker", "role", "truth", "prediction"), str)
     return pd.read_csv(path, dtype=text, keep_default_na=False, encoding="utf-8")
-
-
-def _finite(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """NaN as null: JSON has none."""
-    return {name: None if value != value else value for name, value in entry.items()}

@@ -1,105 +1,340 @@
-"""A store and row numbers → batches of standardised tensors, held in memory."""
+"""Examples in memory or in a store → shuffled batches, every utterance exactly once per epoch (``docs/training.md``).
 
-from collections.abc import Iterator, Mapping, Sequence
+What fits the memory budget is read once and shuffled freely.  Otherwise blocks of
+neighbouring utterances are shuffled, a window of blocks is read at a time, and its
+utterances are shuffled: single reads in random order would be hundreds of times slower.
+The next window is read while one is used; both together keep to the budget.
+
+An epoch's order follows from seed, epoch and number of workers alone, so `Loader`
+resumes in mid-epoch without a record of what was drawn.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from serprep._typing import IntArray
 from serprep.errors import TrainError
-from serprep.store.layout import FUNCTIONALS
-from serprep.store.store import Store
-from serprep_models.crnn import SEGMENTS_OF, Batch
-from serprep_models.standardise import CLIP, Statistics
+from serprep_models.crnn import Batch
+from serprep_models.examples import Examples, Stored, check_store, join, kinds_of, load
+
+__all__ = ["Batches", "Examples", "Loader", "Stored", "check_store", "hold", "kinds_of", "load"]
+
+MEMORY_BUDGET = 2 << 30  # bytes
+BLOCKS = 16  # in a window: fewer would hardly shuffle, more would read smaller pieces
+IN_MEMORY = 3.5  # windows: two, holes that those before them left, and the copies that reading makes
+FEWEST_BLOCKS = 4  # in a small window, so that blocks do not become
+SMALL_BLOCK = 4 << 20  # smaller than this many bytes: a part of a chunk costs as much as the chunk
+LARGE_BLOCK = 8 << 20  # bytes: reading more at once is not faster
 
 
 @dataclass(frozen=True)
-class Examples:
-    """Standardised features of some utterances of a store.
+class Window:
+    """Utterances that are in memory at the same time, and the batches made of them and of the rest before."""
 
-    Segments of utterance *i* are rows ``offsets[name][i]:offsets[name][i + 1]``.
-    """
-
-    rows: IntArray  # (n,) rows of the store
-    segments: Mapping[str, Tensor]  # name → (n_segments, L, n_mels)
-    offsets: Mapping[str, Tensor]  # name → (n + 1,)
-    functionals: Tensor | None  # (n, 6373)
-    labels: Tensor  # (n,) int64; -1 where there is none
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def batch(self, chosen: Tensor) -> Batch:
-        """The batch of the chosen utterances, shape (B,) of places in this set."""
-        segments, counts = {}, {}
-        for name, values in self.segments.items():
-            first = self.offsets[name][chosen]
-            count = self.offsets[name][chosen + 1] - first
-            # row of each segment: its place in the batch, moved to where its utterance begins
-            begin = torch.repeat_interleave(first - count.cumsum(0) + count, count)
-            segments[name] = values[begin + torch.arange(len(begin))]
-            counts[name] = count
-        functionals = None if self.functionals is None else self.functionals[chosen]
-        return Batch(segments, counts, functionals, self.labels[chosen])
-
-    def batches(self, size: int, *, generator: torch.Generator | None = None) -> Iterator[Batch]:
-        """Every utterance exactly once, shuffled if there is a generator."""
-        order = torch.arange(len(self)) if generator is None else torch.randperm(len(self), generator=generator)
-        for chosen in order.split(size):
-            yield self.batch(chosen)
+    places: IntArray  # ascending
+    batches: tuple[IntArray, ...]
+    rest: IntArray  # places that are left for the next window's batches
 
 
-def kinds_of(system: str) -> tuple[str, ...]:
-    """Kinds of features a system reads: names of segments, "functionals"."""
-    return (*SEGMENTS_OF[system], *(("functionals",) if system == "hsf-crnn" else ()))
+def hold(stored: Stored, *, memory_budget: int = MEMORY_BUDGET) -> Examples | Stored:
+    """The utterances themselves if they fit the budget (bytes), else where they are stored."""
+    return stored.load() if int(stored.n_bytes.sum()) <= memory_budget else stored
 
 
-def check_store(store: Store, kinds: Sequence[str]) -> None:
-    """Raise unless the store has these kinds of features, and its rows belong together.
-
-    Raises
-    ------
-    TrainError
-    """
-    lengths = {name: segment.length for name, segment in store.features.segments.items()}
-    for kind in kinds:
-        if kind == "functionals" and FUNCTIONALS not in store.array_names:
-            raise TrainError("the store has no functionals: enable them in [features.functionals] and build again")
-        if kind != "functionals" and kind not in lengths:
-            raise TrainError(
-                f"the store has no segments named {kind!r}: add them to [features.segments] and build again"
-            )
-    keys = [store.keys(f"logmel/{lengths[kind]}") for kind in kinds if kind != "functionals"]
-    if any(not np.array_equal(keys[0], other) for other in keys[1:]):
-        raise TrainError("rows of the segment tensors do not belong to the same utterances: verify the store")
-
-
-def load(store: Store, rows: Sequence[int] | IntArray, *, kinds: Sequence[str], statistics: Statistics) -> Examples:
-    """Read and standardise some utterances.
+class Batches(IterableDataset[Batch]):
+    """The batches of one epoch; with a `DataLoader`, each worker's share of them.
 
     Parameters
     ----------
-    store : Store
-    rows : sequence of int
-        Utterances, in any order.
-    kinds : sequence of str
-        As `kinds_of` gives.
-    statistics : mapping of str to Moments
-        Of the training part of the fold.
+    source : Examples or Stored
+        As `hold` gives; `Stored` is streamed.
+    batch_size : int
+        Utterances; the last batch of an epoch (of a worker, when streaming) may be smaller.
+    shuffle : bool
+        Another order each epoch, or that of the source.
+    seed : int
+        With `epoch` and the number of workers it decides the order.
+    balanced : bool
+        Draw every label equally often, as many utterances in all as there are.
+        Utterances of frequent labels are then left out in turn, and others repeated.
+    bucket : int
+        Sort the utterances of so many batches by length before they are cut, and shuffle
+        the batches: less padding on a GPU.  1 is none.
+    memory_budget : int
+        Bytes for everything that is read, of all workers together.
+
+    Attributes
+    ----------
+    epoch : int
+        From 0; set it before iterating.
+    skip : list of int
+        Batches to leave out at the beginning, per worker; they are not read.
     """
-    chosen = np.asarray(rows, np.int64)
-    segments, offsets, functionals = {}, {}, None
-    for kind in kinds:
-        if kind == "functionals":
-            values = statistics[kind].apply(store.read_functionals(chosen), clip=CLIP)
-            functionals = torch.from_numpy(values)
-        else:
-            stored, starts = store.read_segments(chosen, store.features.segments[kind].length)
-            segments[kind] = torch.from_numpy(statistics[kind].apply(stored))
-            offsets[kind] = torch.from_numpy(starts)
-    place = {label: number for number, label in enumerate(store.labels)}
-    emotions = store.emotions
-    labels = torch.tensor([place.get(emotions[row], -1) for row in chosen.tolist()], dtype=torch.int64)
-    return Examples(chosen, segments, offsets, functionals, labels)
+
+    def __init__(
+        self,
+        source: Examples | Stored,
+        *,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int = 0,
+        balanced: bool = False,
+        bucket: int = 1,
+        memory_budget: int = MEMORY_BUDGET,
+    ) -> None:
+        if batch_size < 1 or bucket < 1:
+            raise TrainError(f"batch_size is {batch_size} and bucket {bucket}; expected 1 or more")
+        if balanced and (len(source) == 0 or int(source.labels.min()) < 0):
+            raise TrainError("balanced sampling needs a label for every utterance; leave the others out")
+        self.source, self.batch_size, self.shuffle, self.seed = source, batch_size, shuffle, seed
+        self.balanced, self.bucket, self.memory_budget = balanced, bucket, memory_budget
+        self.epoch = 0
+        self.skip: list[int] = []
+        self.first_share = 0
+
+    def __iter__(self) -> Iterator[Batch]:
+        for _, batch in self.shared():
+            yield batch
+
+    def __len__(self) -> int:
+        return sum(self.n_batches(1))
+
+    def n_batches(self, n_workers: int) -> list[int]:
+        """Batches of each worker in this epoch."""
+        n_shares = max(1, n_workers)
+        return [sum(len(window.batches) for window in self.plan(share, n_shares)) for share in range(n_shares)]
+
+    def shared(self) -> Iterator[tuple[int, Batch]]:
+        """Number of this worker's share, and its batches."""
+        worker = get_worker_info()
+        n_shares = worker.num_workers if worker else 1
+        share = ((worker.id if worker else 0) + self.first_share) % n_shares
+        skip = self.skip[share] if self.skip else 0
+        plan = self.plan(share, n_shares)
+        if isinstance(self.source, Examples):
+            for chosen in plan[0].batches[skip:]:
+                yield share, self.source.batch(torch.from_numpy(chosen))
+            return
+        source = self.source.reopened() if worker else self.source
+        for batch in _stream(source, plan, skip=skip):
+            yield share, batch
+
+    # -- the order -------------------------------------------------------------------
+
+    def plan(self, share: int, n_shares: int) -> list[Window]:
+        """What one of several workers reads and gives in this epoch."""
+        rng = np.random.default_rng([self.seed, self.epoch])
+        drawn = self._draw(rng)
+        if isinstance(self.source, Examples):
+            order = rng.permutation(drawn) if self.shuffle else drawn
+            batches = self._cut(order, rng)
+            return [Window(np.unique(drawn), tuple(batches[share::n_shares]), order[:0])]
+        windows = self._windows(drawn, rng, n_shares)[share::n_shares]
+        found, rest = [], drawn[:0]
+        for number, places in enumerate(windows):
+            order = np.concatenate([rest, rng.permutation(places) if self.shuffle else places])
+            whole = len(order) if number == len(windows) - 1 else len(order) - len(order) % self.batch_size
+            rest = order[whole:]
+            found.append(Window(np.unique(places), tuple(self._cut(order[:whole], rng)), rest))
+        return found
+
+    def _draw(self, rng: np.random.Generator) -> IntArray:
+        """Places of this epoch: each once, or every label equally often; ascending."""
+        n = len(self.source)
+        if not self.balanced:
+            return np.arange(n)
+        labels = self.source.labels.numpy()
+        present = np.unique(labels)
+        shares = np.full(len(present), n // len(present))
+        shares[rng.permutation(len(present))[: n % len(present)]] += 1
+        found = []
+        for label, count in zip(present, shares, strict=True):
+            own = np.flatnonzero(labels == label)
+            found += [np.tile(own, count // len(own)), rng.choice(own, count % len(own), replace=False)]
+        return np.sort(np.concatenate(found))
+
+    def _cut(self, order: IntArray, rng: np.random.Generator) -> list[IntArray]:
+        """Batches of an order; with buckets, of equal lengths and in random order."""
+        if not len(order):
+            return []
+        if self.bucket > 1 and self.shuffle:
+            pools = np.split(order, np.arange(self.bucket * self.batch_size, len(order), self.bucket * self.batch_size))
+            cut = [batch for pool in pools for batch in self._bucketed(pool, rng)]
+            return [cut[i] for i in rng.permutation(len(cut))]
+        return np.split(order, np.arange(self.batch_size, len(order), self.batch_size))
+
+    def _bucketed(self, pool: IntArray, rng: np.random.Generator) -> list[IntArray]:
+        """Batches of a pool, sorted by length; which of them is smaller than the others is left to chance."""
+        n_batches = -(-len(pool) // self.batch_size)
+        sizes = np.full(n_batches, self.batch_size)
+        sizes[rng.integers(n_batches)] -= n_batches * self.batch_size - len(pool)
+        by_length = pool[np.argsort(self.source.n_steps[pool], kind="stable")]
+        return np.split(by_length, np.cumsum(sizes)[:-1])
+
+    def _windows(self, drawn: IntArray, rng: np.random.Generator, n_shares: int) -> list[IntArray]:
+        """Drawn places, cut into blocks that are shuffled and put together to windows."""
+        assert isinstance(self.source, Stored)
+        by_row = drawn[np.argsort(self.source.rows[drawn], kind="stable")] if self.shuffle else drawn
+        sizes = np.where(np.diff(by_row, prepend=-1) != 0, self.source.n_bytes[by_row], 0)  # repeated: read once
+        largest = int(self.memory_budget / n_shares / IN_MEMORY)
+        spare = int(np.sort(self.source.n_bytes)[-self.batch_size :].sum())  # the longest batch there could be
+        if largest <= spare:
+            raise TrainError(
+                f"a memory budget of {self.memory_budget} bytes is too small for batches of {self.batch_size} and "
+                f"{n_shares} workers; expected at least {int(IN_MEMORY * n_shares * (spare + 2))}"
+            )
+        room = largest - spare
+        block_bytes = max(1, min(LARGE_BLOCK, max(room // BLOCKS, min(SMALL_BLOCK, room // FEWEST_BLOCKS))))
+        number = np.cumsum(sizes) // block_bytes
+        blocks = np.split(by_row, np.flatnonzero(np.diff(number)) + 1) if len(by_row) else []
+        order = rng.permutation(len(blocks)) if self.shuffle else np.arange(len(blocks))
+        weights = np.array([int(self.source.n_bytes[np.unique(block)].sum()) for block in blocks])
+        windows: list[list[IntArray]] = []
+        left = 0
+        for i in order:
+            if weights[i] > left:
+                windows.append([])
+                left = room
+            windows[-1].append(blocks[i])
+            left -= int(weights[i])
+        # windows are filled one after the other, so the last has fewer utterances: it may come anywhere
+        order = rng.permutation(len(windows)) if self.shuffle else np.arange(len(windows))
+        return [np.concatenate(windows[i]) for i in order]
+
+
+def _stream(source: Stored, plan: list[Window], *, skip: int) -> Iterator[Batch]:
+    """Batches of windows, each read while the one before is used."""
+    first = 0
+    while first < len(plan) - 1 and skip >= len(plan[first].batches):
+        skip -= len(plan[first].batches)
+        first += 1
+    rest = source.load(plan[first - 1].rest) if first and len(plan[first - 1].rest) else None
+    with ThreadPoolExecutor(1) as reader:
+        ahead = reader.submit(source.load, plan[first].places) if plan else None
+        for number, window in enumerate(plan[first:], first):
+            assert ahead is not None
+            held = ahead.result()
+            ahead = reader.submit(source.load, plan[number + 1].places) if number + 1 < len(plan) else None
+            before = plan[number - 1].rest if number else window.rest[:0]
+            for chosen in window.batches[skip if number == first else 0 :]:
+                yield _gather(chosen, window.places, held, before, rest)
+            rest = _pick(window.rest, window.places, held, before, rest) if len(window.rest) else None
+            del held
+
+
+def _gather(chosen: IntArray, places: IntArray, held: Examples, before: IntArray, rest: Examples | None) -> Batch:
+    """The batch of some places, most of them in the window, some left over from the one before."""
+    if rest is None or np.isin(chosen, places).all():
+        return held.batch(_where(chosen, places))
+    found = _pick(chosen, places, held, before, rest)
+    return found.batch(torch.arange(len(found)))
+
+
+def _pick(chosen: IntArray, places: IntArray, held: Examples, before: IntArray, rest: Examples | None) -> Examples:
+    inside = np.isin(chosen, places)
+    parts = [held.take(_where(chosen[inside], places))] if inside.any() else []
+    if not inside.all():
+        assert rest is not None
+        order = np.argsort(before, kind="stable")
+        parts.insert(0, rest.take(torch.from_numpy(order)[_where(chosen[~inside], before[order])]))
+    return join(parts)
+
+
+def _where(chosen: IntArray, ascending: IntArray) -> Tensor:
+    return torch.from_numpy(np.searchsorted(ascending, chosen))
+
+
+class _Shares(IterableDataset[tuple[int, Batch]]):
+    """Batches with the number of the share they are from."""
+
+    def __init__(self, data: Batches) -> None:
+        self.data = data
+
+    def __iter__(self) -> Iterator[tuple[int, Batch]]:
+        return self.data.shared()
+
+
+class Loader:
+    """Epoch after epoch of batches, which can stop anywhere and go on later.
+
+    Parameters
+    ----------
+    data : Batches
+    n_workers : int
+        Processes that read; 0 is this one, with a thread that reads ahead when streaming.
+    start_method : str, optional
+        "fork" or "spawn"; default the platform's.  Use "spawn" for a store at a URL.
+    pin_memory : bool
+        For a GPU.
+
+    Examples
+    --------
+    ``for batch in loader`` is one epoch.  After ``state = loader.state_dict()`` in mid-epoch,
+    ``again.load_state_dict(state)`` makes another loader of the same data give the rest.
+    """
+
+    def __init__(
+        self, data: Batches, *, n_workers: int = 0, start_method: str | None = None, pin_memory: bool = False
+    ) -> None:
+        self.data, self.n_workers, self.start_method, self.pin_memory = data, n_workers, start_method, pin_memory
+        self.epoch = 0
+        self._reset()
+
+    def _reset(self) -> None:
+        self.done, self.next_share = [0] * max(1, self.n_workers), 0
+
+    def __len__(self) -> int:
+        self.data.epoch = self.epoch
+        return sum(self.data.n_batches(self.n_workers))
+
+    def __iter__(self) -> Iterator[Batch]:
+        self.data.epoch, self.data.skip, self.data.first_share = self.epoch, list(self.done), self.next_share
+        source: Any = self.data.shared()
+        if self.n_workers:
+            source = DataLoader(
+                _Shares(self.data),
+                batch_size=None,
+                num_workers=self.n_workers,
+                multiprocessing_context=self.start_method,
+                pin_memory=self.pin_memory,
+                generator=torch.Generator().manual_seed(0),  # the global one is the system's
+            )
+        for share, batch in source:
+            self.done[share] += 1
+            self.next_share = (share + 1) % len(self.done)
+            yield batch.pin_memory() if self.pin_memory and not self.n_workers else batch
+        self.epoch += 1
+        self._reset()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the loader is, as JSON can hold it."""
+        return {"plan": self._digest(), "epoch": self.epoch, "done": list(self.done), "next_share": self.next_share}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where another loader of the same data was.
+
+        Raises
+        ------
+        TrainError
+            If the state is of other data, another order or another number of workers.
+        """
+        if state["plan"] != self._digest():
+            raise TrainError("the loader's state is of other utterances or settings; expected the same, or begin anew")
+        self.epoch, self.done, self.next_share = int(state["epoch"]), list(state["done"]), int(state["next_share"])
+
+    def _digest(self) -> str:
+        data = self.data
+        budget = data.memory_budget if isinstance(data.source, Stored) else None
+        settings = [data.batch_size, data.shuffle, data.seed, data.balanced, data.bucket, budget, self.n_workers]
+        digest = hashlib.sha256(repr(settings).encode())
+        digest.update(np.ascontiguousarray(data.source.rows).tobytes())
+        digest.update(data.source.labels.numpy().tobytes())
+        return digest.hexdigest()

@@ -1,5 +1,6 @@
 """What a page shows, gathered from a run's outcome or from a store; `report` draws it."""
 
+import dataclasses
 import json
 from importlib.metadata import version
 from pathlib import Path
@@ -8,12 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from serprep.audit import audit_split
+from serprep.files import Folder
+from serprep.manifest import Manifest
 from serprep.pipeline import BuildResult
 from serprep.recipe import Recipe
-from serprep.split import describe
+from serprep.split import Split, describe
 from serprep.store.store import Store, open_store
 from serprep_models.experiment import Outcome
 from serprep_models.report import Report, write_report
+from serprep_models.scores import shown
+from serprep_models.statistics import TRANSDUCTIVE
 
 
 def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | None, path: Path) -> Path:
@@ -21,12 +27,12 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
     store, split = outcome.store, outcome.split
     labels = store.labels
     groups = {entry["fold"]: entry["test_groups"] for entry in describe(split)}
+    names = {entry["system"]: shown(entry["system"], entry) for entry in outcome.results}
     folds = pd.DataFrame(
         [
             {
-                **{
-                    name: entry[name] for name in ("system", "fold", "seed", "n_train", "n_test", "wa", "ua", "seconds")
-                },
+                "system": names[entry["system"]],
+                **{name: entry[name] for name in ("fold", "seed", "n_train", "n_test", "wa", "ua", "seconds")},
                 "test_groups": groups[entry["fold"]],
             }
             for entry in outcome.results
@@ -34,18 +40,21 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
     )
     matrices: dict[str, Any] = {}
     for entry in outcome.results:
-        matrices[entry["system"]] = matrices.get(entry["system"], 0) + np.array(entry["confusion"], np.int64)
+        name = names[entry["system"]]
+        matrices[name] = matrices.get(name, 0) + np.array(entry["confusion"], np.int64)
     report = Report(
-        title=recipe.dataset.name,
+        title=recipe.dataset.name + (" (transductive)" if recipe.train.transductive else ""),
         synthetic=is_synthetic(recipe),
         labels=labels,
         utterances=utterance_table(store),
         dropped=left_out(built),
-        summary=outcome.summary,
-        comparisons=outcome.comparisons,
+        summary=[row | {"system": names[row["system"]]} for row in outcome.summary],
+        comparisons=[
+            row | {"first": names[row["first"]], "second": names[row["second"]]} for row in outcome.comparisons
+        ],
         folds=folds,
         confusion=matrices,
-        curves=_curves(outcome),
+        curves=_curves(outcome).replace({"system": names}),
         split={
             "protocol": split.protocol,
             "group": split.group,
@@ -56,6 +65,8 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
             "roles": describe(split),
         },
         provenance=provenance(recipe, store) | {"rows of the split": split.rows_digest} | _warnings(built),
+        audit=audited(store.manifest(), split),
+        caution=TRANSDUCTIVE if recipe.train.transductive else "",
     )
     return write_report(report, path)
 
@@ -63,11 +74,12 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
 def report_store(place: str, *, path: Path) -> Path:
     """Write a page about what is in a store."""
     store = open_store(place)
-    build_path = Path(store.path).with_suffix(".build.json")
+    folder, _, file = store.path.rstrip("/").rpartition("/")
+    beside, build_json = Folder(folder or "."), f"{file.rsplit('.', 1)[0]}.build.json"
     dropped: dict[str, int] = {}
     name = str(store.attributes["provenance"]["corpus"].get("corpus", "store"))
-    if build_path.is_file():
-        about = json.loads(build_path.read_bytes())
+    if beside.exists(build_json):
+        about = json.loads(beside.read(build_json))
         name = str(about.get("dataset", name))
         dropped = dict(about.get("dropped", {}))
         for entry in about.get("quarantined", ()):
@@ -88,6 +100,14 @@ def report_store(place: str, *, path: Path) -> Path:
         provenance=store_provenance(store),
     )
     return write_report(report, path)
+
+
+def audited(manifest: Manifest, split: Split) -> list[dict[str, object]]:
+    """What an audit finds in the rows of a split that a store has; class counts are shown elsewhere."""
+    ids = {row.id for row in manifest.utterances}
+    present = {name: row for name, row in split.utterances.items() if name in ids}
+    found = audit_split(manifest, dataclasses.replace(split, utterances=present))
+    return [row for row in found.summary if row["kind"] != "classes"]
 
 
 def _warnings(built: BuildResult | None) -> dict[str, str]:
@@ -120,7 +140,8 @@ def provenance(recipe: Recipe, store: Store) -> dict[str, str]:
     how = recipe.train
     training = (
         f"Adam, learning rate {how.learning_rate}, batch {how.batch_size}, {how.epochs} epochs, "
-        f"class weights {how.class_weights}, seeds {list(how.seeds)}"
+        f"class weights {how.class_weights}, standardisation {how.standardisation}"
+        f"{f' by {how.enrol} utterances' if how.enrol else ''}, seeds {list(how.seeds)}"
     )
     return store_provenance(store) | {"training": training}
 

@@ -69,8 +69,12 @@ class Report:
     curves: pd.DataFrame  # system, fold, seed, epoch, train_loss, train_ua, dev_ua
     split: dict[str, Any]  # protocol, group, folds, seed, digest, notes, roles
     provenance: dict[str, str]  # what was used, in words
+    # what an audit of the split found: per kind and severity kind, severity, count, of, n_folds,
+    # n_utterances of n_scored touched, examples; None: there was no split to audit
+    audit: list[dict[str, Any]] | None = None
     # per pair of systems: first, second; ua, wa (differences), ua_interval, wa_interval, ua_p, wa_p
     comparisons: list[dict[str, Any]] = field(default_factory=list)
+    caution: str = ""  # what a reader must know before reading scores, shown first
 
 
 def write_report(report: Report, path: Path) -> Path:
@@ -274,7 +278,7 @@ def _svg(figure: Figure, *, label: str) -> Markup:
 def _short(name: str) -> str:
     """A name that fits beside an axis, in characters that fonts can measure."""
     shown = "".join(c if c.isprintable() else "�" for c in name)
-    return shown if len(shown) <= 24 else f"{shown[:23]}…"
+    return shown if len(shown) <= 26 else f"{shown[:25]}…"
 
 
 def _ua_figure(report: Report, colours: dict[str, str]) -> Figure:

@@ -1,7 +1,9 @@
 """The whole path of a recipe: build, split, train, score, and write the page."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from serprep.parallel import Workers
 from serprep.pipeline import BuildResult, build
@@ -19,6 +21,8 @@ def run_recipe(
     systems: Sequence[str] | None = None,
     folds: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
+    device: str | None = None,
+    memory_budget: int | None = None,
     on_bad_audio: str = "quarantine",
     page: bool = True,
     quiet: bool = True,
@@ -30,6 +34,9 @@ def run_recipe(
     BuildResult, Outcome, Path
         The last is where the page is, or would be with ``page=False``.
     """
+    given: dict[str, Any] = {"device": device, "memory_budget": memory_budget}  # instead of the recipe's
+    how = replace(recipe.train, **{name: value for name, value in given.items() if value is not None})
+    recipe = replace(recipe, train=how)
     check_recipe(recipe, systems or recipe.train.systems)
     pool = Workers(workers, scheduler)
     try:
@@ -39,7 +46,7 @@ def run_recipe(
         )
     finally:
         pool.close()
-    path = outcome.folder / "report.html"
+    path = _page(recipe, outcome)
     if page:
         report_outcome(recipe, outcome, built=built, path=path)
     return built, outcome, path
@@ -54,4 +61,8 @@ def report_recipe(recipe_path: Path, *, path: Path | None = None) -> Path:
         outcome = run_experiments(recipe, open_store(built.store), pool=pool, only_finished=True)
     finally:
         pool.close()
-    return report_outcome(recipe, outcome, built=built, path=path or outcome.folder / "report.html")
+    return report_outcome(recipe, outcome, built=built, path=path or _page(recipe, outcome))
+
+
+def _page(recipe: Recipe, outcome: Outcome) -> Path:
+    return outcome.folder / ("report-transductive.html" if recipe.train.transductive else "report.html")

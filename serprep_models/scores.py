@@ -17,6 +17,17 @@ def undefined_as_none(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
+def shown(system: str, entry: Mapping[str, Any]) -> str:
+    """The name of a system as tables show it; `entry` is a result, a summary or a comparison.
+
+    Examples
+    --------
+    >>> shown("compare-svm", {"transductive": True})
+    'compare-svm (transductive)'
+    """
+    return f"{system} (transductive)" if entry["transductive"] else system
+
+
 def score(predictions: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
     """WA, UA, per-label recall and confusion of labelled predictions.
 

@@ -1,12 +1,16 @@
-"""Standardisation with statistics of the training utterances of one fold only.
+"""Standardisation: with statistics of the training part, of the utterance itself, or of its speaker.
 
-Log-mel per band over the frames of the stored training segments, per tensor;
-functionals per feature, then clipped to ±10.  float64, ddof 0; constant features
-become 0.
+Log-mel per band over the frames of stored segments, per tensor; functionals per feature,
+then clipped to ±10.  float64, ddof 0; constant features become 0.
+
+Statistics of the training part (the default) know nothing of test speakers.  Those of a
+speaker come from recordings of that speaker without their labels: test speakers' too,
+which makes a system *transductive*.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -14,7 +18,9 @@ from serprep._typing import AnyArray, DoubleArray, FloatArray, IntArray
 from serprep.store.store import Store
 
 CLIP = 10.0  # functionals: their tails reach thousands of standard deviations
-_BLOCK = 4096  # rows treated at once, so that float64 copies stay small
+_BLOCK = 1 << 17  # values treated at once: their float64 copies stay in the processor's cache
+
+_PART = 128  # utterances read at once for statistics
 
 
 @dataclass(frozen=True)
@@ -24,35 +30,211 @@ class Moments:
     mean: DoubleArray
     std: DoubleArray
 
-    def apply(self, values: AnyArray, *, clip: float | None = None) -> FloatArray:
+    def apply(self, values: AnyArray, *, clip: float | None = None, out: FloatArray | None = None) -> FloatArray:
         """Standardised values, float32, the same shape; the last axis are features."""
         scale = np.divide(1.0, self.std, out=np.zeros_like(self.std), where=self.std > 0)
-        out = np.empty(values.shape, np.float32)
-        for first in range(0, len(values), _BLOCK):
-            block = (values[first : first + _BLOCK] - self.mean) * scale
-            out[first : first + _BLOCK] = block if clip is None else np.clip(block, -clip, clip)
+        if out is None:
+            out = np.empty(values.shape, np.float32)
+        if not values.size:
+            return out
+        # whole rows at once, in float64, in one piece of memory: ten times as fast as the plain formula
+        flat, target = values.reshape(len(values), -1), out.reshape(len(values), -1)
+        n_frames = flat.shape[1] // len(self.mean)
+        mean, scale = np.tile(self.mean, n_frames), np.tile(scale, n_frames)
+        n_rows = max(1, _BLOCK // flat.shape[1])
+        scratch = np.empty((n_rows, flat.shape[1]))
+        for first in range(0, len(flat), n_rows):
+            block = scratch[: len(flat) - first]
+            np.copyto(block, flat[first : first + n_rows])
+            block -= mean
+            block *= scale
+            if clip is not None:
+                np.clip(block, -clip, clip, out=block)
+            target[first : first + n_rows] = block
         return out
 
 
-#: "short", "long", "functionals" → moments
-Statistics = Mapping[str, Moments]
+@dataclass(frozen=True)
+class Ranks:
+    """Rank to normal: the place of a value among those of some utterances, as a normal deviate.
+
+    A value that *r* is the rank of among *n*, ties averaged, becomes ``norm.ppf((r - 0.5) / n)``;
+    between two values the probability is interpolated, and beyond all of them it is that of the last.
+    """
+
+    values: FloatArray  # (n, n_features), each feature ascending
+
+    @classmethod
+    def of(cls, values: FloatArray) -> "Ranks":
+        """Among the rows of `values`, shape (n, n_features)."""
+        return cls(np.sort(values, axis=0))
+
+    @cached_property
+    def probabilities(self) -> DoubleArray:
+        """Of each of the values, shape (n, n_features)."""
+        from scipy.stats import rankdata
+
+        found: DoubleArray = (rankdata(self.values, axis=0) - 0.5) / len(self.values)
+        return found
+
+    def apply(self, values: AnyArray, *, clip: float | None = None, out: FloatArray | None = None) -> FloatArray:
+        """Normal deviates, float32, shape (n, n_features); `clip` is never reached."""
+        from scipy.special import ndtri
+
+        found = np.empty(values.shape)
+        for k in range(values.shape[1]):
+            found[:, k] = np.interp(values[:, k], self.values[:, k], self.probabilities[:, k])
+        deviates: FloatArray = ndtri(found).astype(np.float32)
+        if out is None:
+            return deviates
+        out[:] = deviates
+        return out
 
 
-def moments(blocks: Sequence[AnyArray]) -> Moments:
-    """Mean and deviation over all but the last axis of all blocks, in two passes.
+@dataclass(frozen=True)
+class OwnMoments:
+    """Each utterance by its own mean and deviation."""
+
+    def groups(self, rows: IntArray) -> IntArray:
+        """Which utterances are treated together: none."""
+        return np.arange(len(rows))
+
+    def of(self, group: int, values: AnyArray) -> Moments:
+        """What the utterance's own values give."""
+        return moments([values])
+
+
+@dataclass(frozen=True)
+class SpeakerMoments:
+    """Each utterance by mean and deviation of its speaker."""
+
+    speakers: IntArray  # (n_utterances of the store,) numbers of speakers
+    mean: DoubleArray  # (n_speakers, n_features)
+    std: DoubleArray
+
+    def groups(self, rows: IntArray) -> IntArray:
+        """The speaker of each row of the store."""
+        return self.speakers[rows]
+
+    def of(self, group: int, values: AnyArray) -> Moments:
+        """What the speaker's enrolled utterances gave."""
+        return Moments(self.mean[group], self.std[group])
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Values of every utterance of the store, standardised before."""
+
+    values: FloatArray  # (n_utterances of the store, n_features)
+
+
+Standardiser = Moments | Ranks | OwnMoments | SpeakerMoments | Ready
+#: "short", "long", "functionals" → how they are standardised
+Statistics = Mapping[str, Standardiser]
+
+
+def standardise(
+    how: Standardiser,
+    values: AnyArray,
+    *,
+    rows: IntArray,
+    counts: IntArray,
+    clip: float | None = None,
+    out: FloatArray | None = None,
+) -> FloatArray:
+    """Standardised values of some utterances, float32, the same shape.
+
+    Parameters
+    ----------
+    how : Standardiser
+    values : ndarray, shape (n_segments, L, n_mels) or (n, 6373)
+        What the store holds of these utterances, one after the other.
+    rows : ndarray, shape (n,)
+        The utterances' rows of the store.
+    counts : ndarray, shape (n,)
+        How much of `values` is of each utterance: segments, or 1.
+    clip : float, optional
+    out : ndarray, optional
+        Where the result goes.
+    """
+    if isinstance(how, Moments | Ranks):
+        return how.apply(values, clip=clip, out=out)
+    if out is None:
+        out = np.empty(values.shape, np.float32)
+    if isinstance(how, Ready):
+        out[:] = how.values[rows]
+        return out
+    groups = how.groups(rows)
+    for group in np.unique(groups).tolist():
+        chosen = np.repeat(groups == group, counts)
+        own = values[chosen]
+        out[chosen] = how.of(group, own).apply(own, clip=clip)
+    return out
+
+
+def moments(blocks: Iterable[AnyArray]) -> Moments:
+    """Mean and deviation over all but the last axis of all blocks, which are gone through twice.
 
     Examples
     --------
     >>> moments([np.array([[1.0, 5.0], [3.0, 5.0]])]).std.tolist()
     [1.0, 0.0]
     """
-    flat = [block.reshape(-1, block.shape[-1]) for block in blocks]
-    n = sum(len(block) for block in flat)
-    mean = sum(block.sum(axis=0, dtype=np.float64) for block in flat) / n
-    square = sum(np.square(block - mean).sum(axis=0) for block in flat) / n
-    low = np.min([block.min(axis=0) for block in flat], axis=0)
-    high = np.max([block.max(axis=0) for block in flat], axis=0)
-    return Moments(np.asarray(mean), np.where(high > low, np.sqrt(square), 0.0))
+    n, total, low, high = 0, np.zeros(1), np.array(np.inf), np.array(-np.inf)
+    for block in map(_flat, blocks):
+        n += len(block)
+        total = total + block.sum(axis=0, dtype=np.float64)
+        low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
+    mean = total / n
+    square = sum(np.square(block - mean).sum(axis=0) for block in map(_flat, blocks)) / n
+    return Moments(mean, np.where(high > low, np.sqrt(square), 0.0))
+
+
+def _flat(block: AnyArray) -> AnyArray:
+    return block.reshape(-1, block.shape[-1])
+
+
+def moments_of_groups(blocks: Iterable[tuple[AnyArray, IntArray]], n_groups: int) -> DoubleArray:
+    """Mean and deviation of each group of segments.
+
+    Parameters
+    ----------
+    blocks : iterable of (ndarray, ndarray)
+        Segments (S, L, n_features) and the group of each (S,); gone through twice.
+    n_groups : int
+        Every group has a segment.
+
+    Returns
+    -------
+    ndarray, shape (2, n_groups, n_features)
+        Means, then deviations; 0 marks a constant feature.
+    """
+    n: AnyArray = np.zeros((n_groups, 1))
+    total: AnyArray = np.zeros(())
+    for values, groups in blocks:
+        if not total.ndim:
+            total = np.zeros((n_groups, values.shape[-1]))
+            square, low, high = total.copy(), total + np.inf, total - np.inf
+        np.add.at(n, groups, values.shape[1])
+        np.add.at(total, groups, values.sum(axis=1, dtype=np.float64))
+        np.minimum.at(low, groups, values.min(axis=1))
+        np.maximum.at(high, groups, values.max(axis=1))
+    mean = total / n
+    for values, groups in blocks:
+        np.add.at(square, groups, np.square(values - mean[groups][:, None]).sum(axis=1))
+    return np.stack([mean, np.where(high > low, np.sqrt(square / n), 0.0)])
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Blocks of utterances, read each time they are gone through: all of them may not fit in memory."""
+
+    read: Callable[[IntArray], AnyArray]
+    rows: IntArray
+
+    def __iter__(self) -> Iterator[AnyArray]:
+        for first in range(0, len(self.rows), _PART):
+            yield self.read(self.rows[first : first + _PART])
 
 
 def training_statistics(store: Store, rows: Sequence[int] | IntArray, kinds: Sequence[str]) -> dict[str, Moments]:
@@ -70,9 +252,8 @@ def training_statistics(store: Store, rows: Sequence[int] | IntArray, kinds: Seq
     chosen = np.sort(np.asarray(rows, np.int64))
     for kind in kinds:
         if kind == "functionals":
-            found[kind] = moments([store.read_functionals(chosen)])
+            found[kind] = moments(_Parts(store.read_functionals, chosen))
         else:
             length = store.features.segments[kind].length
-            parts = np.array_split(chosen, max(1, len(chosen) // 256))
-            found[kind] = moments([store.read_segments(part, length)[0] for part in parts])
+            found[kind] = moments(_Parts(lambda part, length=length: store.read_segments(part, length)[0], chosen))  # type: ignore[misc]
     return found

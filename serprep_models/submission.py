@@ -49,7 +49,9 @@ def check_submission(recipe: Recipe, split: Split) -> None:
         )
 
 
-def write_submissions(form: str, predictions: pd.DataFrame, *, paths: Mapping[str, str], folder: Path) -> list[Path]:
+def write_submissions(
+    form: str, predictions: pd.DataFrame, *, paths: Mapping[str, str], folder: Path, mark: str = ""
+) -> list[Path]:
     """Write the submission of every system and seed, and return the files' paths.
 
     Parameters
@@ -62,6 +64,8 @@ def write_submissions(form: str, predictions: pd.DataFrame, *, paths: Mapping[st
         Utterance id → path of its recording.
     folder : Path
         Where the files go, named after system and seed.
+    mark : str
+        Goes into the names, after the system.
     """
     labels = [column.removeprefix("p_") for column in predictions.columns if column.startswith("p_")]
     written = []
@@ -74,7 +78,7 @@ def write_submissions(form: str, predictions: pd.DataFrame, *, paths: Mapping[st
         if form in ARFF:
             files[".arff"] = to_arff(rows, relation=RELATION, labels=labels)
         for suffix, text in sorted(files.items()):
-            path = folder / f"{system}-seed-{seed}{suffix}"
+            path = folder / f"{system}{mark}-seed-{seed}{suffix}"
             write_whole(path, text.encode())
             written.append(path)
     return written

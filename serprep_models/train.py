@@ -2,26 +2,35 @@
 
 Adam, cross-entropy, a fixed number of epochs; where a development part is given that is
 not the part being scored, the epoch with the best development UA.  Same seed, same
-machine, same scores.
+machine, same scores, also when the training was killed and went on.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from serprep._typing import FloatArray
+from serprep._typing import AnyArray, FloatArray
 from serprep.errors import TrainError
+from serprep.files import write_whole
 from serprep.metrics import ua_of
 from serprep.recipe import TrainConfig
-from serprep_models.crnn import SystemConfig, make_system
-from serprep_models.loader import Examples
+from serprep_models.crnn import Batch, SystemConfig, make_system
+from serprep_models.loader import MEMORY_BUDGET, Batches, Examples, Loader, Stored
+from serprep_models.resume import UNFIT, read_state, write_state
 
 EVALUATION_BATCH = 256  # utterances; no effect on logits
+STREAMED_BATCH = 32  # the same, where a batch must be small beside the memory budget
+SAVE_EVERY = 30.0  # seconds between states that a killed training can go on from
+STATE = "state.safetensors"
+HISTORY = "history.jsonl"
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class Trained:
 
     system: nn.Module
     config: SystemConfig
-    history: list[dict[str, Any]] = field(default_factory=list)  # per epoch: epoch, train_loss, train_ua, dev_ua
+    history: list[dict[str, Any]] = field(default_factory=list)  # per epoch: train_loss, train_ua, dev_ua, seconds
 
 
 def device_named(name: str) -> torch.device:
@@ -65,22 +74,42 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def check_training(how: TrainConfig) -> None:
+    """Raise a TrainError where a training configuration asks for what is not there."""
+    device = device_named(how.device)
+    if how.mixed_precision and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise TrainError("this GPU has no bfloat16; leave out mixed_precision")
+    if how.tensorboard:
+        _scalar_writer()
+
+
 def train(
-    config: SystemConfig, examples: Examples, *, how: TrainConfig, seed: int, dev: Examples | None = None
+    config: SystemConfig,
+    examples: Examples | Stored,
+    *,
+    how: TrainConfig,
+    seed: int,
+    dev: Examples | Stored | None = None,
+    folder: Path | None = None,
+    save_every: float = SAVE_EVERY,
 ) -> Trained:
     """Train one system on one fold.
 
     Parameters
     ----------
     config : SystemConfig
-    examples : Examples
+    examples : Examples or Stored
         The training part, every utterance labelled.
     how : TrainConfig
-        Epochs, batch size, learning rate, class weights, device.
     seed : int
         Decides initial weights and the order of utterances.
-    dev : Examples, optional
+    dev : Examples or Stored, optional
         Chooses the epoch by UA.
+    folder : Path, optional
+        Gets ``history.jsonl`` while the training goes on, and ``state.safetensors``, from
+        where it goes on if it is there.
+    save_every : float
+        Seconds between states.
 
     Raises
     ------
@@ -89,38 +118,165 @@ def train(
     """
     if len(examples) == 0 or int(examples.labels.min()) < 0:
         raise TrainError("the training part is empty or holds utterances without a label; leave them out")
-    device = device_named(how.device)
-    torch.manual_seed(seed)
-    system = make_system(config).to(device)
-    shuffle = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.Adam(system.parameters(), lr=how.learning_rate, fused=True)
-    loss_of = nn.CrossEntropyLoss(weight=class_weights(examples.labels, config.n_labels, how.class_weights).to(device))
-    history: list[dict[str, Any]] = []
-    best: tuple[float, dict[str, Tensor]] | None = None
-    for epoch in range(1, how.epochs + 1):
-        system.train()
-        counts = np.zeros((config.n_labels, config.n_labels), np.int64)
-        total = 0.0
-        for batch in examples.batches(how.batch_size, generator=shuffle):
-            batch = batch.to(device)
-            logits = system(batch)  # (B, n_labels)
-            loss = loss_of(logits, batch.labels)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-            total += loss.item() * len(batch.labels)
-            np.add.at(counts, (batch.labels.cpu().numpy(), logits.detach().argmax(1).cpu().numpy()), 1)
+    training = _Training(config, examples, how=how, seed=seed)
+    if folder is not None and not training.resume(folder):
+        training = _Training(config, examples, how=how, seed=seed)  # a state that did not fit may have touched it
+    writer = _scalar_writer()(str(folder / "tensorboard")) if how.tensorboard and folder is not None else None
+    while not training.is_over(dev is not None):
+        training.epoch(dev, folder=folder, save_every=save_every)
+        entry = training.history[-1]
+        if folder is not None:
+            with (folder / HISTORY).open("a", encoding="utf-8") as file:
+                file.write(json_line(entry))
+        if writer is not None:
+            for name in ("train_loss", "train_ua", "dev_ua"):
+                writer.add_scalar(name, entry[name], entry["epoch"])
+    if writer is not None:
+        writer.close()
+    if training.best is not None:
+        training.system.load_state_dict(training.best)
+    return Trained(training.system.eval(), config, training.history)
+
+
+class _Training:
+    """System, optimiser, loader and what was reached so far: all that a state must hold."""
+
+    def __init__(self, config: SystemConfig, examples: Examples | Stored, *, how: TrainConfig, seed: int) -> None:
+        self.config, self.how, self.seed = config, how, seed
+        self.device = device_named(how.device)
+        torch.manual_seed(seed)
+        self.system = make_system(config).to(self.device)
+        self.optimiser = torch.optim.Adam(self.system.parameters(), lr=how.learning_rate, fused=True)
+        weights = class_weights(examples.labels, config.n_labels, how.class_weights)
+        self.loss_of = nn.CrossEntropyLoss(weight=weights.to(self.device))
+        batches = Batches(
+            examples,
+            batch_size=how.batch_size,
+            seed=seed,
+            balanced=how.sampling == "balanced",
+            bucket=how.bucket,
+            memory_budget=how.memory_budget << 20,
+        )
+        self.loader = Loader(batches, pin_memory=self.device.type == "cuda")
+        self.history: list[dict[str, Any]] = []
+        self.best: dict[str, Tensor] | None = None
+        self.saved = monotonic()
+        self._begin_epoch()
+
+    def _begin_epoch(self) -> None:
+        n = self.config.n_labels
+        self.total = torch.zeros((), dtype=torch.float64, device=self.device)  # sum of losses
+        self.counts = torch.zeros(n * n, dtype=torch.int64, device=self.device)  # confusion matrix, flat
+        self.seconds = 0.0
+
+    def is_over(self, has_dev: bool) -> bool:
+        """Whether all epochs are done, or the development UA has not risen for too long."""
+        ranked = [_rank(entry["dev_ua"]) for entry in self.history]
+        waited = len(ranked) - 1 - ranked.index(max(ranked)) if ranked else 0
+        return len(ranked) >= self.how.epochs or (has_dev and 0 < self.how.patience <= waited)
+
+    def epoch(self, dev: Examples | Stored | None, *, folder: Path | None, save_every: float) -> None:
+        """All batches, or what is left of them, and the development part."""
+        began, before = monotonic(), self.seconds
+        self.system.train()
+        for batch in self.loader:
+            self.step(batch.to(self.device))
+            if folder is not None and monotonic() - self.saved >= save_every:
+                self.seconds = before + monotonic() - began
+                self.save(folder)
+        number, total, counts = len(self.history) + 1, self.total.item(), self.counts.cpu().numpy()
+        n = int(counts.sum())
         if not np.isfinite(total):
-            raise TrainError(f"the loss is not finite in epoch {epoch}; lower learning_rate ({how.learning_rate})")
-        entry = {"epoch": epoch, "train_loss": total / len(examples), "train_ua": ua_of(counts), "dev_ua": float("nan")}
+            rate = self.how.learning_rate
+            raise TrainError(f"the loss is not finite in epoch {number}; lower learning_rate ({rate})")
+        entry = {
+            "epoch": number,
+            "train_loss": total / n,
+            "train_ua": ua_of(counts.reshape(self.config.n_labels, -1)),
+            "dev_ua": float("nan"),
+        }
         if dev is not None:
-            entry["dev_ua"] = _ua(system, dev, config.n_labels)
-            if best is None or entry["dev_ua"] > best[0]:
-                best = entry["dev_ua"], {name: value.clone() for name, value in system.state_dict().items()}
-        history.append(entry)
-    if best is not None:
-        system.load_state_dict(best[1])
-    return Trained(system.eval(), config, history)
+            entry["dev_ua"] = _ua(
+                self.system, dev, n_labels=self.config.n_labels, memory_budget=self.how.memory_budget << 20
+            )
+            if not self.history or _rank(entry["dev_ua"]) > max(_rank(old["dev_ua"]) for old in self.history):
+                self.best = {name: value.clone() for name, value in self.system.state_dict().items()}
+        entry["seconds"] = round(before + monotonic() - began, 3)
+        self.history.append(entry)
+        self._begin_epoch()
+
+    def step(self, batch: Batch) -> None:
+        """One step of the optimiser."""
+        mixed = self.how.mixed_precision and self.device.type == "cuda"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
+            logits = self.system(batch)  # (B, n_labels)
+            loss = self.loss_of(logits, batch.labels)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        if self.how.clip_norm:
+            nn.utils.clip_grad_norm_(self.system.parameters(), self.how.clip_norm)
+        self.optimiser.step()
+        self.total += loss.detach().double() * len(batch.labels)
+        cells = batch.labels * self.config.n_labels + logits.detach().argmax(1)
+        self.counts += torch.bincount(cells, minlength=len(self.counts))
+
+    # -- surviving a kill ------------------------------------------------------------
+
+    def origin(self) -> list[Any]:
+        """What a state must be of to go on from it."""
+        how = {name: value for name, value in asdict(self.how).items() if name not in ("systems", "seeds")}
+        return json.loads(json.dumps([asdict(self.config), how, self.seed, torch.__version__]))  # type: ignore[no-any-return]
+
+    def save(self, folder: Path) -> None:
+        """Write where the training is."""
+        about = {
+            "origin": self.origin(),
+            "loader": self.loader.state_dict(),
+            "history": [json.loads(json_line(entry)) for entry in self.history],
+            "total": self.total.item(),
+            "counts": self.counts.tolist(),
+            "seconds": self.seconds,
+        }
+        write_state(folder / STATE, self.system, self.optimiser, best=self.best, about=about)
+        self.saved = monotonic()
+
+    def resume(self, folder: Path) -> bool:
+        """Go on from a state, if there is one that fits; its history is written again."""
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            about, self.best = read_state(folder / STATE, self.system, self.optimiser, origin=self.origin())
+            self.history = [{name: _number(value) for name, value in entry.items()} for entry in about["history"]]
+            self.loader.load_state_dict(about["loader"])
+            self.total.fill_(about["total"])
+            self.counts.copy_(torch.tensor(about["counts"]))
+            self.seconds = float(about["seconds"])
+            fits = True
+        except UNFIT:
+            fits = False
+        write_whole(folder / HISTORY, "".join(map(json_line, self.history if fits else ())).encode())
+        return fits
+
+
+def json_line(entry: dict[str, Any]) -> str:
+    """An epoch as a line of JSON; NaN as null, which JSON has instead."""
+    return json.dumps({name: None if value != value else value for name, value in entry.items()}) + "\n"
+
+
+def _number(value: Any) -> Any:
+    return float("nan") if value is None else value
+
+
+def _rank(ua: float) -> float:
+    """NaN ranks last."""
+    return -1.0 if ua != ua else ua
+
+
+def _scalar_writer() -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise TrainError("tensorboard is not installed: pip install 'serprep[tensorboard]', or leave it out") from None
+    return SummaryWriter
 
 
 def class_weights(labels: Tensor, n_labels: int, kind: str) -> Tensor:
@@ -131,20 +287,20 @@ def class_weights(labels: Tensor, n_labels: int, kind: str) -> Tensor:
     return torch.where(counts > 0, len(labels) / (n_labels * counts.clamp(min=1)), 0.0).float()
 
 
-def probabilities(system: nn.Module, examples: Examples) -> FloatArray:
-    """Softmax outputs of every utterance, shape (n, n_labels)."""
+def probabilities(system: nn.Module, examples: Examples | Stored, *, memory_budget: int = MEMORY_BUDGET) -> FloatArray:
+    """Softmax outputs of every utterance, shape (n, n_labels); `memory_budget` is in bytes."""
     device = next(system.parameters()).device
     system.eval()
     with torch.inference_mode():
-        found = [
-            torch.softmax(system(batch.to(device)), 1).cpu().numpy() for batch in examples.batches(EVALUATION_BATCH)
-        ]
+        size = STREAMED_BATCH if isinstance(examples, Stored) else EVALUATION_BATCH
+        batches = Batches(examples, batch_size=size, shuffle=False, memory_budget=memory_budget)
+        found = [torch.softmax(system(batch.to(device)), 1).cpu().numpy() for batch in batches]
     return np.concatenate(found)
 
 
-def _ua(system: nn.Module, examples: Examples, n_labels: int) -> float:
-    counts = np.zeros((n_labels, n_labels), np.int64)
-    predicted = probabilities(system, examples).argmax(1)
+def _ua(system: nn.Module, examples: Examples | Stored, *, n_labels: int, memory_budget: int) -> float:
+    counts: AnyArray = np.zeros((n_labels, n_labels), np.int64)
+    predicted = probabilities(system, examples, memory_budget=memory_budget).argmax(1)
     np.add.at(counts, (examples.labels.numpy(), predicted), 1)
     with np.errstate(invalid="ignore"):
         recall = np.diag(counts) / counts.sum(1)

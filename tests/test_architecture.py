@@ -8,9 +8,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOUNDATIONS = {"errors", "utterance", "audio", "files", "metrics", "progress", "parallel", "testing", "_typing"}
+FOUNDATIONS = {
+    "errors",
+    "utterance",
+    "audio",
+    "files",
+    "remote",
+    "metrics",
+    "progress",
+    "parallel",
+    "testing",
+    "_typing",
+}
 STAGES = (
-    *("corpora", "manifest", "ratings", "release", "features", "cache", "version", "store", "dataset"),
+    *("corpora", "manifest", "ratings", "release", "features", "cache", "version", "store", "dataset", "garbage"),
     *("folds", "split", "audit", "recipe", "pipeline", "card"),
 )
 FOLDERS = {"serprep": ROOT / "serprep", "serprep_models": ROOT / "serprep_models", "serprep_cli": ROOT / "cli"}

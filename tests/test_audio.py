@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from serprep import remote
 from serprep.audio import PEAK, Signal, decode, decode_int16, digest_of, guard, probe, read_bytes
-from serprep.errors import AudioError
+from serprep.errors import AudioError, CorpusError
 from serprep.features.functionals import functionals
+from serprep.files import as_root
 
 RATE = 16_000
 
@@ -459,6 +461,33 @@ def test_damaged_bytes_give_a_guarded_signal_or_an_audio_error_and_nothing_else(
             assert signal.min() >= -1
             assert signal.max() <= PEAK
     assert 0 < n_refused < 200
+
+
+# -- at a URL ------------------------------------------------------------------------
+
+
+def test_an_object_is_read_and_one_that_is_missing_is_a_bad_recording(tmp_path):
+    remote.write(f"memory://{tmp_path.name}/a.wav", b"sound")
+    root = as_root(f"memory://{tmp_path.name}")
+    assert read_bytes(root / "a.wav") == b"sound"
+    with pytest.raises(AudioError, match="file is missing"):
+        read_bytes(root / "b.wav")
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "message"),
+    [
+        (PermissionError(13, "access denied"), AudioError, "access denied: let these credentials read it"),
+        (OSError(5, "no answer (x)"), CorpusError, r"s3://lab/a\.wav: no answer \(x\)"),
+    ],
+)
+def test_a_bucket_that_does_not_answer_is_not_the_recordings_fault(monkeypatch, raised, kind, message):
+    def fail(url):
+        raise raised
+
+    monkeypatch.setattr(remote, "read", fail)
+    with pytest.raises(kind, match=message):
+        read_bytes(as_root("s3://lab/a.wav"))
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac"])

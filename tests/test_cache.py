@@ -1,16 +1,20 @@
 import hashlib
+import io
 import json
 import os
 import pickle
 import struct
+import time
 import zlib
 
 import numpy as np
 import pytest
 import soundfile
 
+from serprep import remote
 from serprep.cache import Cache, Memo, canonical_json, key_of, offsets_of, pack_part, unpack_index
 from serprep.errors import AudioError, CacheError
+from serprep.files import as_root
 
 KEYS = [bytes([7]) * 32, bytes([9]) * 32, bytes([200]) * 32]
 
@@ -77,6 +81,11 @@ def test_key_depends_on_each_part_and_not_on_the_order_of_the_configuration():
 # -- parts ---------------------------------------------------------------------------
 
 
+def found_in(cache, keys, kind="logmel"):
+    """Key → place of those that are cached."""
+    return {key: place for key, place in zip(keys, cache.find(kind, keys), strict=True) if place is not None}
+
+
 def test_a_part_is_as_documented():
     found = other_reader(pack_part(KEYS, blocks(), [700, 400, 900]))
     assert list(found) == KEYS
@@ -89,13 +98,13 @@ def test_a_part_is_as_documented():
 def test_what_is_written_is_read_in_any_order(where, tmp_path):
     root = str(tmp_path / "cache") if where == "folder" else f"memory://{tmp_path.name}/cache"
     cache = Cache(root)
-    assert cache.find("logmel", KEYS) == {}
+    assert found_in(cache, KEYS) == {}
     names = [
         cache.write("logmel", KEYS[:2], blocks()[:2], [700, 400]),
         cache.write("logmel", KEYS[2:], blocks()[2:], [900]),
     ]
     assert names == [name for name in names if name.startswith("logmel/") and name.endswith(".part")]
-    places = Cache(root).find("logmel", [*KEYS, bytes(32)])
+    places = found_in(Cache(root), [*KEYS, bytes(32)])
     assert set(places) == set(KEYS)
     assert [places[key].n_samples for key in KEYS] == [700, 400, 900]
     for order in ([2, 0, 1], [1, 1, 0], []):
@@ -103,7 +112,7 @@ def test_what_is_written_is_read_in_any_order(where, tmp_path):
         assert len(read) == len(order)
         for i, rows in zip(order, read, strict=True):
             np.testing.assert_array_equal(rows, blocks()[i])
-    assert cache.find("functionals", KEYS) == {}
+    assert found_in(cache, KEYS, "functionals") == {}
 
 
 def test_the_same_part_twice_is_one_file_and_duplicates_are_harmless(tmp_path):
@@ -111,7 +120,7 @@ def test_the_same_part_twice_is_one_file_and_duplicates_are_harmless(tmp_path):
     assert cache.write("logmel", KEYS, blocks(), [1, 2, 3]) == cache.write("logmel", KEYS, blocks(), [1, 2, 3])
     assert len(list((tmp_path / "logmel").iterdir())) == 1
     cache.write("logmel", KEYS[:1], blocks()[:1], [1])
-    (rows,) = cache.read([cache.find("logmel", KEYS)[KEYS[0]]])
+    (rows,) = cache.read([found_in(cache, KEYS)[KEYS[0]]])
     np.testing.assert_array_equal(rows, blocks()[0])
 
 
@@ -119,7 +128,7 @@ def test_an_index_longer_than_the_first_read_is_found_whole(tmp_path):
     keys = [hashlib.sha256(bytes([i // 256, i % 256])).digest() for i in range(300)]  # 15 kB of index
     cache = Cache(str(tmp_path))
     cache.write("logmel", keys, [np.full((1, 2), i, np.float32) for i in range(300)], range(300))
-    places = cache.find("logmel", keys)
+    places = found_in(cache, keys)
     assert [rows[0, 1] for rows in cache.read([places[key] for key in keys])] == list(range(300))
 
 
@@ -134,7 +143,7 @@ def test_no_flipped_bit_of_a_part_gives_other_rows(tmp_path):
             damaged = bytearray(whole)
             damaged[place] ^= 1 << bit
             path.write_bytes(damaged)
-            found = cache.find("logmel", KEYS)
+            found = found_in(cache, KEYS)
             if place < index_end:
                 assert found == {}, f"byte {place}, bit {bit}"
                 outcomes["not there"] += 1
@@ -151,7 +160,7 @@ def test_a_head_that_announces_an_immense_index_is_not_there(tmp_path):
     data = bytearray(path.read_bytes())
     data[11] = 0xFF  # 4 billion rows, an index of 220 GB
     path.write_bytes(data)
-    assert cache.find("logmel", KEYS) == {}
+    assert found_in(cache, KEYS) == {}
 
 
 def test_no_truncated_part_gives_other_rows(tmp_path):
@@ -160,7 +169,7 @@ def test_no_truncated_part_gives_other_rows(tmp_path):
     whole = path.read_bytes()
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
-        found = cache.find("logmel", KEYS)
+        found = found_in(cache, KEYS)
         if length < 48 + 3 * 52 + 8:
             assert found == {}
         else:
@@ -175,18 +184,33 @@ def test_a_damaged_part_is_removed_so_that_the_next_build_computes_it(tmp_path):
     data[-1] ^= 1
     path.write_bytes(data)
     with pytest.raises(CacheError, match="build again"):
-        cache.read(list(cache.find("logmel", KEYS).values()))
+        cache.read(list(found_in(cache, KEYS).values()))
     assert not path.exists()
-    assert cache.find("logmel", KEYS) == {}
+    assert found_in(cache, KEYS) == {}
 
 
 def test_a_part_that_vanishes_is_an_error_with_a_remedy(tmp_path):
     cache = Cache(str(tmp_path))
     path = tmp_path / cache.write("logmel", KEYS, blocks(), [700, 400, 900])
-    places = cache.find("logmel", KEYS)
+    places = found_in(cache, KEYS)
     path.unlink()
     with pytest.raises(CacheError, match="was removed during the build; build again"):
         cache.read(list(places.values()))
+
+
+def test_places_are_aligned_with_keys_and_a_part_of_them_is_the_same(tmp_path):
+    cache = Cache(str(tmp_path))
+    names = [cache.write("logmel", [key], [block], [7]) for key, block in zip(KEYS, blocks(), strict=True)]
+    asked = [KEYS[2], bytes(32), KEYS[0], KEYS[2], KEYS[1]]
+    places = cache.find("logmel", asked)
+    assert places.found.tolist() == [True, False, True, True, True]
+    assert [place and place.part for place in places] == [names[2], None, names[0], names[2], names[1]]
+    for some in (slice(1, 4), slice(2, 3), places.found, np.array([4, 1]), slice(0, 0)):
+        cut = places[some]
+        assert list(cut) == list(np.array(list(places), object)[some])
+        assert set(cut.parts) == {place.part for place in cut if place}, "no other part's name travels"
+    assert list(pickle.loads(pickle.dumps(places))) == list(places)  # noqa: S301 - our own, made here
+    assert len(cache.find("logmel", [])) == 0
 
 
 def test_parts_and_their_keys(tmp_path):
@@ -207,7 +231,7 @@ def test_unfinished_and_foreign_files_are_passed_over(tmp_path):
     (folder / "notes.txt").write_text("mine")
     (folder / "empty.part").write_bytes(b"")
     (folder / "folder.part").mkdir()
-    assert set(cache.find("logmel", KEYS)) == {KEYS[0]}
+    assert set(found_in(cache, KEYS)) == {KEYS[0]}
     assert unpack_index("x.part", b"") is None
 
 
@@ -234,7 +258,7 @@ def test_a_cache_travels_by_pickle_and_reads_without(tmp_path, monkeypatch):
     cache = pickle.loads(pickle.dumps(Cache(str(tmp_path))))  # noqa: S301 - our own, made here
     cache.write("logmel", KEYS, blocks(), [700, 400, 900])
     monkeypatch.setattr(pickle, "loads", None)
-    assert len(cache.read(list(cache.find("logmel", KEYS).values()))) == 3
+    assert len(cache.read(list(found_in(cache, KEYS).values()))) == 3
 
 
 def test_failures_are_remembered_and_damaged_ones_forgotten(tmp_path):
@@ -343,6 +367,70 @@ def test_memo_is_of_one_folder_and_can_be_ignored(root, tmp_path, later):
     ignoring = Memo(cache, root, ignore=True)
     looked(ignoring, root)
     assert ignoring.n_read == 3
+
+
+def wav(seed):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, 0.1 * np.random.default_rng(seed).normal(size=800), 16_000, format="WAV")
+    return buffer.getvalue()
+
+
+def tagged(monkeypatch, tags):
+    """Objects in memory that have an ETag, as those of object stores do."""
+    listing, info = remote.listing, remote.info
+    monkeypatch.setattr(
+        remote, "listing", lambda url: {name: {**entry, "ETag": tags[name]} for name, entry in listing(url).items()}
+    )
+    monkeypatch.setattr(remote, "info", lambda url: {**info(url), "ETag": tags[url.rpartition("/")[2]]})
+
+
+def test_an_object_with_the_size_and_tag_of_before_is_not_read_again(tmp_path, monkeypatch):
+    url, tags = f"memory://{tmp_path.name}", {"a.wav": "1", "b.wav": "2"}
+    tagged(monkeypatch, tags)
+    for seed, name in enumerate(tags):
+        remote.write(f"{url}/{name}", wav(seed))
+    first = Memo(Cache(str(tmp_path / "cache")), as_root(url))
+    found = [first.look_at(first.root / name) for name in tags]
+    assert [entry.digest for entry in found] == [hashlib.sha256(wav(seed)).hexdigest() for seed in (0, 1)]
+    first.save()
+    remote.write(f"{url}/a.wav", wav(7))
+    tags["a.wav"] = "3"
+    again = Memo(Cache(str(tmp_path / "cache")), as_root(url))
+    assert [again.look_at(again.root / name).digest for name in tags] == [
+        hashlib.sha256(wav(7)).hexdigest(),
+        found[1].digest,
+    ]
+    assert again.n_read == 1
+    ignoring = Memo(Cache(str(tmp_path / "cache")), as_root(url), ignore=True)
+    assert [ignoring.look_at(ignoring.root / name) for name in tags] and ignoring.n_read == 2
+
+
+def test_an_object_that_is_replaced_while_it_is_read_is_not_remembered(tmp_path, monkeypatch):
+    url, tags = f"memory://{tmp_path.name}", {"a.wav": "1"}
+    tagged(monkeypatch, tags)
+    remote.write(f"{url}/a.wav", wav(0))
+    memo = Memo(Cache(str(tmp_path / "cache")), as_root(url))
+    assert (memo.root / "a.wav").is_file()  # listed
+    tags["a.wav"] = "2"
+    memo.look_at(memo.root / "a.wav")
+    memo.save()
+    assert not (tmp_path / "cache" / "memo").exists()
+
+
+def test_an_object_that_only_a_time_tells_of_is_distrusted_for_a_while(tmp_path, monkeypatch):
+    url = f"memory://{tmp_path.name}"
+    remote.write(f"{url}/a.wav", wav(0))
+    memo = Memo(Cache(str(tmp_path / "cache")), as_root(url))
+    memo.look_at(memo.root / "a.wav")
+    memo.save()
+    assert not (tmp_path / "cache" / "memo").exists()
+    now = time.time()
+    monkeypatch.setattr("serprep.cache.time.time", lambda: now + 3)
+    memo.look_at(memo.root / "a.wav")
+    memo.save()
+    last = Memo(Cache(str(tmp_path / "cache")), as_root(url))
+    last.look_at(last.root / "a.wav")
+    assert last.n_read == 0
 
 
 def test_memo_does_not_remember_what_cannot_be_read(root, tmp_path, later):

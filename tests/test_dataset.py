@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from serprep import dataset
+from serprep import dataset, garbage
 from serprep.cache import Cache
-from serprep.dataset import Difference, diff, gc, in_short, log, tag
+from serprep.dataset import Difference, diff, in_short, log, tag
 from serprep.errors import StoreError
+from serprep.garbage import gc
 from serprep.pipeline import build
 from serprep.recipe import recipe_from
 from serprep.store.store import Store, open_store
@@ -454,9 +455,9 @@ def test_a_clock_that_jumped_back_makes_nothing_old(made, data, monkeypatch):
     assert (found.stores, found.parts, found.temporary) == ((), (), ())
     assert len(found.kept) == 3
     now = time.time()
-    monkeypatch.setattr("serprep.dataset.time.time", lambda: now + 3.9 * DAY)
+    monkeypatch.setattr("serprep.garbage.time.time", lambda: now + 3.9 * DAY)
     assert gc(data).stores == ()
-    monkeypatch.setattr("serprep.dataset.time.time", lambda: now + 4.1 * DAY)
+    monkeypatch.setattr("serprep.garbage.time.time", lambda: now + 4.1 * DAY)
     assert gc(data).stores == names(made, 1, 2)
 
 
@@ -512,21 +513,16 @@ def test_a_tag_of_a_version_that_is_gone_holds_nothing(made, data):
 
 
 def test_a_version_tagged_meanwhile_stays(made, data, monkeypatch):
-    find = dataset._find_garbage
+    find = garbage._find_garbage
 
     def slowly(root):
         found = find(root)
         tag(data, made[1][0].version, "v1")
         return found
 
-    monkeypatch.setattr(dataset, "_find_garbage", slowly)
+    monkeypatch.setattr(garbage, "_find_garbage", slowly)
     gc(data, yes=True)
     assert (data / names(made, 1)[0]).exists() and not (data / names(made, 2)[0]).exists()
-
-
-def test_gc_of_a_url():
-    with pytest.raises(StoreError, match="gc works on a local folder for now"):
-        gc("s3://bucket/data")
 
 
 # -- as an ordinary user -------------------------------------------------------------
@@ -535,7 +531,8 @@ AS_NOBODY = """
 import os, sys
 from pathlib import Path
 sys.path[:0] = {path!r}
-from serprep.dataset import gc, tag
+from serprep.dataset import tag
+from serprep.garbage import gc
 from serprep.pipeline import build
 from serprep.recipe import read_recipe
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from serprep_cli.main import cli
 
 from serprep.corpora import CORPORA
 from serprep.corpora.corpus import Rating
@@ -39,7 +40,6 @@ from serprep.store.layout import COUNTS, NUMBERS, StoreConfig, arrays
 from serprep.store.writer import Plan, attributes
 from serprep.utterance import Utterance
 from serprep.version import STORE_FORMAT, version_of
-from serprep_cli.main import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"

@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from serprep.split import ROLES, read_split
 from serprep.testing import write_layout
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-#: Recipe → folder of the corpus that it names.
+#: Recipe → layout of the corpus that it names, and where that is written.
 CORPORA = {
-    "compare2018": "corpora/ComParE2018_AtypicalAffect",
-    "msp_podcast": "corpora/MSP-Podcast",
+    "compare2018": ("compare2018", "corpora/ComParE2018_AtypicalAffect"),
+    "crema_d": ("crema_d", "corpora/CREMA-D"),
+    "iemocap": ("iemocap", "corpora"),
+    "iemocap-dev": ("iemocap", "corpora"),
+    "msp_podcast": ("msp_podcast", "corpora/MSP-Podcast"),
 }
 SHORT = {"epochs = 60": "epochs = 1", "seeds = [0, 1, 2]": "seeds = [0]"}
 
@@ -27,7 +31,8 @@ def outcomes(tmp_path_factory):
     def run(name):
         if name not in done:
             folder = tmp_path_factory.mktemp(name)
-            write_layout(name, folder / CORPORA[name], litter=True)
+            layout, place = CORPORA[name]
+            write_layout(layout, folder / place, litter=True)
             text = (EXAMPLES / f"{name}.toml").read_text(encoding="utf-8")
             for long, short in SHORT.items():
                 assert long in text
@@ -35,7 +40,7 @@ def outcomes(tmp_path_factory):
             (folder / "examples").mkdir()
             (folder / f"examples/{name}.toml").write_text(text, encoding="utf-8")
             recipe = read_recipe(folder / f"examples/{name}.toml")
-            assert Path(recipe.dataset_path) == folder / f"stores/{name}"
+            assert Path(recipe.dataset_path) == folder / f"stores/{layout}"
             done[name] = run_recipe(recipe, workers=2)
         return done[name]
 
@@ -55,7 +60,8 @@ def test_a_recipe_runs_from_folder_to_page(outcomes, name):
     ]
     assert all(0 <= row["ua"] <= 1 for row in outcome.summary)
     assert page.is_file()
-    assert json.loads((outcome.folder / "results.json").read_bytes())["summary"] == outcome.summary
+    written = json.loads((outcome.folder / "results.json").read_bytes())
+    assert written["summary"] == json.loads(json.dumps(outcome.summary))
 
 
 def test_compare2018_scores_devel_and_predicts_test(outcomes):
@@ -72,3 +78,70 @@ def test_msp_podcast_tests_on_test1_and_counts_what_is_left_out(outcomes):
     assert set(outcome.predictions["speaker"]) == {"4"}
     assert any("4 utterances are left out: Test2 4" in note for note in outcome.notes)
     assert outcome.store.numbers == ["arousal", "valence", "dominance"]
+
+
+@pytest.mark.parametrize(("name", "n_speakers"), [("iemocap", 8), ("iemocap-dev", 7)])
+def test_iemocap_leaves_one_session_out(outcomes, name, n_speakers):
+    built, outcome, _ = outcomes(name)
+    assert built.n_utterances == 100 and built.dropped == {"emotion 'xxx' not named in [corpus.emotions]": 20}
+    assert outcome.store.labels == ("angry", "happy", "neutral", "sad")
+    assert outcome.scored == "test"
+    assert {(entry["fold"], entry["n_test"]) for entry in outcome.results} == {(str(n), 20) for n in range(1, 6)}
+    assert {entry["n_train"] for entry in outcome.results} == {10 * n_speakers}
+    split = read_split(outcome.folder / "split.json")
+    for number, fold in enumerate(split.folds):
+        speakers = {role: {split.utterances[key].speaker for key in split.ids(number, role)} for role in ROLES}
+        assert speakers["test"] == {f"Ses0{fold}F", f"Ses0{fold}M"}
+        assert [len(speakers[role]) for role in ROLES] == [n_speakers, 8 - n_speakers, 2]
+        assert len(set.union(*speakers.values())) == 10
+
+
+def test_crema_d_tests_every_actor_once(outcomes):
+    _, outcome, _ = outcomes("crema_d")
+    assert outcome.store.labels == ("anger", "disgust", "fear", "happy", "neutral", "sad")
+    tested = outcome.predictions.query("system == 'majority'")
+    assert sorted(tested["id"]) == sorted(outcome.store.ids)
+    assert sorted(tested.groupby("fold")["speaker"].agg(set).map(tuple)) == [
+        ("1001",),
+        ("1002",),
+        ("1003",),
+        ("1011",),
+        ("1014",),
+    ]
+
+
+def test_crema_d_as_perceived_is_the_table_of_its_manifest(tmp_path):
+    """The lines that the recipe's comment gives, built."""
+    from serprep.corpora import read_corpus
+    from serprep.manifest import make_manifest, write_manifest
+    from serprep.parallel import Workers
+    from serprep.pipeline import build
+    from serprep.recipe import read_recipe
+    from serprep.store.store import open_store
+
+    root = tmp_path / "corpora/CREMA-D"
+    write_layout("crema_d", root)
+    reading = read_corpus("crema_d", root)
+    write_manifest(make_manifest(reading.utterances), tmp_path / "corpora/CREMA-D-manifest")
+
+    text = (EXAMPLES / "crema_d.toml").read_text(encoding="utf-8")
+    _, _, commented = text.partition("# [corpus]\n")
+    lines = ["[corpus]", *(line.removeprefix("# ") for line in commented.partition("\n\n")[0].splitlines())]
+    head, tail = text.partition("[corpus]")[0], text.partition("[split]")[2]
+    (tmp_path / "examples").mkdir()
+    path = tmp_path / "examples/crema_d.toml"
+    path.write_text(head + "\n".join(lines) + "\n[split]" + tail, encoding="utf-8")
+
+    pool = Workers(1)
+    try:
+        built = build(read_recipe(path), pool=pool)
+    finally:
+        pool.close()
+    store = open_store(built.store)
+    votes = {u.id: u.extra["voice_vote"] for u in reading.utterances}
+    words = {"A": "anger", "D": "disgust", "F": "fear", "H": "happy", "N": "neutral", "S": "sad"}
+    assert dict(zip(store.ids, store.emotions, strict=True)) == {
+        key: words[vote] for key, vote in votes.items() if vote != "A:D"
+    }
+    assert set(store.speakers) == {"1001", "1002", "1003", "1011", "1014"}
+    assert "A:D" in votes.values()

@@ -63,7 +63,15 @@ epochs = 1
 batch_size = 2
 learning_rate = 1
 class_weights = "balanced"
+clip_norm = 5
+patience = 4
+bucket = 16
+mixed_precision = true
+memory_budget = 100
+tensorboard = true
 device = "cpu"
+refit = true
+submission = "compare2021"
 """
 
 
@@ -133,15 +141,28 @@ def test_every_key_arrives(tmp_path):
         batch_size=2,
         learning_rate=1.0,
         class_weights="balanced",
+        clip_norm=5.0,
+        patience=4,
+        bucket=16,
+        mixed_precision=True,
+        memory_budget=100,
+        tensorboard=True,
         device="cpu",
+        refit=True,
+        submission="compare2021",
     )
+
+
+def test_balanced_sampling_arrives(tmp_path):
+    assert read(tmp_path, LEAST + '[train]\nsampling = "balanced"\n').train.sampling == "balanced"
 
 
 def test_no_value_of_the_full_recipe_is_a_default(tmp_path):
     full, least = read(tmp_path, FULL, "full.toml"), read(tmp_path, LEAST, "least.toml")
     only_one = {"feature_set", "engine"}  # have one possible value
+    excluded = {"sampling"}  # by class_weights
     for table in ("split", "train", "store"):
-        for field in fields(getattr(full, table)):
+        for field in [field for field in fields(getattr(full, table)) if field.name not in excluded]:
             values = [getattr(getattr(recipe, table), field.name) for recipe in (full, least)]
             assert values[0] != values[1], f"[{table}] {field.name} is not tested"
     for part in ("logmel", "functionals"):
@@ -234,6 +255,13 @@ def test_home_and_urls(tmp_path):
         ("[train]\nepochs = 0\n", r"epochs and batch_size: expected 1 to 100000"),
         ("[train]\nlearning_rate = nan\n", r"learning_rate is nan"),
         ("[train]\nclass_weights = 'yes'\n", r"class_weights is 'yes'; expected 'none' or 'balanced'"),
+        ("[train]\nsampling = 'yes'\n", r"sampling is 'yes'; expected 'all' or 'balanced'"),
+        ("[train]\nsampling = 'balanced'\nclass_weights = 'balanced'\n", r"would balance twice; choose one"),
+        ("[train]\nclip_norm = -1\n", r"clip_norm is -1.0; expected more than 0, or 0 for none"),
+        ("[train]\nclip_norm = nan\n", r"clip_norm is nan"),
+        ("[train]\npatience = -1\n", r"patience: expected 0 to 100000"),
+        ("[train]\nbucket = 0\n", r"bucket: expected 1 to 100000"),
+        ("[train]\nmemory_budget = 0\n", r"memory_budget is 0; expected MiB, 1 or more"),
         ("[dataset]\nname = 3\n", r"\[dataset\] name is 3; expected text"),
     ],
 )

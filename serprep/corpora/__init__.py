@@ -5,11 +5,12 @@ contract test and to ``docs/corpora.md``.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from serprep.corpora import (
+    audformat_db,
     compare,
     compare2018,
     crema_d,
@@ -26,11 +27,12 @@ from serprep.corpora import (
     tess,
     urdu,
 )
-from serprep.corpora.corpus import Corpus, Finding, Rating
+from serprep.corpora.corpus import About, Corpus, Finding, Rating
 from serprep.errors import CorpusError, first_ten, one_line
-from serprep.utterance import Utterance
+from serprep.utterance import Utterance, Utterances
 
 CORPORA: dict[str, Corpus] = {
+    "audformat": audformat_db.CORPUS,
     "compare": compare.CORPUS,
     "compare2018": compare2018.CORPUS,
     "crema_d": crema_d.CORPUS,
@@ -54,7 +56,7 @@ class Reading:
     """What a reader found."""
 
     corpus: Corpus
-    utterances: tuple[Utterance, ...]
+    utterances: Utterances
     warnings: tuple[str, ...]  # one line each
     ratings: tuple[Rating, ...] = ()  # of single raters, in the reader's order
 
@@ -97,7 +99,7 @@ def read_corpus(name: str, root: Path, options: Mapping[str, object] | None = No
         If the folder is missing, holds nothing of that corpus, or a label file
         is not as documented.
     """
-    corpus = corpus_named(name)
+    corpus = known = corpus_named(name)
     given = dict(options or {})
     unknown = sorted(set(given) - set(corpus.options))
     if unknown:
@@ -108,23 +110,31 @@ def read_corpus(name: str, root: Path, options: Mapping[str, object] | None = No
         raise CorpusError(f"reader {name!r} needs {missing[0]!r}: add it to [corpus] or to the command line")
     if not root.is_dir():
         raise CorpusError(f"{one_line(root)}: no such folder; expected the root of {corpus.title}")
-    utterances: list[Utterance] = []
     findings: list[Finding] = []
     ratings: list[Rating] = []
-    for item in corpus.utterances(root, given):
-        if isinstance(item, Finding):
-            findings.append(item)
-        elif isinstance(item, Rating):
-            ratings.append(item)
-        elif not _is_utf8(item.path):
-            findings.append(Finding("recordings whose names are not UTF-8 passed over: rename them", item.path))
-        else:
-            utterances.append(item)
+    told: list[About] = []
+
+    def found() -> Iterator[Utterance]:
+        for item in known.utterances(root, given):
+            if isinstance(item, About):
+                told.append(item)
+            elif isinstance(item, Finding):
+                findings.append(item)
+            elif isinstance(item, Rating):
+                ratings.append(item)
+            elif not _is_utf8(item.path):
+                findings.append(Finding("recordings whose names are not UTF-8 passed over: rename them", item.path))
+            else:
+                yield item
+
+    utterances = Utterances(found())
+    for about in told:
+        corpus = replace(corpus, title=about.title, licence=about.licence, source=about.source)
     if not utterances:
         hint = first_ten(_counted(findings)) if findings else f"expected {corpus.layout}"
         raise CorpusError(f"{one_line(root)}: no utterance of {corpus.title} found; {hint}")
     warnings = [*_counted(findings), *_count_warnings(corpus, utterances)]
-    return Reading(corpus, tuple(utterances), tuple(warnings), tuple(ratings))
+    return Reading(corpus, utterances, tuple(warnings), tuple(ratings))
 
 
 def _is_utf8(path: str) -> bool:
@@ -147,7 +157,7 @@ def _counted(findings: Sequence[Finding]) -> list[str]:
     ]
 
 
-def _count_warnings(corpus: Corpus, utterances: Sequence[Utterance]) -> list[str]:
+def _count_warnings(corpus: Corpus, utterances: Utterances) -> list[str]:
     """Published counts against found ones, one line with both numbers."""
     warnings = []
     if corpus.n_utterances and len(utterances) != corpus.n_utterances:
@@ -155,22 +165,16 @@ def _count_warnings(corpus: Corpus, utterances: Sequence[Utterance]) -> list[str
             f"{len(utterances)} utterances found, {corpus.n_utterances} published ({corpus.title} {corpus.release})"
         )
     for column, counts in {"emotion": corpus.n_per_emotion, **corpus.n_per}.items():
-        found = Counter(_value(utterance, column) for utterance in utterances)
+        found = Counter(utterances.column(column))
         off = [f"{value} {found[value]}/{count}" for value, count in counts.items() if found[value] != count]
         if off:
-            shown = ", ".join(off[:10]) + (f" and {len(off) - 10} more" if len(off) > 10 else "")
+            shown = ", ".join(off[:12]) + (f" and {len(off) - 12} more" if len(off) > 12 else "")
             warnings.append(f"counts per {column} differ from the published ones (found/published): {shown}")
     for column, count in corpus.n_different.items():
-        different = len({_value(utterance, column) for utterance in utterances})
+        different = len(set(utterances.column(column)))
         if different != count:
             warnings.append(f"{different} different values of {column} found, {count} published")
-    speakers = {utterance.speaker for utterance in utterances}
+    speakers = set(utterances.column("speaker"))
     if corpus.n_speakers and len(speakers) != corpus.n_speakers:
         warnings.append(f"{len(speakers)} speakers found, {corpus.n_speakers} published")
     return warnings
-
-
-def _value(utterance: Utterance, column: str) -> str:
-    """A text column of an utterance."""
-    own = {"emotion": utterance.emotion, "speaker": utterance.speaker, "partition": utterance.partition}
-    return own[column] if column in own else utterance.extra[column]

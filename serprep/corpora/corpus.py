@@ -29,6 +29,15 @@ class Rating:
 
 
 @dataclass(frozen=True, kw_only=True)
+class About:
+    """What a folder says of itself, where a reader reads more than one corpus."""
+
+    title: str
+    licence: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Corpus:
     """A corpus: where it comes from, what it should hold, how it is read.
 
@@ -47,7 +56,7 @@ class Corpus:
     citation: str
     layout: str  # the expected folder tree, in words for an error message
     reader_version: int = 1  # raised when the reader yields something else for the same folder
-    utterances: Callable[[Path, Mapping[str, object]], Iterator[Utterance | Rating | Finding]]
+    utterances: Callable[[Path, Mapping[str, object]], Iterator[Utterance | Rating | Finding | About]]
     named: Callable[[str], Utterance | None] | None = None
     options: tuple[str, ...] = ()
     required: tuple[str, ...] = ()

@@ -93,8 +93,11 @@ def read_lines(root: Path, name: str) -> tuple[list[Line], list[Finding]]:
         If it cannot be read or is not text.
     """
     text, findings = read_text(root, name)
-    lines = enumerate(text.split("\n"), start=1)  # splitlines() would split at U+0085 and U+2028 as well
-    return [Line(f"{name}:{number}", line) for number, line in lines if line.strip()], findings
+    numbered = enumerate(text.split("\n"), start=1)  # splitlines() would split at U+0085 and U+2028 as well
+    lines = [Line(f"{name}:{number}", line) for number, line in numbered if line.strip()]
+    if not lines:
+        findings.append(Finding("label files that hold nothing", name))
+    return lines, findings
 
 
 def read_table(

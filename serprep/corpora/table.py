@@ -68,9 +68,10 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     import pyarrow.parquet
 
     try:
-        frame = pyarrow.parquet.read_table(path)
+        frame = pyarrow.parquet.read_table(pyarrow.BufferReader(path.read_bytes()))
     except (OSError, pyarrow.ArrowException) as error:
-        raise CorpusError(f"{one_line(path)}: {one_line(error)}; expected a Parquet file") from None
+        reason = getattr(error, "strerror", None) or one_line(error)
+        raise CorpusError(f"{one_line(path)}: {reason}; expected a Parquet file") from None
     for number, row in enumerate(frame.to_pylist()):
         cells = {
             str(name).strip(): "" if value is None or value != value else str(value).strip()

@@ -1,14 +1,16 @@
 """A store → the same store in another container: every bit, every attribute, the same version."""
 
 import re
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 from serprep._typing import AnyArray
 from serprep.errors import StoreError, first_ten, one_line
-from serprep.files import discard, is_url, make_read_only
+from serprep.files import discard, file_size, make_read_only
 from serprep.progress import Progress
+from serprep.remote import entries, info, is_url, upload
 from serprep.store import hdf5_store, zarr_store
 from serprep.store.layout import Array, StoreConfig, arrays
 from serprep.store.store import Store, open_store
@@ -26,7 +28,7 @@ def convert(source: str | Path, destination: str | Path, *, quiet: bool = True) 
     source : str or path
         As for `open_store`.
     destination : str or path
-        A name that ends in ``.zarr`` or ``.h5`` and does not exist.
+        A name or URL that ends in ``.zarr`` or ``.h5`` and does not exist.
     quiet : bool
         Show no progress.
 
@@ -44,50 +46,73 @@ def convert(source: str | Path, destination: str | Path, *, quiet: bool = True) 
     final = _new_place(str(destination), store.version)
     _check(store, quiet=quiet)
     specs = _specs(store)
-    beside = final.with_name(f".{store.version[:16]}.{uuid.uuid4().hex[:12]}.tmp")
-    attributes = {name: value for name, value in store.attributes.items() if name not in ("files", "seal")}
-    n_shards = sum(len(_shards(spec)) for spec in specs if spec.is_large)
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        with Progress("converting", n_shards, unit="shards", quiet=quiet) as progress:
-            if final.suffix == ".h5":
-                small = {spec.name: store._read(spec.name) for spec in specs if not spec.is_large}
-                hdf5_store.write_file(beside, specs, attributes, small=small, large=_blocks(store, specs, progress))
-            else:
-                beside.mkdir()
-                _write_zarr(store, beside, specs, progress)
-                zarr_store.seal(beside, attributes)
-        _new_place(str(final), store.version)  # it took a while
-        make_read_only(beside)
-        beside.rename(final)
+        if is_url(final):
+            with tempfile.TemporaryDirectory(prefix="serprep-") as scratch:
+                beside, hdf5 = Path(scratch) / "store", final.endswith(".h5")
+                _write(store, specs, beside, hdf5=hdf5, quiet=quiet)
+                _new_place(final, store.version)  # it took a while
+                if hdf5:
+                    upload(final, beside)
+                else:
+                    zarr_store.upload(beside, final)
+        else:
+            _write_local(store, specs, Path(final), quiet=quiet)
     except OSError as error:
         raise StoreError(
             f"{one_line(final)}: {error.strerror or one_line(error)}; free space or make its folder writable"
         ) from None
+    return Store(final)
+
+
+def _write_local(store: Store, specs: list[Array], final: Path, *, quiet: bool) -> None:
+    """Write beside the final name, then rename."""
+    beside = final.with_name(f".{store.version[:16]}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        _write(store, specs, beside, quiet=quiet, hdf5=final.suffix == ".h5")
+        _new_place(str(final), store.version)  # it took a while
+        make_read_only(beside)
+        beside.rename(final)
     finally:
         discard(beside)
-    return Store(str(final))
 
 
-def _new_place(destination: str, version: str) -> Path:
-    """The path to write to.
+def _write(store: Store, specs: list[Array], path: Path, *, hdf5: bool, quiet: bool) -> None:
+    """Write and seal the whole store."""
+    attributes = {name: value for name, value in store.attributes.items() if name not in ("files", "seal")}
+    n_shards = sum(len(_shards(spec)) for spec in specs if spec.is_large)
+    with Progress("converting", n_shards, unit="shards", quiet=quiet) as progress:
+        if hdf5:
+            small = {spec.name: store._read(spec.name) for spec in specs if not spec.is_large}
+            hdf5_store.write_file(path, specs, attributes, small=small, large=_blocks(store, specs, progress))
+        else:
+            path.mkdir()
+            _write_zarr(store, path, specs, progress)
+            zarr_store.seal(path, attributes)
+
+
+def _new_place(destination: str, version: str) -> str:
+    """The path or URL to write to.
 
     Raises
     ------
     StoreError
         If it is not a possible one, or there is something.
     """
+    destination = destination.rstrip("/")
     path, place = Path(destination), one_line(destination)
-    if is_url(destination):
-        raise StoreError(f"{place}: a store is converted to a local path; copy it from there")
     if path.suffix not in SUFFIXES:
         raise StoreError(f"{place}: expected a name that ends in .zarr or .h5")
     if re.fullmatch(r"[0-9a-f]{64}", path.stem) and path.stem != version:
         raise StoreError(f"{place}: named like version {path.stem[:12]}, but the store is version {version[:12]}")
     try:
-        path.lstat()
+        if not is_url(destination):
+            path.lstat()
+        elif info(destination) is None and not entries(destination):
+            return destination
     except FileNotFoundError:
-        return path
+        return destination
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
         raise StoreError(f"{place}: {reason}; choose another name") from None
@@ -98,7 +123,7 @@ def _check(store: Store, *, quiet: bool) -> None:
     """Compare the whole source with its digests."""
     if store.format == "hdf5":
         mib = 1 << 20
-        with Progress("checking", Path(store.path).stat().st_size // mib, unit="MiB", quiet=quiet) as progress:
+        with Progress("checking", file_size(store.path) // mib, unit="MiB", quiet=quiet) as progress:
             problems = hdf5_store.check_file(store.path, lambda done: progress.to(done // mib))
         if problems:
             raise StoreError(first_ten(problems))

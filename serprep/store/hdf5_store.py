@@ -26,7 +26,8 @@ import numpy as np
 
 from serprep._typing import AnyArray
 from serprep.errors import StoreError, one_line
-from serprep.files import is_url
+from serprep.files import file_size, open_bytes
+from serprep.remote import ObjectFile, is_url
 from serprep.store import layout
 from serprep.store.layout import Array
 
@@ -239,10 +240,10 @@ def _seal(path: Path, attributes: Mapping[str, Any]) -> str:
     return seal
 
 
-def _digest_of_rest(path: Path, progress: Callable[[int], None] | None = None) -> str:
+def _digest_of_rest(path: str | Path, progress: Callable[[int], None] | None = None) -> str:
     """SHA-256 of everything after the user block, hex; `progress` is given bytes done."""
     digest, done = hashlib.sha256(), 0
-    with path.open("rb") as file:
+    with open_bytes(str(path)) as file:
         file.seek(BLOCK)
         while data := file.read(READING):
             digest.update(data)
@@ -264,11 +265,9 @@ def read_block(path: str) -> dict[str, str]:
         If there is no such file, it is none of ours, or it is not as long as it says.
     """
     place = one_line(path)
-    if is_url(path):
-        raise StoreError(f"{place}: an HDF5 store is read from a disk; copy it to one, or convert it to .zarr")
     try:
-        with Path(path).open("rb") as file:
-            block, size = file.read(BLOCK), os.fstat(file.fileno()).st_size
+        with open_bytes(path) as file:
+            block, size = file.read(BLOCK), file_size(path)
     except FileNotFoundError:
         raise StoreError(f"{place}: no store there; expected a file that `serprep build` made") from None
     except (OSError, ValueError) as error:
@@ -289,6 +288,11 @@ def read_block(path: str) -> dict[str, str]:
     return fields
 
 
+def _open(path: str, **options: Any) -> h5py.File:
+    """A file on a disk or at a URL, for reading."""
+    return h5py.File(ObjectFile(path) if is_url(path) else path, "r", **options)
+
+
 def read_attributes(path: str, *, complete: bool = True) -> dict[str, Any]:
     """Root attributes of a store, and its seal; one file is always complete.
 
@@ -302,7 +306,7 @@ def read_attributes(path: str, *, complete: bool = True) -> dict[str, Any]:
     """
     block = read_block(path)
     try:
-        with h5py.File(path, "r") as file:
+        with _open(path) as file:
             attributes = {str(name): _get_attribute(value) for name, value in file.attrs.items()}
     except DAMAGE as error:
         raise StoreError(
@@ -324,7 +328,7 @@ def check_file(path: str, progress: Callable[[int], None] | None = None) -> list
     """
     try:
         expected = read_block(path)["sha256"]
-        found = _digest_of_rest(Path(path), progress)
+        found = _digest_of_rest(path, progress)
     except StoreError as error:
         return [str(error)]
     except OSError as error:
@@ -343,7 +347,7 @@ def array_names(path: str, attributes: Mapping[str, Any]) -> list[str]:
             found.append(name)
 
     try:
-        with h5py.File(path, "r") as file:
+        with _open(path) as file:
             file.visititems(visit)
     except DAMAGE as error:
         raise StoreError(f"{one_line(path)}: its tree is damaged ({one_line(error)}); build it again") from None
@@ -379,7 +383,7 @@ class FileArray:
     def _dataset(self) -> h5py.Dataset:
         _close_inherited()
         if self._handles is None:
-            file = h5py.File(self.path, "r", rdcc_nbytes=CHUNK_CACHE)
+            file = _open(self.path, rdcc_nbytes=CHUNK_CACHE)
             self._handles = file, file[self.name]
             _opened.add(self)
         return self._handles[1]

@@ -12,21 +12,24 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from serprep.cache import Cache
 from serprep.errors import StoreError, one_line
 from serprep.features.extract import Features, extractors
-from serprep.files import Folder, discard, is_url, make_read_only
+from serprep.files import Folder, discard, make_read_only
 from serprep.manifest import Manifest
 from serprep.parallel import Died, Workers
 from serprep.progress import Progress
+from serprep.remote import is_url
 from serprep.store import sharing, writer, zarr_store
 from serprep.store.layout import StoreConfig
 from serprep.store.store import container_of
 from serprep.store.verify import Problem, container_problems
-from serprep.store.writer import Row
+from serprep.store.writer import Origins
 from serprep.version import SUFFIX_OF, build_number, version_of, versions
+
+Receipt = TypeVar("Receipt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +43,7 @@ class Packed:
 
 def pack(
     manifest: Manifest,
-    rows: Sequence[Row],
+    origins: Origins,
     *,
     dataset: str,
     labels: Sequence[str],
@@ -56,7 +59,7 @@ def pack(
     ----------
     manifest : Manifest
         The rows in the store.
-    rows : sequence of Row
+    origins : Origins
         Where the features of each row lie in the data set's cache.
     dataset : str
         Folder of the data set.
@@ -83,12 +86,15 @@ def pack(
         segment_dtype=config.segment_dtype,
     )
     if is_url(dataset):
-        name = f"versions/{version}{SUFFIX_OF[config.format]}"
-        if not Folder(dataset).exists(f"{name}/{zarr_store.ROOT}"):
-            plan = writer.plan_store(manifest, rows, features, config)
+        url = f"{dataset}/versions/{version}{SUFFIX_OF[config.format]}"
+        found = remote_problems(url, repair=repair)
+        if found is None or found:
+            plan = writer.plan_store(manifest, origins, features, config)
             about = writer.attributes(plan, version=version, configurations=configurations, extractors=used)
-            _write_remote(plan, about, dataset=dataset, name=name, pool=pool, quiet=quiet)
-        return Packed(version=version, path=f"{dataset}/{name}")
+            _write_remote(
+                plan, about, url, cache=Cache(f"{dataset}/cache"), damaged=bool(found), pool=pool, quiet=quiet
+            )
+        return Packed(version=version, path=url, repaired=found or ())
     final = Path(dataset) / "versions" / f"{version}{SUFFIX_OF[config.format]}"
     problems: tuple[Problem, ...] = ()
     if final.exists():
@@ -101,7 +107,7 @@ def pack(
                 raise StoreError(f"{error}, with `serprep build --repair`") from None
         if not problems:
             return Packed(version=version, path=str(final))
-    plan = writer.plan_store(manifest, rows, features, config)
+    plan = writer.plan_store(manifest, origins, features, config)
     about = writer.attributes(plan, version=version, configurations=configurations, extractors=used)
     beside = final.with_name(f".{version[:16]}.{uuid.uuid4().hex[:12]}.tmp")
     try:
@@ -145,35 +151,84 @@ def _write(
         linked = sharing.link_unchanged(plan.arrays, about, store=beside, older=older)
         jobs = [job for job in writer.shard_jobs(plan, str(beside), cache) if job.array.name not in linked.arrays]
         unit = "shards"
-    with Progress("packing", len(jobs), unit=unit, quiet=quiet) as progress:
-        for _, receipt in pool.run(task, jobs):
-            if isinstance(receipt, Died):
-                raise StoreError(f"packing: {receipt.reason}; build again: computed features are kept")
-            progress.add()
+    _run(task, jobs, pool=pool, unit=unit, quiet=quiet)
     if plan.config.format == "zarr":
         zarr_store.seal(beside, about, known=linked.files)
 
 
+def remote_problems(url: str, *, repair: bool) -> tuple[Problem, ...] | None:
+    """What is wrong with a store at a URL; None if there is none yet.
+
+    Raises
+    ------
+    StoreError
+        If it is damaged and not to be repaired, or the URL does not answer.
+    """
+    folder, _, name = url.rpartition("/")
+    root = name if name.endswith(".h5") else f"{name}/{zarr_store.ROOT}"
+    try:
+        there = Folder(folder).exists(root)
+    except OSError as error:
+        raise StoreError(f"{one_line(url)}: {error.strerror or one_line(error)}") from None
+    if not there:
+        return None
+    if repair:
+        return container_problems(url).problems
+    try:
+        container_of(url).read_attributes(url)
+    except StoreError as error:
+        raise StoreError(f"{error}, with `serprep build --repair`") from None
+    return ()
+
+
 def _write_remote(
-    plan: writer.Plan, about: dict[str, Any], *, dataset: str, name: str, pool: Workers, quiet: bool
+    plan: writer.Plan,
+    about: dict[str, Any],
+    url: str,
+    *,
+    cache: Cache,
+    damaged: bool,
+    pool: Workers,
+    quiet: bool,
 ) -> None:
-    """Write a store here and upload it, its root metadata last: without that, it is no store."""
-    if plan.config.format != "zarr":
-        raise StoreError(f'{dataset}: a store at a URL is a Zarr store; use [store] format = "zarr"')
-    if pool.scheduler:
-        raise StoreError(f"{dataset}: stores at a URL are packed on this machine; leave out --scheduler")
-    target = Folder(dataset)
-    with tempfile.TemporaryDirectory(prefix="serprep-") as scratch:
-        beside = Path(scratch) / "store.zarr"
-        try:
-            _write(plan, about, beside, cache=Cache(f"{dataset}/cache"), older=(), pool=pool, quiet=quiet)
-            files = sorted(zarr_store.file_names(beside), key=lambda file: (file == zarr_store.ROOT, file))
-            with Progress("uploading", len(files), unit="files", quiet=quiet) as progress:
-                for file in files:
-                    target.write(f"{name}/{file}", (beside / file).read_bytes())
-                    progress.add()
-        except OSError as error:
-            raise StoreError(f"{dataset}: {one_line(error)}; build again: computed features are kept") from None
+    """Write a store at a URL: the workers its shards, its root metadata last: without that, it is no store."""
+    try:
+        if plan.config.format == "hdf5":
+            job = writer.FileJob(url, cache.root, plan, about)
+            _run(writer.upload_file, [job], pool=pool, unit="files", quiet=quiet)
+            return
+        target = Folder(url)
+        if damaged:  # from here on until the end it is no store
+            target.remove(zarr_store.ROOT)
+        shards = _run(writer.upload_shard, writer.shard_jobs(plan, url, cache), pool=pool, unit="shards", quiet=quiet)
+        with tempfile.TemporaryDirectory(prefix="serprep-") as scratch:
+            beside = Path(scratch) / "store.zarr"
+            beside.mkdir()
+            writer.create(plan, str(beside))
+            zarr_store.seal(beside, about, known=dict(shards))
+            names = zarr_store.file_names(beside)
+            for extra in zarr_store.file_names(url) - names - dict(shards).keys():
+                target.remove(extra)
+            with Progress("uploading", len(names), unit="files", quiet=quiet) as progress:
+                zarr_store.upload(beside, url, progress=progress.to)
+    except OSError as error:
+        raise StoreError(
+            f"{one_line(url)}: {error.strerror or one_line(error)}; build again: computed features are kept"
+        ) from None
+
+
+def _run(
+    task: Callable[[Any], Receipt], jobs: Sequence[Any], *, pool: Workers, unit: str, quiet: bool
+) -> list[Receipt]:
+    """Receipts of all tasks of packing."""
+    receipts = []
+    with Progress("packing", len(jobs), unit=unit, quiet=quiet) as progress:
+        for _, receipt in pool.run(task, jobs):
+            if isinstance(receipt, Died):
+                raise StoreError(f"packing: {receipt.reason}; build again: computed features are kept")
+            receipts.append(receipt)
+            progress.add()
+    return receipts
 
 
 def _older(dataset: str) -> list[Path]:

@@ -179,7 +179,7 @@ class Store:
             value = columns[name][row]
             return None if np.isnan(value) else float(value)
 
-        rows = [
+        rows = (
             Utterance(
                 id=columns["id"][row],
                 path=columns["path"][row],
@@ -194,7 +194,7 @@ class Store:
                 audio_digest=columns["audio_digest"][row],
             )
             for row in range(len(self))
-        ]
+        )
         return make_manifest(rows, self.attributes["provenance"]["corpus"], as_written=True)
 
     # -- features --------------------------------------------------------------------

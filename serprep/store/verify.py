@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from serprep import audio
-from serprep.errors import AudioError, FeatureError, SerprepError, StoreError
+from serprep.errors import AudioError, FeatureError, SerprepError, StoreError, one_line
 from serprep.features.extract import extract
 from serprep.features.framing import cut_segments, n_segments
-from serprep.files import is_url
+from serprep.remote import entries, info, is_url
 from serprep.store import hdf5_store, zarr_store
 from serprep.store.layout import FUNCTIONALS, Array, StoreConfig, arrays, segments_name
 from serprep.store.store import Store
@@ -88,9 +88,7 @@ def verify(
         If there is no store at that place at all.
     """
     path = resolve(place)
-    if is_url(path):
-        raise StoreError(f"{path}: verify reads every byte, and on a disk only; copy the store to one")
-    if not Path(path).exists():
+    if not _is_there(path):
         raise StoreError(f"{path}: no store there; expected a folder or file that `serprep build` made")
     container = container_problems(path, progress=progress)
     try:
@@ -109,6 +107,16 @@ def verify(
     return Verification(
         store=path, version=store.version, n_files=container.n_files, n_recomputed=len(rows), problems=problems
     )
+
+
+def _is_there(path: str) -> bool:
+    """Whether anything of a store is at a path or URL."""
+    if not is_url(path):
+        return Path(path).exists()
+    try:
+        return info(path) is not None or bool(entries(path))
+    except OSError as error:
+        raise StoreError(f"{one_line(path)}: {error.strerror or one_line(error)}") from None
 
 
 def _guarded(kind: str, place: str, check: Callable[[], list[Problem]]) -> list[Problem]:
@@ -142,7 +150,7 @@ def container_problems(path: str, *, progress: Progress | None = None) -> Contai
     except StoreError as error:
         return Container(1, (Problem(kind="seal", place=zarr_store.ROOT, message=str(error)),))
     problems = []
-    there = set(zarr_store.file_names(root)) - {zarr_store.ROOT}
+    there = zarr_store.file_names(path) - {zarr_store.ROOT}
     for name in sorted(set(expected) - there):
         problems.append(Problem(kind="missing file", place=name, message="the file is not there"))
     for name in sorted(there - set(expected)):
@@ -150,7 +158,7 @@ def container_problems(path: str, *, progress: Progress | None = None) -> Contai
 
     def digest(name: str) -> str:
         try:
-            return zarr_store.digest_of(root / name)
+            return zarr_store.digest_of(f"{path}/{name}")
         except OSError as error:
             return f"unreadable: {error.strerror}"
 
@@ -171,7 +179,7 @@ def sharing(root: Path, name: str) -> tuple[str, ...]:
     """Other stores of the data set that hold the same file by hard link."""
     try:
         own = (root / name).stat()
-    except OSError:
+    except OSError:  # at a URL, nothing is shared
         return ()
     if own.st_nlink < 2 or root.parent.name != "versions":
         return ()

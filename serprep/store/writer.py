@@ -4,30 +4,46 @@ Every task writes one whole shard, cut by row number; two writers inside one sha
 corrupt it silently (dask#12583, zarr-python#3682).  An HDF5 file is one task.
 """
 
+import hashlib
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from serprep._typing import AnyArray, IntArray
-from serprep.cache import Cache, Place, offsets_of
+from serprep._typing import AnyArray, ByteArray, IntArray
+from serprep.cache import Cache, Places, offsets_of
 from serprep.features.extract import Features
 from serprep.features.framing import Segment, cut_segments, n_segments
 from serprep.features.functionals import LICENCE, feature_names
-from serprep.manifest import Manifest, value_of
+from serprep.files import Folder
+from serprep.manifest import Manifest
+from serprep.remote import upload
 from serprep.store import hdf5_store, zarr_store
-from serprep.store.layout import COUNTS, FUNCTIONALS, NUMBERS, Array, StoreConfig, arrays
+from serprep.store.layout import FUNCTIONALS, Array, StoreConfig, arrays
 from serprep.version import STORE_FORMAT
 
 
-@dataclass(frozen=True)
-class Row:
-    """Where the features of one utterance come from: kind → cache key, kind → place."""
+@dataclass(frozen=True, eq=False)
+class Origins:
+    """Where the features of each utterance come from: kind → cache keys (n, 32), kind → places."""
 
-    keys: Mapping[str, bytes]
-    places: Mapping[str, Place]
+    keys: Mapping[str, ByteArray]
+    places: Mapping[str, Places]
+
+    @property
+    def complete(self) -> AnyArray:
+        """Which utterances have every kind of feature in the cache, shape (n,), bool."""
+        return np.asarray(np.logical_and.reduce([places.found for places in self.places.values()]))
+
+    def take(self, numbers: AnyArray) -> "Origins":
+        """Those rows alone."""
+        return Origins(
+            {kind: keys[numbers] for kind, keys in self.keys.items()},
+            {kind: places[numbers] for kind, places in self.places.items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -40,7 +56,7 @@ class ShardJob:
     first: int  # row of the array
     last: int
     skip: int  # rows of the first utterance that belong to the shard before
-    places: tuple[Place, ...]
+    places: Places
     segment: Segment | None  # None: rows are stored as they are
 
 
@@ -59,7 +75,7 @@ class Plan:
     """Everything about a store before it is written."""
 
     manifest: Manifest
-    rows: tuple[Row, ...]
+    origins: Origins
     features: Features
     config: StoreConfig
     offsets: Mapping[int, IntArray]  # segment length → offsets
@@ -70,20 +86,20 @@ class Plan:
         return arrays(
             columns=self.manifest.columns,
             numbers=self.manifest.numbers,
-            n=len(self.rows),
+            n=len(self.manifest),
             n_segments={length: int(offsets[-1]) for length, offsets in self.offsets.items()},
             features=self.features,
             config=self.config,
         )
 
 
-def plan_store(manifest: Manifest, rows: Sequence[Row], features: Features, config: StoreConfig) -> Plan:
+def plan_store(manifest: Manifest, origins: Origins, features: Features, config: StoreConfig) -> Plan:
     """What a store of these rows will look like."""
     offsets = {
-        segment.length: offsets_of([n_segments(row.places["logmel"].shape[0], segment) for row in rows])
+        segment.length: offsets_of([n_segments(n, segment) for n in origins.places["logmel"].table["n_rows"].tolist()])
         for segment in features.segments.values()
     }
-    return Plan(manifest, tuple(rows), features, config, offsets)
+    return Plan(manifest, origins, features, config, offsets)
 
 
 def shard_jobs(plan: Plan, store: str, cache: Cache) -> list[ShardJob]:
@@ -94,7 +110,7 @@ def shard_jobs(plan: Plan, store: str, cache: Cache) -> list[ShardJob]:
         if not array.is_large:
             continue
         if array.name == FUNCTIONALS:
-            kind, segment, offsets = "functionals", None, np.arange(len(plan.rows) + 1)
+            kind, segment, offsets = "functionals", None, np.arange(len(plan.manifest) + 1)
         else:
             segment = by_length[array.shape[1]]
             kind, offsets = "logmel", plan.offsets[segment.length]
@@ -110,7 +126,7 @@ def shard_jobs(plan: Plan, store: str, cache: Cache) -> list[ShardJob]:
                     first=first,
                     last=last,
                     skip=first - int(offsets[begin]),
-                    places=tuple(row.places[kind] for row in plan.rows[begin:end]),
+                    places=plan.origins.places[kind][begin:end],
                     segment=segment,
                 )
             )
@@ -132,6 +148,26 @@ def write_shard(job: ShardJob) -> int:
     return job.last - job.first
 
 
+def upload_shard(job: ShardJob) -> tuple[str, str]:
+    """Write one shard of a store at a URL; the task that workers run.  Returns the file's name and SHA-256."""
+    name = zarr_store.shard_file(job.array, job.first)
+    with tempfile.TemporaryDirectory(prefix="serprep-") as scratch:
+        zarr_store.create_array(scratch, job.array)
+        write_shard(replace(job, store=scratch))
+        data = Path(scratch, name).read_bytes()
+    Folder(job.store).write(name, data)
+    return name, hashlib.sha256(data).hexdigest()
+
+
+def upload_file(job: FileJob) -> int:
+    """Write a whole HDF5 store at a URL: first on this machine's disk; the task that a worker runs."""
+    with tempfile.TemporaryDirectory(prefix="serprep-") as scratch:
+        path = Path(scratch) / "store.h5"
+        n_shards = write_file(replace(job, path=str(path)))
+        upload(job.path, path)
+    return n_shards
+
+
 def write_file(job: FileJob) -> int:
     """Write a whole HDF5 store, shard by shard; the task that a worker runs.  Returns the shards written."""
     cache = Cache(job.cache)
@@ -140,39 +176,33 @@ def write_file(job: FileJob) -> int:
         Path(job.path),
         job.plan.arrays,
         job.attributes,
-        small=small_values(job.plan),
+        small={array.name: small_value(job.plan, array) for array in job.plan.arrays if not array.is_large},
         large=((shard.array, shard.first, shard_values(shard, cache)) for shard in shards),
     )
     return len(shards)
 
 
-def small_values(plan: Plan) -> dict[str, AnyArray]:
-    """Columns, offsets, keys and names: everything but the features."""
-    values: dict[str, AnyArray] = {}
-    numbers = {*NUMBERS, *plan.manifest.numbers}
-    for column in plan.manifest.columns:
-        cells = [value_of(row, column) for row in plan.manifest.utterances]
-        if column in numbers:
-            missing = [np.nan if cell in (None, "") else cell for cell in cells]
-            values[f"utterances/{column}"] = np.array(missing, "f8")
-        elif column in COUNTS:
-            values[f"utterances/{column}"] = np.array(cells, "i8")
-        else:
-            values[f"utterances/{column}"] = np.array(cells, object)
-    counts = [row.places["logmel"] for row in plan.rows]
-    values["utterances/n_samples"] = np.array([place.n_samples for place in counts], "i8")
-    values["utterances/n_frames"] = np.array([place.shape[0] for place in counts], "i8")
-    for length, offsets in plan.offsets.items():
-        values[f"logmel/{length}/offsets"] = offsets
-        values[f"logmel/{length}/keys"] = _keys(plan, "logmel")
-    if plan.features.functionals.enabled:
-        values[f"{FUNCTIONALS}_names"] = np.array(feature_names(), object)
-        values["functionals/keys"] = _keys(plan, "functionals")
-    return values
+def small_value(plan: Plan, array: Array) -> AnyArray:
+    """A column, offsets, keys or names: any array but the features."""
+    if array.dtype == "string":
+        return np.array(list(texts_of(plan, array)), object)
+    folder, _, name = array.name.rpartition("/")
+    if name == "keys":
+        return plan.origins.keys[folder.split("/")[0]]
+    if name == "offsets":
+        return plan.offsets[int(folder.split("/")[1])]
+    counts = {"n_samples": "n_samples", "n_frames": "n_rows"}
+    if name in counts:
+        return np.array(plan.origins.places["logmel"].table[counts[name]], array.dtype)
+    cells = plan.manifest.utterances.column(name)
+    return np.array([np.nan if cell in (None, "") else cell for cell in cells], array.dtype)
 
 
-def _keys(plan: Plan, kind: str) -> AnyArray:
-    return np.frombuffer(b"".join(row.keys[kind] for row in plan.rows), np.uint8).reshape(-1, 32)
+def texts_of(plan: Plan, array: Array) -> Sequence[str]:
+    """The strings of an array of them."""
+    folder, _, name = array.name.rpartition("/")
+    column = plan.manifest.utterances.column(name) if folder == "utterances" else feature_names()
+    return cast(Sequence[str], column)
 
 
 def attributes(
@@ -185,7 +215,7 @@ def attributes(
     return {
         "format": STORE_FORMAT,
         "version": version,
-        "n_utterances": len(plan.rows),
+        "n_utterances": len(plan.manifest),
         "columns": [*plan.manifest.columns, "n_samples", "n_frames"],
         "provenance": {
             "corpus": dict(plan.manifest.info),
@@ -200,9 +230,11 @@ def attributes(
 
 def create(plan: Plan, store: str) -> None:
     """Make the arrays and write all small ones."""
-    values = small_values(plan)
     for array in plan.arrays:
         zarr_store.create_array(store, array)
-        if not array.is_large:
+        if array.dtype == "string":
+            zarr_store.write_texts(store, array, texts_of(plan, array))
+        elif not array.is_large:
+            values = small_value(plan, array)
             for first in range(0, array.shape[0], array.chunk):
-                zarr_store.write_rows(store, array.name, first, values[array.name][first : first + array.chunk])
+                zarr_store.write_rows(store, array.name, first, values[first : first + array.chunk])

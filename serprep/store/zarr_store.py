@@ -5,24 +5,31 @@ of the root ``zarr.json`` with the seal's digits set to 0.  Nothing is consolida
 that is not in the specification.
 """
 
+import asyncio
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import google_crc32c
 import numpy as np
 import zarr
+import zarr.abc.store
 from zarr.codecs import Crc32cCodec
 
+from serprep import remote
 from serprep._typing import AnyArray
 from serprep.errors import StoreError, one_line
-from serprep.files import Folder, is_url
+from serprep.files import Folder, open_bytes
+from serprep.remote import is_url, listing, read
 from serprep.store.layout import Array
 
 ROOT = "zarr.json"
 NO_SEAL = "0" * 64
+READING = 1 << 22
 _GROUP = '{\n  "attributes": {},\n  "zarr_format": 3,\n  "node_type": "group"\n}'
 
 
@@ -56,6 +63,25 @@ def write_rows(path: str, name: str, first: int, values: AnyArray) -> None:
         array[first : first + len(values)] = values.astype(object) if array.dtype.kind == "T" else values
 
 
+def write_texts(path: str, spec: Array, texts: Sequence[str]) -> None:
+    """Write a whole array of strings, byte for byte as zarr does, which would hold a large column six times.
+
+    A chunk is, by the codecs vlen-utf8 and crc32c: the number of strings, then each with
+    its length before it, then a checksum; numbers are uint32, little-endian.
+    """
+    for number, first in enumerate(range(0, spec.shape[0], spec.chunk)):
+        data = bytearray(spec.chunk.to_bytes(4, "little"))
+        last = min(first + spec.chunk, spec.shape[0])
+        for i in range(first, last):
+            text = texts[i].encode()
+            data += len(text).to_bytes(4, "little") + text
+        data += bytes(4 * (first + spec.chunk - last))  # the last chunk is filled up with ""
+        data += google_crc32c.value(bytes(data)).to_bytes(4, "little")
+        file = Path(path, spec.name, "c", str(number))
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(data)
+
+
 def shard_file(spec: Array, first: int) -> str:
     """Relative name of the file that holds the shard beginning at row `first`."""
     return "/".join([spec.name, "c", str(first // spec.shard), *["0"] * (len(spec.shape) - 1)])
@@ -64,10 +90,11 @@ def shard_file(spec: Array, first: int) -> str:
 def seal(path: Path, attributes: Mapping[str, Any], known: Mapping[str, str] | None = None) -> str:
     """Write the root metadata, with digests of every other file; returns the seal.
 
-    `known` holds digests of files that were read and hashed just now.
+    `known` holds digests of files that were read and hashed just now, or lie at a URL already.
     """
     known = known or {}
-    files = {name: known.get(name) or digest_of(path / name) for name in sorted(file_names(path)) if name != ROOT}
+    names = sorted(file_names(path) | known.keys())
+    files = {name: known.get(name) or digest_of(path / name) for name in names if name != ROOT}
     text = root_text({**attributes, "files": files, "seal": NO_SEAL})
     digest = hashlib.sha256(text.encode()).hexdigest()
     beside = path / f".{ROOT}.tmp"
@@ -85,17 +112,21 @@ def root_text(attributes: Mapping[str, Any]) -> str:
     return json.dumps(root, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def file_names(path: Path) -> Iterator[str]:
+def file_names(path: str | Path) -> set[str]:
     """Relative ``/`` names of all files below a store."""
-    for folder, _, names in os.walk(path):
-        for name in names:
-            yield (Path(folder) / name).relative_to(path).as_posix()
+    if is_url(path):
+        return set(listing(str(path)))
+    found = ((Path(folder) / name).relative_to(path) for folder, _, names in os.walk(path) for name in names)
+    return {name.as_posix() for name in found}
 
 
-def digest_of(path: Path) -> str:
+def digest_of(path: str | Path) -> str:
     """SHA-256 of a file, hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    with open_bytes(str(path)) as file:
+        while data := file.read(READING):
+            digest.update(data)
+    return digest.hexdigest()
 
 
 def read_attributes(path: str, *, complete: bool = True) -> dict[str, Any]:
@@ -122,14 +153,36 @@ def read_attributes(path: str, *, complete: bool = True) -> dict[str, Any]:
     unsealed = data.replace(found.encode(), NO_SEAL.encode(), 1) if len(found) == 64 else b""
     if data.count(found.encode()) != 1 or hashlib.sha256(unsealed).hexdigest() != found:
         raise StoreError(f"{place}: its root metadata does not match its seal; build it again")
-    if folder.local and complete:
-        missing = [name for name in attributes["files"] if not (folder.local / name).is_file()]
+    if complete:
+        try:
+            there = set() if folder.local else file_names(path)
+        except OSError as error:
+            raise StoreError(f"{place}: {error.strerror or error}") from None
+        missing = [
+            name
+            for name in attributes["files"]
+            if not ((folder.local / name).is_file() if folder.local else name in there)
+        ]
         if missing:
             raise StoreError(
                 f"{place}: {len(missing)} of its {len(attributes['files'])} files are missing, "
                 f"such as {one_line(missing[0])}; build it again"
             )
     return dict(attributes)
+
+
+def upload(path: Path, url: str, *, progress: Callable[[int], None] | None = None) -> None:
+    """Copy a sealed store to a URL, its root metadata last: before that, it is no store there."""
+
+    def one(name: str) -> None:
+        remote.upload(f"{url}/{name}", path / name)
+
+    names = sorted(file_names(path) - {ROOT})
+    with ThreadPoolExecutor(max_workers=16) as threads:
+        for number, _ in enumerate(threads.map(one, names), 1):
+            if progress:
+                progress(number)
+    one(ROOT)
 
 
 def check_file(path: str, name: str, files: Mapping[str, str]) -> None:
@@ -144,7 +197,7 @@ def check_file(path: str, name: str, files: Mapping[str, str]) -> None:
 
 def check_chunks(path: str, name: str, array: Any, first: int, last: int | None) -> None:
     """Raise OSError if a file that holds rows ``[first, last)`` is missing: zarr would give fill values."""
-    if is_url(path):
+    if is_url(path):  # `UrlStore` sees what is missing
         return
     rows = (array.shards or array.chunks)[0]
     stop = array.shape[0] if last is None else min(last, array.shape[0])
@@ -164,7 +217,75 @@ def array_names(path: str, attributes: Mapping[str, Any]) -> list[str]:
 
 def open_array(path: str, name: str) -> Any:
     """One array, for reading."""
-    return zarr.open_array(store=path, path=name, mode="r", zarr_format=3)
+    store: Any = UrlStore(path) if is_url(path) else path
+    return zarr.open_array(store=store, path=name, mode="r", zarr_format=3)
+
+
+class UrlStore(zarr.abc.store.Store):
+    """What zarr reads a store at a URL through: a missing chunk is an error, and never fill values.
+
+    It holds no connection, so an open array may cross a fork.
+    """
+
+    supports_writes = False
+    supports_deletes = False
+    supports_listing = False
+
+    def __init__(self, url: str) -> None:
+        super().__init__(read_only=True)
+        self.url = url
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, UrlStore) and other.url == self.url
+
+    async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
+        """Bytes of an object, or None where metadata may be missing."""
+        return await asyncio.to_thread(self._get, key, prototype, byte_range)
+
+    def _get(self, key: str, prototype: Any, byte_range: Any) -> Any:
+        start, end = 0, None
+        if isinstance(byte_range, zarr.abc.store.RangeByteRequest):
+            start, end = byte_range.start, byte_range.end
+        elif isinstance(byte_range, zarr.abc.store.OffsetByteRequest):
+            start = byte_range.offset
+        elif isinstance(byte_range, zarr.abc.store.SuffixByteRequest):
+            start = -byte_range.suffix
+        try:
+            data = read(f"{self.url}/{key}", start, end)
+        except FileNotFoundError:
+            _, chunk, cell = key.rpartition("/c/")
+            if chunk:
+                raise OSError(f"its file c/{cell} is missing") from None
+            return None
+        return prototype.buffer.from_bytes(data)
+
+    async def get_partial_values(self, prototype: Any, key_ranges: Any) -> list[Any]:
+        """Bytes of several objects."""
+        return [await self.get(key, prototype, byte_range) for key, byte_range in key_ranges]
+
+    async def exists(self, key: str) -> bool:
+        """Whether there is an object."""
+        return await asyncio.to_thread(Folder(self.url).exists, key)
+
+    async def set(self, key: str, value: Any) -> None:
+        """Never: a store does not change."""
+        raise NotImplementedError("a store at a URL is read-only")
+
+    async def delete(self, key: str) -> None:
+        """Never: a store does not change."""
+        raise NotImplementedError("a store at a URL is read-only")
+
+    def list(self) -> Any:
+        """Not needed for reading."""
+        raise NotImplementedError("a store at a URL is not listed through zarr")
+
+    def list_prefix(self, prefix: str) -> Any:
+        """Not needed for reading."""
+        raise NotImplementedError("a store at a URL is not listed through zarr")
+
+    def list_dir(self, prefix: str) -> Any:
+        """Not needed for reading."""
+        raise NotImplementedError("a store at a URL is not listed through zarr")
 
 
 def as_text(values: AnyArray) -> list[str]:

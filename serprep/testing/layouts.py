@@ -40,6 +40,51 @@ class Text:
 Layout = Callable[[], Iterable[Sound | Text]]
 
 
+AUDFORMAT = """\
+name: made-up
+source: https://example.org
+usage: unrestricted
+languages: [deu]
+license: CC0-1.0
+raters:
+  gold: {type: vote}
+  r1: {type: human}
+schemes:
+  emotion: {dtype: str, labels: [anger, neutral]}
+  speaker: {dtype: str, labels: speakers}
+splits:
+  train: {type: train}
+  test: {type: test}
+tables:
+"""
+AUDFORMAT_TABLES = {  # table → its header
+    "emotion.train": "type: filewise, split_id: train",
+    "emotion.test": "type: filewise, split_id: test",
+}
+
+
+def audformat() -> Iterator[Sound | Text]:
+    """Two speakers, two texts, the emotions anger and neutral; a table per split, as CSV, and one of speakers."""
+    header = [AUDFORMAT]
+    files = ["file,speaker\n"]
+    for number, (table, about) in enumerate(AUDFORMAT_TABLES.items(), 1):
+        rows = ["file,emotion,r1\n"]
+        for text in (1, 2):
+            for emotion, style in (("anger", "angry"), ("neutral", "neutral")):
+                path = f"audio/s{number}/{emotion}{text}.wav"
+                yield Sound(path=path, speaker=number, emotion=style, text=text)
+                rows.append(f"{path},{emotion},{emotion if text == 1 else 'neutral'}\n")
+                files.append(f"{path},s{number}\n")
+        columns = "emotion: {scheme_id: emotion, rater_id: gold}, r1: {scheme_id: emotion, rater_id: r1}"
+        header.append(f"  {table}: {{{about}, columns: {{{columns}}}}}\n")
+        yield Text(path=f"db.{table}.csv", text="".join(rows))
+    header.append("  files: {type: filewise, columns: {speaker: {scheme_id: speaker}}}\n")
+    header.append("misc_tables:\n  speakers: {levels: {speaker: str}, columns: {gender: {}}}\n")
+    yield Text(path="db.yaml", text="".join(header))
+    yield Text(path="db.files.csv", text="".join(files))
+    yield Text(path="db.speakers.csv", text="speaker,gender\ns1,male\ns2,female\n")
+
+
 def emodb() -> Iterator[Sound | Text]:
     """Two speakers, two texts, the emotions anger and neutral."""
     for speaker, number in (("03", 1), ("08", 2)):
@@ -164,17 +209,24 @@ def msp_podcast() -> Iterator[Sound | Text]:
 
 
 def crema_d() -> Iterator[Sound | Text]:
-    """Four actors, two sentences, the emotions anger, happy, neutral and sad; labels as acted and as perceived."""
-    actors = ((1001, 51, "Male"), (1002, 21, "Female"), (1003, 21, "Female"), (1005, 29, "Male"))
-    words = {"ANG": "angry", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}
+    """Five actors, two sentences, all six emotions; labels as acted and as perceived."""
+    actors = ((1001, 51, "Male"), (1002, 21, "Female"), (1003, 21, "Female"), (1011, 32, "Male"), (1014, 24, "Male"))
+    words = {
+        "ANG": "angry",
+        "DIS": "disgust",
+        "FEA": "fearful",
+        "HAP": "happy",
+        "NEU": "neutral",
+        "SAD": "sad",
+    }
     votes = ['"","FileName","VoiceVote","VoiceLevel","FaceVote","FaceLevel","MultiModalVote","MultiModalLevel"']
     answers = ["localid,pos,ans,ttr,queryType,numTries,clipNum,questNum,subType,clipName,sessionNums,respEmo,respLevel"]
-    for number, (actor, _, _) in zip((1, 2, 4, 3), actors, strict=True):
+    for number, (actor, _, _) in zip((1, 2, 4, 3, 5), actors, strict=True):
         for text, sentence in enumerate(("DFA", "IWW"), 1):
             for code, word in words.items():
                 stem, letter = f"{actor}_{sentence}_{code}_XX", code[0]
                 yield Sound(path=f"AudioWAV/{stem}.wav", speaker=number, emotion=word, text=text)
-                vote = '"A:D","37.2:58.6"' if letter == "A" else f'"{letter}","69.1"'
+                vote = '"A:D","37.2:58.6"' if (code, sentence) == ("ANG", "DFA") else f'"{letter}","69.1"'
                 votes.append(f'"{len(votes)}","{stem}",{vote},"{letter}","92.22","{letter}","64.78"')
                 for rater, kind in ((201, 1), (202, 3)):
                     answers.append(f"{rater},1,{letter}_70,2345,{kind},0,1,1,4,{stem},1,{letter},70")
@@ -259,6 +311,7 @@ def urdu() -> Iterator[Sound | Text]:
 
 #: Reader → what a small folder of that corpus holds.
 LAYOUTS: dict[str, Layout] = {
+    "audformat": audformat,
     "compare": compare,
     "compare2018": compare2018,
     "crema_d": crema_d,

@@ -25,6 +25,37 @@ class Row:
 
 
 ROWS = {
+    "audformat": Row(
+        (
+            Utterance(
+                id="wav/a_1.25_3.0",
+                path="wav/a.wav",
+                start=1.25,
+                end=3.0,
+                speaker="7",
+                emotion="sad",
+                extra={"gender": "female", "note": "", "valence": "0.5"},
+            ),
+            Utterance(
+                id="wav/b_2.5",
+                path="wav/b.wav",
+                start=2.5,
+                speaker="8",
+                emotion="joy",
+                extra={"gender": "", "note": "x, y", "valence": ""},
+            ),
+        ),
+        labels={
+            "db.yaml": "name: x\nsource: here\nusage: research\nlanguages: [deu]\nlicense: CC-BY-4.0\n"
+            "schemes:\n  speaker: {dtype: int, labels: {7: {gender: female}, 8: {}}}\n  number: {dtype: float}\n"
+            "tables:\n"
+            "  files: {type: filewise, columns: {speaker: {scheme_id: speaker}, note: {}}}\n"
+            "  words: {type: segmented, columns: {emotion: {}, valence: {scheme_id: number}}}\n",
+            "db.files.csv": 'file,speaker,note\nwav/b.wav,8,"x, y"\nwav/a.wav,7,\nwav/c.wav,7,\n',
+            "db.words.csv": "file,start,end,emotion,valence\nwav/b.wav,0 days 00:00:02.5,,joy,\n"
+            "wav/a.wav,0 days 00:00:01.25,0 days 00:00:03,sad,0.5\n",
+        },
+    ),
     "compare": Row(
         (
             Utterance(id="train_0001", path="wav/train_0001.wav", emotion="sleepy", partition="train"),
@@ -453,7 +484,7 @@ def test_a_folder_becomes_its_utterances(tmp_path, name, row):
     reading = read_corpus(name, make_folder(tmp_path, row), row.options)
     assert reading.utterances == row.expected
     assert [list(utterance.extra) for utterance in reading.utterances] == [list(u.extra) for u in row.expected]
-    assert reading.corpus is CORPORA[name]
+    assert reading.corpus.utterances is CORPORA[name].utterances
     for utterance in reading.utterances:
         assert (tmp_path / utterance.path).is_file()
         assert (utterance.duration, utterance.sample_rate, utterance.audio_digest) == (None, None, "")
@@ -507,9 +538,12 @@ def test_published_counts_that_differ_are_warned_of_with_both_numbers(tmp_path, 
         assert f"{emotion} {found}/{published}" in warnings
     for column, counts in corpus.n_per.items():
         values = [getattr(utterance, column, utterance.extra.get(column)) for utterance in row.expected]
-        for value, published in list(counts.items())[:10]:
+        for value, published in list(counts.items())[:12]:
             assert f"{value} {values.count(value)}/{published}" in warnings
-        assert f"and {len(counts) - 10} more" in warnings or len(counts) <= 10
+        assert f"and {len(counts) - 12} more" in warnings or len(counts) <= 12
+    for column, published in corpus.n_different.items():
+        found = len({utterance.extra[column] for utterance in row.expected})
+        assert f"{found} different values of {column} found, {published} published" in warnings
 
 
 def test_options_a_reader_does_not_take_are_refused(tmp_path, name, row):

@@ -137,7 +137,7 @@ def test_other_names_tell_nothing(name):
 def test_what_raters_said_is_kept(folder, tmp_path):
     (folder / LABELS).write_text(
         f"{HEADER}\n\n[6.2901 - 8.2357]\tSes01F_impro01_F000\thap\t[2.5000, 2.2500, 3.0000]\n"
-        "C-E2:\tHappiness; Excited;\t()\nC-E3:\tNeutral state;\t(curious (a bit))\nC-E4:\tHappiness;\t()\n"
+        "C-E2:\tExcited; Happiness;\t()\nC-E3:\tNeutral state;\t(curious (a bit))\nC-E4:\tHappiness;\t()\n"
         "C-F1:\tOther; Boredom;\t(tired; cold)\nA-E3:\tval 3; act 2; dom  2;\t()\nA-F1:\tval 4; act 1; dom ;\t()\n",
         encoding="utf-8",
     )
@@ -146,7 +146,7 @@ def test_what_raters_said_is_kept(folder, tmp_path):
     ratings = [rating for rating in reading.ratings if rating.id == turn.id]
     one = {"id": turn.id}
     assert ratings == [
-        Rating(**one, rater="C-E2", emotions=("hap", "exc")),
+        Rating(**one, rater="C-E2", emotions=("exc", "hap")),
         Rating(**one, rater="C-E3", emotions=("neu",), comment="curious (a bit)"),
         Rating(**one, rater="C-E4", emotions=("hap",)),
         Rating(**one, rater="C-F1", emotions=("oth", "Boredom"), comment="tired; cold"),

@@ -18,6 +18,12 @@ def test_lines_are_the_same_whatever_ends_mark_and_encoding(tmp_path, end, mark,
     assert findings == ([Finding(LATIN_1, "a.txt:3")] if encoding == "latin-1" else [])
 
 
+@pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b" \r\n\t\r\n"])
+def test_a_file_that_holds_nothing_is_told(tmp_path, data):
+    (tmp_path / "a.txt").write_bytes(data)
+    assert read_lines(tmp_path, "a.txt") == ([], [Finding("label files that hold nothing", "a.txt")])
+
+
 def test_what_is_no_text_is_refused_with_its_line(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"a\r\nb\r\n\0")
     with pytest.raises(CorpusError, match=r"a\.txt:3: a zero byte; expected text in UTF-8 or Latin-1"):

@@ -118,7 +118,7 @@ def test_videos_without_sound_beside_them_are_counted_with_the_remedy(folder):
     assert warning.startswith("24 videos whose sound has to be extracted first, in the corpus folder: find . -name")
     assert "ffmpeg -i" in warning
     assert warning.endswith("such as train_splits/dia0_utt0.mp4")
-    assert next(u.path for u in reading.utterances) == "train_splits/dia0_utt0.wav"  # where the command writes it
+    assert reading.utterances[0].path == "train_splits/dia0_utt0.wav"  # where the command writes it
 
 
 def test_the_remedy_makes_the_recordings(folder, tmp_path_factory):

@@ -40,3 +40,13 @@ def small(tmp_path_factory: pytest.TempPathFactory, pool: Workers) -> tuple[Reci
     write_synthetic_corpus(folder / "corpus", n_speakers=4, n_texts=2)
     recipe = recipe_for(folder)
     return recipe, open_store(build(recipe, pool=pool).store)
+
+
+@pytest.fixture(scope="session")
+def trained(small: tuple[Recipe, Store], pool: Workers) -> Path:
+    """Experiments on one fold of the small store: every neural system, two epochs."""
+    from serprep_models.experiment import run_experiments
+
+    recipe, store = small
+    systems = ("plain-crnn", "hsf-crnn", "multi-crnn")
+    return run_experiments(recipe, store, pool=pool, systems=systems, folds=["1"]).folder

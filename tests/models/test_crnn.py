@@ -159,6 +159,22 @@ def test_a_loud_state_does_not_reach_the_next_utterance_of_a_row() -> None:
         torch.testing.assert_close(together[3:], encoder(segments[11:], torch.tensor([1])), rtol=0, atol=1e-6)
 
 
+def test_rows_of_one_utterance_each_give_the_same() -> None:
+    """What a GPU computes, here on a CPU."""
+    torch.manual_seed(0)
+    encoder = Encoder(30, 40)
+    counts = torch.tensor([3, 1, 60, 7, 7])
+    flat, weight = torch.randn(78, 120), torch.randn(78, 128)
+    found = []
+    for shared in (True, False):
+        encoder.zero_grad()
+        out = encoder.recur(flat, counts, shared=shared)
+        (out * weight).sum().backward()
+        found.append([out.detach(), *(value.grad.clone() for value in encoder.lstm.parameters())])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
 def test_rows_hold_every_step_once_in_order_and_a_gap_after_each_utterance() -> None:
     generator = torch.Generator().manual_seed(0)
     for n in (1, 2, 3, 7, 32, 100):

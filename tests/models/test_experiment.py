@@ -2,14 +2,17 @@
 
 import dataclasses
 import json
+import sys
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
 from serprep.errors import SplitError, TrainError
-from serprep.split import SplitConfig, make_split, write_split
-from serprep_models.experiment import run_experiments
+from serprep.split import SplitConfig, make_split, read_split, write_split
+from serprep_models import job, train
+from serprep_models.examples import Stored
+from serprep_models.experiment import check_recipe, experiments_folder, run_experiments
 from serprep_models.page import report_store
 from serprep_models.run import run_recipe
 from serprep_models.standardise import training_statistics
@@ -157,3 +160,71 @@ def test_utterances_that_only_the_split_knows_are_counted(small, pool, tmp_path)
     train = dataclasses.replace(recipe.train, systems=("majority",))
     other = dataclasses.replace(recipe, train=train, split=SplitConfig(protocol="list", file=str(path)))
     assert "1 utterances of the split are not in the store" in run_experiments(other, store, pool=pool).notes
+
+
+def test_a_killed_experiment_goes_on_and_its_state_is_gone_afterwards(small, tmp_path, monkeypatch) -> None:
+    recipe, store = small
+    split = write_split(make_split(store.manifest(), recipe.split), tmp_path / "split.json")
+    how = dataclasses.replace(recipe.train, device="cpu")
+    whole, killed = (
+        job.Job(
+            folder=str(tmp_path / name),
+            store=store.path,
+            split=str(split),
+            system="plain-crnn",
+            fold=0,
+            seed=0,
+            how=how,
+        )
+        for name in ("whole", "killed")
+    )
+    job.run_job(whole)
+    save = train._Training.save
+
+    def die(self, folder):
+        save(self, folder)
+        raise KeyboardInterrupt("now")
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match="now"):
+        patch.setattr(train._Training, "save", die)
+        patch.setattr(train.train, "__kwdefaults__", {**train.train.__kwdefaults__, "save_every": 0.0})
+        job.run_job(killed)
+    assert (tmp_path / "killed" / train.STATE).is_file() and not job.finished(killed)
+    assert job.n_epochs_done(killed) == 0
+    job.run_job(killed)
+    assert job.finished(killed) and job.n_epochs_done(killed) == 2
+    assert not (tmp_path / "killed" / train.STATE).exists()
+    for name in ("weights.safetensors", "predictions.csv"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_a_fold_larger_than_the_budget_is_streamed_and_learns_the_same_statistics(small, tmp_path, monkeypatch) -> None:
+    recipe, store = small
+    split = write_split(make_split(store.manifest(), recipe.split), tmp_path / "split.json")
+    how = dataclasses.replace(recipe.train, memory_budget=1, batch_size=2)
+    monkeypatch.setattr(train, "STREAMED_BATCH", 2)
+    streamed = job.Job(
+        folder=str(tmp_path / "job"), store=store.path, split=str(split), system="hsf-crnn", fold=0, seed=0, how=how
+    )
+    loaded = []
+    load = Stored.load
+    monkeypatch.setattr(Stored, "load", lambda self, chosen=None: loaded.append(chosen) or load(self, chosen))
+    job.run_job(streamed)
+    assert loaded and all(chosen is not None for chosen in loaded)  # windows, never a whole part
+    assert sorted(job.read_predictions(tmp_path / "job" / "predictions.csv")["id"]) == sorted(
+        read_split(split).ids(0, "test")
+    )
+
+
+def test_tensorboard_is_asked_for_before_anything_is_computed(small, monkeypatch) -> None:
+    recipe, _ = small
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    other = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, tensorboard=True))
+    with pytest.raises(TrainError, match=r"pip install 'serprep\[tensorboard\]'"):
+        check_recipe(other, ("plain-crnn",))
+
+
+def test_where_it_runs_does_not_decide_where_results_lie(outcome, small, pool) -> None:
+    recipe, store = small
+    how = dataclasses.replace(recipe.train, memory_budget=7, device="cpu", tensorboard=True)
+    assert experiments_folder(dataclasses.replace(recipe, train=how), store, outcome.split) == outcome.folder

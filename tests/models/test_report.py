@@ -275,7 +275,7 @@ def test_hostile_text_is_text() -> None:
     assert not {"script", "iframe", "img", "link", "object"} & set(page.tags)
     assert "<script>alert(1)</script> \"'&amp; $x_{1}$ {{ 7*7 }} 悲しみ" in page.text
     assert page.tags.count("svg") == 3
-    assert ">&lt;script&gt;alert(1)&lt;/scrip…</text>" in text
+    assert ">&lt;script&gt;alert(1)&lt;/script&gt;…</text>" in text
 
 
 @pytest.mark.parametrize("name", ["悲しみ", "حزن", "हिन्दी", "😀", "$x_{1}$", "\\frac", "_hidden", "a\x00\nb", ""])
@@ -349,3 +349,22 @@ def test_needs_no_torch() -> None:
     code = f"import sys, serprep_models.report; sys.exit(bool({unwanted} & set(sys.modules)))"
     root = Path(report_module.__file__).parents[1]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
+
+
+def test_the_audit_is_shown_and_its_text_is_escaped() -> None:
+    row = {
+        "kind": "speaker",
+        "severity": "leak",
+        "count": 3,
+        "of": 9,
+        "n_folds": 2,
+        "n_utterances": 40,
+        "n_scored": 672,
+    }
+    page = render(make_report(audit=[row | {"examples": ["<script>s1</script>", "s2"]}]))
+    assert "The split leaks: speaker." in page
+    assert "3 of 9" in page and "40 of 672" in page
+    assert "&lt;script&gt;s1&lt;/script&gt;, s2" in page and "<script>" not in page
+    page = render(make_report(audit=[row | {"severity": "info", "kind": "text", "n_scored": 0, "examples": []}]))
+    assert "No leak found." in page and "leaks" not in page
+    assert "Audit of the split" not in render(make_report())

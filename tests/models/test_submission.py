@@ -219,6 +219,24 @@ def test_the_refitted_system_saw_train_and_devel(folder, store, pool):
     assert checkpoints[0].read_bytes() == checkpoints[1].read_bytes()
 
 
+def test_with_test_labels_devel_chooses_the_epoch_unless_it_is_trained_on(pool, tmp_path):
+    write_layout("compare2018", tmp_path / "corpus")
+    rows = "".join(f"test_{number + 1:04}.wav\t{LABELS[number % 4]}\n" for number in range(8))
+    labels = tmp_path / "corpus/lab/ComParE2018_AtypicalAffect.confidential.tsv"
+    labels.write_text(f"file_name\temotion\n{rows}")
+    recipe = challenge(tmp_path, systems=["plain-crnn"], seeds=[0])
+    store = open_store(build(recipe, pool=pool).store)
+    chosen = {}
+    for refit in (False, True):
+        outcome = run_experiments(challenge(tmp_path, systems=["plain-crnn"], seeds=[0], refit=refit), store, pool=pool)
+        (result,) = outcome.results
+        assert (result["scored"], result["n_test"], result["n_train"]) == ("test", 8, 16 if refit else 8)
+        assert not any("scores are of the dev part" in note for note in outcome.notes)
+        lines = (outcome.folder / "plain-crnn/fold-01/seed-0/history.jsonl").read_text().splitlines()
+        chosen[refit] = [json.loads(line)["dev_ua"] is not None for line in lines]
+    assert chosen == {False: [True, True], True: [False, False]}
+
+
 def test_a_submission_changes_no_number(folder, store, outcome, pool):
     other = run_experiments(challenge(folder, submission="none"), store, pool=pool)
     assert (other.folder, other.submissions, other.n_kept) == (outcome.folder, (), 4)

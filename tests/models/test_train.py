@@ -1,6 +1,8 @@
 """The training loop: it learns, repeats itself, and refuses what it should."""
 
 import dataclasses
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -85,3 +87,67 @@ def test_a_device_that_is_not_there_is_an_error() -> None:
         device_named("cuda:99")
     with pytest.raises(TrainError, match="expected auto, cpu or cuda"):
         device_named("abacus")
+
+
+def test_patience_ends_a_training_that_no_longer_gets_better(small) -> None:
+    _, store = small
+    part, dev = (examples_of(store, "plain-crnn", range(start, 32, 2)) for start in (0, 1))
+    how = TrainConfig(epochs=500, batch_size=4, learning_rate=1e-12, patience=3)
+    trained = train(SystemConfig(system="plain-crnn", n_labels=4), part, how=how, seed=0, dev=dev)
+    assert len(trained.history) == 4  # the first is the best, and three more were waited for
+    without = TrainConfig(epochs=6, batch_size=4, learning_rate=1e-12, patience=3)
+    assert len(train(SystemConfig(system="plain-crnn", n_labels=4), part, how=without, seed=0).history) == 6
+
+
+def test_clipped_gradients_have_the_asked_for_norm(small, monkeypatch) -> None:
+    _, store = small
+    examples = examples_of(store, "plain-crnn", range(8))
+    norms = []
+    step = torch.optim.Adam.step
+
+    def spy(self, *args, **options):
+        gradients = [p.grad.flatten() for group in self.param_groups for p in group["params"]]
+        norms.append(float(torch.cat(gradients).norm()))
+        return step(self, *args, **options)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", spy)
+    for clip in (0.0, 1e-3):
+        how = TrainConfig(epochs=2, batch_size=4, clip_norm=clip)
+        train(SystemConfig(system="plain-crnn", n_labels=4), examples, how=how, seed=0)
+    assert min(norms[:4]) > 1e-2
+    assert norms[4:] == pytest.approx([1e-3] * 4, rel=1e-3)
+
+
+def test_balanced_sampling_sees_rare_labels_as_often(small) -> None:
+    _, store = small
+    places = [store.labels.index(name) for name in store.emotions]
+    rows = [row for row, place in enumerate(places) if place == 0] + [places.index(1)]
+    examples = examples_of(store, "plain-crnn", rows)
+    how = TrainConfig(epochs=30, batch_size=4, sampling="balanced", learning_rate=3e-3)
+    trained = train(SystemConfig(system="plain-crnn", n_labels=4), examples, how=how, seed=0)
+    predicted = probabilities(trained.system, examples).argmax(1)
+    assert predicted.tolist() == examples.labels.tolist()
+
+
+def test_scalars_of_every_epoch_go_to_tensorboard(small, tmp_path, monkeypatch) -> None:
+    """Against a writer of our own: the package is optional."""
+    written = []
+
+    class Writer:
+        def __init__(self, folder: str) -> None:
+            assert folder == str(tmp_path / "tensorboard")
+
+        def add_scalar(self, name: str, value: float, step: int) -> None:
+            written.append((name, value, step))
+
+        def close(self) -> None:
+            written.append("closed")
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", types.SimpleNamespace(SummaryWriter=Writer))
+    _, store = small
+    part, dev = (examples_of(store, "plain-crnn", range(start, 32, 2)) for start in (0, 1))
+    how = TrainConfig(epochs=2, batch_size=8, tensorboard=True)
+    config = SystemConfig(system="plain-crnn", n_labels=4)
+    history = train(config, part, how=how, seed=0, dev=dev, folder=tmp_path).history
+    names = ("train_loss", "train_ua", "dev_ua")
+    assert written == [*((name, entry[name], entry["epoch"]) for entry in history for name in names), "closed"]

@@ -122,9 +122,18 @@ def test_impossible_destinations(built, tmp_path, name, message):
     assert (tmp_path / "there.h5").read_text() == (tmp_path / "file").read_text() == "mine"
 
 
-def test_urls_are_refused_as_destinations(built):
-    with pytest.raises(StoreError, match=r"memory://x\.zarr: a store is converted to a local path"):
-        convert(built["zarr"], "memory://x.zarr")
+@pytest.mark.parametrize("suffix", [".zarr", ".h5"])
+def test_to_a_url_and_back_is_the_same_bytes(built, tmp_path, suffix):
+    other = "zarr" if suffix == ".zarr" else "hdf5"
+    url = f"memory://{tmp_path.name}/x{suffix}"
+    there = convert(built["hdf5" if suffix == ".zarr" else "zarr"], url)
+    assert there.path == url and there.seal == open_store(built[other]).seal
+    convert(url, tmp_path / "back.zarr")
+    assert bytes_of(tmp_path / "back.zarr") == bytes_of(built["zarr"])
+    with pytest.raises(StoreError, match="it exists; a store is never overwritten"):
+        convert(built["zarr"], url)
+    with pytest.raises(StoreError, match=r"memory://x: expected a name that ends in \.zarr or \.h5"):
+        convert(built["zarr"], "memory://x")
 
 
 def test_damage_is_not_converted(built, tmp_path):

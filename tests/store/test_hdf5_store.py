@@ -270,7 +270,7 @@ def test_places_that_hold_no_file(tmp_path):
         (tmp_path / "a\nb.h5", r"a\\nb\.h5: no store there; expected a file that `serprep build` made"),
         (tmp_path, "Is a directory; make it readable"),
         ("x\0.h5", r"x\\x00\.h5: embedded null byte"),
-        ("memory://x.h5", r"memory://x\.h5: an HDF5 store is read from a disk"),
+        ("memory://x.h5", r"memory://x\.h5: no store there; expected a file that `serprep build` made"),
     ):
         with pytest.raises(StoreError, match=message):
             hdf5_store.read_attributes(str(place))

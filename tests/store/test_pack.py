@@ -159,20 +159,20 @@ def test_a_data_set_at_a_url_holds_the_same_bytes_as_a_local_one(project) -> Non
 def test_a_half_uploaded_store_is_no_store(project, monkeypatch) -> None:
     import dataclasses
 
-    from serprep.files import Folder
+    from serprep import remote as objects
     from serprep.store.store import open_store
 
     asked = recipe(project)
     remote = dataclasses.replace(asked, dataset=dataclasses.replace(asked.dataset, path="memory://bucket/half"))
-    write, count = Folder.write, [0]
+    upload, count = objects.upload, [0]
 
-    def failing(self: Folder, name: str, data: bytes) -> None:
-        count[0] += name.startswith("versions/")
+    def failing(url: str, file: Path) -> None:
+        count[0] += 1
         if count[0] > 20:
             raise OSError(5, "connection lost")
-        write(self, name, data)
+        upload(url, file)
 
-    monkeypatch.setattr(Folder, "write", failing)
+    monkeypatch.setattr(objects, "upload", failing)
     with pytest.raises(StoreError, match="connection lost; build again"):
         build(remote, pool=LocalInline())
     monkeypatch.undo()

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from serprep.cache import Cache
+from serprep.cache import Cache, as_keys
 from serprep.errors import CacheError
 from serprep.features.extract import Features
 from serprep.features.framing import Segment
@@ -47,10 +47,19 @@ def slow_segments(frames, segment):
     return np.array(found)
 
 
+def origins_of(cache, keys):
+    """Origins of utterances with these keys by kind."""
+    return writer.Origins(
+        {kind: as_keys(own) for kind, own in keys.items()}, {kind: cache.find(kind, own) for kind, own in keys.items()}
+    )
+
+
 def rows_of(cache, features=FEATURES, n_frames=N_FRAMES):
     """A manifest, rows in the cache, and the arrays they stand for."""
     rng = np.random.default_rng(2)
-    utterances, rows, frames, functionals = [], [], [], []
+    utterances, frames, functionals = [], [], []
+    kinds = ("logmel", "functionals") if features.functionals.enabled else ("logmel",)
+    keys = {kind: [] for kind in kinds}
     for i, n in enumerate(n_frames):
         extra = {"session": f"S{i % 2}", "n_words": str(i), "größe": ""}
         utterances.append(
@@ -69,14 +78,12 @@ def rows_of(cache, features=FEATURES, n_frames=N_FRAMES):
         )
         frames.append(rng.normal(size=(n, features.logmel.n_mels)).astype(np.float32))
         functionals.append(rng.normal(size=(1, 6373)).astype(np.float32))
-        keys = {kind: rng.bytes(32) for kind in ("logmel", "functionals")}
-        places = {}
         for kind, block in (("logmel", frames[-1]), ("functionals", functionals[-1])):
-            cache.write(kind, [keys[kind]], [block], [1000 + i])
-            places[kind] = cache.find(kind, [keys[kind]])[keys[kind]]
-        if not features.functionals.enabled:
-            del keys["functionals"], places["functionals"]
-        rows.append(writer.Row(keys, places))
+            key = rng.bytes(32)
+            cache.write(kind, [key], [block], [1000 + i])
+            if kind in kinds:
+                keys[kind].append(key)
+    rows = origins_of(cache, keys)
     manifest = make_manifest(utterances, {"corpus": "made up", "licence": "mine"})
     return manifest, rows, frames, np.concatenate(functionals)
 
@@ -138,10 +145,14 @@ def test_shards_are_cut_by_row_number_whatever_the_parts(tmp_path, small_shards)
     packed(tmp_path / "a.zarr", cache, manifest, rows)
     other = Cache(str(tmp_path / "other"))
     for kind, blocks in (("logmel", frames), ("functionals", list(functionals[:, None]))):
-        turned = list(range(len(rows)))[::-1]
-        other.write(kind, [rows[i].keys[kind] for i in turned], [blocks[i] for i in turned], [1000 + i for i in turned])
-    found = {kind: other.find(kind, [row.keys[kind] for row in rows]) for kind in ("logmel", "functionals")}
-    elsewhere = [writer.Row(row.keys, {kind: found[kind][row.keys[kind]] for kind in found}) for row in rows]
+        turned = list(range(len(blocks)))[::-1]
+        other.write(
+            kind,
+            [rows.keys[kind][i].tobytes() for i in turned],
+            [blocks[i] for i in turned],
+            [1000 + i for i in turned],
+        )
+    elsewhere = origins_of(other, {kind: list(map(bytes, keys)) for kind, keys in rows.keys.items()})
     packed(tmp_path / "b.zarr", other, manifest, elsewhere, order=reversed)
     names = set(zarr_store.file_names(tmp_path / "a.zarr"))
     assert names == set(zarr_store.file_names(tmp_path / "b.zarr"))
@@ -162,7 +173,7 @@ def test_columns_keys_and_counts(tmp_path):
     assert store.speakers[3] == "" and store.emotions[4] == ""
     assert [np.isnan(value) for value in store.column("start")] == [bool(i % 2) for i in range(len(frames))]
     for kind in ("logmel/4", "logmel/9", "functionals"):
-        expected = [row.keys[kind.split("/")[0]] for row in rows]
+        expected = [bytes(key) for key in rows.keys[kind.split("/")[0]]]
         assert [bytes(key) for key in store.keys(kind)] == expected
     assert store.manifest().digest == manifest.digest
 
@@ -184,6 +195,23 @@ def test_stores_whose_dimensions_are_text_stay_readable(tmp_path, cells, monkeyp
         assert store.manifest().digest == manifest.digest
         (problem,) = verify(store.path).problems  # the version is made up, and nothing else is wrong
         assert "the content has version" in problem.message
+
+
+def test_dimensions_that_are_numbers_stay_numbers_in_the_other_container(tmp_path):
+    cache = Cache(str(tmp_path / "cache"))
+    manifest, rows, _, _ = rows_of(cache)
+    cells = ("2.5000", "", "1")
+    manifest = make_manifest(
+        dataclasses.replace(row, extra={**row.extra, "arousal": cells[i % 3]})
+        for i, row in enumerate(manifest.utterances)
+    )
+    packed(tmp_path / "x.zarr", cache, manifest, rows)
+    there = convert(tmp_path / "x.zarr", tmp_path / "x.h5")
+    for store in (Store(str(tmp_path / "x.zarr")), there, convert(there.path, tmp_path / "y.zarr")):
+        assert store.numbers == ["arousal"]
+        assert np.array_equal(store.column("arousal")[:3], [2.5, np.nan, 1.0], equal_nan=True)
+        assert store.manifest().digest == manifest.digest
+        assert [problem.place for problem in verify(store.path).problems] == ["attributes"]  # a made-up version
 
 
 def test_functionals_can_be_left_out(tmp_path):
@@ -215,7 +243,7 @@ def test_a_damaged_part_is_refused_not_packed(tmp_path, small_shards):
     cache = Cache(str(tmp_path / "cache"))
     manifest, rows, _, _ = rows_of(cache)
     plan = writer.plan_store(manifest, rows, FEATURES, StoreConfig())
-    part = tmp_path / "cache" / rows[5].places["logmel"].part
+    part = tmp_path / "cache" / rows.places["logmel"][5].part
     data = bytearray(part.read_bytes())
     data[-2] ^= 16
     part.write_bytes(data)

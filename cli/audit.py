@@ -1,0 +1,92 @@
+"""``serprep audit``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .output import json_option, notes, print_json, print_table
+
+_N_LINES = 24  # class counts of more sides are left to --json
+
+
+@click.command(short_help="What is wrong with a split: leaks, copies, gaps.")
+@click.argument("places", metavar="[MANIFEST] SPLIT", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--corpus", metavar="READER", help="Speakers by this reader's name rules, in place of a MANIFEST.")
+@click.option("--audio", type=click.Path(path_type=Path), metavar="ROOT", help="Compare recordings by sound too.")
+@click.option("--allow", multiple=True, metavar="KIND", help="A kind of leak that is meant; may be repeated.")
+@json_option
+def audit(
+    places: tuple[Path, ...], corpus: str | None, audio: Path | None, allow: tuple[str, ...], as_json: bool
+) -> int:
+    """Inspect a SPLIT, ours or one brought from elsewhere; exit status 1 if it leaks.
+
+    SPLIT is a file or a folder of files: a split file, JSON lines, CSV or lists of names.
+    """
+    expected = 1 if corpus else 2
+    if len(places) != expected:
+        raise click.UsageError("expected " + ("SPLIT alone, since --corpus is given" if corpus else "MANIFEST SPLIT"))
+    from serprep.audit import audit_split
+    from serprep.manifest import read_manifest
+    from serprep.progress import Progress
+
+    known = corpus or read_manifest(places[0])
+    with Progress("listening", 0, unit="recordings") as progress:
+
+        def listened(done: int, total: int) -> None:
+            progress.total = total
+            progress.to(done)
+
+        found = audit_split(known, places[-1], audio=audio, allow=allow, progress=listened)
+    notes(found.notes)
+    if as_json:
+        print_json(found.to_json())
+        return 1 if found.leaks else 0
+    _print(found.to_json())
+    return 1 if found.leaks else 0
+
+
+def _print(found: dict[str, Any]) -> None:
+    n_folds = len(found["folds"])
+    allowed = {one["kind"] for one in found["findings"] if one["allowed"]}
+    rows = [
+        {
+            "finding": row["kind"],
+            "severity": "allowed" if row["severity"] == "leak" and row["kind"] in allowed else row["severity"],
+            "count": f"{row['count']} of {row['of']}",
+            "scored utterances": f"{row['n_utterances']} of {row['n_scored']}" if row["n_scored"] else "",
+            "folds": f"{row['n_folds']} of {n_folds}" if row["n_folds"] else "",
+            "such as": ", ".join(row["examples"][:3]),
+        }
+        for row in found["summary"]
+        if row["kind"] != "classes"
+    ]
+    print_table(rows, ["finding", "severity", "count", "scored utterances", "folds", "such as"])
+    _print_classes([one for one in found["findings"] if one["kind"] == "classes"])
+    for one in found["findings"]:
+        if one["kind"] == "confounding":
+            click.echo(
+                f"\nthe speaker alone tells {100 * one['nmi']:.1f} % of the class entropy "
+                f"({100 * one['chance']:.1f} % by chance)"
+            )
+    n_leaks = sum(one["severity"] == "leak" and not one["allowed"] for one in found["findings"])
+    kinds = sorted({one["kind"] for one in found["findings"] if one["severity"] == "leak" and not one["allowed"]})
+    click.echo(
+        f"\n{found['n_utterances']} utterances, {n_folds} fold{'' if n_folds == 1 else 's'}: "
+        + (f"LEAKS ({', '.join(kinds)}; --allow KIND if it is meant)" if n_leaks else "no leak found")
+        + ("" if found["n_compared"] else "; recordings were not compared by sound (--audio ROOT)")
+    )
+
+
+def _print_classes(found: list[dict[str, Any]]) -> None:
+    rows = [
+        {"fold": one["fold"], "side": role, **one[role]}
+        for one in found
+        for role in ("train", "dev", "test")
+        if role in one
+    ]
+    if rows:
+        click.echo()
+        print_table(rows[:_N_LINES], ["fold", "side", *(name for name in rows[0] if name not in ("fold", "side"))])
+        if len(rows) > _N_LINES:
+            click.echo(f"… and {len(rows) - _N_LINES} sides more: --json")

@@ -1,0 +1,96 @@
+"""``serprep predict``."""
+
+import json
+from pathlib import Path
+
+import click
+
+from .output import json_option, notes, print_json
+
+
+@click.command(short_help="Labels and probabilities of new recordings.")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("audio", nargs=-1, required=True)
+@click.option(
+    "--with",
+    "others",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="CHECKPOINT",
+    help="Another checkpoint to average with; may be given several times.",
+)
+@click.option(
+    "--enrol",
+    "enrolled",
+    multiple=True,
+    metavar="FILES",
+    help="Recordings of the speaker, without labels: files or folders; may be given several times. "
+    "For checkpoints with statistics per speaker.",
+)
+@click.option("--root", type=click.Path(path_type=Path), help="Where the recordings of a manifest lie.")
+@click.option("--format", "form", type=click.Choice(["csv", "jsonl", "arff"]), default="csv", show_default=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; default: standard output.")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Local processes; default: one per core.")
+@json_option
+def predict(
+    checkpoint: Path,
+    audio: tuple[str, ...],
+    others: tuple[Path, ...],
+    enrolled: tuple[str, ...],
+    root: Path | None,
+    form: str,
+    output: Path | None,
+    workers: int | None,
+    as_json: bool,
+) -> int:
+    """Predict AUDIO with a CHECKPOINT: files, folders, a manifest, or a store.
+
+    Where CHECKPOINT is a folder with several checkpoints below it, such as the folds and
+    seeds of a system, their probabilities are averaged.
+
+    A checkpoint with statistics per speaker (a transductive one) needs recordings of the
+    speaker of all AUDIO: name them with --enrol.  For a STORE it takes each speaker's own.
+    """
+    from serprep.files import write_whole
+    from serprep.parallel import Workers
+    from serprep_models.predict import checkpoints_below, predict_files, predict_store, render, utterances_of
+
+    enrol = utterances_of(enrolled, root=root) if enrolled else None
+    checkpoints = [path for place in (checkpoint, *others) for path in checkpoints_below(place)]
+    if len(checkpoints) > 1:
+        notes([f"the mean of {len(checkpoints)} checkpoints"])
+    if len(audio) == 1 and is_store(audio[0]):
+        from serprep.store.store import open_store
+
+        found = predict_store(checkpoints, open_store(audio[0]), enrol=enrol, quiet=False)
+    else:
+        pool = Workers(workers)
+        try:
+            utterances = utterances_of(audio, root=root)
+            found = predict_files(checkpoints, utterances, enrol=enrol, pool=pool, quiet=False)
+        finally:
+            pool.close()
+    notes(found.notes)
+    if as_json:
+        print_json(
+            {
+                "predictions": [json.loads(line) for line in render(found, "jsonl").splitlines()],
+                "left_out": dict(found.reasons),
+                "checkpoints": list(map(str, checkpoints)),
+                "transductive": found.transductive,
+            }
+        )
+        return 3 if found.reasons else 0
+    notes([f"{name}: {reason}" for name, reason in found.reasons.items()], "left out")
+    text = render(found, form)
+    if output:
+        write_whole(output, text.encode())
+        click.echo(f"{len(found.ids)} utterances predicted: {output}", err=True)
+    else:
+        click.echo(text, nl=False)
+    return 3 if found.reasons else 0
+
+
+def is_store(place: str) -> bool:
+    """Whether an argument names a store rather than recordings."""
+    return place.rstrip("/").endswith((".zarr", ".h5")) or ("@" in place and not Path(place).exists())

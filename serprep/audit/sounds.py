@@ -1,0 +1,127 @@
+"""Recordings of a split → their digests, and pairs that sound the same."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from serprep import audio
+from serprep.audit.fingerprint import Fingerprint, find_matches, fingerprint
+from serprep.errors import AudioError, SplitError, one_line
+from serprep.files import walk
+from serprep.utterance import Utterance
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """What listening told."""
+
+    utterances: tuple[Utterance, ...]  # with the digests of their files
+    pairs: tuple[tuple[int, int, float], ...]  # of one recording, and how alike; 1: the same samples
+    notes: tuple[str, ...]
+    n_compared: int
+
+
+@dataclass(frozen=True)
+class _Heard:
+    digest: str  # of the bytes
+    samples: str  # of the guarded signal
+    print: Fingerprint | None
+
+
+def listen(
+    utterances: Sequence[Utterance], root: Path, *, progress: Callable[[int, int], None] | None = None
+) -> Sounds:
+    """Read the recordings under `root` and compare each with each.
+
+    A recording is looked for at its path, else by the end of its path, else by its
+    name: a published split has paths of its own.  Byte-identical files are not
+    named again as sounding the same.
+
+    Raises
+    ------
+    SplitError
+        If none of the recordings is there.
+    """
+    if not root.is_dir():
+        raise SplitError(f"{one_line(root)}: no such folder; expected the recordings")
+    paths = _places(utterances, root)
+    keys = sorted({(path, row.start, row.end) for path, row in zip(paths, utterances, strict=True) if path}, key=str)
+    if not keys:
+        raise SplitError(f"{one_line(root)}: none of the split's {len(utterances)} recordings is there")
+    heard: dict[tuple[str, float | None, float | None], _Heard | str] = {}
+    with ThreadPoolExecutor(max_workers=min(16, 2 * (os.cpu_count() or 1))) as pool:
+        for key, result in zip(keys, pool.map(lambda key: _hear(root, *key), keys), strict=True):
+            heard[key] = result
+            if progress:
+                progress(len(heard), len(keys))
+    found = [heard.get((path, row.start, row.end), "") for path, row in zip(paths, utterances, strict=True)]
+    n_there = sum(isinstance(one, _Heard) for one in found)
+    notes = []
+    if n_there < len(utterances):
+        examples = (row for row, one in zip(utterances, found, strict=True) if not isinstance(one, _Heard))
+        notes.append(
+            f"{len(utterances) - n_there} of {len(utterances)} recordings are missing or unreadable, "
+            f"such as {one_line(next(examples).path)}: not compared by sound"
+        )
+    listened = tuple(
+        dataclasses.replace(row, audio_digest=one.digest) if isinstance(one, _Heard) else row
+        for row, one in zip(utterances, found, strict=True)
+    )
+    return Sounds(listened, tuple(_pairs(found)), tuple(notes), n_there)
+
+
+def _places(utterances: Sequence[Utterance], root: Path) -> list[str]:
+    """Where each recording lies below `root`, or "" where it does not; nothing outside is ever opened."""
+    by_end: dict[str, list[str]] = {}
+    there = list(walk(root, audio.SUFFIXES))
+    for path in there:
+        for end in _ends(path):
+            by_end.setdefault(end, []).append(path)
+    files = set(there)
+
+    def place(path: str) -> str:
+        if path in files:
+            return path
+        return next((by_end[end][0] for end in _ends(path) if len(by_end.get(end, ())) == 1), "")
+
+    return [place(row.path) for row in utterances]
+
+
+def _ends(path: str) -> list[str]:
+    parts = PurePosixPath(path.replace("\\", "/")).with_suffix("").parts
+    return ["/".join(parts[i:]) for i in range(len(parts))]
+
+
+def _hear(root: Path, path: str, start: float | None, end: float | None) -> _Heard | str:
+    try:
+        data = audio.read_bytes(root / path)
+        signal = audio.decode(data, start=start, end=end)
+    except AudioError as error:
+        return str(error)
+    return _Heard(audio.digest_of(data), hashlib.sha256(signal.tobytes()).hexdigest(), fingerprint(signal))
+
+
+def _pairs(found: Sequence[_Heard | str]) -> list[tuple[int, int, float]]:
+    """Equal samples, then near duplicates between the first of each group of equal ones and all of another."""
+    groups: dict[str, list[int]] = {}
+    for number, one in enumerate(found):
+        if isinstance(one, _Heard) and one.print is not None:  # silences are alike, but no recording
+            groups.setdefault(one.samples, []).append(number)
+    pairs = []
+    for group in groups.values():
+        pairs += [(i, j, 1.0) for at, i in enumerate(group) for j in group[at + 1 :] if not _same_bytes(found, i, j)]
+    members = list(groups.values())
+    prints = [one.print if isinstance(one := found[group[0]], _Heard) else None for group in members]
+    for match in find_matches(prints):
+        for i in members[match.one]:
+            pairs += [(min(i, j), max(i, j), min(match.likeness, 0.9999)) for j in members[match.other]]
+    return sorted(pairs)
+
+
+def _same_bytes(found: Sequence[_Heard | str], i: int, j: int) -> bool:
+    one, other = found[i], found[j]
+    return isinstance(one, _Heard) and isinstance(other, _Heard) and one.digest == other.digest

@@ -1,0 +1,321 @@
+"""Recordings, or a store → labels and probabilities, by trained systems."""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from serprep import audio
+from serprep._typing import FloatArray
+from serprep.errors import AudioError, FeatureError, TrainError, one_line
+from serprep.files import walk, without_suffix
+from serprep.manifest import read_manifest
+from serprep.parallel import Died, Workers
+from serprep.progress import Progress
+from serprep.recipe import TrainConfig
+from serprep.store.store import Store
+from serprep_models.examples import check_store
+from serprep_models.predictor import Predictor, Values, load
+from serprep_models.standardise import Statistics
+from serprep_models.statistics import TRANSDUCTIVE, few_utterances, fold_statistics
+from serprep_models.submission import to_arff
+from serprep_models.train import one_thread
+
+BATCH = 16  # utterances per task
+
+
+@dataclass(frozen=True)
+class Utterances:
+    """Recordings, or excerpts of them, to predict."""
+
+    ids: tuple[str, ...]
+    paths: tuple[str, ...]
+    starts: tuple[float | None, ...]  # seconds; None is the file's start
+    ends: tuple[float | None, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def part(self, first: int, last: int) -> "Utterances":
+        """Utterances ``first`` to ``last - 1``."""
+        columns = (self.ids, self.paths, self.starts, self.ends)
+        return Utterances(*(column[first:last] for column in columns))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Probabilities of utterances, and what could not be predicted."""
+
+    ids: tuple[str, ...]
+    labels: tuple[str, ...]
+    probabilities: FloatArray  # (n, n_labels), rows sum to 1
+    reasons: Mapping[str, str]  # id → why it could not be used
+    notes: tuple[str, ...] = ()  # what a reader must know
+    transductive: bool = False  # whether recordings of the predicted speakers made the statistics
+
+    def predicted(self) -> list[str]:
+        """The most probable label of each utterance; ties to the first."""
+        return [self.labels[place] for place in self.probabilities.argmax(axis=1)] if len(self.ids) else []
+
+
+def predict_files(
+    checkpoints: Sequence[Path],
+    utterances: Utterances,
+    *,
+    enrol: Utterances | None = None,
+    pool: Workers,
+    quiet: bool = True,
+) -> Predictions:
+    """Predict recordings; those that cannot be used are left out, with their reasons.
+
+    Parameters
+    ----------
+    checkpoints : sequence of Path
+    utterances : Utterances
+    enrol : Utterances, optional
+        Of the speaker of all `utterances`; for transductive checkpoints, and needed there.
+    pool : Workers
+        Not started for fewer utterances than two tasks hold.
+    quiet : bool
+
+    Raises
+    ------
+    TrainError
+        If a speaker must be enrolled, or must not.
+    """
+    predictor, notes = enrolled_by(load(checkpoints), enrol, quiet=quiet)
+    names = tuple(str(path.resolve()) for path in checkpoints)
+    predictor.check_enrolment(predictor.speaker is not None)
+    tasks = [
+        _Task(names, utterances.part(first, first + BATCH), predictor.speaker)
+        for first in range(0, len(utterances), BATCH)
+    ]
+    found: dict[str, FloatArray] = {}
+    reasons: dict[str, str] = {}
+    results = enumerate(map(_predict_batch, tasks)) if len(tasks) < 2 else pool.run(_predict_batch, tasks)
+    with Progress("predicting", len(utterances), quiet=quiet) as progress:
+        for number, result in results:
+            own = tasks[number].utterances
+            if isinstance(result, Died):
+                reasons |= dict.fromkeys(own.ids, f"crashed the extractor or a neighbour did: {result.reason}")
+                continue
+            found |= result[0]
+            reasons |= result[1]
+            progress.add(len(own))
+    ids = tuple(name for name in utterances.ids if name in found)
+    rows = np.reshape([found[name] for name in ids], (-1, len(predictor.labels))).astype(np.float32)
+    left_out = {name: reasons[name] for name in utterances.ids if name in reasons}
+    return Predictions(ids, predictor.labels, rows, left_out, notes, predictor.transductive)
+
+
+@dataclass(frozen=True)
+class _Task:
+    checkpoints: tuple[str, ...]
+    utterances: Utterances
+    speaker: Statistics | None  # who is enrolled
+
+
+@lru_cache(maxsize=1)
+def _loaded(checkpoints: tuple[str, ...]) -> Predictor:
+    return load(checkpoints)
+
+
+def _predict_batch(task: _Task) -> tuple[dict[str, FloatArray], dict[str, str]]:
+    """Probabilities by id, and reasons by id; the task that workers run."""
+    predictor = Predictor(_loaded(task.checkpoints).checkpoints, speaker=task.speaker)
+    values: dict[str, Values] = {}
+    reasons: dict[str, str] = {}
+    own = task.utterances
+    for name, path, start, end in zip(own.ids, own.paths, own.starts, own.ends, strict=True):
+        try:
+            data = audio.read_bytes(Path(path))
+            values[name] = predictor.values(audio.decode(data, start=start, end=end, config=predictor.features.signal))
+        except (AudioError, FeatureError) as error:
+            reasons[name] = str(error)
+    with one_thread():
+        rows = predictor.probabilities(list(values.values())) if values else ()
+    return dict(zip(values, rows, strict=True)), reasons
+
+
+def enrolled_by(
+    predictor: Predictor, enrol: Utterances | None, *, quiet: bool = True
+) -> tuple[Predictor, tuple[str, ...]]:
+    """A predictor for the speaker of some recordings, and notes; the same predictor without any.
+
+    Raises
+    ------
+    TrainError
+        If the checkpoints know nothing of speakers, or a recording cannot be used.
+    """
+    if enrol is None:
+        return predictor, ()
+    predictor.check_enrolment(True)
+    values = []
+    with Progress("enrolling", len(enrol), quiet=quiet) as progress:
+        for name, path, start, end in zip(enrol.ids, enrol.paths, enrol.starts, enrol.ends, strict=True):
+            try:
+                data = audio.read_bytes(Path(path))
+                signal = audio.decode(data, start=start, end=end, config=predictor.features.signal)
+                values.append(predictor.values(signal))
+            except (AudioError, FeatureError) as error:
+                raise TrainError(f"{one_line(name)}: {error}; leave it out of the enrolment") from None
+            progress.add(1)
+    return predictor.enrolled(values), (TRANSDUCTIVE, *few_utterances(["the speaker"] * len(values)))
+
+
+def predict_store(
+    checkpoints: Sequence[Path], store: Store, *, enrol: Utterances | None = None, quiet: bool = True
+) -> Predictions:
+    """Predict every utterance of a store that holds the features the checkpoints were trained on.
+
+    Transductive checkpoints take the statistics of each speaker from the store, as in training,
+    unless `enrol` gives those of the one speaker of all utterances.
+
+    Raises
+    ------
+    TrainError
+        If it holds other features.
+    """
+    predictor = load(checkpoints)
+    own, wanted = store.features, predictor.features
+    needed = {name: wanted.segments[name] for name in predictor.kinds if name != "functionals"}
+    same = own.logmel == wanted.logmel and all(own.segments.get(name) == value for name, value in needed.items())
+    if "functionals" in predictor.kinds:
+        same = same and own.functionals.feature_set == wanted.functionals.feature_set
+    if not same:
+        raise TrainError(
+            f"{one_line(store.path)} holds other features than the checkpoint was trained on; build it with the "
+            "same [features]"
+        )
+    check_store(store, predictor.kinds)
+    predictor, notes = enrolled_by(predictor, enrol, quiet=quiet)
+    known: Statistics | None = None
+    if predictor.transductive and enrol is None:
+        enough = int(predictor.checkpoints[0].enrol)
+        how = TrainConfig(standardisation=predictor.standardisation, enrol=enough)
+        known = fold_statistics(store, (), predictor.kinds, how=how)
+        notes = (TRANSDUCTIVE, *few_utterances(store.speakers, enrol=enough))
+    found = []
+    with Progress("predicting", len(store), quiet=quiet) as progress:
+        for first in range(0, len(store), 256):
+            rows = np.arange(first, min(first + 256, len(store)))
+            found.append(predictor.probabilities(_stored(store, rows, predictor), rows=rows, known=known))
+            progress.add(len(rows))
+    return Predictions(tuple(store.ids), predictor.labels, np.concatenate(found), {}, notes, predictor.transductive)
+
+
+def _stored(store: Store, rows: np.ndarray, predictor: Predictor) -> list[Values]:
+    values: list[dict[str, FloatArray]] = [{} for _ in rows]
+    for kind in predictor.kinds:
+        if kind == "functionals":
+            for place, row in enumerate(store.read_functionals(rows)):
+                values[place][kind] = row[None]
+        else:
+            segments, offsets = store.read_segments(rows, store.features.segments[kind].length)
+            for place in range(len(rows)):
+                values[place][kind] = segments[offsets[place] : offsets[place + 1]]
+    return list(values)
+
+
+# -- what to predict, and what to print ----------------------------------------------
+
+
+def utterances_of(places: Sequence[str], *, root: Path | None = None) -> Utterances:
+    """Utterances of recordings, of folders of them, and of manifests.
+
+    Parameters
+    ----------
+    places : sequence of str
+        Audio files, folders, manifests (``utterances.csv`` or its folder).
+    root : Path, optional
+        Where a manifest's recordings lie.
+
+    Returns
+    -------
+    Utterances
+        Ids are a manifest's own, paths below a folder without suffix, file stems; and whole paths without
+        suffix where those are not unique.
+
+    Raises
+    ------
+    TrainError
+        If a place does not exist or holds no recordings.
+    """
+    rows: list[tuple[str, str, float | None, float | None]] = []
+    for place in places:
+        path = Path(place)
+        if path.suffix == ".csv" or (path / "utterances.csv").is_file():
+            if root is None:
+                raise TrainError(f"{one_line(place)} is a manifest: say where its recordings lie with --root")
+            rows += [(row.id, str(root / row.path), row.start, row.end) for row in read_manifest(path).utterances]
+        elif path.is_dir():
+            found = list(walk(path, audio.SUFFIXES))
+            if not found:
+                raise TrainError(f"{one_line(place)}: no recordings; expected {', '.join(audio.SUFFIXES)}")
+            rows += [(without_suffix(name), str(path / name), None, None) for name in found]
+        elif path.is_file():
+            rows.append((path.stem, place, None, None))
+        else:
+            raise TrainError(f"{one_line(place)}: no such file; expected a recording, a folder, a manifest or a store")
+    counts = Counter(name for name, *_ in rows)
+    named = [(name if counts[name] == 1 else without_suffix(path), path, start, end) for name, path, start, end in rows]
+    ids = [name for name, *_ in named]
+    doubled = next((name for name, count in Counter(ids).items() if count > 1), None)
+    if doubled is not None:
+        raise TrainError(f"{one_line(doubled)!r} is named twice; name each recording once")
+    columns = zip(*named, strict=True)
+    return Utterances(*map(tuple, columns))
+
+
+def checkpoints_below(place: Path) -> list[Path]:
+    """The checkpoint at `place`, or all of those below it, sorted.
+
+    Raises
+    ------
+    TrainError
+        If there is none.
+    """
+    if (place / "checkpoint.json").is_file() or place.is_file():
+        return [place if place.is_dir() else place.parent]
+    found = sorted(path.parent for path in place.rglob("checkpoint.json"))
+    if not found:
+        raise TrainError(
+            f"{one_line(place)}: no checkpoint; expected a folder that `serprep train` wrote, or one above"
+        )
+    return found
+
+
+def render(predictions: Predictions, form: str) -> str:
+    """Predictions as text.
+
+    Parameters
+    ----------
+    predictions : Predictions
+    form : {"csv", "jsonl", "arff"}
+        "arff" is what the ComParE challenges take: names and predictions.
+    """
+    rows = list(zip(predictions.ids, predictions.predicted(), predictions.probabilities.tolist(), strict=True))
+    if form == "arff":
+        return to_arff(
+            [(name, label) for name, label, _ in rows], relation="serprep_predictions", labels=predictions.labels
+        )
+    if form == "jsonl":
+        return "".join(
+            json.dumps(
+                {"id": name, "label": label, "probabilities": dict(zip(predictions.labels, values, strict=True))},
+                ensure_ascii=False,
+            )
+            + "\n"
+            for name, label, values in rows
+        )
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["id", "label", *(f"p_{label}" for label in predictions.labels)])
+    table.writerows([name, label, *map(repr, values)] for name, label, values in rows)
+    return text.getvalue()

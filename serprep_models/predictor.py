@@ -1,0 +1,207 @@
+"""Trained systems → probabilities of signals, and of features as a store holds them.
+
+The features and statistics are exactly those of training; the checkpoint says which.
+Several checkpoints (folds, seeds, systems) give the mean of their probabilities.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from serprep import audio
+from serprep._typing import FloatArray, IntArray
+from serprep.errors import TrainError, one_line
+from serprep.features.extract import Features, extract
+from serprep.features.framing import cut_segments
+from serprep_models.checkpoint import Checkpoint, read_checkpoint
+from serprep_models.crnn import SEGMENTS_OF, Batch
+from serprep_models.examples import kinds_of
+from serprep_models.standardise import CLIP, OwnMoments, Ranks, Standardiser, Statistics, moments, standardise
+
+#: Features of one utterance as a store would hold them: segments by name, "functionals".
+Values = Mapping[str, FloatArray]
+
+
+class Predictor:
+    """Trained systems, ready to predict.
+
+    Examples
+    --------
+    ::
+
+        import serprep_models
+        serprep_models.load("experiments/…/hsf-crnn/fold-01/seed-0").predict(signal, 16_000)
+        # {'angry': 0.91, 'happy': 0.07, 'neutral': 0.01, 'sad': 0.01}
+
+    Attributes
+    ----------
+    speaker : mapping, optional
+        Statistics of the speaker who is enrolled; of transductive checkpoints.
+    """
+
+    def __init__(self, checkpoints: Sequence[Checkpoint], *, speaker: Statistics | None = None) -> None:
+        if not checkpoints:
+            raise TrainError("no checkpoint given; name at least one folder that `serprep train` wrote")
+        first = checkpoints[0]
+        for other in checkpoints[1:]:
+            if other.labels != first.labels:
+                raise TrainError(
+                    f"checkpoints have different labels, {one_line(list(first.labels))} and "
+                    f"{one_line(list(other.labels))}; average those of one recipe"
+                )
+            if (other.features, other.segment_dtype) != (first.features, first.segment_dtype):
+                raise TrainError("checkpoints were trained on different features; average those of one recipe")
+            if other.standardisation != first.standardisation:
+                raise TrainError(
+                    f"checkpoints have different standardisation, {first.standardisation} and "
+                    f"{other.standardisation}; average those of one recipe"
+                )
+        self.speaker = speaker
+        self.standardisation = first.standardisation
+        self.checkpoints = tuple(checkpoints)
+        self.labels = first.labels
+        self.features: Features = first.features
+        self.kinds = tuple(dict.fromkeys(kind for each in checkpoints for kind in kinds_of(each.config.system)))
+
+    @property
+    def transductive(self) -> bool:
+        """Whether features are standardised by statistics of their speaker."""
+        return self.standardisation in ("speaker", "speaker-rank")
+
+    def enrol(self, signals: Sequence[FloatArray], sample_rate: int) -> "Predictor":
+        """A predictor for one speaker, known by some utterances without labels.
+
+        Parameters
+        ----------
+        signals : sequence of ndarray
+            As `predict` takes them; ten or more, of various emotions.
+        sample_rate : int
+            Hz.
+
+        Raises
+        ------
+        TrainError
+            If these checkpoints know nothing of speakers, or there are no signals.
+        AudioError, FeatureError
+            If a signal cannot be used.
+        """
+        return self.enrolled([self.values(audio.guard(each, sample_rate, self.features.signal)) for each in signals])
+
+    def enrolled(self, utterances: Sequence[Values]) -> "Predictor":
+        """A predictor for the speaker of utterances whose features are given."""
+        self.check_enrolment(True)
+        if not utterances:
+            raise TrainError("no utterance to enrol the speaker with; give some, ten or more if you can")
+        speaker: dict[str, Standardiser] = {}
+        for kind in self.kinds:
+            blocks = [values[kind] for values in utterances]
+            ranked = kind == "functionals" and self.standardisation == "speaker-rank"
+            speaker[kind] = Ranks.of(np.concatenate(blocks)) if ranked else moments(blocks)
+        return Predictor(self.checkpoints, speaker=speaker)
+
+    def check_enrolment(self, given: bool) -> None:
+        """Raise a TrainError unless a speaker is enrolled where, and only where, the checkpoints ask for it."""
+        if given and not self.transductive:
+            raise TrainError(
+                f"the checkpoint was trained with standardisation {self.standardisation!r}, which knows nothing of "
+                "speakers; leave the enrolment out"
+            )
+        if not given and self.transductive:
+            raise TrainError(
+                f"the checkpoint was trained with standardisation {self.standardisation!r}: give recordings of the "
+                "speaker, without labels, with --enrol (in Python: load(…).enrol(signals, sample_rate))"
+            )
+
+    def predict(self, signal: FloatArray, sample_rate: int) -> dict[str, float]:
+        """Probability of each label.
+
+        Parameters
+        ----------
+        signal : ndarray, shape (n_samples,) or (n_samples, n_channels)
+            Amplitudes; full scale is 1.
+        sample_rate : int
+            Hz.
+
+        Returns
+        -------
+        dict of str to float
+            Label → probability, in logit order.
+
+        Raises
+        ------
+        TrainError
+            If a speaker must be enrolled first.
+        AudioError, FeatureError
+            If the signal cannot be used: no samples, NaN, too short.
+        """
+        guarded = audio.guard(signal, sample_rate, self.features.signal)
+        found = self.probabilities([self.values(guarded)])[0]
+        return dict(zip(self.labels, map(float, found), strict=True))
+
+    def values(self, signal: FloatArray) -> dict[str, FloatArray]:
+        """Features of a guarded signal, as a store holds them."""
+        kinds = ("logmel", *(["functionals"] if "functionals" in self.kinds else []))
+        found = extract(signal, self.features, kinds)
+        dtype = self.checkpoints[0].segment_dtype
+        values = {
+            kind: cut_segments(found["logmel"], self.features.segments[kind]).astype(dtype)
+            for kind in self.kinds
+            if kind != "functionals"
+        }
+        return values | ({"functionals": found["functionals"]} if "functionals" in self.kinds else {})
+
+    def probabilities(
+        self, utterances: Sequence[Values], *, rows: IntArray | None = None, known: Statistics | None = None
+    ) -> FloatArray:
+        """Mean probabilities over the checkpoints, shape (n, n_labels).
+
+        Parameters
+        ----------
+        utterances : sequence of mapping
+        rows : ndarray, optional
+            Their rows in the store.
+        known : mapping, optional
+            Statistics of the speakers of that store.
+        """
+        speaker = known or self.speaker
+        self.check_enrolment(speaker is not None)
+        places = np.arange(len(utterances)) if rows is None else rows
+        total = np.zeros((len(utterances), len(self.labels)))
+        for each in self.checkpoints:
+            statistics: Statistics = speaker or each.statistics
+            segments, counts, functionals = {}, {}, None
+            for name in SEGMENTS_OF[each.config.system]:
+                parts = [values[name] for values in utterances]
+                sizes = np.array([len(part) for part in parts])
+                how = statistics.get(name, OwnMoments())
+                segments[name] = torch.from_numpy(standardise(how, np.concatenate(parts), rows=places, counts=sizes))
+                counts[name] = torch.from_numpy(sizes)
+            if "functionals" in kinds_of(each.config.system):
+                own = np.concatenate([values["functionals"] for values in utterances])
+                one = np.ones(len(own), np.int64)
+                functionals = torch.from_numpy(
+                    standardise(statistics["functionals"], own, rows=places, counts=one, clip=CLIP)
+                )
+            batch = Batch(segments, counts, functionals, torch.full((len(utterances),), -1))
+            with torch.inference_mode():
+                total += torch.softmax(each.system(batch), 1).numpy()
+        return (total / len(self.checkpoints)).astype(np.float32)
+
+
+def load(checkpoint: Path | str | Sequence[Path | str]) -> Predictor:
+    """A predictor from one checkpoint, or the mean of several.
+
+    Parameters
+    ----------
+    checkpoint : path, or sequence of paths
+        Folders that `serprep train` wrote.
+
+    Raises
+    ------
+    TrainError
+        If one is damaged, or they do not belong together.
+    """
+    paths = [checkpoint] if isinstance(checkpoint, str | Path) else list(checkpoint)
+    return Predictor([read_checkpoint(Path(path)) for path in paths])

@@ -1,0 +1,81 @@
+"""Where a training is, in one safetensors file, so that it survives a kill.
+
+Tensors: weights, Adam's moments, the best weights so far, random states.  Everything
+else is JSON in the file's header.  The file appears whole, and one that does not fit,
+for whatever reason, is as good as none.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from serprep.files import write_whole
+
+#: What a damaged file, or one of another training, leads to.
+UNFIT = (OSError, SafetensorError, RuntimeError, ValueError, KeyError, TypeError, IndexError, AttributeError)
+
+
+def write_state(
+    path: Path,
+    system: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    *,
+    best: dict[str, Tensor] | None,
+    about: dict[str, Any],
+) -> None:
+    """Write weights, moments, random states, and what `about` says."""
+    tensors = {f"system/{name}": value for name, value in system.state_dict().items()}
+    tensors |= {f"best/{name}": value for name, value in (best or {}).items()}
+    for number, values in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser/{number}/{name}": torch.as_tensor(value) for name, value in values.items()}
+    tensors["random/cpu"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors["random/cuda"] = torch.cuda.get_rng_state(_device(system))
+    whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    write_whole(path, save(whole, {"about": json.dumps(about)}))
+
+
+def read_state(
+    path: Path, system: nn.Module, optimiser: torch.optim.Optimizer, *, origin: Any
+) -> tuple[dict[str, Any], dict[str, Tensor] | None]:
+    """Restore what `write_state` wrote; returns what it said about it and the best weights.
+
+    Raises
+    ------
+    One of `UNFIT`
+        System and optimiser are then in no particular state.
+    """
+    with safe_open(path, "pt") as file:
+        about: dict[str, Any] = json.loads(file.metadata()["about"])
+        if about["origin"] != origin:
+            raise ValueError("the state of another training")
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+    parts: dict[str, dict[str, Tensor]] = {"system": {}, "best": {}, "random": {}}
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        kind, _, rest = name.partition("/")
+        if kind == "optimiser":
+            number, _, rest = rest.partition("/")
+            moments.setdefault(int(number), {})[rest] = value
+        else:
+            parts[kind][rest] = value
+    system.load_state_dict(parts["system"])
+    groups = optimiser.state_dict()["param_groups"]
+    shapes = [value.shape for value in system.parameters()]
+    if moments and [moments[i]["exp_avg"].shape for i in range(len(shapes))] != shapes:
+        raise ValueError("moments of another system")
+    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+    torch.set_rng_state(parts["random"]["cpu"])
+    if "cuda" in parts["random"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state(parts["random"]["cuda"], _device(system))
+    return about, parts["best"] or None
+
+
+def _device(system: nn.Module) -> Any:
+    device = next(system.parameters()).device
+    return device if device.type == "cuda" else "cuda"

@@ -1,0 +1,133 @@
+"""Checkpoints: what was written comes back, and what is damaged or malicious runs nothing."""
+
+import json
+import pickle
+import shutil
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from serprep.errors import TrainError
+from serprep_models.checkpoint import read_checkpoint
+
+
+@pytest.fixture
+def copy(trained: Path, tmp_path: Path) -> Path:
+    """A checkpoint that may be damaged."""
+    return Path(shutil.copytree(trained / "hsf-crnn" / "fold-01" / "seed-0", tmp_path / "checkpoint"))
+
+
+def change(folder: Path, **values: object) -> None:
+    path = folder / "checkpoint.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_a_checkpoint_comes_back(copy: Path, small) -> None:
+    _, store = small
+    found = read_checkpoint(copy)
+    assert found.labels == store.labels
+    assert found.features == store.features
+    for name, value in found.system.state_dict().items():
+        assert torch.equal(value, load_file(copy / "weights.safetensors")[name])
+    written = json.loads((copy / "checkpoint.json").read_text())["statistics"]
+    assert set(found.statistics) == set(written) == {"short", "functionals"}
+    for kind, moments in found.statistics.items():
+        np.testing.assert_array_equal(moments.mean, written[kind]["mean"])
+    assert not found.system.training
+    assert read_checkpoint(copy / "weights.safetensors").labels == store.labels
+
+
+def test_weights_that_are_cut_short_are_refused(copy: Path) -> None:
+    path = copy / "weights.safetensors"
+    data = path.read_bytes()
+    for keep in (0, 4, 8, 100, len(data) // 2, len(data) - 1):
+        path.write_bytes(data[:keep])
+        with pytest.raises(TrainError, match=r"weights\.safetensors: .*; train it again"):
+            read_checkpoint(copy)
+
+
+def test_a_pickle_is_refused_and_not_run(copy: Path, tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "run",))
+
+    data = pickle.dumps(Bomb())
+    for name in ("weights.safetensors", "checkpoint.json"):
+        before = (copy / name).read_bytes()
+        (copy / name).write_bytes(data)
+        with pytest.raises(TrainError, match=name.replace(".", r"\.")):
+            read_checkpoint(copy)
+        (copy / name).write_bytes(before)
+    torch.save(Bomb(), copy / "weights.safetensors")
+    with pytest.raises(TrainError, match=r"weights\.safetensors"):
+        read_checkpoint(copy)
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_of_another_shape_are_refused(copy: Path) -> None:
+    tensors = load_file(copy / "weights.safetensors")
+    save_file(tensors | {"out.bias": torch.zeros(5)}, copy / "weights.safetensors")
+    with pytest.raises(TrainError, match=r"out\.bias has shape \[5\], expected \[4\]; train it again"):
+        read_checkpoint(copy)
+    save_file({k: v for k, v in tensors.items() if k != "out.bias"}, copy / "weights.safetensors")
+    with pytest.raises(TrainError, match=r"out\.bias has shape None"):
+        read_checkpoint(copy)
+    save_file(tensors | {"out.bias": torch.full((4,), torch.nan)}, copy / "weights.safetensors")
+    with pytest.raises(TrainError, match="not finite float32"):
+        read_checkpoint(copy)
+    save_file(tensors | {"out.bias": torch.zeros(4, dtype=torch.float64)}, copy / "weights.safetensors")
+    with pytest.raises(TrainError, match="not finite float32"):
+        read_checkpoint(copy)
+
+
+@pytest.mark.parametrize("head", [b"[]", b"{}", b'{"a": 1}', b'{"a": {"shape": [1e99]}}', b"\xff" * 20, b"[" * 5000])
+def test_a_header_that_is_no_table_of_tensors_is_refused(copy: Path, head: bytes) -> None:
+    (copy / "weights.safetensors").write_bytes(struct.pack("<Q", len(head)) + head)
+    with pytest.raises(TrainError, match=r"weights\.safetensors"):
+        read_checkpoint(copy)
+
+
+def test_settings_that_are_impossible_are_refused(copy: Path) -> None:
+    original = (copy / "checkpoint.json").read_text()
+    system = json.loads(original)["system"]
+    for values, message in (
+        ({"format": 2}, "has format 2, this serprep reads 1"),
+        ({"format": [1]}, "has format"),
+        ({"labels": ["a", "a", "b", "c"]}, "not 4 different names"),
+        ({"labels": ["a", "b", "c", {"d": 1}]}, "expected what|different names"),
+        ({"labels": 7}, "expected what `serprep train` writes"),
+        ({"system": system | {"system": "../../evil"}}, "unknown system"),
+        ({"system": system | {"n_functionals": 10**12}}, "system.n_functionals is 1000000000000; expected 1 to"),
+        ({"system": system | {"n_labels": 4.0}}, "system.n_labels is 4.0"),
+        ({"system": system | {"path": "/etc/passwd"}}, "system has the keys"),
+        ({"system": None}, "expected what `serprep train` writes"),
+        ({"system": system | {"short": 31}}, "disagree about segments named 'short'"),
+        ({"segment_dtype": "object"}, "segment_dtype is object"),
+        ({"statistics": {}}, "expected what `serprep train` writes"),
+        ({"statistics": {"short": {"mean": [0.0], "std": [1.0]}}}, "statistics of 'short' are not 40"),
+        ({"features": {}}, "feature configuration"),
+    ):
+        (copy / "checkpoint.json").write_text(original)
+        change(copy, **values)
+        with pytest.raises(TrainError, match=message) as caught:
+            read_checkpoint(copy)
+        assert "\n" not in str(caught.value)
+
+
+def test_json_that_is_none_is_refused(copy: Path) -> None:
+    for text in ("", "[" * 100_000, "[]", '{"format": NaN}', "\0"):
+        (copy / "checkpoint.json").write_text(text)
+        with pytest.raises(TrainError, match=r"checkpoint"):
+            read_checkpoint(copy)
+
+
+def test_a_missing_checkpoint_is_refused(tmp_path: Path, copy: Path) -> None:
+    with pytest.raises(TrainError, match="expected a checkpoint: a folder that `serprep train` wrote"):
+        read_checkpoint(tmp_path / "nowhere")
+    (copy / "weights.safetensors").unlink()
+    with pytest.raises(TrainError, match=r"weights\.safetensors: No such file"):
+        read_checkpoint(copy)

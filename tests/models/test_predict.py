@@ -1,0 +1,166 @@
+"""Prediction gives what training gave, from files, manifests and stores."""
+
+import csv
+import dataclasses
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+import serprep_models
+from serprep.errors import AudioError, FeatureError, TrainError
+from serprep.manifest import make_manifest, write_manifest
+from serprep_models.job import read_predictions
+from serprep_models.predict import (
+    checkpoints_below,
+    load,
+    predict_files,
+    predict_store,
+    render,
+    utterances_of,
+)
+
+SYSTEMS = ("plain-crnn", "hsf-crnn", "multi-crnn")
+
+
+def checkpoint_of(trained: Path, system: str) -> Path:
+    return trained / system / "fold-01" / "seed-0"
+
+
+def probabilities_of(folder: Path) -> pd.DataFrame:
+    """Probabilities of the test part as training wrote them, by id."""
+    table = read_predictions(folder / "predictions.csv").set_index("id")
+    return table[[name for name in table.columns if name.startswith("p_")]]
+
+
+@pytest.fixture(scope="module")
+def corpus(small) -> Path:
+    recipe, _ = small
+    return recipe.root
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_recordings_get_the_probabilities_of_training(small, trained, corpus, pool, system: str) -> None:
+    folder = checkpoint_of(trained, system)
+    expected = probabilities_of(folder)
+    found = predict_files([folder], utterances_of([str(corpus)]), pool=pool)
+    assert found.reasons == {}
+    assert len(found.ids) == 32
+    rows = [found.ids.index(name) for name in expected.index]
+    np.testing.assert_allclose(found.probabilities[rows], expected.to_numpy(), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_store_gets_the_same(small, trained, system: str) -> None:
+    _, store = small
+    folder = checkpoint_of(trained, system)
+    found = predict_store([folder], store)
+    expected = probabilities_of(folder)
+    rows = [found.ids.index(name) for name in expected.index]
+    np.testing.assert_allclose(found.probabilities[rows], expected.to_numpy(), rtol=1e-4, atol=1e-6)
+
+
+def test_one_signal_from_python(trained, corpus) -> None:
+    path = next(iter(sorted(corpus.glob("*/*.wav"))))
+    signal, rate = soundfile.read(path, dtype="float32")
+    folder = checkpoint_of(trained, "hsf-crnn")
+    found = serprep_models.load(folder).predict(signal, rate)
+    assert list(found) == ["angry", "happy", "neutral", "sad"]
+    whole = predict_files([folder], utterances_of([str(path)]), pool=None)
+    assert list(found.values()) == pytest.approx(whole.probabilities[0].tolist(), rel=1e-5)
+    stereo = serprep_models.load(folder).predict(np.stack([signal, signal], axis=1), rate)
+    assert stereo == pytest.approx(found, rel=1e-5)
+    for bad, error in ((np.zeros(0), AudioError), (np.full(16_000, np.nan), AudioError), (np.zeros(900), FeatureError)):
+        with pytest.raises(error, match="samples"):
+            serprep_models.load(folder).predict(bad, rate)
+
+
+def test_several_checkpoints_give_the_mean(trained, corpus, tmp_path: Path) -> None:
+    for system in SYSTEMS:
+        shutil.copytree(checkpoint_of(trained, system), tmp_path / system / "fold-01")
+    path = str(next(iter(sorted(corpus.glob("*/*.wav")))))
+    single = [predict_files([checkpoint_of(trained, s)], utterances_of([path]), pool=None) for s in SYSTEMS]
+    both = predict_files(checkpoints_below(tmp_path), utterances_of([path]), pool=None)
+    assert len(checkpoints_below(tmp_path)) == 3
+    expected = np.mean([found.probabilities for found in single], axis=0)
+    np.testing.assert_allclose(both.probabilities, expected, rtol=1e-5)
+
+
+def test_checkpoints_that_do_not_belong_together_are_refused(trained) -> None:
+    first = load(checkpoint_of(trained, "plain-crnn")).checkpoints[0]
+    with pytest.raises(TrainError, match="different labels"):
+        serprep_models.Predictor([first, dataclasses.replace(first, labels=("a", "b", "c", "d"))])
+    with pytest.raises(TrainError, match="different features"):
+        serprep_models.Predictor([first, dataclasses.replace(first, segment_dtype="float16")])
+    with pytest.raises(TrainError, match="no checkpoint given"):
+        load([])
+
+
+def test_what_cannot_be_used_is_left_out_with_its_reason(trained, corpus, tmp_path: Path) -> None:
+    good = sorted(corpus.glob("*/*.wav"))[0]
+    (tmp_path / "noise.wav").write_bytes(b"RIFF")
+    soundfile.write(tmp_path / "short.wav", np.zeros(300), 16_000)
+    found = predict_files([checkpoint_of(trained, "plain-crnn")], utterances_of([str(good), str(tmp_path)]), pool=None)
+    assert found.ids == (good.stem,)
+    assert set(found.reasons) == {"noise", "short"}
+    assert "too short" in found.reasons["short"]
+
+
+def test_a_manifest_keeps_its_ids_and_excerpts(small, trained, corpus, tmp_path: Path) -> None:
+    _, store = small
+    rows = [dataclasses.replace(row, id=f"u{n}") for n, row in enumerate(store.manifest().utterances[:3])]
+    rows[1] = dataclasses.replace(rows[1], start=0.1, end=0.7)
+    path = write_manifest(make_manifest(rows), tmp_path)
+    with pytest.raises(TrainError, match="say where its recordings lie with --root"):
+        utterances_of([str(path)])
+    found = utterances_of([str(tmp_path)], root=corpus)
+    assert (found.ids, found.starts, found.ends) == (("u0", "u1", "u2"), (None, 0.1, None), (None, 0.7, None))
+
+
+def test_ids_stay_apart(tmp_path: Path) -> None:
+    for name in ("a/x.wav", "b/x.wav"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    found = utterances_of([str(tmp_path / "a/x.wav"), str(tmp_path / "b/x.wav")])
+    assert found.ids == (str(tmp_path / "a/x"), str(tmp_path / "b/x"))
+    assert utterances_of([str(tmp_path)]).ids == ("a/x", "b/x")
+    for places, message in (
+        ([str(tmp_path / "a/x.wav")] * 2, "named twice"),
+        ([str(tmp_path / "none.wav")], "no such file"),
+    ):
+        with pytest.raises(TrainError, match=message):
+            utterances_of(places)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(TrainError, match="no recordings"):
+        utterances_of([str(tmp_path / "empty")])
+    with pytest.raises(TrainError, match="no checkpoint"):
+        checkpoints_below(tmp_path)
+
+
+def test_every_form_says_the_same(trained, corpus) -> None:
+    paths = [str(path) for path in sorted(corpus.glob("*/*.wav"))[:3]]
+    found = predict_files([checkpoint_of(trained, "plain-crnn")], utterances_of(paths), pool=None)
+    table = list(csv.DictReader(io.StringIO(render(found, "csv"))))
+    lines = [json.loads(line) for line in render(found, "jsonl").splitlines()]
+    assert [row["id"] for row in table] == [row["id"] for row in lines] == list(found.ids)
+    for row, line, values in zip(table, lines, found.probabilities, strict=True):
+        assert row["label"] == line["label"] == found.labels[int(values.argmax())]
+        assert [float(row[f"p_{label}"]) for label in found.labels] == values.tolist()
+        assert list(line["probabilities"].values()) == values.tolist()
+    data = render(found, "arff").split("@data\n")[1].splitlines()
+    assert data == [f"'{name}',{label}" for name, label in zip(found.ids, found.predicted(), strict=True)]
+
+
+def test_a_store_of_other_features_is_refused(small, trained, monkeypatch) -> None:
+    _, store = small
+    predictor = load(checkpoint_of(trained, "plain-crnn"))
+    other = dataclasses.replace(predictor.features, logmel=dataclasses.replace(predictor.features.logmel, floor=1e-8))
+    monkeypatch.setattr(type(store), "features", property(lambda self: other))
+    with pytest.raises(TrainError, match="holds other features than the checkpoint was trained on"):
+        predict_store([checkpoint_of(trained, "plain-crnn")], store)

@@ -1,0 +1,183 @@
+"""A killed training goes on and ends with the same weights; a state that does not fit is as good as none."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from serprep.recipe import TrainConfig
+from serprep_models.crnn import SystemConfig
+from serprep_models.examples import Stored, kinds_of
+from serprep_models.standardise import training_statistics
+from serprep_models.train import HISTORY, STATE, _Training, json_line, train
+
+SYSTEM = "plain-crnn"
+HOW = TrainConfig(epochs=3, batch_size=4, device="cpu", memory_budget=1)
+CONFIG = SystemConfig(system=SYSTEM, n_labels=4)
+
+
+class Killed(Exception):
+    """In place of SIGKILL."""
+
+
+@pytest.fixture(scope="module")
+def parts(small):
+    """A streamed training part, the same in memory, and a development part."""
+    _, store = small
+    kinds = kinds_of(SYSTEM)
+    train_rows, dev_rows = ([row for row in range(32) if (row % 4 == 3) == of_dev] for of_dev in (False, True))
+    statistics = training_statistics(store, train_rows, kinds)
+    stored, dev = (Stored(store, np.array(rows), kinds, statistics) for rows in (train_rows, dev_rows))
+    return {"streaming": stored, "memory": stored.load(), "dev": dev.load()}
+
+
+def weights(trained) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in trained.system.state_dict().items()}
+
+
+def same(a, b) -> bool:
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def without_seconds(history):
+    return [json_line({name: value for name, value in entry.items() if name != "seconds"}) for entry in history]
+
+
+@pytest.mark.parametrize("mode", ["memory", "streaming"])
+@pytest.mark.parametrize("stop", [1, 5, 6, 7, 13, 17])  # of 18 steps, 6 an epoch
+def test_killed_after_any_step_the_weights_are_those_of_a_whole_run(parts, tmp_path, monkeypatch, mode, stop) -> None:
+    whole = train(CONFIG, parts[mode], how=HOW, seed=3, dev=parts["dev"])
+    saves, write = 0, _Training.save
+
+    def save_then_die(self, folder):
+        nonlocal saves
+        write(self, folder)
+        saves += 1
+        if saves == stop:
+            raise Killed("now")
+
+    with monkeypatch.context() as patch, pytest.raises(Killed, match="now"):
+        patch.setattr(_Training, "save", save_then_die)
+        train(CONFIG, parts[mode], how=HOW, seed=3, dev=parts["dev"], folder=tmp_path, save_every=0.0)
+    torch.manual_seed(99)  # another process would not have our random state
+    steps, step = 0, _Training.step
+
+    def count(self, batch):
+        nonlocal steps
+        steps += 1
+        step(self, batch)
+
+    monkeypatch.setattr(_Training, "step", count)
+    resumed = train(CONFIG, parts[mode], how=HOW, seed=3, dev=parts["dev"], folder=tmp_path)
+    assert steps == 18 - stop
+    assert same(weights(whole), weights(resumed))
+    assert without_seconds(resumed.history) == without_seconds(whole.history)
+    lines = [json.loads(line) for line in (tmp_path / HISTORY).read_text("utf-8").splitlines()]
+    assert lines == resumed.history
+
+
+def damaged(path, kind: str) -> None:
+    data = path.read_bytes()
+    tensors = load_file(path)
+    if kind == "cut":
+        path.write_bytes(data[: len(data) // 2])
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "pickle":
+        path.write_bytes(b"\x80\x04cos\nsystem\n(S'touch pwned'\ntR.")
+    elif kind == "no header":
+        save_file(tensors, path)
+    elif kind == "other shapes":
+        tensors["system/fc1.weight"] = torch.zeros(2, 2)
+        save_with_header(tensors, path, data)
+    elif kind == "moments of other shapes":
+        tensors["optimiser/0/exp_avg"] = torch.zeros(2, 2)
+        save_with_header(tensors, path, data)
+    elif kind == "missing moments":
+        save_with_header({name: value for name, value in tensors.items() if "optimiser/1/" not in name}, path, data)
+    else:
+        save_with_header({**tensors, "../../evil": torch.zeros(1)}, path, data)
+
+
+def save_with_header(tensors, path, data: bytes) -> None:
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    save_file(tensors, path, header["__metadata__"])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["cut", "empty", "pickle", "no header", "other shapes", "moments of other shapes", "missing moments", "names"],
+)
+def test_a_state_that_does_not_fit_is_as_good_as_none(parts, tmp_path, kind) -> None:
+    how = TrainConfig(epochs=1, batch_size=4, device="cpu")
+    whole = train(CONFIG, parts["memory"], how=how, seed=3)
+    train(CONFIG, parts["memory"], how=how, seed=3, folder=tmp_path, save_every=0.0)
+    damaged(tmp_path / STATE, kind)
+    assert same(weights(whole), weights(train(CONFIG, parts["memory"], how=how, seed=3, folder=tmp_path)))
+    assert not list(tmp_path.rglob("pwned")) and not list(tmp_path.parent.rglob("evil"))
+
+
+def test_the_state_of_another_training_is_not_taken(parts, tmp_path) -> None:
+    how = TrainConfig(epochs=1, batch_size=4, device="cpu")
+    train(CONFIG, parts["memory"], how=how, seed=3, folder=tmp_path, save_every=0.0)
+    other = train(CONFIG, parts["memory"], how=how, seed=4, folder=tmp_path)
+    assert same(weights(other), weights(train(CONFIG, parts["memory"], how=how, seed=4)))
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from serprep.recipe import TrainConfig
+from serprep.store.store import open_store
+from serprep_models.crnn import SystemConfig
+from serprep_models.examples import Stored, kinds_of
+from serprep_models.standardise import training_statistics
+from serprep_models.train import train
+from safetensors.torch import save_file
+store, folder = open_store(sys.argv[1]), Path(sys.argv[2])
+kinds = kinds_of("plain-crnn")
+stored = Stored(store, torch.arange(24).numpy(), kinds, training_statistics(store, range(24), kinds))
+how = TrainConfig(epochs=40, batch_size=4, device="cpu", clip_norm=1.0)
+trained = train(SystemConfig(system="plain-crnn", n_labels=4), stored.load(), how=how, seed=0, folder=folder,
+                save_every=0.05)
+save_file(trained.system.state_dict(), folder / "weights.safetensors")
+"""
+
+
+@pytest.mark.slow
+def test_sigkill_at_random_moments(small, tmp_path) -> None:
+    """A process of its own, killed twice in one training; `benchmarks/faults.py` does it more often."""
+    _, store = small
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    subprocess.run([sys.executable, "-c", SCRIPT, store.path, whole], check=True)
+    rng = random.Random(0)
+    n_killed = 0
+    for _ in range(2):
+        process = subprocess.Popen([sys.executable, "-c", SCRIPT, store.path, killed])
+        before = (killed / STATE).stat().st_mtime_ns if (killed / STATE).is_file() else 0
+        while process.poll() is None and not (
+            (killed / STATE).is_file() and (killed / STATE).stat().st_mtime_ns > before
+        ):
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0.0, 0.1))
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            n_killed += 1
+        process.wait()
+    assert n_killed
+    subprocess.run([sys.executable, "-c", SCRIPT, store.path, killed], check=True)
+    expected, found = load_file(whole / "weights.safetensors"), load_file(killed / "weights.safetensors")
+    assert same(expected, found)
+    assert [json.loads(line)["epoch"] for line in (killed / HISTORY).read_text("utf-8").splitlines()] == [*range(1, 41)]

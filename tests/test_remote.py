@@ -1,0 +1,251 @@
+"""What readers see of a URL is what they would see of a folder; and what goes wrong there is one line."""
+
+import io
+import multiprocessing
+import pickle
+import sys
+from datetime import UTC, datetime
+
+import fsspec
+import numpy as np
+import pytest
+
+from serprep import remote
+from serprep.corpora import read_corpus
+from serprep.errors import CorpusError
+from serprep.files import as_root, file_size, open_bytes, walk
+from serprep.remote import ObjectFile, UrlPath
+from serprep.testing import LAYOUTS, write_layout
+
+FILES = (
+    *("a.wav", "a/b.wav", "a/deep/c.WAV", "a-b/d.wav", "a.b/e.flac", "labels.csv", "[x]/f.wav"),
+    *(".hidden/g.wav", "a/.h.wav", "folder.wav/i.txt", "ü/j 1#?.wav"),
+)
+
+
+@pytest.fixture
+def bucket(tmp_path):
+    """A name of its own in the memory of this process, emptied afterwards."""
+    yield f"memory://{tmp_path.name}"
+    fsspec.filesystem("memory").rm(f"/{tmp_path.name}", recursive=True)
+
+
+def copy(folder, url):
+    for path in folder.rglob("*"):
+        if path.is_file():
+            remote.write(f"{url}/{path.relative_to(folder).as_posix()}", path.read_bytes())
+
+
+@pytest.fixture
+def both(tmp_path, bucket):
+    """The same files in a folder and at a URL."""
+    folder = tmp_path / "files"
+    for name in FILES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    copy(folder, bucket)
+    return folder, as_root(bucket)
+
+
+# -- paths ---------------------------------------------------------------------------
+
+
+def test_a_local_root_is_a_path_and_a_url_is_not(tmp_path):
+    assert as_root(tmp_path) == tmp_path and as_root(f"file://{tmp_path}") == tmp_path
+    assert isinstance(as_root("s3://bucket/x"), UrlPath)
+
+
+def test_the_same_files_and_folders_are_there(both):
+    folder, url = both
+    for name in (*FILES, "a", "a/deep", "folder.wav", "none", "a/none", "a/b.wav/x", ".", "a.wa"):
+        for question in ("is_file", "is_dir", "exists"):
+            expected = getattr(folder / name, question)()
+            assert getattr(url / name, question)() == expected, (question, name)
+    assert [path.name for path in url.iterdir()] == sorted(path.name for path in folder.iterdir())
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        list((url / "none").iterdir())
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["*", "*.wav", "*/", "a*/", "[ab]*", "[[]x]/*", "*/*.wav", "**/*.wav", "**/", "a/**/*", "a/deep/c.WAV", "none/*"],
+)
+def test_patterns_find_the_same(both, pattern):
+    folder, url = both
+    expected = sorted(path.relative_to(folder).as_posix() for path in folder.glob(pattern))
+    assert sorted(str(path.relative_to(url)) for path in url.glob(pattern)) == expected
+    if not pattern.startswith(("**", "a/")):
+        deep = sorted(path.relative_to(folder).as_posix() for path in folder.rglob(pattern))
+        assert sorted(str(path.relative_to(url)) for path in url.rglob(pattern)) == deep
+
+
+def test_walking_gives_the_same_paths_in_the_same_order(both):
+    folder, url = both
+    expected = list(walk(folder, (".wav", ".flac")))
+    assert list(walk(url, (".wav", ".flac"))) == expected and len(expected) == 8
+    assert list(walk(url / "a", (".wav",))) == list(walk(folder / "a", (".wav",)))
+
+
+def test_parts_of_a_path(both):
+    folder, url = both
+    for name in ("a/deep/c.WAV", "a.wav", "a.b/e.flac"):
+        for part in ("name", "stem", "suffix"):
+            assert getattr(url / name, part) == getattr(folder / name, part)
+        assert (url / name).parent.name in ((folder / name).parent.name, url.name)
+        assert (url / name).read_bytes() == (folder / name).read_bytes()
+        assert (url / name).read_text() == (url / name).open().read().decode() == name
+    assert (url / "a.wav").parent == url == url.parent == url / "."
+    assert {url / "a", url / "a"} == {url / "a"} and sorted([url / "a.b", url / "a"])[0].name == "a"
+    assert pickle.loads(pickle.dumps(url / "a.wav")).read_bytes() == b"a.wav"  # noqa: S301 - our own bytes
+    with pytest.raises(ValueError, match="expected 'rb'"):
+        (url / "a.wav").open("w")
+
+
+def test_a_corpus_is_listed_once(both, monkeypatch):
+    _, url = both
+    calls = []
+    listing = remote.listing
+    monkeypatch.setattr(remote, "listing", lambda place: calls.append(place) or listing(place))
+    assert list(walk(url, (".wav",))) and (url / "a" / "b.wav").is_file() and (url / "a").is_dir()
+    assert [path.stamp() for path in url.glob("**/*.wav")]
+    assert calls == [str(url)]
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_every_reader_reads_a_url_like_a_folder(name, tmp_path, bucket):
+    folder = tmp_path / "corpus"
+    write_layout(name, folder, litter=True, sound=False)
+    copy(folder, bucket)
+    assert read_corpus(name, as_root(bucket)) == read_corpus(name, folder)
+
+
+def test_a_table_at_a_url_in_any_of_its_forms(tmp_path, bucket):
+    import pandas as pd
+
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    table = pd.DataFrame({"path": ["a.wav", "b.wav"], "emotion": ["sad", "angry"]})
+    table.to_csv(folder / "labels.csv", index=False)
+    table.to_parquet(folder / "labels.parquet")
+    copy(folder, bucket)
+    for file in ("labels.csv", "labels.parquet"):
+        reading = read_corpus("table", as_root(bucket), {"file": file})
+        assert [row.emotion for row in reading.utterances] == ["sad", "angry"]
+        with pytest.raises(CorpusError, match=rf"x{file}: no such (object|file)"):
+            read_corpus("table", as_root(bucket), {"file": f"x{file}"})
+
+
+# -- what an object is ---------------------------------------------------------------
+
+
+def test_a_stamp_is_size_and_tag_or_time():
+    now = datetime(2024, 5, 1, tzinfo=UTC)
+    assert remote.stamp({"size": 3, "ETag": '"abc"', "LastModified": now}) == [3, '"abc"']
+    assert remote.stamp({"size": 3, "ETag": "", "mtime": 12.5}) == [3, 12.5]
+    assert remote.stamp({"size": 3, "created": now}) == [3, now.timestamp()]
+    assert remote.stamp({"size": 3, "updated": "2024-05-01T00:00:00Z"}) == [3, now.timestamp()]
+    assert remote.stamp({"size": 3}) is None and remote.stamp(None) is None
+    assert remote.has_tag([3, "abc"]) and not remote.has_tag([3, 12.5])
+
+
+def test_what_is_there(bucket):
+    assert remote.info(f"{bucket}/a") is None and remote.entries(bucket) == {} and remote.listing(bucket) == {}
+    remote.write(f"{bucket}/a/b", b"12")
+    remote.write(f"{bucket}/c", b"1")
+    assert remote.entries(bucket) == {"a": "directory", "c": "file"}
+    assert remote.info(f"{bucket}/a") is None and remote.info(f"{bucket}/c")["size"] == 1
+    assert {name: entry["size"] for name, entry in remote.listing(bucket).items()} == {"a/b": 2, "c": 1}
+    remote.remove(f"{bucket}/c")
+    remote.remove(f"{bucket}/c")
+    assert remote.entries(bucket) == {"a": "directory"}
+
+
+def test_an_object_is_read_like_a_file(bucket, monkeypatch):
+    data = np.random.default_rng(0).bytes(10_000)
+    remote.write(f"{bucket}/x", data)
+    monkeypatch.setattr(remote, "_BLOCK", 512)
+    fetched = []
+    read = remote.read
+    monkeypatch.setattr(remote, "read", lambda *args: fetched.append(args[1:]) or read(*args))
+    file, expected = ObjectFile(f"{bucket}/x"), io.BytesIO(data)
+    assert file_size(f"{bucket}/x") == len(data)
+    random = np.random.default_rng(1)
+    for _ in range(300):
+        place, size = int(random.integers(0, 11_000)), int(random.choice([0, 1, 7, 511, 512, 513, 3000, 20_000]))
+        assert file.seek(place) == expected.seek(place)
+        assert file.read(size) == expected.read(size) and file.tell() <= max(place, len(data))
+    for whence in (io.SEEK_CUR, io.SEEK_END):
+        assert file.seek(-20, whence) == expected.seek(-20, whence) or whence == io.SEEK_CUR
+    fetched.clear()
+    file.seek(0)
+    assert file.read(10) + file.read(10) == data[:20]
+    assert len(fetched) <= 1, "a small piece comes from the block that is there"
+    assert len(file._blocks) <= remote._KEPT
+    with open_bytes(f"{bucket}/x") as again:
+        assert again.read() == data
+    with pytest.raises(FileNotFoundError, match="no such object"):
+        ObjectFile(f"{bucket}/none")
+
+
+# -- what goes wrong -----------------------------------------------------------------
+
+
+class NoCredentialsError(Exception):
+    """Named like botocore's."""
+
+
+class EndpointConnectionError(Exception):
+    """Named like botocore's."""
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "message"),
+    [
+        (FileNotFoundError("x"), FileNotFoundError, "no such object"),
+        (FileNotFoundError("The specified bucket does not exist"), OSError, "no such bucket; make it, or correct"),
+        (PermissionError("Forbidden"), PermissionError, "access denied; check the credentials"),
+        (NoCredentialsError("Unable to locate"), OSError, r"no credentials \(Unable to locate\); set AWS_PROFILE"),
+        (EndpointConnectionError("http://x"), OSError, r"no answer \(http://x\); check the network and"),
+        (TimeoutError(), OSError, r"no answer \(TimeoutError\)"),
+        (ImportError("Install s3fs"), OSError, r"not installed \(Install s3fs\); `pip install serprep\[s3\]`"),
+        (RuntimeError("two\nlines\x1b"), OSError, r"two lines\\x1b"),
+    ],
+)
+def test_errors_are_one_line_and_say_what_to_do(raised, kind, message):
+    with pytest.raises(kind, match=message) as caught, remote.errors("s3://lab/x"):
+        raise raised
+    assert "\n" not in str(caught.value) and caught.value.strerror and caught.value.filename == "s3://lab/x"
+    assert isinstance(caught.value, FileNotFoundError) == (kind is FileNotFoundError)
+
+
+def test_an_address_of_no_kind():
+    with pytest.raises(CorpusError, match="no such kind of address as nowhere://; expected one that fsspec knows"):
+        read_corpus("ravdess", as_root("nowhere://x/y"))
+
+
+def test_a_library_that_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    with pytest.raises(OSError, match="gs:// needs a library that is not installed"):
+        remote.read("gs://bucket/x")
+
+
+# -- processes -----------------------------------------------------------------------
+
+
+def _connection(queue):
+    queue.put(id(remote.connect("memory://x/y")[0]) and remote._filesystem.cache_info().misses)
+
+
+def test_a_forked_process_makes_its_own_connection():
+    if "fork" not in multiprocessing.get_all_start_methods():
+        pytest.skip("no fork here")
+    remote._filesystem.cache_clear()
+    remote.connect("memory://x/y")
+    remote.connect("memory://x/z")
+    assert remote._filesystem.cache_info().misses == 1
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    process = context.Process(target=_connection, args=(queue,))
+    process.start()
+    assert queue.get(timeout=30) == 2
+    process.join()
