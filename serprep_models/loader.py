@@ -232,8 +232,8 @@ def _stream(source: Stored, plan: list[Window], *, skip: int) -> Iterator[Batch]
 
 def _gather(chosen: IntArray, places: IntArray, held: Examples, before: IntArray, rest: Examples | None) -> Batch:
     """The batch of some places, most of them in the window, some left over from the one before."""
-    if rest is None:
-        return held.batch(torch.from_numpy(np.searchsorted(places, chosen)))
+    if rest is None or np.isin(chosen, places).all():
+        return held.batch(_where(chosen, places))
     found = _pick(chosen, places, held, before, rest)
     return found.batch(torch.arange(len(found)))
 

@@ -43,7 +43,7 @@ tiny = { length = 5, hop = 1 }
 [features.functionals]
 enabled = false
 feature_set = "ComParE_2016"
-engine = "opensmile"
+engine = "native"
 [store]
 format = "hdf5"
 segment_dtype = "float16"
@@ -159,7 +159,7 @@ def test_balanced_sampling_arrives(tmp_path):
 
 def test_no_value_of_the_full_recipe_is_a_default(tmp_path):
     full, least = read(tmp_path, FULL, "full.toml"), read(tmp_path, LEAST, "least.toml")
-    only_one = {"feature_set", "engine"}  # have one possible value
+    only_one = {"feature_set"}  # has one possible value
     excluded = {"sampling"}  # by class_weights
     for table in ("split", "train", "store"):
         for field in [field for field in fields(getattr(full, table)) if field.name not in excluded]:
