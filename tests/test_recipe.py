@@ -64,6 +64,8 @@ epochs = 1
 batch_size = 2
 learning_rate = 1
 class_weights = "balanced"
+standardisation = "speaker-rank"
+enrol = 7
 clip_norm = 5
 patience = 4
 bucket = 16
@@ -145,6 +147,8 @@ def test_every_key_arrives(tmp_path):
         batch_size=2,
         learning_rate=1.0,
         class_weights="balanced",
+        standardisation="speaker-rank",
+        enrol=7,
         clip_norm=5.0,
         patience=4,
         bucket=16,

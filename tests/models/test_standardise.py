@@ -81,7 +81,7 @@ def test_each_utterance_by_its_speaker() -> None:
 
 def test_moments_of_groups_are_numpys_of_each() -> None:
     rng = np.random.default_rng(3)
-    blocks = [(rng.normal(3, 2, (n, 7, 5)), rng.permutation(np.arange(n) % 3)) for n in (9, 3, 6)]
+    blocks = [(rng.normal(3, 2, (n, 7, 5)), rng.permutation(np.arange(n) % 3)) for n in (900, 300, 600)]
     for values, _ in blocks:
         values[..., 1:] = 0.1, 0.3, 0.7, 1.1  # constant, and no binary fractions
     mean, std = moments_of_groups(blocks, 3)
