@@ -311,17 +311,17 @@ class Batches(Sequence[Batch]):
     utterances: Utterances
     numbers: Sequence[int]  # of the utterances to compute
     origins: Origins
-    size: int  # utterances per batch
+    cuts: Sequence[int]  # where in `numbers` each batch begins, and where the last one ends
     features: Features
     root: Path
     cache: str
 
     def __len__(self) -> int:
-        return -(-len(self.numbers) // self.size)
+        return len(self.cuts) - 1
 
     def __getitem__(self, number: Any) -> Any:
-        start = range(0, len(self.numbers), self.size)[number]
-        some = self.numbers[start : start + self.size]
+        number = range(len(self))[number]
+        some = self.numbers[self.cuts[number] : self.cuts[number + 1]]
         return Batch(tuple(self._item(i) for i in some), self.features, self.cache)
 
     def _item(self, i: int) -> Item:
@@ -356,8 +356,8 @@ def _features(
     numbers = [i for i in _missing(origins) if failure_key(key_at(origins, i)) not in failures]
     if "functionals" in origins.places and not origins.places["functionals"].found[numbers].all():
         prepare(features, (lambda line: None) if quiet else None)
-    size = batch_size or max(4, min(64, len(numbers) // (32 * pool.n_workers) or 4))
-    batches = Batches(utterances, numbers, origins, size, features, recipe.root, cache.root)
+    cuts = _cuts(len(numbers), pool.n_workers, batch_size)
+    batches = Batches(utterances, numbers, origins, cuts, features, recipe.root, cache.root)
     n_failed, seconds = 0, 0.0
     with Progress("features", len(numbers), quiet=quiet) as progress:
         for item, reason in _compute(batches, pool):
@@ -406,6 +406,21 @@ def _missing(origins: Origins) -> list[int]:
     keys = origins.keys["logmel"][missing]  # two utterances share the key of every kind, or of none
     _, first = np.unique(keys, axis=0, return_index=True)
     return [int(i) for i in missing[np.sort(first)]]
+
+
+def _cuts(n: int, n_workers: int, size: int | None) -> list[int]:
+    """Where batches begin and end: they become smaller, so that all workers finish at about the same time.
+
+    Examples
+    --------
+    >>> _cuts(20, 2, None), _cuts(20, 2, 8)
+    ([0, 4, 8, 12, 16, 20], [0, 8, 16, 20])
+    """
+    cuts = [0]
+    while cuts[-1] < n:
+        left = n - cuts[-1]
+        cuts.append(cuts[-1] + min(left, size or max(4, min(64, left // (8 * n_workers)))))
+    return cuts
 
 
 def _compute(batches: Batches, pool: Workers) -> Iterator[tuple[Item, str]]:

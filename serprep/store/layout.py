@@ -50,6 +50,11 @@ class Array:
         return max(1, min(self.shape[0], 1 << max(0, (CHUNK_BYTES // row).bit_length() - 1)))
 
     @property
+    def n_bytes(self) -> int:
+        """Bytes of its numbers; strings are not counted."""
+        return 0 if self.dtype == "string" else int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
+
+    @property
     def shard(self) -> int:
         """Rows of a shard: what one task writes."""
         return self.chunk * CHUNKS_PER_SHARD if self.is_large else self.chunk

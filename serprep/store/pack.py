@@ -8,8 +8,9 @@ are put right there as well.
 import contextlib
 import os
 import tempfile
+import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -151,7 +152,8 @@ def _write(
         linked = sharing.link_unchanged(plan.arrays, about, store=beside, older=older)
         jobs = [job for job in writer.shard_jobs(plan, str(beside), cache) if job.array.name not in linked.arrays]
         unit = "shards"
-    _run(task, jobs, pool=pool, unit=unit, quiet=quiet)
+    with _growing(beside, plan, quiet=quiet) if unit == "files" else contextlib.nullcontext():
+        _run(task, jobs, pool=pool, unit=unit, quiet=quiet or unit == "files")
     if plan.config.format == "zarr":
         zarr_store.seal(beside, about, known=linked.files)
 
@@ -229,6 +231,28 @@ def _run(
             receipts.append(receipt)
             progress.add()
     return receipts
+
+
+@contextlib.contextmanager
+def _growing(path: Path, plan: writer.Plan, *, quiet: bool) -> Iterator[None]:
+    """Progress of one task that writes one file on this machine: how much of it is there."""
+    n_bytes = sum(array.n_bytes for array in plan.arrays)
+    done = threading.Event()
+
+    def watch(progress: Progress) -> None:
+        while not done.wait(0.5):
+            with contextlib.suppress(FileNotFoundError):  # not begun
+                progress.to(min(path.stat().st_size, n_bytes) >> 20)
+
+    with Progress("packing", n_bytes >> 20, unit="MB", quiet=quiet) as progress:
+        watcher = threading.Thread(target=watch, args=(progress,), daemon=True)
+        watcher.start()
+        try:
+            yield
+            progress.to(progress.total)
+        finally:
+            done.set()
+            watcher.join()
 
 
 def _older(dataset: str) -> list[Path]:

@@ -93,8 +93,10 @@ def seal(path: Path, attributes: Mapping[str, Any], known: Mapping[str, str] | N
     `known` holds digests of files that were read and hashed just now, or lie at a URL already.
     """
     known = known or {}
-    names = sorted(file_names(path) | known.keys())
-    files = {name: known.get(name) or digest_of(path / name) for name in names if name != ROOT}
+    names = sorted((file_names(path) | known.keys()) - {ROOT})
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # hashing releases Python's lock
+        digests = pool.map(lambda name: known.get(name) or digest_of(path / name), names)
+        files = dict(zip(names, digests, strict=True))
     text = root_text({**attributes, "files": files, "seal": NO_SEAL})
     digest = hashlib.sha256(text.encode()).hexdigest()
     beside = path / f".{ROOT}.tmp"

@@ -1,15 +1,20 @@
 """Publishing and repairing: the exact bytes come back, for every store that shared the damage."""
 
+import dataclasses
 import hashlib
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from serprep.cache import Cache
 from serprep.errors import StoreError
+from serprep.features.extract import Features
+from serprep.features.framing import Segment
 from serprep.pipeline import build
 from serprep.recipe import Recipe, recipe_from
+from serprep.store import pack
 from serprep.store.verify import container_problems, verify
 from serprep.testing import write_synthetic_corpus
 
@@ -185,3 +190,32 @@ class LocalInline(Inline):
     """Not a remote scheduler."""
 
     scheduler = None
+
+
+def test_progress_of_a_file_that_one_task_writes_is_its_size(project, monkeypatch) -> None:
+    shown = []
+
+    class Watched(pack.Progress):
+        def to(self, done: int) -> None:
+            shown.append((self.label, self.unit, self.total, done))
+            super().to(done)
+
+    def slowly(job) -> int:
+        path = Path(job.path)
+        for n_megabytes in (1, 3):
+            path.write_bytes(bytes(n_megabytes << 20))
+            time.sleep(1.1)
+        path.unlink()
+        return write_file(job)
+
+    write_file = pack.writer.write_file
+    monkeypatch.setattr(pack, "Progress", Watched)
+    monkeypatch.setattr(pack.writer, "write_file", slowly)
+    segments = {"short": Segment(length=30, hop=1), "long": Segment(length=50, hop=1)}  # several megabytes
+    asked = dataclasses.replace(recipe(project, "hdf5"), features=Features(segments=segments))
+    store = Path(build(asked, pool=Inline()).store)
+    assert {entry[:2] for entry in shown} == {("packing", "MB")}
+    total = shown[0][2]
+    assert total == pytest.approx(store.stat().st_size / 2**20, rel=0.3) and total >= 3  # names and metadata come on top
+    done = [entry[3] for entry in shown]
+    assert {1, 3} <= set(done) and done == sorted(done) and done[-1] == total
