@@ -52,6 +52,7 @@ protocol = "group-k-fold"
 group = "session"
 folds = 6
 dev_groups = 2
+dev_group = "session"
 column = "part"
 test = "part 2"
 file = "split.json"
@@ -74,6 +75,8 @@ tensorboard = true
 device = "cpu"
 refit = true
 submission = "compare2021"
+standardisation = "speaker"
+enrol = 9
 """
 
 
@@ -131,6 +134,7 @@ def test_every_key_arrives(tmp_path):
         group="session",
         folds=6,
         dev_groups=2,
+        dev_group="session",
         column="part",
         test="part 2",
         file="split.json",
@@ -154,6 +158,8 @@ def test_every_key_arrives(tmp_path):
         device="cpu",
         refit=True,
         submission="compare2021",
+        standardisation="speaker",
+        enrol=9,
     )
 
 
@@ -228,7 +234,7 @@ def test_home_and_urls(tmp_path):
         ("[store]\ndtype = 'float16'\n", r"\[store\] unknown key 'dtype'; expected one of format, segment_dtype"),
         (
             "[split]\nkind = 1\n",
-            r"unknown key 'kind'; expected one of protocol, group, folds, dev_groups, column, test, file",
+            r"unknown key 'kind'; expected one of protocol, group, folds, dev_groups, dev_group, column, test, file",
         ),
         ("[train]\nlr = 1\n", r"unknown key 'lr'; expected one of systems, seeds, epochs, batch_size, learning_rate"),
         ("[features.segments]\nshort = { length = 30 }\n", r"\[features.segments.short\] needs hop"),
