@@ -75,8 +75,6 @@ tensorboard = true
 device = "cpu"
 refit = true
 submission = "compare2021"
-standardisation = "speaker"
-enrol = 9
 """
 
 
@@ -158,8 +156,6 @@ def test_every_key_arrives(tmp_path):
         device="cpu",
         refit=True,
         submission="compare2021",
-        standardisation="speaker",
-        enrol=9,
     )
 
 
