@@ -353,12 +353,12 @@ class Memo:
         """What the file says: a SHA-256 of the rest, then lines of a name in hex, a tab, and JSON; later lines win."""
         try:
             data = self.cache.folder.read(self._name)
-        except OSError:
+            digest, _, lines = data.partition(b"\n")
+            if hashlib.sha256(lines).hexdigest().encode() != digest:
+                return {}
+            return dict(line.split("\t", 1) for line in lines.decode("ascii").splitlines())
+        except (OSError, ValueError):
             return {}
-        digest, _, lines = data.partition(b"\n")
-        if hashlib.sha256(lines).hexdigest().encode() != digest:
-            return {}
-        return dict(line.split("\t", 1) for line in lines.decode("ascii").splitlines())
 
     def _recall(self, name: str) -> list[Any]:
         return list(json.loads(self._known.get(name, "[]")))
