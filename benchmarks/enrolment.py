@@ -84,7 +84,7 @@ class Corpus:
     def by_training(self) -> Iterator[FloatArray]:
         """The functionals by statistics of each fold's training part."""
         for train, _ in self.folds:
-            yield moments([self.values[train]]).apply(self.values, clip=CLIP)
+            yield turned(moments([self.values[train]]).apply(self.values, clip=CLIP))
 
     def by_speaker(self, mode: str, enrolled: list[IntArray]) -> Iterator[FloatArray]:
         """The functionals by some utterances of each speaker, the same for every fold."""
@@ -93,7 +93,15 @@ class Corpus:
             own = np.flatnonzero(self.speakers.numbers == number)
             how: Moments | Ranks = Ranks.of(self.values[known]) if mode == MODES[1] else moments([self.values[known]])
             out[own] = how.apply(self.values[own], clip=CLIP)
-        return (out for _ in self.folds)
+        axes = turned(out)
+        return (axes for _ in self.folds)
+
+
+def turned(values: FloatArray) -> FloatArray:
+    """The same utterances on as many axes as there are utterances: an SVM sees inner products alone, and they stay."""
+    wide = values.astype(np.float64)
+    weights, vectors = np.linalg.eigh(wide @ wide.T)
+    return (vectors * np.sqrt(np.maximum(weights, 0))).astype(np.float32)
 
 
 def measure(corpus: Corpus, numbers: list[int], n_draws: int) -> dict[tuple[str, str], dict[int, list[float]]]:

@@ -52,6 +52,7 @@ protocol = "group-k-fold"
 group = "session"
 folds = 6
 dev_groups = 2
+dev_group = "session"
 column = "part"
 test = "part 2"
 file = "split.json"
@@ -63,6 +64,8 @@ epochs = 1
 batch_size = 2
 learning_rate = 1
 class_weights = "balanced"
+standardisation = "speaker-rank"
+enrol = 7
 clip_norm = 5
 patience = 4
 bucket = 16
@@ -129,6 +132,7 @@ def test_every_key_arrives(tmp_path):
         group="session",
         folds=6,
         dev_groups=2,
+        dev_group="session",
         column="part",
         test="part 2",
         file="split.json",
@@ -141,6 +145,8 @@ def test_every_key_arrives(tmp_path):
         batch_size=2,
         learning_rate=1.0,
         class_weights="balanced",
+        standardisation="speaker-rank",
+        enrol=7,
         clip_norm=5.0,
         patience=4,
         bucket=16,
@@ -224,7 +230,7 @@ def test_home_and_urls(tmp_path):
         ("[store]\ndtype = 'float16'\n", r"\[store\] unknown key 'dtype'; expected one of format, segment_dtype"),
         (
             "[split]\nkind = 1\n",
-            r"unknown key 'kind'; expected one of protocol, group, folds, dev_groups, column, test, file",
+            r"unknown key 'kind'; expected one of protocol, group, folds, dev_groups, dev_group, column, test, file",
         ),
         ("[train]\nlr = 1\n", r"unknown key 'lr'; expected one of systems, seeds, epochs, batch_size, learning_rate"),
         ("[features.segments]\nshort = { length = 30 }\n", r"\[features.segments.short\] needs hop"),
