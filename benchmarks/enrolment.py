@@ -147,7 +147,7 @@ def plot(curves: dict[str, dict[tuple[str, str], dict[int, list[float]]]], path:
     panels = np.atleast_1d(figure.subplots(1, len(curves), sharey=True))
     for axes, (corpus, found) in zip(panels, curves.items(), strict=True):
         for (mode, order), row in found.items():
-            numbers = list(row)
+            numbers = [n for n in row if n]
             means = [100 * float(np.mean(row[n])) for n in numbers]
             spread = [
                 [m - 100 * min(row[n]) for m, n in zip(means, numbers, strict=True)],
@@ -165,9 +165,10 @@ def plot(curves: dict[str, dict[tuple[str, str], dict[int, list[float]]]], path:
                 markersize=4,
                 label=f"{mode}, {order}",
             )
+        axes.axhline(100 * row[0][0], color="#444444", linestyle="--", linewidth=1, label="train, not transductive")
         axes.set_xticks(range(len(numbers)), [_name(n) for n in numbers])
         axes.set_title(corpus, loc="left")
-        axes.set_xlabel("utterances of a speaker in the statistics")
+        axes.set_xlabel("utterances of a speaker in the statistics (transductive)")
         axes.grid(axis="y", color="#e8ebef")
     panels[0].set_ylabel("UA of compare-svm, %")
     panels[0].legend(frameon=False, fontsize=8)
