@@ -52,7 +52,8 @@ def hold(stored: Stored, *, memory_budget: int = MEMORY_BUDGET) -> Examples | St
 def fitting_batch(stored: Stored, *, memory_budget: int, at_most: int) -> int:
     """How many utterances any batch may have, so that it takes little of the budget (bytes); at least 1."""
     longest = np.sort(stored.n_bytes)[::-1].cumsum()
-    return int(min(max(1, np.searchsorted(longest, memory_budget / IN_MEMORY / 4, side="right")), at_most))
+    fitting = int(np.searchsorted(longest, memory_budget / IN_MEMORY / 4, side="right"))
+    return min(max(1, fitting), at_most)
 
 
 class Batches(IterableDataset[Batch]):
