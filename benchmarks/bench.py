@@ -8,6 +8,7 @@ Run as ``make bench``, or with numbers to run some: ``python benchmarks/bench.py
 5  reading a store against ``numpy.load`` of the same arrays
 6  peak memory of builds of 500, 5 000 and 50 000 synthetic utterances
 7  where the time of one worker goes
+8  the native functionals: one thread against the package, two threads, the first call, a cold build
 
 ``SERPREP_BENCH_FILES=200`` takes fewer recordings, ``SERPREP_BENCH_ROUNDS=5`` sets the rounds.
 """
@@ -27,6 +28,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
+import native
 import numpy as np
 import psutil
 
@@ -348,7 +350,28 @@ def profile() -> None:
     table(f"Where the time goes: {len(paths)} recordings, one process", rows, ("what", "ms per recording", "share %"))
 
 
-BENCHMARKS = {"7": profile, "1": cold, "3": rebuilds, "4": extraction, "5": reading, "6": memory}
+# -- 8: the native functionals -----------------------------------------------------------
+
+
+def engines() -> None:
+    """Benchmark 8."""
+    print(f"\nfirst call of a process: {native.first_call():.2f} s; two threads: {native.threads():.2f} times one")
+    head = ("seconds", "native ms", "package ms", "package / native")
+    table("Native functionals", native.against_the_package(), head)
+    with corpus(FILES) as folder:
+        times: dict[str, list[float]] = {"opensmile": [], "native": []}
+        for _ in range(ROUNDS):
+            for engine, all_ in times.items():
+                shutil.rmtree(folder / "stores", ignore_errors=True)
+                asked = recipe(folder, features={"functionals": {"engine": engine}})
+                all_.append(seconds(lambda: build(asked, workers=2)))  # noqa: B023 - called at once
+        ratio = median(a / b for a, b in zip(times["opensmile"], times["native"], strict=True))
+        rows = [(engine, f"{median(all_):.1f}", f"{min(all_):.1f}–{max(all_):.1f}") for engine, all_ in times.items()]
+        table(f"Cold build of {FILES} recordings, 2 workers", rows, ("engine", "median s", "range"))
+        print(f"\nopensmile / native, paired: {ratio:.2f}")
+
+
+BENCHMARKS = {"7": profile, "8": engines, "1": cold, "3": rebuilds, "4": extraction, "5": reading, "6": memory}
 
 if __name__ == "__main__":
     for chosen in sys.argv[1:] or BENCHMARKS:

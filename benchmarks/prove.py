@@ -1,7 +1,8 @@
 """Proofs that take too long for a test; prints their results and writes them to docs/proofs.md.
 
-Run as ``make prove`` (about fifteen minutes on two cores); the recordings lie in
-``../shared/corpora``, and what needs them is left out, by name, where they are missing.
+Run as ``make prove`` (about twenty minutes on two cores); the recordings lie in
+``../shared/corpora``, and what needs them is left out, by name, where they are missing.  How close the
+native functionals are goes to docs/compare_2016.md.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+import compare_2016
 import faults
 import fingerprint
 import numpy as np
@@ -163,7 +165,7 @@ def main() -> None:
     """All proofs, in order of cost."""
     say("# What was proved, and with what result?\n")
     say("Written by `make prove`.\n")
-    names = ("serprep", "numpy", "scipy", "opensmile", "zarr", "dask")
+    names = ("serprep", "numpy", "numba", "scipy", "opensmile", "zarr", "dask")
     say("Versions: " + ", ".join(f"{name} {version(name)}" for name in names) + f"; {psutil.cpu_count()} cores.\n")
     prove_logmel_speed()
     prove_long_signal()
@@ -174,6 +176,7 @@ def main() -> None:
     if CORPORA.is_dir():
         prove_fingerprint()
         prove_functionals()
+        compare_2016.write_page()
         prove_identical_stores()
     else:
         say(

@@ -18,6 +18,7 @@ from . import (
     corpora,
     demo,
     diff,
+    export_onnx,
     gc,
     info,
     log,
@@ -61,6 +62,7 @@ for command in (
     audit.audit,
     train.train,
     predict.predict,
+    export_onnx.onnx,
     report.report,
 ):
     cli.add_command(command)

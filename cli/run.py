@@ -77,9 +77,7 @@ def print_outcome(outcome: Any) -> None:
     part = "" if outcome.scored == "test" else f"of the {outcome.scored} part, "
     click.echo(f"\nUA, WA: {part}predictions pooled over folds, mean over seeds; 95 %: bootstrap over speakers.")
     if any(row["transductive"] for row in outcome.summary):
-        click.echo(
-            "transductive: features are standardised per speaker, by unlabelled recordings of test speakers."
-        )
+        click.echo("transductive: features are standardised per speaker, by unlabelled recordings of test speakers.")
     if outcome.comparisons:
         click.echo()
         print_table(

@@ -339,23 +339,32 @@ class Memo:
     root: Path
     ignore: bool = False
     n_read: int = 0  # files whose bytes were read
-    _known: dict[str, list[Any]] = field(default_factory=dict, repr=False)
-    _seen: dict[str, list[Any]] = field(default_factory=dict, repr=False)
+    _known: dict[str, str] = field(default_factory=dict, repr=False)  # name → JSON: decoded, it takes thrice the memory
+    _new: bytearray = field(default_factory=bytearray, repr=False)  # lines to add
 
     def __post_init__(self) -> None:
         place = str(self.root) if isinstance(self.root, UrlPath) else os.path.realpath(self.root)
         digest = hashlib.sha256(os.fsencode(place)).hexdigest()
-        self._name = f"memo/{digest[:32]}.json"
+        self._name = f"memo/{digest[:32]}.txt"
         if not self.ignore:
             self._known = self._load()
 
-    def _load(self) -> dict[str, list[Any]]:
+    def _load(self) -> dict[str, str]:
+        """What the file says: a SHA-256 of the rest, then lines of a name in hex, a tab, and JSON; later lines win."""
         try:
-            values = json.loads(self.cache.folder.read(self._name))
-            known, digest = values["files"], values["sha256"]
-        except (OSError, ValueError, KeyError, TypeError):
+            data = self.cache.folder.read(self._name)
+            digest, _, lines = data.partition(b"\n")
+            if hashlib.sha256(lines).hexdigest().encode() != digest:
+                return {}
+            return dict(line.split("\t", 1) for line in lines.decode("ascii").splitlines())
+        except (OSError, ValueError):
             return {}
-        return known if hashlib.sha256(canonical_json(known)).hexdigest() == digest else {}
+
+    def _recall(self, name: str) -> list[Any]:
+        return list(json.loads(self._known.get(name, "[]")))
+
+    def _remember(self, name: str, entry: list[Any]) -> None:
+        self._new.extend(f"{name}\t{json.dumps(entry)}\n".encode("ascii"))  # at once: several threads look
 
     def look_at(self, path: Path) -> audio.Recording:
         """Like `manifest.look_at`, sparing files that are known and unchanged."""
@@ -367,27 +376,25 @@ class Memo:
             return self._read(path)
         stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         name = os.fsencode(os.path.relpath(path, self.root)).hex()
-        known = self._known.get(name)
-        if known is not None and known[:4] == stamp:
-            self._seen[name] = known
+        known = self._recall(name)
+        if known[:4] == stamp:
             return audio.Recording(*known[4:])
         recording = self._read(path)
         age = time.time() - max(status.st_mtime, status.st_ctime)
         if age > _UNSETTLED:
-            self._seen[name] = [*stamp, recording.duration, recording.sample_rate, recording.digest]
+            self._remember(name, [*stamp, recording.duration, recording.sample_rate, recording.digest])
         return recording
 
     def _look_at_url(self, path: UrlPath) -> audio.Recording:
         """The same for an object; one that was replaced while it was read is not remembered."""
         stamp, name = path.stamp(), os.fsencode(str(path.relative_to(self.root))).hex()
-        known = self._known.get(name)
-        if stamp is not None and known is not None and known[:2] == stamp:
-            self._seen[name] = known
+        known = self._recall(name)
+        if stamp is not None and known[:2] == stamp:
             return audio.Recording(*known[2:])
         recording = self._read(path)
         settled = stamp is not None and (has_tag(stamp) or time.time() - stamp[1] > _UNSETTLED)
         if stamp is not None and settled and stamp == path.stamp_now():
-            self._seen[name] = [*stamp, recording.duration, recording.sample_rate, recording.digest]
+            self._remember(name, [*stamp, recording.duration, recording.sample_rate, recording.digest])
         return recording
 
     def _read(self, path: Path | UrlPath) -> audio.Recording:
@@ -396,12 +403,17 @@ class Memo:
 
     def save(self) -> None:
         """Keep what was learned for the next build."""
-        if self._seen.items() <= self._known.items():
+        self._known, lines, self._new = {}, self._new, bytearray()
+        if not lines:
             return
-        known = {**self._load(), **self._seen}
-        values = {"files": known, "sha256": hashlib.sha256(canonical_json(known)).hexdigest()}
+        others = self._load()  # also what another build has written meanwhile
+        if others:
+            for line in lines.splitlines():
+                others.pop(line.split(b"\t", 1)[0].decode("ascii"), None)
+            for name, entry in others.items():
+                lines += f"{name}\t{entry}\n".encode("ascii")
         with contextlib.suppress(CacheError):  # it only spares work; a finished data set may be read-only
-            self.cache._write(self._name, canonical_json(values))
+            self.cache._write(self._name, hashlib.sha256(lines).hexdigest().encode() + b"\n" + lines)
 
 
 def offsets_of(lengths: Sequence[int]) -> IntArray:

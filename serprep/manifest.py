@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from serprep import audio
 from serprep.errors import AudioError, ManifestError, first_ten, one_line
 from serprep.files import walk, write_whole
-from serprep.utterance import Texts, Utterance, Utterances, column_of
+from serprep.utterance import Numbers, Texts, Utterance, Utterances
 
 FORMAT = 1
 FIRST = ("id", "path", "start", "end", "speaker")
@@ -371,9 +371,7 @@ def look(
     """
     rows = manifest.utterances
     names = rows.column("path")
-    durations: list[float | None] = [None] * len(rows)
-    rates: list[int | None] = [None] * len(rows)
-    digests = [""] * len(rows)
+    durations, rates, digests = Numbers("d"), Numbers("q"), Texts()  # in the order of paths
     reasons: dict[str, str] = {}
     by_path = sorted(range(len(rows)), key=names.__getitem__)
 
@@ -389,21 +387,23 @@ def look(
         groups = ((path, list(numbers)) for path, numbers in itertools.groupby(by_path, key=names.__getitem__))
         while some := list(itertools.islice(groups, 256)):
             for (path, numbers), recording in zip(some, pool.map(one, (path for path, _ in some)), strict=True):
+                seen = None if isinstance(recording, str) else recording
                 if isinstance(recording, str):
                     reasons[path] = recording
-                else:
-                    for i in numbers:
-                        durations[i] = _duration(rows[i], recording)
-                        rates[i], digests[i] = recording.sample_rate, recording.digest
+                for i in numbers:
+                    durations.append(None if seen is None else _duration(rows[i], seen))
+                    rates.append(None if seen is None else seen.sample_rate)
+                    digests.append("" if seen is None else seen.digest)
                 n_done += 1
                 if progress:
                     progress(n_done)
-    seen = rows.replace(
-        duration=column_of("duration", durations),
-        sample_rate=column_of("sample_rate", rates),
-        audio_digest=Texts(digests),
+    back = sorted(range(len(rows)), key=by_path.__getitem__)
+    rows = rows.replace(
+        duration=Numbers("d", (durations[k] for k in back)),
+        sample_rate=Numbers("q", (rates[k] for k in back)),
+        audio_digest=Texts(digests[k] for k in back),
     )
-    return Looked(make_manifest(seen, manifest.info), reasons)
+    return Looked(make_manifest(rows, manifest.info), reasons)
 
 
 def _duration(row: Utterance, recording: audio.Recording) -> float | None:

@@ -20,7 +20,6 @@ A header is read as plain YAML and a pickled table is never opened: either could
 import csv
 import math
 import re
-import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -30,8 +29,8 @@ from typing import Any
 
 from serprep.audio import SUFFIXES
 from serprep.corpora.corpus import About, Corpus, Finding, Rating
-from serprep.corpora.labels import ABSENT
-from serprep.corpora.table import OWN_COLUMNS, column_name, read_text
+from serprep.corpora.labels import ABSENT, UNLABELLED, read_text
+from serprep.corpora.table import OWN_COLUMNS, column_name
 from serprep.errors import CorpusError, one_line
 from serprep.files import walk, without_suffix
 from serprep.utterance import Utterance
@@ -58,7 +57,9 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
     """Labelled files or segments of a database, sorted, and what single raters said of them."""
     if not (root / HEADER).is_file():
         return
-    database = _header(root / HEADER)
+    text, repaired = read_text(root, HEADER)
+    yield from repaired
+    database = _header(text, root / HEADER)
     yield About(
         title=f"{database.name} (audformat)",
         licence=str(database.license or f"unknown; usage: {database.usage}"),
@@ -66,22 +67,29 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
     )
     columns = {role: role for role in ROLES} | _columns(options)
     emotion, tables = _emotion_tables(database, columns, chosen=str(options.get("file", "")))
-    frames = {name: _load(root, database[name], name) for name in [*database.misc_tables, *database.tables]}
+    for name in [*database.misc_tables, *database.tables]:
+        yield from _load(root, database[name], name)
+    frames = {name: database[name].df for name in database.tables}
     rows = {name: _rows(database, name, frames[name], emotion=emotion) for name in database.tables}
     labelled: dict[Key, str] = {}  # key → its partition
+    places: dict[Key, str] = {}  # key → table and line
     for name in tables:
         split = database.tables[name].split_id
         partition = PARTITIONS.get(str(database.splits[split].type), "") if split else ""
-        for key in rows[name]:
+        for number, index in enumerate(frames[name].index, 2):
+            key = _key(index)
             labelled[key] = labelled.get(key) or partition
+            places.setdefault(key, f"db.{name}.csv:{number}" if (root / f"db.{name}.csv").is_file() else f"db.{name}")
     there = {without_suffix(path): path for path in walk(root, SUFFIXES)}
     known = set(there.values())
+    told = {without_suffix(key[0]) for table in rows.values() for key in table}
+    yield from (Finding(UNLABELLED, path) for stem, path in there.items() if stem not in told)
     for key in sorted(labelled, key=lambda key: (key[0], key[1] or 0.0, key[2] or math.inf)):
         row = _joined(rows, key, tables=tables)
         path = key[0] if key[0] in known else there.get(without_suffix(key[0]), key[0])
         name = "_".join([without_suffix(key[0]), *(repr(time) for time in key[1:] if time is not None)])
         if path not in known:
-            yield Finding(ABSENT, key[0])
+            yield Finding(ABSENT, f"{places[key]}: {key[0]}")
         label, speaker = row.cells.pop(EMOTION, ""), row.cells.pop(columns["speaker"], "")
         yield Utterance(
             id=name,
@@ -105,7 +113,7 @@ def _columns(options: Mapping[str, object]) -> dict[str, str]:
     return {str(role): str(column) for role, column in given.items()}
 
 
-def _header(path: Path) -> Any:
+def _header(text: str, path: Path) -> Any:
     """The database of a header, without its tables."""
     try:
         import audformat
@@ -114,10 +122,8 @@ def _header(path: Path) -> Any:
     import yaml
 
     try:
-        header = yaml.safe_load(path.read_bytes().decode("utf-8-sig"))
+        header = yaml.safe_load(text)
         database = audformat.Database.load_header_from_yaml(header)
-    except OSError as error:
-        raise CorpusError(f"{one_line(path)}: {error.strerror}; expected the header of a database") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise CorpusError(f"{one_line(path)}:{line}: {one_line(error.problem)}; expected plain YAML") from None
@@ -148,36 +154,43 @@ def _referred(database: Any, name: str) -> Iterator[tuple[str, Any]]:
             yield "misc_tables", labels
 
 
-def _load(root: Path, table: Any, name: str) -> Any:
-    """The data frame of a table.
+def _load(root: Path, table: Any, name: str) -> list[Finding]:
+    """Read a table's frame; what was repaired in its text.
 
-    The package prefers a pickled table where there is one, so it gets a folder that has none.
+    The package gets a folder of its own with clean text: where there is a pickled table, it would prefer that.
     """
-    place = root / f"db.{name}"
-    there = [suffix for suffix in (".parquet", ".csv") if Path(f"{place}{suffix}").is_file()]
+    there = [suffix for suffix in (".parquet", ".csv") if (root / f"db.{name}{suffix}").is_file()]
     if not there:
-        pickled = "; a pickled table is not opened, since it could run code" if Path(f"{place}.pkl").exists() else ""
-        raise CorpusError(f"{one_line(place)}.csv: no such file, and no .parquet{pickled}; the header names it")
+        place = one_line(root / f"db.{name}.csv")
+        pickled = (root / f"db.{name}.pkl").is_file()
+        why = "; a pickled table is not opened, since it could run code" if pickled else ""
+        raise CorpusError(f"{place}: no such file, and no .parquet{why}; the header names it")
+    path = root / f"db.{name}{there[0]}"
+    repaired: list[Finding] = []
     if there[0] == ".csv":
-        _check_columns(Path(f"{place}.csv"), table)
+        text, repaired = read_text(root, path.name)
+        _check_columns(text, path, table)
+        data = text.encode()
+    else:
+        data = path.read_bytes()
     try:
         with TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what the package does with pandas is not the user's to mend
-            shutil.copyfile(f"{place}{there[0]}", Path(folder) / f"table{there[0]}")
+            (Path(folder) / f"table{there[0]}").write_bytes(data)
             table.load(str(Path(folder) / "table"))
-            return table.df
     except Exception as error:  # whatever a table that is not as its header says leads to
-        text = one_line(str(error).partition("\n")[0])
-        raise CorpusError(f"{one_line(place)}{there[0]}: {text}; expected the table that {HEADER} describes") from None
+        reason = one_line(str(error).partition("\n")[0])
+        raise CorpusError(f"{one_line(path)}: {reason}; expected the table that {HEADER} describes") from None
+    return repaired
 
 
-def _check_columns(path: Path, table: Any) -> None:
+def _check_columns(text: str, path: Path, table: Any) -> None:
     """Refuse a CSV whose columns are not those of the header in that order: the package takes them by place."""
     levels = list(table.levels) if hasattr(table, "levels") else ["file"]
     if getattr(table, "is_segmented", False):
         levels += ["start", "end"]
     expected = [str(name) for name in (*levels, *table.columns)]
-    found = next(csv.reader([read_text(path).partition("\n")[0].rstrip("\r")]), [])
+    found = next(csv.reader([text.partition("\n")[0]]), [])
     if found != expected:
         raise CorpusError(f"{one_line(path)}:1: columns {','.join(found)[:80]!r}; expected {','.join(expected)}")
 

@@ -81,7 +81,7 @@ def functionals(signal: FloatArray, *, sample_rate: int = 16_000, engine: str = 
         check_rate(sample_rate)
         return checked(compare_2016.functionals(signal), "the native engine")
     if opensmile_fork.available():
-        return checked(opensmile_fork.functionals(_smile(), signal, sample_rate))
+        return checked(opensmile_fork.functionals(_smile, signal, sample_rate))
     return checked(by_package(signal, sample_rate))
 
 

@@ -6,10 +6,10 @@ corrupt it silently (dask#12583, zarr-python#3682).  An HDF5 file is one task.
 
 import hashlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -184,20 +184,25 @@ def write_file(job: FileJob) -> int:
 
 def small_value(plan: Plan, array: Array) -> AnyArray:
     """A column, offsets, keys or names: any array but the features."""
+    if array.dtype == "string":
+        return np.array(list(texts_of(plan, array)), object)
     folder, _, name = array.name.rpartition("/")
-    counts = plan.origins.places["logmel"].table
-    if folder != "utterances":
-        if name == "keys":
-            return plan.origins.keys[folder.split("/")[0]]
-        if name == "offsets":
-            return plan.offsets[int(folder.split("/")[1])]
-        return np.array(feature_names(), object)
-    if name in ("n_samples", "n_frames"):
-        return np.array(counts["n_samples" if name == "n_samples" else "n_rows"], "i8")
+    if name == "keys":
+        return plan.origins.keys[folder.split("/")[0]]
+    if name == "offsets":
+        return plan.offsets[int(folder.split("/")[1])]
+    counts = {"n_samples": "n_samples", "n_frames": "n_rows"}
+    if name in counts:
+        return np.array(plan.origins.places["logmel"].table[counts[name]], array.dtype)
     cells = plan.manifest.utterances.column(name)
-    if array.dtype == "float64":
-        return np.array([np.nan if cell in (None, "") else cell for cell in cells], "f8")
-    return np.array(list(cells), object if array.dtype == "string" else array.dtype)
+    return np.array([np.nan if cell in (None, "") else cell for cell in cells], array.dtype)
+
+
+def texts_of(plan: Plan, array: Array) -> Sequence[str]:
+    """The strings of an array of them."""
+    folder, _, name = array.name.rpartition("/")
+    column = plan.manifest.utterances.column(name) if folder == "utterances" else feature_names()
+    return cast(Sequence[str], column)
 
 
 def attributes(
@@ -227,7 +232,9 @@ def create(plan: Plan, store: str) -> None:
     """Make the arrays and write all small ones."""
     for array in plan.arrays:
         zarr_store.create_array(store, array)
-        if not array.is_large:
+        if array.dtype == "string":
+            zarr_store.write_texts(store, array, texts_of(plan, array))
+        elif not array.is_large:
             values = small_value(plan, array)
             for first in range(0, array.shape[0], array.chunk):
                 zarr_store.write_rows(store, array.name, first, values[first : first + array.chunk])

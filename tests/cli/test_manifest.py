@@ -3,6 +3,9 @@ import json
 import numpy as np
 import soundfile
 
+from serprep.ratings import read_ratings
+from serprep.testing import write_layout
+
 
 def write(root, names):
     (root / "wav").mkdir(parents=True)
@@ -38,3 +41,22 @@ def test_nothing_is_said_of_corpora_without_published_digests(serprep, tmp_path)
     assert "release" not in found.stdout
     found = serprep("manifest", "pattern", tmp_path / "own", "-o", tmp_path / "m", *pattern, "--json")
     assert json.loads(found.stdout)["release"] is None
+
+
+def test_what_raters_said_lies_beside_the_manifest(serprep, tmp_path):
+    write_layout("iemocap", tmp_path / "corpus", sound=False)
+    done = serprep("manifest", "iemocap", tmp_path / "corpus", "-o", tmp_path / "made", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    ratings = read_ratings(tmp_path / "made")
+    assert result["n_ratings"] == len(ratings) > 500
+    assert {rating.id for rating in ratings} <= {
+        line.split(",")[0] for line in (tmp_path / "made" / "utterances.csv").read_text(encoding="utf-8").splitlines()
+    }
+    printed = serprep("manifest", "iemocap", tmp_path / "corpus", "-o", tmp_path / "made").stdout
+    assert f"raters.jsonl ({len(ratings)} of single raters)" in printed
+
+    write_layout("emodb", tmp_path / "other", sound=False)
+    done = serprep("manifest", "emodb", tmp_path / "other", "-o", tmp_path / "made")
+    assert done.returncode == 0 and "raters.jsonl" not in done.stdout
+    assert not (tmp_path / "made" / "raters.jsonl").exists()  # it would be another manifest's

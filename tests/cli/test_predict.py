@@ -71,3 +71,32 @@ def test_new_recordings_are_predicted(folder, serprep):
         failed = serprep("predict", *words)
         assert (failed.returncode, failed.stderr.count("Traceback")) == (1, 0)
         assert message in failed.stderr
+
+
+def test_a_new_speaker_is_enrolled_and_the_word_is_said(folder, serprep, tmp_path):
+    (folder / "speaker.toml").write_text(RECIPE + 'standardisation = "speaker"\n', encoding="utf-8")
+    trained = serprep("train", folder / "speaker.toml", "--fold", "1", "--workers", "1")
+    assert trained.returncode == 0, trained.stderr
+    assert "plain-crnn (transductive)" in trained.stdout
+    assert "unlabelled recordings of test speakers" in trained.stdout
+    (found,) = (folder / "data" / "experiments").glob("*-transductive")
+    checkpoint = found / "plain-crnn" / "fold-01" / "seed-0"
+    own = sorted((folder / "corpus").glob("*/synth01_*.wav"))
+    without = serprep("predict", checkpoint, own[0])
+    assert (without.returncode, without.stdout, without.stderr.count("\n")) == (1, "", 1)
+    assert "without labels, with --enrol" in without.stderr
+    one = serprep("predict", checkpoint, own[0], "--enrol", own[1], "--enrol", own[2], "--json")
+    assert one.returncode == 0
+    assert json.loads(one.stdout)["transductive"] is True
+    assert "note: transductive: " in one.stderr and "(the fewest: 2)" in one.stderr
+    other = serprep("predict", checkpoint, own[0], "--enrol", folder / "corpus" / "sad", "--json")
+    assert json.loads(other.stdout)["predictions"] != json.loads(one.stdout)["predictions"]
+    written = serprep("onnx", checkpoint, tmp_path / "x.onnx", "--enrol", own[1], "--json")
+    assert json.loads(written.stdout) == {
+        "onnx": str(tmp_path / "x.onnx"),
+        "inputs": ["short"],
+        "labels": ["angry", "happy", "neutral", "sad"],
+    }
+    assert (tmp_path / "x.onnx").is_file()
+    assert "--enrol" in serprep("onnx", checkpoint, tmp_path / "y.onnx").stderr
+    assert not (tmp_path / "y.onnx").exists()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,7 +25,7 @@ def noise(seconds: float, seed: int = 0) -> np.ndarray:
 
 @pytest.fixture
 def helper():
-    running = opensmile_fork.Helper(_smile(), 16_000)
+    running = opensmile_fork.Helper(_smile, 16_000)
     yield running
     running.close()
 
@@ -36,6 +37,30 @@ def by_the_package(signal_: np.ndarray) -> bytes:
 @pytest.mark.parametrize("seconds", [0.06, 0.3, 1.7, 12.0])
 def test_values_are_the_packages_bit_for_bit(helper, seconds: float) -> None:
     assert helper.functionals(noise(seconds)).tobytes() == by_the_package(noise(seconds))
+
+
+def test_settings_that_are_known_are_those_the_package_would_make() -> None:
+    assert opensmile_fork.known_settings() == opensmile_fork.asked_settings(_smile())
+
+
+def test_a_package_of_another_version_is_asked(monkeypatch) -> None:
+    monkeypatch.setattr(opensmile_fork, "KNOWN", "0.")
+    assert opensmile_fork.known_settings() is None
+    asked = []
+    running = opensmile_fork.Helper(lambda: asked.append(1) or _smile(), 16_000)
+    assert asked and running.functionals(noise(0.3)).tobytes() == by_the_package(noise(0.3))
+    running.close()
+
+
+def test_functionals_do_not_import_the_package() -> None:
+    code = (
+        "import sys, numpy as np\n"
+        "from serprep.features.functionals import functionals\n"
+        "functionals(np.zeros(16000, 'f4'))\n"
+        "print('opensmile' in sys.modules, 'pandas' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "False False\n"
 
 
 def test_values_do_not_depend_on_what_was_computed_before(helper) -> None:
@@ -112,13 +137,11 @@ def test_a_killed_helper_is_started_again() -> None:
 
 def test_the_helper_goes_with_its_parent(tmp_path) -> None:
     """A killed parent closes the pipe; the helper must not be left behind."""
-    import subprocess
-
     code = (
         "import numpy as np, os, time\n"
         "from serprep.features import opensmile_fork as f\n"
         "from serprep.features.functionals import _smile\n"
-        "h = f.Helper(_smile(), 16000)\n"
+        "h = f.Helper(_smile, 16000)\n"
         "print(h._process.pid, flush=True)\n"
         "time.sleep(60)\n"
     )

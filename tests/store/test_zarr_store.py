@@ -6,7 +6,7 @@ import pytest
 import zarr
 
 from serprep.errors import StoreError
-from serprep.store import zarr_store
+from serprep.store import layout, zarr_store
 from serprep.store.layout import Array
 
 SEGMENTS = Array(name="logmel/2/segments", shape=(5, 2, 3), dtype="float32", dimensions=("segment", "frame", "mel"))
@@ -194,3 +194,21 @@ def test_a_changed_file_is_noticed(store):
     (store / name).unlink()
     with pytest.raises(StoreError, match="No such file"):
         zarr_store.check_file(str(store), name, files)
+
+
+@pytest.mark.parametrize("n", [1, 3, 4, 9])
+def test_strings_are_written_as_zarr_writes_them(tmp_path, monkeypatch, n):
+    monkeypatch.setattr(layout, "SMALL_CHUNK", 4)
+    texts = ["", "a", "ü€", "\U0001f600 " * 30, "0", " ", 'b,"\n', "\0", "z" * 300][:n]
+    spec = Array(name="utterances/text", shape=(n,), dtype="string", dimensions=("utterance",))
+    for name in ("ours", "theirs"):
+        zarr_store.create_array(str(tmp_path / name), spec)
+    zarr_store.write_texts(str(tmp_path / "ours"), spec, texts)
+    for first in range(0, n, spec.chunk):
+        values = np.array(texts[first : first + spec.chunk], object)
+        zarr_store.write_rows(str(tmp_path / "theirs"), spec.name, first, values)
+    names = set(zarr_store.file_names(tmp_path / "ours"))
+    assert names == set(zarr_store.file_names(tmp_path / "theirs")) and len(names) == 3 + -(-n // 4)
+    for name in names:
+        assert (tmp_path / "ours" / name).read_bytes() == (tmp_path / "theirs" / name).read_bytes(), name
+    assert zarr_store.as_text(zarr_store.open_array(str(tmp_path / "ours"), spec.name)[:]) == texts

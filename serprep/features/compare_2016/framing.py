@@ -25,8 +25,17 @@ def samples_of(signal: FloatArray) -> FloatArray:
     signal : ndarray, shape (n_samples,), float32
         Amplitudes in [-1, 1); +1.0 wraps, as in 16-bit arithmetic.
     """
-    whole = (signal * np.float32(32_768)).astype(np.int32).astype(np.int16)
-    return whole.astype(np.float32) / np.float32(FULL_SCALE)
+    found: FloatArray = _samples(signal)
+    return found
+
+
+@compiled
+def _samples(signal):  # type: ignore[no-untyped-def]
+    found = np.empty(len(signal), np.float32)
+    for i in range(len(signal)):
+        whole = np.int16(np.int32(signal[i] * np.float32(32_768)))
+        found[i] = np.float32(whole) / np.float32(FULL_SCALE)
+    return found
 
 
 def n_frames(n_samples: int, length: int) -> int:

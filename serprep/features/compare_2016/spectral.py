@@ -112,14 +112,15 @@ def _moments(out, p, total, centroid):  # type: ignore[no-untyped-def]
 
 @compiled
 def _harmonicity(p):  # type: ignore[no-untyped-def]
-    total, last, n = np.float32(0), np.float32(0), 0
-    for k in range(3, 255):
+    found = np.empty(_N, np.float32)
+    n = 0
+    for k in range(3, 255):  # without a branch: extremes cannot be predicted
         x = p[k]
-        high = x > p[k - 2] and x > p[k - 1] and x > p[k + 1] and x > p[k + 2]
-        low = x < p[k - 2] and x < p[k - 1] and x < p[k + 1] and x < p[k + 2]
-        if high or low:
-            if n > 0:
-                total += abs(np.float32(x - last))
-            last = x
-            n += 1
+        high = (x > p[k - 2]) & (x > p[k - 1]) & (x > p[k + 1]) & (x > p[k + 2])
+        low = (x < p[k - 2]) & (x < p[k - 1]) & (x < p[k + 1]) & (x < p[k + 2])
+        found[n] = x
+        n += int(high | low)
+    total = np.float32(0)
+    for i in range(1, n):
+        total += abs(np.float32(found[i] - found[i - 1]))
     return total / np.float32(2) / np.float32(_N)

@@ -63,9 +63,8 @@ def means(x):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _select(s, first, wanted):  # type: ignore[no-untyped-def]
-    """Put into ``s[wanted]`` what sorting would, smaller values before it; all before `first` are smaller already."""
-    last = len(s) - 1
+def _select(s, first, last, wanted):  # type: ignore[no-untyped-def]
+    """Put into ``s[wanted]`` what sorting ``s[first : last + 1]`` would, smaller values before it, larger after."""
     while last - first > 8:
         a, b, c = s[first], s[(first + last) // 2], s[last]
         pivot = max(min(a, b), min(max(a, b), c))
@@ -97,17 +96,20 @@ def _select(s, first, wanted):  # type: ignore[no-untyped-def]
 def percentiles(x, out):  # type: ignore[no-untyped-def]
     """Quartiles, their distances, percentiles 1 and 99, their distance; linear between order statistics."""
     s = x.copy()
-    found = np.empty(5, np.float32)
-    first = 0  # what lies before is smaller, and sorted no further
-    for i in (3, 0, 1, 2, 4):  # from the lowest on
-        h = (0.25, 0.5, 0.75, 0.01, 0.99)[i] * (len(s) - 1)
+    n = len(s)
+    found, at = np.empty(5, np.float32), np.empty(5, np.int64)
+    # the median first, the others within its halves: number, and the numbers of its neighbours below and above
+    for i, below, above in ((1, -1, -1), (0, -1, 1), (2, 1, -1), (3, -1, 0), (4, 2, -1)):
+        h = (0.25, 0.5, 0.75, 0.01, 0.99)[i] * (n - 1)
         a, b = int(np.floor(h)), int(np.ceil(h))
-        _select(s, first, a)
-        first = a
+        first = at[below] if below >= 0 else 0
+        last = at[above] if above >= 0 else n - 1
+        _select(s, first, last, a)
+        at[i] = a
         found[i] = s[a]
         if a != b:
             following = s[b]
-            for m in range(b + 1, len(s)):
+            for m in range(b + 1, (last if b <= last else n - 1) + 1):
                 following = min(following, s[m])
             found[i] = np.float32(s[a] * np.float32(b - h)) + np.float32(following * np.float32(h - a))
     out[0], out[1], out[2] = found[0], found[1], found[2]

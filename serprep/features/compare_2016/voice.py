@@ -42,32 +42,28 @@ def _correlation(samples, first, lag):  # type: ignore[no-untyped-def]
 
 @compiled
 def _screen(samples, first, low, high, found):  # type: ignore[no-untyped-def]
-    """Correlations of all lags to about 1e-12, by running sums; False where they cannot be trusted."""
-    end = 2 * high
+    """Correlations of all lags to about 1e-12, lags side by side; False where they cannot be trusted."""
+    end, n_lags = 2 * high, high - low + 1
+    x, products = np.empty(end + 1), np.zeros(n_lags)
     sums, squares = np.empty(end + 1), np.empty(end + 1)
     sums[0] = squares[0] = 0.0
     for i in range(end):
-        x = np.float64(samples[first + i])
-        sums[i + 1] = sums[i] + x
-        squares[i + 1] = squares[i] + x * x
-    for lag in range(low, high + 1):
-        p0 = p1 = p2 = p3 = 0.0
-        i = 0
-        while i + 3 < lag:
-            p0 += np.float64(samples[first + i]) * np.float64(samples[first + lag + i])
-            p1 += np.float64(samples[first + i + 1]) * np.float64(samples[first + lag + i + 1])
-            p2 += np.float64(samples[first + i + 2]) * np.float64(samples[first + lag + i + 2])
-            p3 += np.float64(samples[first + i + 3]) * np.float64(samples[first + lag + i + 3])
-            i += 4
-        while i < lag:
-            p0 += np.float64(samples[first + i]) * np.float64(samples[first + lag + i])
-            i += 1
+        x[i] = samples[first + i]
+        sums[i + 1] = sums[i] + x[i]
+        squares[i + 1] = squares[i] + x[i] * x[i]
+    for i in range(high):
+        shortest = max(low, i + 1)  # lag that still reaches sample i
+        value, later, into = x[i], x[shortest + i : high + i + 1], products[shortest - low :]
+        for m in range(len(into)):
+            into[m] += value * later[m]
+    for m in range(n_lags):
+        lag = low + m
         x_sum, y_sum = sums[lag], sums[2 * lag] - sums[lag]
         xx = squares[lag] - x_sum * x_sum / lag
         yy = squares[2 * lag] - squares[lag] - y_sum * y_sum / lag
         if not (xx > 1e-3 * squares[end] / end and yy > 1e-3 * squares[end] / end):
             return False
-        found[lag - low] = ((p0 + p1) + (p2 + p3) - x_sum * y_sum / lag) / (np.sqrt(xx) * np.sqrt(yy))
+        found[m] = (products[m] - x_sum * y_sum / lag) / (np.sqrt(xx) * np.sqrt(yy))
     return True
 
 

@@ -1,0 +1,33 @@
+"""``serprep onnx``."""
+
+from pathlib import Path
+
+import click
+
+from .output import json_option, print_json
+
+
+@click.command(short_help="A checkpoint as an ONNX file.")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("destination", type=click.Path(path_type=Path))
+@click.option(
+    "--enrol",
+    "enrolled",
+    multiple=True,
+    metavar="FILES",
+    help="Recordings of the speaker, for checkpoints with statistics per speaker; may be given several times.",
+)
+@json_option
+def onnx(checkpoint: Path, destination: Path, enrolled: tuple[str, ...], as_json: bool) -> None:
+    """Write a CHECKPOINT to DESTINATION.onnx, which scores the features of one utterance a call."""
+    from serprep_models.onnx_export import export_onnx
+    from serprep_models.predict import enrolled_by, utterances_of
+    from serprep_models.predictor import load
+
+    enrol = utterances_of(enrolled) if enrolled else None
+    predictor, _ = enrolled_by(load(checkpoint), enrol, quiet=False)
+    path = export_onnx(predictor, destination)
+    if as_json:
+        print_json({"onnx": str(path.resolve()), "inputs": list(predictor.kinds), "labels": list(predictor.labels)})
+    else:
+        click.echo(path)

@@ -1,0 +1,200 @@
+"""A checkpoint → an ONNX file that scores one utterance at a time.
+
+Inputs are features as a store holds them, not standardised: segments ``short`` and ``long``
+(n_segments, L, n_mels) and ``functionals`` (1, 6373), float32, those that the system reads.
+The output ``probabilities`` is (1, n_labels).  Standardisation is in the graph, in float64
+as in training.  Labels and features stand in the file's metadata, as JSON.
+
+The graph is written node by node: exporters unroll an LSTM or turn it into a loop, while
+ONNX has an operator for it.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from serprep._typing import AnyArray
+from serprep.errors import TrainError, one_line
+from serprep.files import write_whole
+from serprep_models.crnn import N_UNITS, SEGMENTS_OF
+from serprep_models.examples import kinds_of
+from serprep_models.predictor import Predictor
+from serprep_models.standardise import CLIP, Moments, Ranks
+
+OPSET = 18
+IR_VERSION = 10  # what ONNX Runtime reads since 1.18
+
+
+def export_onnx(predictor: Predictor, path: Path) -> Path:
+    """Write a checkpoint as ONNX, and return the file's path.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        Of one checkpoint; of a transductive one, with its speaker enrolled.
+    path : Path
+        ``….onnx``
+
+    Raises
+    ------
+    TrainError
+        If there are several checkpoints, the speaker is not enrolled, functionals are
+        standardised by rank, or onnx is not installed.
+    """
+    if len(predictor.checkpoints) != 1:
+        raise TrainError(f"{len(predictor.checkpoints)} checkpoints; one ONNX file holds one: name its folder")
+    predictor.check_enrolment(predictor.speaker is not None)
+    if path.suffix != ".onnx":
+        raise TrainError(f"{one_line(path)}: expected a file name that ends in .onnx")
+    write_whole(path, _model(predictor).SerializeToString())
+    return path
+
+
+def _model(predictor: Predictor) -> Any:
+    try:
+        from onnx import TensorProto, checker, helper
+    except ImportError:
+        raise TrainError("onnx is not installed: pip install 'serprep[onnx]'") from None
+    (checkpoint,) = predictor.checkpoints
+    config, graph = checkpoint.config, _Graph()
+    shapes: dict[str, list[Any]] = {
+        name: [f"{name}_segments", getattr(config, name), config.n_mels] for name in SEGMENTS_OF[config.system]
+    }
+    if "functionals" in kinds_of(config.system):
+        shapes["functionals"] = [1, config.n_functionals]
+    statistics = predictor.speaker or checkpoint.statistics
+    inputs = {name: _standardised(graph, name, how=statistics.get(name)) for name in shapes}
+    weights = {name: value.numpy() for name, value in checkpoint.system.state_dict().items()}
+    logits = GRAPHS[config.system](graph, weights, inputs)
+    graph.node("Softmax", logits, output="probabilities", axis=1)
+    whole = helper.make_graph(
+        graph.nodes,
+        config.system,
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [1, config.n_labels])],
+        graph.constants,
+    )
+    model = helper.make_model(whole, producer_name="serprep", opset_imports=[helper.make_opsetid("", OPSET)])
+    model.ir_version = IR_VERSION
+    about: dict[str, Any] = {
+        "system": config.system,
+        "labels": list(checkpoint.labels),
+        "features": checkpoint.features.to_json(),
+    }
+    about |= {"standardisation": checkpoint.standardisation, "version": checkpoint.about.get("version")}
+    helper.set_model_props(model, {name: json.dumps(value, sort_keys=True) for name, value in about.items()})
+    checker.check_model(model)
+    return model
+
+
+class _Graph:
+    """Nodes and constants, added one by one under names of their own."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def node(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
+        """Add a node; the name of its output."""
+        from onnx import helper
+
+        name = output or f"{operator.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
+        return name
+
+    def constant(self, value: AnyArray) -> str:
+        """Add a constant; its name."""
+        from onnx import numpy_helper
+
+        name = f"constant_{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def reduce(self, operator: str, x: str, axes: Sequence[int]) -> str:
+        """Add a reduction that keeps the axes."""
+        return self.node(operator, x, self.constant(np.array(axes, np.int64)), keepdims=1)
+
+
+def _standardised(graph: _Graph, name: str, *, how: Any) -> str:
+    """An input, standardised in float64; without statistics by its own mean and deviation."""
+    from onnx import TensorProto
+
+    if isinstance(how, Ranks):
+        raise TrainError('ranks cannot be exported to ONNX; train with standardisation = "speaker" for that')
+    x = graph.node("Cast", name, to=TensorProto.DOUBLE)
+    if isinstance(how, Moments):
+        mean = graph.constant(how.mean)
+        scale = graph.constant(np.divide(1.0, how.std, out=np.zeros_like(how.std), where=how.std > 0))
+        x = graph.node("Mul", graph.node("Sub", x, mean), scale)
+    else:
+        low, high, mean = (graph.reduce(f"Reduce{operator}", x, (0, 1)) for operator in ("Min", "Max", "Mean"))
+        centred = graph.node("Sub", x, mean)
+        std = graph.node("Sqrt", graph.reduce("ReduceMean", graph.node("Mul", centred, centred), (0, 1)))
+        varies = graph.node("Greater", high, low)
+        x = graph.node("Where", varies, graph.node("Div", centred, std), graph.constant(np.zeros(())))
+    if name == "functionals":
+        x = graph.node("Clip", x, graph.constant(np.array(-CLIP)), graph.constant(np.array(CLIP)))
+    return graph.node("Cast", x, to=TensorProto.FLOAT)
+
+
+Weights = dict[str, AnyArray]
+
+
+def _encoder(graph: _Graph, weights: Weights, prefix: str, segments: str) -> str:
+    """`crnn.Encoder` of one utterance: segments (S, L, M) → (1, 384)."""
+    own = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+    x = graph.node("Transpose", segments, perm=[0, 2, 1])  # (S, M, L)
+    for layer in ("conv1", "conv2"):
+        kernel, bias = (graph.constant(own[f"{layer}.{part}"]) for part in ("weight", "bias"))
+        x = graph.node("MaxPool", graph.node("Conv", x, kernel, bias), kernel_shape=[3], strides=[2])
+        x = graph.node("Relu", x)
+    flat = graph.node("Flatten", x, axis=1)  # (S, 120)
+    steps = graph.node("Unsqueeze", flat, graph.constant(np.array([1])))  # (S, 1, 120)
+    from_input, from_state = (graph.constant(_gates(own[f"lstm.weight_{part}_l0"])[None]) for part in ("ih", "hh"))
+    biases = np.concatenate([_gates(own[f"lstm.bias_{part}_l0"]) for part in ("ih", "hh")])
+    out = graph.node("LSTM", steps, from_input, from_state, graph.constant(biases[None]), hidden_size=N_UNITS)
+    out = graph.node("Squeeze", out, graph.constant(np.array([1, 2])))  # (S, 1, 1, 128) → (S, 128)
+    return graph.node("Concat", *(graph.reduce(f"Reduce{how}", out, (0,)) for how in ("Max", "Mean", "Min")), axis=1)
+
+
+def _gates(values: AnyArray) -> AnyArray:
+    """Rows of torch's gates (input, forget, cell, output) in ONNX's order (input, output, forget, cell)."""
+    i, f, c, o = np.split(values, 4)
+    return np.concatenate([i, o, f, c])
+
+
+def _linear(graph: _Graph, weights: Weights, layer: str, x: str) -> str:
+    matrix, bias = (graph.constant(weights[f"{layer}.{part}"]) for part in ("weight", "bias"))
+    return graph.node("Gemm", x, matrix, bias, transB=1)
+
+
+def _full(graph: _Graph, weights: Weights, layers: Sequence[str], x: str) -> str:
+    """Fully connected layers with sigmoid, one after the other."""
+    for layer in layers:
+        x = graph.node("Sigmoid", _linear(graph, weights, layer, x))
+    return x
+
+
+def _plain(graph: _Graph, weights: Weights, inputs: dict[str, str]) -> str:
+    x = _full(graph, weights, ("fc1", "fc2"), _encoder(graph, weights, "encoder.", inputs["short"]))
+    return _linear(graph, weights, "out", x)
+
+
+def _hsf(graph: _Graph, weights: Weights, inputs: dict[str, str]) -> str:
+    x = _full(graph, weights, ("fc",), _encoder(graph, weights, "encoder.", inputs["short"]))
+    y = _full(graph, weights, ("hsf1", "hsf2", "hsf3"), inputs["functionals"])
+    z = _full(graph, weights, ("joint",), graph.node("Concat", x, y, axis=1))
+    return _linear(graph, weights, "out", z)
+
+
+def _multi(graph: _Graph, weights: Weights, inputs: dict[str, str]) -> str:
+    x = _full(graph, weights, ("fc1", "fc2"), _encoder(graph, weights, "short.", inputs["short"]))
+    y = _encoder(graph, weights, "long.", inputs["long"])
+    z = _full(graph, weights, ("joint",), graph.node("Concat", x, y, axis=1))
+    return _linear(graph, weights, "out", z)
+
+
+GRAPHS = {"plain-crnn": _plain, "hsf-crnn": _hsf, "multi-crnn": _multi}

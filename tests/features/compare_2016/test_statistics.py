@@ -1,0 +1,156 @@
+import numpy as np
+import pytest
+import scipy.linalg
+import scipy.stats
+
+from serprep.features.compare_2016 import statistics as s
+
+# the specification's worked example
+EXAMPLE = """
+    0.30 0.55 0.52 0.90 0.86 0.88 0.40 0.45 0.10 0.35 0.20 0.80
+    0.60 0.97 0.15 0.18 0.05 0.50 0.42 0.70 0.68 0.30 0.25 0.33
+"""
+X = np.array(EXAMPLE.split(), np.float32)
+LOW, SPAN = np.float32(0.05), X.max() - X.min()
+
+
+def out(n, function, *arguments):
+    found = np.full(n, np.nan, np.float32)
+    function(*arguments, found)
+    return found.astype(float)
+
+
+def test_the_worked_example():
+    near = {"rel": 2e-6, "abs": 5e-7}
+    assert out(3, s.extremes, X) == pytest.approx([0.92, 0.5416667, 0.6666667], **near)
+    assert out(9, s.percentiles, X) == pytest.approx(
+        [0.2875, 0.435, 0.685, 0.1475, 0.25, 0.3975, 0.0615, 0.9539, 0.8924], **near
+    )
+    assert out(3, s.moments, X, s.mean_of(X)) == pytest.approx([0.2667187, 0.289466, 1.962922], **near)
+    assert out(4, s.segments, X, LOW, SPAN) == pytest.approx([0.0425, 0.06, 0.03, 0.01299038], **near)
+    assert out(6, s.times, X, LOW, SPAN) == pytest.approx([0.75, 0.4166667, 0.2083333, 0.125, 0.4782609, 0.5], **near)
+    assert out(6, s.lpc, X) == pytest.approx([0.0640328, -0.827576, -0.380277, 0.674624, -0.300445, -0.058103], **near)
+    assert s.mean_of(X) == pytest.approx(0.4766667, **near)
+    assert s.means(X)[0] == pytest.approx(0.8082948, **near)
+    assert s.means(X)[2] == pytest.approx(0.5462142, **near)
+    assert out(8, s.regression, X, s.mean_of(X), LOW, SPAN, True) == pytest.approx(
+        [-1.074669, 0.587355, 0.0785148, 0.26603, -1.135857, 0.589599, 0.0785135, 0.437755], rel=2e-5
+    )
+
+
+def test_the_worked_example_of_runs():
+    x = np.array(
+        ["0", "0", "110", "112", "0", "115", "0", "0", "120", "0", "0", "130", "131", "132", "133", "0"], np.float32
+    )
+    assert out(5, s.runs, x) == pytest.approx([0.5, 0.03, 0.03, 0.03, 0])
+
+
+@pytest.fixture(params=[1, 2, 3, 5, 24, 200, 1001])
+def contour(request):
+    rng = np.random.default_rng(request.param)
+    return np.round(rng.normal(0, 1, request.param), 2).astype(np.float32)  # with ties
+
+
+def test_percentiles_are_numpy_s(contour):
+    q = np.percentile(contour.astype(float), [25, 50, 75, 1, 99])
+    expected = [*q[:3], q[1] - q[0], q[2] - q[1], q[2] - q[0], q[3], q[4], q[4] - q[3]]
+    assert out(9, s.percentiles, contour) == pytest.approx(expected, abs=2e-6)
+
+
+@pytest.mark.parametrize("kind", ["equal", "rising", "falling", "two values", "organ pipes"])
+def test_percentiles_of_contours_that_are_hard_to_divide(kind):
+    n = 3001
+    x = {
+        "equal": np.ones(n),
+        "rising": np.arange(n),
+        "falling": -np.arange(n),
+        "two values": np.arange(n) % 2,
+        "organ pipes": np.minimum(np.arange(n), n - np.arange(n)),
+    }[kind].astype(np.float32)
+    before = x.copy()
+    q = np.percentile(x.astype(float), [25, 50, 75, 1, 99])
+    assert out(9, s.percentiles, x)[[0, 1, 2, 6, 7]] == pytest.approx(q, abs=1e-3)
+    np.testing.assert_array_equal(x, before)
+
+
+def test_moments_are_scipy_s(contour):
+    x = contour.astype(float)
+    if np.ptp(x) == 0:
+        assert out(3, s.moments, contour, s.mean_of(contour)).tolist() == [0, 0, 0]
+        return
+    expected = [x.std(), scipy.stats.skew(x), scipy.stats.kurtosis(x, fisher=False)]
+    assert out(3, s.moments, contour, s.mean_of(contour)) == pytest.approx(expected, abs=1e-5)
+
+
+def test_regression_is_numpy_s():
+    x = np.random.default_rng(0).normal(5, 1, 60).astype(np.float32)
+    i, y = np.arange(60), x.astype(float)
+    line, parabola = np.polyfit(i, y, 1), np.polyfit(i, y, 2)
+    low, span = y.min(), np.ptp(y)
+    errors = [np.mean(((y - np.polyval(fit, i)) / span) ** 2) for fit in (line, parabola)]
+    for per_second, rate in ((False, 1), (True, 100)):
+        expected = [rate * line[0] / span, (line[1] - low) / span, errors[0]]
+        expected += [rate**2 * parabola[0] / span, rate * parabola[1] / span, (parabola[2] - low) / span, errors[1]]
+        expected.append((i * np.abs(y)).sum() / np.abs(y).sum() / 60)
+        found = out(8, s.regression, x, s.mean_of(x), np.float32(low), np.float32(span), per_second)
+        assert found == pytest.approx(expected, rel=2e-5)
+
+
+def test_lpc_solves_the_normal_equations():
+    x = np.random.default_rng(0).normal(0, 1, 400).astype(np.float32)
+    x[1:] += np.float32(0.9) * x[:-1]
+    r = np.array([(x[k:].astype(float) * x[: len(x) - k]).sum() for k in range(6)])
+    a = scipy.linalg.solve_toeplitz(r[:5], -r[1:])
+    expected = [(r[0] + a @ r[1:]) / len(x), *a]
+    assert out(6, s.lpc, x) == pytest.approx(expected, rel=2e-4)
+
+
+def test_segments_are_those_of_the_slow_definition():
+    rng = np.random.default_rng(0)
+    for n in (30, 450, 1500):
+        x = np.cumsum(rng.normal(0, 1, n)).astype(np.float32)
+        low, span = x.min(), x.max() - x.min()
+        average = [np.mean(x[max(0, i - 2) : i + 1].astype(float)) for i in range(n)]
+        levels, lengths, shortest = [low + q * span for q in (0.25, 0.75)], [], max(2, n // 100 - 1)
+        border = -(shortest // 2)
+        for i in range(n):
+            here, before = average[i], average[i - 1] if i else 0
+            crossing = any((here > v >= before) or (here < v <= before) for v in levels)
+            if crossing and i - border > shortest:
+                lengths.append(i - border)
+                border = i
+        assert lengths
+        lengths = np.array(lengths[:100]) / 100
+        expected = [lengths.mean(), lengths.max(), lengths.min(), lengths.std()]
+        assert out(4, s.segments, x, low, span) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("c", [0.0, 2.0, -3.0])
+def test_a_constant_contour(c):
+    x = np.full(40, c, np.float32)
+    low, span = x[0], np.float32(0)
+    assert not out(3, s.extremes, x).any()
+    assert not out(3, s.moments, x, s.mean_of(x)).any()
+    assert not out(6, s.times, x, low, span).any()
+    assert not out(4, s.segments, x, low, span).any() or c  # the average before the first frame counts as 0
+    found = out(8, s.regression, x, s.mean_of(x), low, span, True)
+    assert not found[:7].any()
+    assert found[7] == pytest.approx(39 / 80 if c else 0)
+    assert [float(value) for value in s.means(x)] == pytest.approx([1, max(c, 0), abs(c)])
+
+
+def test_one_frame():
+    x = np.array([2.0], np.float32)
+    assert out(6, s.lpc, x).tolist() == [4, 0, 0, 0, 0, 0]
+    assert out(6, s.times, x, x[0], np.float32(0)).tolist() == [0] * 6
+    assert np.isfinite(out(8, s.regression, x, x[0], x[0], np.float32(0), True)).all()
+
+
+def test_the_limiter_is_odd_continuous_and_bounded():
+    z = np.linspace(-50, 50, 2001)
+    found = np.array([s.limited(value, 10, 10) for value in z])
+    np.testing.assert_allclose(found, -found[::-1], atol=1e-5)
+    np.testing.assert_array_equal(found[np.abs(z) <= 10], z[np.abs(z) <= 10].astype(np.float32))
+    assert (np.diff(found) >= 0).all() and np.abs(found).max() < 20
+    d = np.sqrt(30 - 10 + 1) - 1
+    assert s.limited(30, 10, 10) == pytest.approx(10 + 10 * np.tanh(d / 5), rel=1e-6)

@@ -1,0 +1,142 @@
+"""ONNX Runtime gives the probabilities of `predict`, for every system and way to standardise."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from serprep.audio import decode
+from serprep.errors import TrainError
+from serprep.features.extract import Features
+from serprep_models.checkpoint import Checkpoint
+from serprep_models.crnn import SEGMENTS_OF, SYSTEMS, SystemConfig, make_system
+from serprep_models.job import read_predictions
+from serprep_models.onnx_export import export_onnx
+from serprep_models.predict import _stored
+from serprep_models.predictor import Predictor, load
+from serprep_models.standardise import Moments, Ranks
+
+onnxruntime = pytest.importorskip("onnxruntime")
+LABELS = ("angry", "happy", "neutral", "sad")
+
+
+def session(path: Path):
+    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+
+def run(runtime, values) -> np.ndarray:
+    inputs = {entry.name: values[entry.name].astype(np.float32) for entry in runtime.get_inputs()}
+    (found,) = runtime.run(["probabilities"], inputs)
+    return found
+
+
+def made_up(system: str, standardisation: str = "train") -> Predictor:
+    """A system with random weights, and statistics of some constant features."""
+    rng = np.random.default_rng(0)
+    config = SystemConfig(system=system, n_labels=4)
+    torch.manual_seed(1)
+    statistics = {}
+    if standardisation == "train":
+        statistics = {name: Moments(rng.normal(size=40), rng.uniform(1, 2, 40)) for name in SEGMENTS_OF[system]}
+    if system == "hsf-crnn" and standardisation in ("train", "utterance"):
+        std = np.where(rng.random(6373) < 0.1, 0, rng.uniform(0.1, 2, 6373))
+        statistics["functionals"] = Moments(rng.normal(size=6373), std)
+    return Predictor(
+        [
+            Checkpoint(
+                system=make_system(config).eval(),
+                config=config,
+                features=Features(),
+                segment_dtype="float32",
+                labels=LABELS,
+                standardisation=standardisation,
+                enrol=0,
+                statistics=statistics,
+                about={},
+            )
+        ]
+    )
+
+
+def an_utterance(rng, n_segments: int) -> dict[str, np.ndarray]:
+    values = {
+        "short": rng.normal(-3, 4, (n_segments, 30, 40)),
+        "long": rng.normal(-3, 4, (n_segments + 2, 50, 40)),
+        "functionals": rng.normal(0, 9, (1, 6373)),  # far enough to be clipped
+    }
+    values["short"][..., 7] = -5.0  # a band that never changes
+    return {name: value.astype(np.float32) for name, value in values.items()}
+
+
+@pytest.mark.parametrize("standardisation", ["train", "utterance", "speaker"])
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_made_up_utterances_of_any_length(system: str, standardisation: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    predictor = made_up(system, standardisation)
+    if standardisation == "speaker":
+        predictor = predictor.enrolled([an_utterance(rng, 6) for _ in range(3)])
+    runtime = session(export_onnx(predictor, tmp_path / "system.onnx"))
+    for n_segments in (1, 2, 17):
+        values = an_utterance(rng, n_segments)
+        expected = predictor.probabilities([values])
+        assert np.ptp(expected) > 0.01
+        np.testing.assert_allclose(run(runtime, values), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_trained_systems_on_synthetic_utterances(small, trained, tmp_path: Path, system: str) -> None:
+    """Against the probabilities that training wrote, too."""
+    _, store = small
+    folder = trained / system / "fold-01" / "seed-0"
+    predictor = load(folder)
+    runtime = session(export_onnx(predictor, tmp_path / "system.onnx"))
+    table = read_predictions(folder / "predictions.csv").set_index("id")
+    rows = np.array([store.ids.index(name) for name in table.index])
+    for values, written in zip(_stored(store, rows, predictor), table.filter(like="p_").to_numpy(), strict=True):
+        found = run(runtime, values)
+        np.testing.assert_allclose(found, predictor.probabilities([values]), atol=1e-5)
+        np.testing.assert_allclose(found[0], written, atol=1e-5)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_trained_systems_on_real_recordings(corpora: Path, trained, tmp_path: Path, system: str) -> None:
+    predictor = load(trained / system / "fold-01" / "seed-0")
+    runtime = session(export_onnx(predictor, tmp_path / "system.onnx"))
+    recordings = sorted(path for path in (corpora / "ravdess" / "Actor_01").glob("03-01-0[1345]-*"))[::6]
+    assert len(recordings) >= 4
+    for path in recordings:
+        values = predictor.values(decode(path.read_bytes(), config=predictor.features.signal))
+        np.testing.assert_allclose(run(runtime, values), predictor.probabilities([values]), atol=1e-5)
+
+
+def test_the_file_says_what_it_is(tmp_path: Path) -> None:
+    runtime = session(export_onnx(made_up("multi-crnn"), tmp_path / "system.onnx"))
+    shapes = {entry.name: entry.shape for entry in runtime.get_inputs()}
+    assert shapes == {"short": ["short_segments", 30, 40], "long": ["long_segments", 50, 40]}
+    about = {name: json.loads(value) for name, value in runtime.get_modelmeta().custom_metadata_map.items()}
+    assert about["labels"] == list(LABELS)
+    assert about["system"] == "multi-crnn"
+    assert about["features"] == Features().to_json()
+
+
+def test_what_cannot_be_exported_says_why(tmp_path: Path, monkeypatch) -> None:
+    place = tmp_path / "system.onnx"
+    one = made_up("hsf-crnn")
+    with pytest.raises(TrainError, match="2 checkpoints; one ONNX file holds one"):
+        export_onnx(Predictor([*one.checkpoints, *one.checkpoints]), place)
+    with pytest.raises(TrainError, match=r"expected a file name that ends in \.onnx"):
+        export_onnx(one, tmp_path / "system.bin")
+    ranked = made_up("hsf-crnn", "speaker-rank")
+    with pytest.raises(TrainError, match="give recordings of the speaker"):
+        export_onnx(ranked, place)
+    enrolled = ranked.enrolled([an_utterance(np.random.default_rng(0), 2)])
+    assert isinstance(enrolled.speaker["functionals"], Ranks)
+    with pytest.raises(TrainError, match="ranks cannot be exported"):
+        export_onnx(enrolled, place)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(TrainError, match=r"pip install 'serprep\[onnx\]'"):
+        export_onnx(one, place)
+    assert not place.exists()
