@@ -140,7 +140,7 @@ statistics = training_statistics(store, train_rows, kinds)
 parts = [Stored(store, part, kinds, statistics) for part in (train_rows, dev_rows)]
 if sys.argv[4] == "memory":
     parts = [part.load() for part in parts]
-how = TrainConfig(epochs=8, batch_size=8, device="cpu", memory_budget=4)
+how = TrainConfig(epochs=8, batch_size=8, device="cpu", memory_budget=8)
 config = SystemConfig(system=system, n_labels=len(store.labels))
 trained = train(config, parts[0], how=how, seed=0, dev=parts[1], folder=folder, save_every=0.3)
 save_file(trained.system.state_dict(), folder / "weights.safetensors")

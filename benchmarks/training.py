@@ -301,7 +301,7 @@ def memory() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
         store = write_store(Path(scratch), 2 * UTTERANCES)
-        for budget in (128, 256, 512):
+        for budget in (192, 384, 768):
             for system in SYSTEMS:
                 words = [sys.executable, __file__, "stream", store.path, system, str(budget)]
                 found = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)

@@ -25,7 +25,7 @@ from serprep.errors import TrainError
 from serprep_models.crnn import Batch
 from serprep_models.examples import Examples, Stored, check_store, join, kinds_of, load
 
-__all__ = ["Batches", "Examples", "Loader", "Stored", "check_store", "hold", "kinds_of", "load"]
+__all__ = ["Batches", "Examples", "Loader", "Stored", "check_store", "fitting_batch", "hold", "kinds_of", "load"]
 
 MEMORY_BUDGET = 2 << 30  # bytes
 BLOCKS = 16  # in a window: fewer would hardly shuffle, more would read smaller pieces
@@ -47,6 +47,13 @@ class Window:
 def hold(stored: Stored, *, memory_budget: int = MEMORY_BUDGET) -> Examples | Stored:
     """The utterances themselves if they fit the budget (bytes), else where they are stored."""
     return stored.load() if int(stored.n_bytes.sum()) <= memory_budget else stored
+
+
+def fitting_batch(stored: Stored, *, memory_budget: int, at_most: int) -> int:
+    """How many utterances any batch may have, so that it takes little of the budget (bytes); at least 1."""
+    longest = np.sort(stored.n_bytes)[::-1].cumsum()
+    fitting = int(np.searchsorted(longest, memory_budget / IN_MEMORY / 4, side="right"))
+    return min(max(1, fitting), at_most)
 
 
 class Batches(IterableDataset[Batch]):
@@ -186,12 +193,12 @@ class Batches(IterableDataset[Batch]):
         sizes = np.where(np.diff(by_row, prepend=-1) != 0, self.source.n_bytes[by_row], 0)  # repeated: read once
         largest = int(self.memory_budget / n_shares / IN_MEMORY)
         spare = int(np.sort(self.source.n_bytes)[-self.batch_size :].sum())  # the longest batch there could be
-        if largest <= spare:
+        if largest <= spare and self.batch_size > 1:
             raise TrainError(
                 f"a memory budget of {self.memory_budget} bytes is too small for batches of {self.batch_size} and "
                 f"{n_shares} workers; expected at least {int(IN_MEMORY * n_shares * (spare + 2))}"
             )
-        room = largest - spare
+        room = max(1, largest - spare)
         block_bytes = max(1, min(LARGE_BLOCK, max(room // BLOCKS, min(SMALL_BLOCK, room // FEWEST_BLOCKS))))
         number = np.cumsum(sizes) // block_bytes
         blocks = np.split(by_row, np.flatnonzero(np.diff(number)) + 1) if len(by_row) else []

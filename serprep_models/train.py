@@ -23,11 +23,10 @@ from serprep.files import write_whole
 from serprep.metrics import ua_of
 from serprep.recipe import TrainConfig
 from serprep_models.crnn import Batch, SystemConfig, make_system
-from serprep_models.loader import MEMORY_BUDGET, Batches, Examples, Loader, Stored
+from serprep_models.loader import MEMORY_BUDGET, Batches, Examples, Loader, Stored, fitting_batch
 from serprep_models.resume import UNFIT, read_state, write_state
 
 EVALUATION_BATCH = 256  # utterances; no effect on logits
-STREAMED_BATCH = 32  # the same, where a batch must be small beside the memory budget
 SAVE_EVERY = 30.0  # seconds between states that a killed training can go on from
 STATE = "state.safetensors"
 HISTORY = "history.jsonl"
@@ -292,7 +291,9 @@ def probabilities(system: nn.Module, examples: Examples | Stored, *, memory_budg
     device = next(system.parameters()).device
     system.eval()
     with torch.inference_mode():
-        size = STREAMED_BATCH if isinstance(examples, Stored) else EVALUATION_BATCH
+        size = EVALUATION_BATCH
+        if isinstance(examples, Stored):
+            size = fitting_batch(examples, memory_budget=memory_budget, at_most=size)
         batches = Batches(examples, batch_size=size, shuffle=False, memory_budget=memory_budget)
         found = [torch.softmax(system(batch.to(device)), 1).cpu().numpy() for batch in batches]
     return np.concatenate(found)

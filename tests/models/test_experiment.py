@@ -202,7 +202,6 @@ def test_a_fold_larger_than_the_budget_is_streamed_and_learns_the_same_statistic
     recipe, store = small
     split = write_split(make_split(store.manifest(), recipe.split), tmp_path / "split.json")
     how = dataclasses.replace(recipe.train, memory_budget=1, batch_size=2)
-    monkeypatch.setattr(train, "STREAMED_BATCH", 2)
     streamed = job.Job(
         folder=str(tmp_path / "job"), store=store.path, split=str(split), system="hsf-crnn", fold=0, seed=0, how=how
     )

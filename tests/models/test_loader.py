@@ -14,7 +14,7 @@ from serprep.errors import TrainError
 from serprep.store.convert import convert
 from serprep.store.store import open_store
 from serprep_models.examples import Stored
-from serprep_models.loader import Batches, Loader, hold
+from serprep_models.loader import Batches, Loader, fitting_batch, hold
 from serprep_models.standardise import Moments, training_statistics
 
 BUDGET = 1_700_000  # bytes: several windows for the small store
@@ -216,6 +216,15 @@ def test_a_budget_too_small_for_a_batch_says_how_much_is_needed(stored) -> None:
         list(Batches(stored, memory_budget=1000))
     enough = int(str(caught.value).split()[-1])
     assert sum(len(batch.labels) for batch in Batches(stored, memory_budget=enough)) == len(ROWS)
+
+
+@pytest.mark.parametrize("budget", [1, 1000, 400_000, 10_000_000])
+def test_any_budget_suffices_for_predictions(stored, names, budget) -> None:
+    """A trained system must not fail because a test utterance is longer than those of training."""
+    size = fitting_batch(stored, memory_budget=budget, at_most=20)
+    assert 1 <= size <= 20
+    data = Batches(stored, batch_size=size, shuffle=False, memory_budget=budget)
+    assert [place for batch in data for place in places(batch, names)] == list(range(len(ROWS)))
 
 
 def test_a_state_of_other_data_is_refused(stored) -> None:
