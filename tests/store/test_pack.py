@@ -216,6 +216,8 @@ def test_progress_of_a_file_that_one_task_writes_is_its_size(project, monkeypatc
     store = Path(build(asked, pool=Inline()).store)
     assert {entry[:2] for entry in shown} == {("packing", "MB")}
     total = shown[0][2]
-    assert total == pytest.approx(store.stat().st_size / 2**20, rel=0.3) and total >= 3  # names and metadata come on top
+    assert (
+        total == pytest.approx(store.stat().st_size / 2**20, rel=0.3) and total >= 3
+    )  # names and metadata come on top
     done = [entry[3] for entry in shown]
     assert {1, 3} <= set(done) and done == sorted(done) and done[-1] == total
