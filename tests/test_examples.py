@@ -17,7 +17,13 @@ CORPORA = {
     "iemocap-dev": ("iemocap", "corpora"),
     "msp_podcast": ("msp_podcast", "corpora/MSP-Podcast"),
 }
+SYSTEMS = ["plain-crnn", "multi-crnn", "hsf-crnn", "compare-svm", "majority"]
+FEW = ["hsf-crnn", "majority"]  # where five folds are trained: one that reads everything, and the floor
 SHORT = {"epochs = 60": "epochs = 1", "seeds = [0, 1, 2]": "seeds = [0]"}
+
+
+def systems_of(name):
+    return SYSTEMS if name in ("compare2018", "msp_podcast") else FEW
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +43,9 @@ def outcomes(tmp_path_factory):
             for long, short in SHORT.items():
                 assert long in text
                 text = text.replace(long, short)
+            whole = f"systems = {json.dumps(SYSTEMS)}"
+            assert whole in text
+            text = text.replace(whole, f"systems = {json.dumps(systems_of(name))}")
             (folder / "examples").mkdir()
             (folder / f"examples/{name}.toml").write_text(text, encoding="utf-8")
             recipe = read_recipe(folder / f"examples/{name}.toml")
@@ -51,13 +60,7 @@ def outcomes(tmp_path_factory):
 def test_a_recipe_runs_from_folder_to_page(outcomes, name):
     built, outcome, page = outcomes(name)
     assert built.quarantined == 0
-    assert [row["system"] for row in outcome.summary] == [
-        "plain-crnn",
-        "multi-crnn",
-        "hsf-crnn",
-        "compare-svm",
-        "majority",
-    ]
+    assert [row["system"] for row in outcome.summary] == systems_of(name)
     assert all(0 <= row["ua"] <= 1 for row in outcome.summary)
     assert page.is_file()
     written = json.loads((outcome.folder / "results.json").read_bytes())
