@@ -128,7 +128,7 @@ def as_keys(keys: Iterable[bytes]) -> ByteArray:
     return np.frombuffer(buffer, np.uint8).reshape(-1, 32)
 
 
-def _sortable(keys: ByteArray) -> AnyArray:
+def sortable(keys: ByteArray) -> AnyArray:
     """The same keys as one array of byte strings, shape (n,)."""
     return np.ascontiguousarray(keys).view("S32")[:, 0]
 
@@ -215,7 +215,7 @@ class Cache:
         Parts that are damaged or vanish meanwhile count as not there.
         """
         keys = keys if isinstance(keys, np.ndarray) else as_keys(keys)
-        wanted, inverse = np.unique(_sortable(keys), return_inverse=True)
+        wanted, inverse = np.unique(sortable(keys), return_inverse=True)
         table = np.zeros(len(wanted), PLACE)
         table["part"] = -1
         parts: list[str] = []
@@ -223,8 +223,8 @@ class Cache:
         for name, (own, places) in self._indices(kind) if n_missing else ():
             if not n_missing:
                 break
-            at = np.minimum(np.searchsorted(wanted, _sortable(own)), len(wanted) - 1)
-            new = (wanted[at] == _sortable(own)) & (table["part"][at] < 0)
+            at = np.minimum(np.searchsorted(wanted, sortable(own)), len(wanted) - 1)
+            new = (wanted[at] == sortable(own)) & (table["part"][at] < 0)
             if new.any():
                 table[at[new]] = places.table[new]
                 table["part"][at[new]] = len(parts)
