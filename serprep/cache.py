@@ -39,6 +39,7 @@ from serprep.remote import UrlPath, has_tag
 
 MAGIC = b"SERPART1"
 _HEAD = 48
+_MEMO_HEAD = 65  # bytes of a digest and a line's end
 _UNSETTLED = 2.0  # seconds; files modified this shortly before being hashed may change within one tick
 
 
@@ -127,7 +128,7 @@ def as_keys(keys: Iterable[bytes]) -> ByteArray:
     return np.frombuffer(buffer, np.uint8).reshape(-1, 32)
 
 
-def _sortable(keys: ByteArray) -> AnyArray:
+def sortable(keys: ByteArray) -> AnyArray:
     """The same keys as one array of byte strings, shape (n,)."""
     return np.ascontiguousarray(keys).view("S32")[:, 0]
 
@@ -199,7 +200,7 @@ class Cache:
         self._write(name, data)
         return name
 
-    def _write(self, name: str, data: bytes) -> None:
+    def _write(self, name: str, data: bytes | bytearray) -> None:
         try:
             self.folder.write(name, data)
         except OSError as error:
@@ -214,7 +215,7 @@ class Cache:
         Parts that are damaged or vanish meanwhile count as not there.
         """
         keys = keys if isinstance(keys, np.ndarray) else as_keys(keys)
-        wanted, inverse = np.unique(_sortable(keys), return_inverse=True)
+        wanted, inverse = np.unique(sortable(keys), return_inverse=True)
         table = np.zeros(len(wanted), PLACE)
         table["part"] = -1
         parts: list[str] = []
@@ -222,8 +223,8 @@ class Cache:
         for name, (own, places) in self._indices(kind) if n_missing else ():
             if not n_missing:
                 break
-            at = np.minimum(np.searchsorted(wanted, _sortable(own)), len(wanted) - 1)
-            new = (wanted[at] == _sortable(own)) & (table["part"][at] < 0)
+            at = np.minimum(np.searchsorted(wanted, sortable(own)), len(wanted) - 1)
+            new = (wanted[at] == sortable(own)) & (table["part"][at] < 0)
             if new.any():
                 table[at[new]] = places.table[new]
                 table["part"][at[new]] = len(parts)
@@ -340,7 +341,7 @@ class Memo:
     ignore: bool = False
     n_read: int = 0  # files whose bytes were read
     _known: dict[str, str] = field(default_factory=dict, repr=False)  # name → JSON: decoded, it takes thrice the memory
-    _new: bytearray = field(default_factory=bytearray, repr=False)  # lines to add
+    _new: bytearray = field(default_factory=lambda: bytearray(_MEMO_HEAD), repr=False)  # the file, with lines to add
 
     def __post_init__(self) -> None:
         place = str(self.root) if isinstance(self.root, UrlPath) else os.path.realpath(self.root)
@@ -403,17 +404,20 @@ class Memo:
 
     def save(self) -> None:
         """Keep what was learned for the next build."""
-        self._known, lines, self._new = {}, self._new, bytearray()
-        if not lines:
+        self._known, data, self._new = {}, self._new, bytearray(_MEMO_HEAD)
+        if len(data) == _MEMO_HEAD:
             return
         others = self._load()  # also what another build has written meanwhile
         if others:
-            for line in lines.splitlines():
+            for line in data[_MEMO_HEAD:].splitlines():
                 others.pop(line.split(b"\t", 1)[0].decode("ascii"), None)
             for name, entry in others.items():
-                lines += f"{name}\t{entry}\n".encode("ascii")
+                data += f"{name}\t{entry}\n".encode("ascii")
+        with memoryview(data) as view:
+            digest = hashlib.sha256(view[_MEMO_HEAD:]).hexdigest()
+        data[:_MEMO_HEAD] = f"{digest}\n".encode("ascii")
         with contextlib.suppress(CacheError):  # it only spares work; a finished data set may be read-only
-            self.cache._write(self._name, hashlib.sha256(lines).hexdigest().encode() + b"\n" + lines)
+            self.cache._write(self._name, data)
 
 
 def offsets_of(lengths: Sequence[int]) -> IntArray:

@@ -30,7 +30,7 @@ def as_root(place: str | os.PathLike[str]) -> Path:
     return cast(Path, UrlPath(str(place))) if is_url(place) else Path(str(place).removeprefix("file://"))
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes | bytearray) -> None:
     """Write a local file so that readers see all of it or nothing.
 
     Raises
@@ -163,12 +163,12 @@ class Folder:
                 return file.read() if end is None else file.read(end - start)
         return remote.read(self.path(name), start, end)
 
-    def write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes | bytearray) -> None:
         """Write a file; it appears whole."""
         if self.local:
             write_whole(self.local / name, data)
         else:
-            remote.write(self.path(name), data)
+            remote.write(self.path(name), bytes(data))
 
     def remove(self, name: str) -> None:
         """Remove a file; a missing one is no error."""

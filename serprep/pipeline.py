@@ -6,6 +6,7 @@ next.
 """
 
 import contextlib
+import ctypes
 import hashlib
 import json
 import os
@@ -22,7 +23,7 @@ import numpy as np
 
 from serprep import audio
 from serprep._typing import ByteArray
-from serprep.cache import Cache, Memo, as_keys, key_of
+from serprep.cache import Cache, Memo, as_keys, key_of, sortable
 from serprep.corpora import read_corpus
 from serprep.errors import (
     AudioError,
@@ -359,6 +360,7 @@ def _features(
     cuts = _cuts(len(numbers), pool.n_workers, batch_size)
     batches = Batches(utterances, numbers, origins, cuts, features, recipe.root, cache.root)
     n_failed, seconds = 0, 0.0
+    _give_back()
     with Progress("features", len(numbers), quiet=quiet) as progress:
         for item, reason in _compute(batches, pool):
             if reason:
@@ -404,8 +406,14 @@ def _missing(origins: Origins) -> list[int]:
     """Utterances to compute; of byte-identical ones the first."""
     missing = np.flatnonzero(~origins.complete)
     keys = origins.keys["logmel"][missing]  # two utterances share the key of every kind, or of none
-    _, first = np.unique(keys, axis=0, return_index=True)
+    _, first = np.unique(sortable(keys), return_index=True)
     return [int(i) for i in missing[np.sort(first)]]
+
+
+def _give_back() -> None:
+    """Let freed memory go: glibc keeps it, and what is imported next comes on top of it."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _cuts(n: int, n_workers: int, size: int | None) -> list[int]:

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -70,16 +70,24 @@ def write_texts(path: str, spec: Array, texts: Sequence[str]) -> None:
     its length before it, then a checksum; numbers are uint32, little-endian.
     """
     for number, first in enumerate(range(0, spec.shape[0], spec.chunk)):
-        data = bytearray(spec.chunk.to_bytes(4, "little"))
-        last = min(first + spec.chunk, spec.shape[0])
-        for i in range(first, last):
-            text = texts[i].encode()
-            data += len(text).to_bytes(4, "little") + text
-        data += bytes(4 * (first + spec.chunk - last))  # the last chunk is filled up with ""
-        data += google_crc32c.value(bytes(data)).to_bytes(4, "little")
-        file = Path(path, spec.name, "c", str(number))
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes(data)
+        place = Path(path, spec.name, "c", str(number))
+        place.parent.mkdir(exist_ok=True)
+        check = 0
+        with place.open("wb") as file:
+            for piece in _pieces(texts, first, spec):
+                check = google_crc32c.extend(check, piece)
+                file.write(piece)
+            file.write(check.to_bytes(4, "little"))
+
+
+def _pieces(texts: Sequence[str], first: int, spec: Array) -> Iterator[bytes]:
+    """The bytes of a chunk of strings before its checksum, a thousand strings at a time."""
+    yield spec.chunk.to_bytes(4, "little")
+    last = min(first + spec.chunk, spec.shape[0])
+    for start in range(first, last, 1000):
+        encoded = [texts[i].encode() for i in range(start, min(start + 1000, last))]
+        yield b"".join(len(text).to_bytes(4, "little") + text for text in encoded)
+    yield bytes(4 * (first + spec.chunk - last))  # the last chunk is filled up with ""
 
 
 def shard_file(spec: Array, first: int) -> str:
@@ -126,7 +134,7 @@ def digest_of(path: str | Path) -> str:
     """SHA-256 of a file, hex."""
     digest = hashlib.sha256()
     with open_bytes(str(path)) as file:
-        while data := file.read(READING):
+        while data := file.read(READING if is_url(path) else 1 << 18):  # of what lies here, several at once
             digest.update(data)
     return digest.hexdigest()
 
