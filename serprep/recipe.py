@@ -28,6 +28,26 @@ SYSTEMS = ("plain-crnn", "multi-crnn", "hsf-crnn", "compare-svm", "majority")
 NEURAL = SYSTEMS[:3]
 STANDARDISATIONS = ("train", "utterance", "speaker", "speaker-rank")
 SUBMISSIONS = ("none", "compare2018", "compare2019", "compare2021")
+#: What keys of ``[train]`` may be.
+CHOICES = {
+    "submission": SUBMISSIONS,
+    "class_weights": ("none", "balanced"),
+    "sampling": ("all", "balanced"),
+    "standardisation": STANDARDISATIONS,
+    "schedule": ("constant", "one-cycle"),
+    "keep": ("best", "last"),
+    "activation": ("sigmoid", "relu"),
+    "svm_balance": ("weights", "upsampling"),
+}
+RANGES = {
+    "weight_decay": (0, 100),
+    "dropout": (0, 0.95),
+    "label_smoothing": (0, 0.95),
+    "mixup": (0, 100),
+    "mask_bands": (0, 1000),
+    "mask_frames": (0, 1000),
+    "drop_segments": (0, 0.95),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +99,28 @@ class TrainConfig:
     epochs: int = 60
     batch_size: int = 32  # utterances
     learning_rate: float = 1e-3
+    schedule: str = "constant"  # of the learning rate, or "one-cycle": up to it and down again
+    weight_decay: float = 0.0  # AdamW's; 0 is Adam
     class_weights: str = "none"  # or "balanced"
     sampling: str = "all"  # or "balanced"
     standardisation: str = "train"  # by statistics of the training part, or "utterance", "speaker", "speaker-rank"
     enrol: int = 0  # utterances of a speaker that "speaker" and "speaker-rank" take; 0 is all
     clip_norm: float = 0.0  # of the gradients; 0 is off
+    keep: str = "best"  # the epoch of the best development UA, where there is one, or "last"
     patience: int = 0  # epochs without a better development UA; 0 is off
+    activation: str = "sigmoid"  # of the fully connected layers, or "relu"
+    batch_norm: bool = False  # before it
+    dropout: float = 0.0  # after it: probability
+    hsf_layers: tuple[int, ...] = (1024, 520, 128)  # units of hsf-crnn's layers on the functionals
+    auxiliary_heads: bool = False  # an output of each branch, averaged with the joint one
+    label_smoothing: float = 0.0  # share of the target that all labels have in common
+    mixup: float = 0.0  # both parameters of the beta distribution; 0 is off
+    mask_bands: int = 0  # widest run of mel bands that an utterance loses in training
+    mask_frames: int = 0  # widest run of frames that a segment loses in training
+    drop_segments: float = 0.0  # probability that a segment is left out in training
+    average_svm: bool = False  # hsf-crnn's probabilities are averaged with those of compare-svm
+    svm_c: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2)  # C of compare-svm; several are chosen from, without the test
+    svm_balance: str = "weights"  # of rare labels, or "upsampling"
     bucket: int = 1  # batches whose utterances are sorted by length together
     mixed_precision: bool = False  # bfloat16 on a GPU
     memory_budget: int = 2048  # MiB of features per experiment
@@ -111,18 +147,11 @@ class TrainConfig:
             raise RecipeError("[train] epochs and batch_size: expected 1 to 100000")
         if not 0 < self.learning_rate <= 10:
             raise RecipeError(f"[train] learning_rate is {self.learning_rate}; expected between 0 and 10")
-        if self.submission not in SUBMISSIONS:
-            raise RecipeError(f"[train] submission is {self.submission!r}; expected one of {', '.join(SUBMISSIONS)}")
-        if self.class_weights not in ("none", "balanced"):
-            raise RecipeError(f"[train] class_weights is {self.class_weights!r}; expected 'none' or 'balanced'")
-        if self.sampling not in ("all", "balanced"):
-            raise RecipeError(f"[train] sampling is {self.sampling!r}; expected 'all' or 'balanced'")
+        for name, allowed in CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise RecipeError(f"[train] {name} is {getattr(self, name)!r}; expected one of {', '.join(allowed)}")
         if self.sampling == self.class_weights == "balanced":
             raise RecipeError("[train] sampling and class_weights would balance twice; choose one of them")
-        if self.standardisation not in STANDARDISATIONS:
-            raise RecipeError(
-                f"[train] standardisation is {self.standardisation!r}; expected one of {', '.join(STANDARDISATIONS)}"
-            )
         if not 0 <= self.enrol <= 1_000_000 or (self.enrol and not self.transductive):
             raise RecipeError(
                 f"[train] enrol is {self.enrol} with standardisation {self.standardisation!r}; expected 1 or more "
@@ -134,6 +163,15 @@ class TrainConfig:
             raise RecipeError("[train] patience: expected 0 to 100000; bucket: expected 1 to 100000")
         if not 1 <= self.memory_budget <= 1 << 30:
             raise RecipeError(f"[train] memory_budget is {self.memory_budget}; expected MiB, 1 or more")
+        for name, (low, high) in RANGES.items():
+            if not low <= getattr(self, name) <= high:
+                raise RecipeError(f"[train] {name} is {getattr(self, name)}; expected {low} to {high}")
+        if not self.hsf_layers or not all(1 <= units <= 65_536 for units in self.hsf_layers):
+            raise RecipeError(f"[train] hsf_layers is {list(self.hsf_layers)}; expected units of one or more layers")
+        if not self.svm_c or not all(0 < c <= 1e9 for c in self.svm_c):
+            raise RecipeError(f"[train] svm_c is {list(self.svm_c)}; expected one or more numbers above 0")
+        if self.batch_norm and self.batch_size == 1:
+            raise RecipeError("[train] batch_norm needs batches of more than one utterance; raise batch_size")
 
     @property
     def transductive(self) -> bool:

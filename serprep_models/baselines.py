@@ -1,10 +1,23 @@
-"""The floor and the classic: the majority class, and a linear SVM on the functionals."""
+"""The floor and the classic: the majority class, and a linear SVM on the functionals.
+
+The SVM is that of the ComParE challenges (Schuller et al., 2018): one against the rest,
+rare labels weighted or upsampled, and C chosen on the development part, or by folds of the
+training part that keep speakers together.  The same folds turn its margins to
+probabilities, by one factor for all labels, so that the most probable label is the SVM's.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from serprep._typing import FloatArray, IntArray
+from serprep._typing import DoubleArray, FloatArray, IntArray
+from serprep.metrics import recalls
 
-SVM_C = 1e-4
+N_FOLDS = 5  # of the training part, where there is no development part
+NEVER = -1e4  # logit of a label that no training utterance has
 
 
 def majority(labels: IntArray, n_test: int, n_labels: int) -> FloatArray:
@@ -14,27 +27,180 @@ def majority(labels: IntArray, n_test: int, n_labels: int) -> FloatArray:
     return scores
 
 
-def compare_svm(train: FloatArray, labels: IntArray, test: FloatArray, *, n_labels: int) -> FloatArray:
-    """A linear SVM, C = 1e-4, balanced class weights.
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """Functionals of some utterances, and what is known of them."""
+
+    values: FloatArray  # (n, 6373), standardised
+    labels: IntArray  # (n,) places among the declared labels
+    speakers: Sequence[str]  # "" where unknown
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearSVM:
+    """A linear SVM, one against the rest.
+
+    Attributes
+    ----------
+    weights : ndarray, shape (n_labels, n_features), float32
+        Scaled, so that the softmax of ``values @ weights.T + bias`` are probabilities.
+    bias : ndarray, shape (n_labels,), float32
+        Very low for a label that no training utterance has.
+    choice : dict
+        ``c``, ``chosen_on`` and ``ua``: of each C, on what it was chosen on.
+    """
+
+    weights: FloatArray
+    bias: FloatArray
+    choice: dict[str, Any]
+
+    def probabilities(self, values: FloatArray) -> FloatArray:
+        """Of each label, shape (n, n_labels)."""
+        logits = values.astype(np.float64) @ self.weights.T.astype(np.float64) + self.bias
+        return _softmax(logits).astype(np.float32)
+
+
+def compare_svm(
+    train: Labelled, *, n_labels: int, c: Sequence[float], dev: Labelled | None = None, balance: str = "weights"
+) -> LinearSVM:
+    """A linear SVM whose C and scale are chosen without the test part.
 
     Parameters
     ----------
-    train, test : ndarray, shape (n, 6373)
-        Functionals, standardised with statistics of the training part.
-    labels : ndarray, shape (n_train,)
-        Places among the declared labels.
-
-    Returns
-    -------
-    ndarray, shape (n_test, n_labels)
-        1 for the predicted label, else 0: an SVM's margins are no probabilities.
+    train : Labelled
+    n_labels : int
+    c : sequence of float
+        C to choose from; of equally good ones, the smallest.
+    dev : Labelled, optional
+        On what to choose; default folds of the training part.
+    balance : {"weights", "upsampling"}
+        What makes up for labels being rare.
     """
+    present = np.unique(train.labels)
+    if len(present) < 2:
+        w, b = fit(train.values.astype(np.float64), train.labels, c=1.0, n_labels=n_labels)
+        nothing: dict[str, Any] = {"c": None, "chosen_on": "nothing: one label", "ua": {}}
+        return LinearSVM(weights=w.astype(np.float32), bias=b.astype(np.float32), choice=nothing)
+    axes, turned = turn(train.values if dev is None else np.concatenate([train.values, dev.values]))
+    turned, others = turned[: len(train.labels)], turned[len(train.labels) :]
+    # (what learns, what is predicted, its labels)
+    parts: list[tuple[IntArray, DoubleArray, IntArray]]
+    if dev is not None:
+        on, parts = "dev", [(np.arange(len(train.labels)), others, dev.labels)]
+    else:
+        on, numbers = inner_folds(train, present)
+        held = [numbers == number for number in np.unique(numbers)]
+        parts = [(np.flatnonzero(~own), turned[own], train.labels[own]) for own in held]
+    truth = np.concatenate([train.labels[:0], *(labels for _, _, labels in parts)])
+    margins = {}
+    for one in sorted(c) if parts else []:
+        found = []
+        for rows, values, _ in parts:
+            w, b = fit(turned[rows], train.labels[rows], c=one, n_labels=n_labels, balance=balance)
+            found.append(values @ w.T + b)
+        margins[one] = np.concatenate(found)
+    uas = {one: _ua(truth, values.argmax(1), n_labels) for one, values in margins.items()}
+    best = max(uas, key=lambda one: (uas[one], -one)) if uas else min(c)
+    w, b = fit(turned, train.labels, c=best, n_labels=n_labels, balance=balance)
+    scale = scale_of(margins[best], truth) if margins else 1.0
+    absent = ~np.isin(np.arange(n_labels), present)
+    choice = {"c": best, "chosen_on": on, "ua": {repr(one): ua for one, ua in uas.items()}}
+    return LinearSVM(
+        weights=(scale * (w if axes is None else w @ axes)).astype(np.float32),
+        bias=np.where(absent, NEVER, scale * b).astype(np.float32),
+        choice=choice,
+    )
+
+
+def turn(values: FloatArray) -> tuple[DoubleArray | None, DoubleArray]:
+    """Orthonormal axes (k, n_features), or None, and the values on them (n, k), where that makes them fewer.
+
+    An SVM sees inner products alone, and they stay; with hundreds of utterances and 6373
+    features it is many times as fast.
+    """
+    wide = values.astype(np.float64)
+    if 2 * len(wide) > wide.shape[1]:
+        return None, wide
+    axes, corner = np.linalg.qr(wide.T)
+    return axes.T, corner.T
+
+
+def fit(
+    values: DoubleArray, labels: IntArray, *, c: float, n_labels: int, balance: str = "weights"
+) -> tuple[DoubleArray, DoubleArray]:
+    """Weights (n_labels, n_features) and bias (n_labels,) of a linear SVM; a label nobody has gets ``NEVER``."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC
 
-    scores = np.zeros((len(test), n_labels), np.float32)
-    if len(set(labels.tolist())) < 2:
-        return majority(labels, len(test), n_labels)
-    machine = LinearSVC(C=SVM_C, class_weight="balanced", random_state=0, max_iter=20_000)
-    machine.fit(train, labels)
-    scores[np.arange(len(test)), machine.predict(test)] = 1
-    return scores
+    weights, bias = np.zeros((n_labels, values.shape[1])), np.full(n_labels, NEVER)
+    rows = np.arange(len(labels))
+    if balance == "upsampling":
+        most = np.bincount(labels).max()
+        rows = np.concatenate([np.resize(np.flatnonzero(labels == label), most) for label in np.unique(labels)])
+    if len(np.unique(labels)) < 2:
+        bias[labels[:1]] = 0
+        return weights, bias
+    machine = LinearSVC(C=c, class_weight="balanced" if balance == "weights" else None, random_state=0, max_iter=2000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of a large C, which then is hardly the best
+        machine.fit(values[rows], labels[rows])
+    if len(machine.classes_) == 2:
+        weights[machine.classes_] = np.concatenate([-machine.coef_, machine.coef_])
+        bias[machine.classes_] = np.concatenate([-machine.intercept_, machine.intercept_])
+    else:
+        weights[machine.classes_], bias[machine.classes_] = machine.coef_, machine.intercept_
+    return weights, bias
+
+
+def inner_folds(train: Labelled, present: IntArray) -> tuple[str, IntArray]:
+    """On what C is chosen, in words, and the number of each utterance's fold, shape (n,).
+
+    Folds keep speakers together where there are two or more of them, and are balanced by label.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    speakers = np.array(train.speakers)
+    n_speakers, fewest = len(np.unique(speakers)), int(np.bincount(train.labels)[present].min())
+    parts: IntArray = np.zeros(len(train.labels), np.int64)
+    by_speaker = "" not in set(train.speakers) and n_speakers > 1
+    n_folds = min(N_FOLDS, n_speakers if by_speaker else fewest)
+    if n_folds < 2:
+        return "nothing: too few utterances", parts[:0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a label may have fewer utterances than there are folds
+        kind = StratifiedGroupKFold if by_speaker else StratifiedKFold
+        folds = kind(n_folds, shuffle=True, random_state=0)
+        for number, (_, held) in enumerate(folds.split(np.zeros(len(parts)), train.labels, speakers)):
+            parts[held] = number
+    return f"{n_folds} folds of the training part, by {'speaker' if by_speaker else 'utterance'}", parts
+
+
+def scale_of(margins: DoubleArray, truth: IntArray) -> float:
+    """The factor that makes the softmax of margins (n, n_labels) most likely, every label counting alike.
+
+    One factor for all labels leaves their order as it is (temperature scaling, Guo et al., 2017).
+    """
+    from scipy.optimize import minimize_scalar
+
+    seen = margins[np.arange(len(truth)), truth] > NEVER  # of other labels no factor can make up
+    margins, truth = margins[seen], truth[seen]
+    weight = 1 / np.bincount(truth, minlength=margins.shape[1])[truth]
+
+    def loss(logarithm: float) -> float:
+        chances = _softmax(np.exp(logarithm) * margins)[np.arange(len(truth)), truth]
+        return float(-(weight * np.log(np.maximum(chances, 1e-300))).sum())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-5, 5), method="bounded").x))
+
+
+def _softmax(logits: DoubleArray) -> DoubleArray:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    found: DoubleArray = powers / powers.sum(axis=1, keepdims=True)
+    return found
+
+
+def _ua(truth: IntArray, predicted: IntArray, n_labels: int) -> float:
+    """UA over the labels that occur: here it only ranks."""
+    counts = np.zeros((n_labels, n_labels), np.int64)
+    np.add.at(counts, (truth, predicted), 1)
+    return float(np.nanmean(recalls(counts)))

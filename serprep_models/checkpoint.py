@@ -21,9 +21,10 @@ from torch import Tensor, nn
 from serprep.errors import FeatureError, TrainError, one_line
 from serprep.features.extract import Features, features_from_json
 from serprep.files import write_whole
-from serprep.recipe import STANDARDISATIONS, TrainConfig
+from serprep.recipe import CHOICES, STANDARDISATIONS, TrainConfig
 from serprep.store.store import Store
 from serprep_models.crnn import SEGMENTS_OF, SystemConfig, make_system
+from serprep_models.examples import kinds_of
 from serprep_models.standardise import Moments, Statistics
 from serprep_models.train import Trained
 
@@ -169,14 +170,29 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _system_config(values: Mapping[str, Any]) -> SystemConfig:
-    known = {field.name for field in fields(SystemConfig)}
-    if set(values) != known:
-        raise TrainError(f"system has the keys {one_line(sorted(values)[:9])}; expected {', '.join(sorted(known))}")
+    known: dict[str, Any] = {field.name: field.default for field in fields(SystemConfig)}
+    added = {"hsf_layers", "activation", "batch_norm", "dropout", "auxiliary_heads", "svm"}  # after the first format 1
+    if not set(known) - added <= set(values) <= set(known):
+        raise TrainError(f"system has the keys {one_line(sorted(values)[:15])}; expected {', '.join(sorted(known))}")
+    values = known = known | dict(values)
+    for name in ("batch_norm", "auxiliary_heads", "svm"):
+        if type(values[name]) is not bool:
+            raise TrainError(f"system.{name} is {one_line(values[name])}; expected true or false")
+    if values["activation"] not in CHOICES["activation"]:
+        raise TrainError(f"system.activation is {one_line(values['activation'])}; expected sigmoid or relu")
+    if type(values["dropout"]) not in (int, float) or not 0 <= values["dropout"] < 1:
+        raise TrainError(f"system.dropout is {one_line(values['dropout'])}; expected 0 to 1")
+    layers = values["hsf_layers"]
+    if not 1 <= len(layers) <= 100 or not all(type(units) is int and 1 <= units <= 65_536 for units in layers):
+        raise TrainError(f"system.hsf_layers is {one_line(layers)}; expected units of one or more layers")
+    known["hsf_layers"] = tuple(layers)
     for name, most in _MOST.items():
         if type(values[name]) is not int or not 1 <= values[name] <= most:
             raise TrainError(f"system.{name} is {one_line(values[name])}; expected 1 to {most}")
     if values["system"] not in SEGMENTS_OF:
         raise TrainError(f"unknown system {one_line(values['system'])}; expected one of {', '.join(SEGMENTS_OF)}")
+    if values["svm"] and "functionals" not in kinds_of(values["system"]):
+        raise TrainError("system.svm needs a system that reads functionals, such as hsf-crnn")
     return SystemConfig(**values)
 
 
@@ -185,7 +201,7 @@ def _statistics(
 ) -> dict[str, Moments]:
     """Moments of the training part, of every kind that needs them; kinds and sizes agree with the features."""
     wanted = dict.fromkeys(SEGMENTS_OF[config.system], config.n_mels)
-    if config.system == "hsf-crnn":
+    if "functionals" in kinds_of(config.system):
         wanted["functionals"] = config.n_functionals
     for name in SEGMENTS_OF[config.system]:
         length = features.segments[name].length if name in features.segments else None

@@ -7,25 +7,33 @@ its batch.
 
 Shapes: B utterances, S segments of all of them, L frames of a segment, M mel bands;
 R rows of T steps in the recurrent layer.
+
+The defaults of a configuration are the paper.  Of its options, batch normalisation is that
+of Ioffe and Szegedy (2015), dropout that of Srivastava et al. (2014), mixup that of Zhang
+et al. (2018), here of vectors of utterances, since these have no common length.
 """
 
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, linear, max_pool2d, pad
+from torch.nn.functional import batch_norm, conv2d, dropout, linear, log_softmax, max_pool2d, pad
 
 from serprep.errors import TrainError
 
 N_FILTERS = 30
 N_UNITS = 128
+WIDE = 4096  # inputs of a layer for which oneDNN is faster
 LAYERS = 4  # utterances that share a row of the LSTM on a CPU
 NEVER = -1e4  # a gate with this input is shut: its sigmoid is exactly 0 in float32
 
 
 @dataclass(frozen=True, kw_only=True)
 class SystemConfig:
-    """What a system is made for; its layers' sizes are the paper's."""
+    """What a system is made for; the defaults of its layers are the paper's."""
 
     system: str  # "plain-crnn", "hsf-crnn" or "multi-crnn"
     n_labels: int
@@ -33,6 +41,28 @@ class SystemConfig:
     short: int = 30  # frames
     long: int = 50  # frames
     n_functionals: int = 6373
+    hsf_layers: tuple[int, ...] = (1024, 520, 128)  # units
+    activation: str = "sigmoid"  # of fully connected layers, or "relu"
+    batch_norm: bool = False  # before the activation
+    dropout: float = 0.0  # after it
+    auxiliary_heads: bool = False  # an output of each branch, where there are two
+    svm: bool = False  # a linear SVM on the functionals takes part
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Which utterances of a batch are mixed, and how."""
+
+    partner: Tensor  # (B,) places in the batch
+    share: Tensor  # (B, 1) of the utterance itself; the rest is its partner's
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Vectors of utterances (B, …), mixed."""
+        return torch.lerp(x[self.partner], x, self.share)
+
+    def to(self, device: torch.device) -> "Mix":
+        """The same on a device."""
+        return Mix(self.partner.to(device), self.share.to(device))
 
 
 @dataclass(frozen=True)
@@ -176,76 +206,159 @@ def wide(x: Tensor, layer: nn.Linear) -> Tensor:
     """``layer(x)`` for a layer of millions of weights: oneDNN takes half the time of a general product."""
     if x.device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return linear(x.to_mkldnn(), layer.weight, layer.bias).to_dense()
-    return layer(x)  # type: ignore[no-any-return]
+    return linear(x, layer.weight, layer.bias)
 
 
-class PlainCRNN(nn.Module):
+class Full(nn.Linear):
+    """A fully connected layer: weights, batch normalisation if configured, activation, dropout."""
+
+    mean: Tensor
+    variance: Tensor
+
+    def __init__(self, n_in: int, n_out: int, config: SystemConfig) -> None:
+        super().__init__(n_in, n_out)
+        self.config = config
+        if config.batch_norm:
+            self.gain, self.shift = nn.Parameter(torch.ones(n_out)), nn.Parameter(torch.zeros(n_out))
+            self.register_buffer("mean", torch.zeros(n_out))
+            self.register_buffer("variance", torch.ones(n_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, n_in) → (B, n_out)."""
+        x = wide(x, self) if self.in_features > WIDE else super().forward(x)
+        if self.config.batch_norm:
+            batch = self.training and len(x) > 1  # one utterance has no deviation: as in prediction
+            x = batch_norm(x, self.mean, self.variance, self.gain, self.shift, training=batch)
+        x = torch.sigmoid(x) if self.config.activation == "sigmoid" else torch.relu(x)
+        return dropout(x, self.config.dropout, self.training) if self.config.dropout else x
+
+
+class System(nn.Module, ABC):
+    """What the three systems have in common: an output, or one of each branch beside it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out: nn.Linear
+        self.auxiliary = nn.ModuleList()
+
+    @abstractmethod
+    def branches(self, batch: Batch, mix: Mix | None) -> Sequence[Tensor]:
+        """What goes into the outputs: the joint layer's values first, then those of each branch, (B, n) each."""
+
+    def heads(self, batch: Batch, mix: Mix | None = None) -> list[Tensor]:
+        """Logits (B, n_labels) of each output, the joint one first; `mix` is for training."""
+        joint, *others = self.branches(batch, mix)
+        outputs = [head(x) for head, x in zip(self.auxiliary, others, strict=False)]
+        return [self.out(joint), *outputs]
+
+    def forward(self, batch: Batch) -> Tensor:
+        """A batch → logits (B, n_labels), those of the mean of all outputs' probabilities."""
+        return averaged(self.heads(batch))
+
+
+def averaged(logits: Sequence[Tensor]) -> Tensor:
+    """Logits of the mean probabilities, (B, n_labels); a single output's are left as they are.
+
+    Examples
+    --------
+    >>> averaged([torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, 200.0]])]).softmax(1)
+    tensor([[0.2500, 0.7500]])
+    """
+    if len(logits) == 1:
+        return logits[0]
+    each = torch.stack([log_softmax(values.float(), 1) for values in logits])  # (n_outputs, B, n_labels)
+    return each.logsumexp(0) - math.log(len(logits))
+
+
+class PlainCRNN(System):
     """Figure 1: encoder(short) → FC 128 → FC 32 → softmax."""
 
     def __init__(self, config: SystemConfig) -> None:
         super().__init__()
         self.encoder = Encoder(config.short, config.n_mels)
-        self.fc1 = nn.Linear(3 * N_UNITS, 128)
-        self.fc2 = nn.Linear(128, 32)
+        self.fc1 = Full(3 * N_UNITS, 128, config)
+        self.fc2 = Full(128, 32, config)
         self.out = nn.Linear(32, config.n_labels)
 
-    def forward(self, batch: Batch) -> Tensor:
-        """A batch → logits (B, n_labels)."""
-        x = self.encoder(batch.segments["short"], batch.counts["short"])  # (B, 384)
-        x = torch.sigmoid(self.fc1(x))  # (B, 128)
-        x = torch.sigmoid(self.fc2(x))  # (B, 32)
-        return self.out(x)  # type: ignore[no-any-return]  # (B, n_labels)
+    def branches(self, batch: Batch, mix: Mix | None) -> Sequence[Tensor]:
+        """The last layer (B, 32); there is one branch, which needs no output of its own."""
+        x = mixed(self.encoder(batch.segments["short"], batch.counts["short"]), mix)  # (B, 384)
+        return [self.fc2(self.fc1(x))]  # (B, 128) -> (B, 32)
 
 
-class HSFCRNN(nn.Module):
+class HSFCRNN(System):
     """Figure 2: encoder(short) → FC 128, beside functionals → FC 1024 → FC 520 → FC 128; joint FC 32."""
 
     def __init__(self, config: SystemConfig) -> None:
         super().__init__()
         self.encoder = Encoder(config.short, config.n_mels)
-        self.fc = nn.Linear(3 * N_UNITS, 128)
-        self.hsf1 = nn.Linear(config.n_functionals, 1024)
-        self.hsf2 = nn.Linear(1024, 520)
-        self.hsf3 = nn.Linear(520, 128)
-        self.joint = nn.Linear(256, 32)
+        self.fc = Full(3 * N_UNITS, 128, config)
+        sizes = (config.n_functionals, *config.hsf_layers)
+        self.hsf = [f"hsf{number}" for number in range(1, len(sizes))]
+        for name, n_in, n_out in zip(self.hsf, sizes, sizes[1:], strict=False):
+            self.add_module(name, Full(n_in, n_out, config))
+        self.joint = Full(128 + sizes[-1], 32, config)
         self.out = nn.Linear(32, config.n_labels)
+        if config.auxiliary_heads:
+            self.auxiliary.extend(nn.Linear(n, config.n_labels) for n in (128, sizes[-1]))
 
-    def forward(self, batch: Batch) -> Tensor:
-        """A batch → logits (B, n_labels)."""
+    def branches(self, batch: Batch, mix: Mix | None) -> Sequence[Tensor]:
+        """The joint layer (B, 32), the encoder's branch (B, 128), that of the functionals (B, 128)."""
         if batch.functionals is None:
             raise TrainError("hsf-crnn needs functionals: enable them in [features.functionals] and build again")
-        x = self.encoder(batch.segments["short"], batch.counts["short"])  # (B, 384)
-        x = torch.sigmoid(self.fc(x))  # (B, 128)
-        y = torch.sigmoid(wide(batch.functionals, self.hsf1))  # (B, 1024)
-        y = torch.sigmoid(self.hsf2(y))  # (B, 520)
-        y = torch.sigmoid(self.hsf3(y))  # (B, 128)
-        z = torch.sigmoid(self.joint(torch.cat([x, y], 1)))  # (B, 256) -> (B, 32)
-        return self.out(z)  # type: ignore[no-any-return]  # (B, n_labels)
+        x = mixed(self.encoder(batch.segments["short"], batch.counts["short"]), mix)  # (B, 384)
+        x = self.fc(x)  # (B, 128)
+        y = mixed(batch.functionals, mix)  # (B, 6373)
+        for name in self.hsf:
+            y = self.get_submodule(name)(y)  # (B, 1024) -> (B, 520) -> (B, 128)
+        return [self.joint(torch.cat([x, y], 1)), x, y]  # (B, 256) -> (B, 32)
 
 
-class MultiCRNN(nn.Module):
+class MultiCRNN(System):
     """Figure 3: encoder(short) → FC 128 → FC 128, beside encoder(long); joint FC 128."""
 
     def __init__(self, config: SystemConfig) -> None:
         super().__init__()
         self.short = Encoder(config.short, config.n_mels)
         self.long = Encoder(config.long, config.n_mels)
-        self.fc1 = nn.Linear(3 * N_UNITS, 128)
-        self.fc2 = nn.Linear(128, 128)
-        self.joint = nn.Linear(128 + 3 * N_UNITS, 128)
+        self.fc1 = Full(3 * N_UNITS, 128, config)
+        self.fc2 = Full(128, 128, config)
+        self.joint = Full(128 + 3 * N_UNITS, 128, config)
         self.out = nn.Linear(128, config.n_labels)
+        if config.auxiliary_heads:
+            self.auxiliary.extend(nn.Linear(n, config.n_labels) for n in (128, 3 * N_UNITS))
+
+    def branches(self, batch: Batch, mix: Mix | None) -> Sequence[Tensor]:
+        """The joint layer (B, 128), the short branch (B, 128), the long one (B, 384)."""
+        x = mixed(self.short(batch.segments["short"], batch.counts["short"]), mix)  # (B, 384)
+        x = self.fc2(self.fc1(x))  # (B, 128) -> (B, 128)
+        y = mixed(self.long(batch.segments["long"], batch.counts["long"]), mix)  # (B, 384)
+        return [self.joint(torch.cat([x, y], 1)), x, y]  # (B, 512) -> (B, 128)
+
+
+def mixed(x: Tensor, mix: Mix | None) -> Tensor:
+    """Vectors of utterances, mixed or as they are."""
+    return x if mix is None else mix(x)
+
+
+class WithSVM(nn.Module):
+    """A trained system and a linear SVM on the functionals: the mean of their probabilities."""
+
+    def __init__(self, system: nn.Module, svm: nn.Linear) -> None:
+        super().__init__()
+        self.system, self.svm = system, svm
 
     def forward(self, batch: Batch) -> Tensor:
         """A batch → logits (B, n_labels)."""
-        x = self.short(batch.segments["short"], batch.counts["short"])  # (B, 384)
-        x = torch.sigmoid(self.fc1(x))  # (B, 128)
-        x = torch.sigmoid(self.fc2(x))  # (B, 128)
-        y = self.long(batch.segments["long"], batch.counts["long"])  # (B, 384)
-        z = torch.sigmoid(self.joint(torch.cat([x, y], 1)))  # (B, 512) -> (B, 128)
-        return self.out(z)  # type: ignore[no-any-return]  # (B, n_labels)
+        assert batch.functionals is not None
+        return averaged([self.system(batch), self.svm(batch.functionals)])
 
 
-SYSTEMS: dict[str, type[nn.Module]] = {"plain-crnn": PlainCRNN, "hsf-crnn": HSFCRNN, "multi-crnn": MultiCRNN}
+SYSTEMS: dict[str, Callable[[SystemConfig], System]] = {
+    "plain-crnn": PlainCRNN,
+    "hsf-crnn": HSFCRNN,
+    "multi-crnn": MultiCRNN,
+}
 #: Which segments each system reads.
 SEGMENTS_OF = {"plain-crnn": ("short",), "hsf-crnn": ("short",), "multi-crnn": ("short", "long")}
 
@@ -260,4 +373,5 @@ def make_system(config: SystemConfig) -> nn.Module:
     """
     if config.system not in SYSTEMS:
         raise TrainError(f"unknown system {config.system!r}; expected one of {', '.join(SYSTEMS)}")
-    return SYSTEMS[config.system](config)
+    system = SYSTEMS[config.system](config)
+    return WithSVM(system, nn.Linear(config.n_functionals, config.n_labels)) if config.svm else system

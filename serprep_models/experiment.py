@@ -25,7 +25,7 @@ from serprep.metrics import few_speakers
 from serprep.parallel import Died, Workers
 from serprep.pipeline import gather
 from serprep.progress import Progress
-from serprep.recipe import NEURAL, SYSTEMS, Recipe
+from serprep.recipe import NEURAL, SYSTEMS, Recipe, TrainConfig
 from serprep.remote import is_url
 from serprep.split import Bound, Split, bind, make_split, read_split, refuse_leaks, write_split
 from serprep.store.store import Store
@@ -47,7 +47,7 @@ from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utteranc
 from serprep_models.submission import check_submission, unpredicted, write_submissions
 from serprep_models.train import check_training
 
-REVISION = 2  # raised whenever the same experiment gives other numbers
+REVISION = 3  # raised whenever the same experiment gives other numbers
 # keys of [train] that change no number of an experiment: where and how, not what
 NO_NUMBERS = ("systems", "seeds", "submission", "tensorboard", "device", "memory_budget")
 COST = {"hsf-crnn": 4, "multi-crnn": 3, "plain-crnn": 2, "compare-svm": 1, "majority": 0}
@@ -279,9 +279,10 @@ def _submit(recipe: Recipe, predictions: pd.DataFrame, *, store: Store, folder: 
 
 def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
     """Where the experiments of this store, split and configuration lie."""
-    how = {name: value for name, value in asdict(recipe.train).items() if name not in NO_NUMBERS}
-    if recipe.train.standardisation == "train":  # the name is that of before there was a choice
-        del how["standardisation"], how["enrol"]
+    plain = asdict(TrainConfig())
+    # what is not asked for is not named, so that a new key does not move what is finished
+    how = {name: value for name, value in asdict(recipe.train).items() if value != plain[name]}
+    how = {name: value for name, value in how.items() if name not in NO_NUMBERS}
     depends = [REVISION, store.version, split.digest, how]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()
     root = recipe.folder if is_url(recipe.dataset_path) else Path(recipe.dataset_path)

@@ -7,23 +7,26 @@ whether it is finished.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import nn
 
+from serprep._typing import FloatArray, IntArray
 from serprep.cache import canonical_json
 from serprep.errors import TrainError
 from serprep.files import write_whole
 from serprep.recipe import NEURAL, TrainConfig
 from serprep.split import Bound, bind, read_split
 from serprep.store.store import Store, open_store
-from serprep_models.baselines import compare_svm, majority
+from serprep_models.baselines import Labelled, LinearSVM, compare_svm, majority
 from serprep_models.checkpoint import write_checkpoint
-from serprep_models.crnn import SystemConfig
+from serprep_models.crnn import SystemConfig, WithSVM
 from serprep_models.examples import Examples, Stored, kinds_of
 from serprep_models.scores import score
 from serprep_models.standardise import CLIP, Statistics, standardise
@@ -97,11 +100,12 @@ def run_job(job: Job) -> None:
     n_train = len(rows["train"])
     with one_thread():
         # a dev part that chose the epoch would be no honest score, and training on it leaves nothing to choose by
-        scores, trained, statistics = _run(job, store, rows, use_dev=role == "test" and bool(rows["dev"]) and not refit)
+        run = _run(job, store, rows, use_dev=role == "test" and bool(rows["dev"]) and not refit)
+        scores = run.scores
         if refit:
             both = rows["train"] + [row for row in rows["dev"] if emotions[row]]
-            again, trained, statistics = _run(job, store, rows | {"train": sorted(both), "dev": []}, use_dev=False)
-            scores["test"] = again["test"]
+            run = _run(job, store, rows | {"train": sorted(both), "dev": []}, use_dev=False)
+            scores["test"] = run.scores["test"]
             n_train = len(both) if role == "test" else n_train
     predictions = pd.concat([_predictions(store, rows[name], scores[name], name) for name in scores], ignore_index=True)
     found = score(predictions[predictions["role"] == role], store.labels)
@@ -113,6 +117,7 @@ def run_job(job: Job) -> None:
         "scored": role,
         "n_train": n_train,
         **found,
+        **({"svm": run.choice} if run.choice else {}),
         "seconds": round(monotonic() - began, 3),
     }
     folder = Path(job.folder)
@@ -120,13 +125,13 @@ def run_job(job: Job) -> None:
     write_whole(folder / "predictions.csv", table)
     result["predictions_sha256"] = hashlib.sha256(table).hexdigest()
     result["sha256"] = hashlib.sha256(canonical_json(result)).hexdigest()
-    if trained is not None:
-        write_whole(folder / HISTORY, "".join(map(json_line, trained.history)).encode())
+    if run.trained is not None:
+        write_whole(folder / HISTORY, "".join(map(json_line, run.trained.history)).encode())
         write_checkpoint(
             folder,
-            trained,
+            run.trained,
             store=store,
-            statistics=statistics,
+            statistics=run.statistics,
             how=job.how,
             origin={"split": split.digest, "fold": split.folds[job.fold], "seed": job.seed},
         )
@@ -134,19 +139,26 @@ def run_job(job: Job) -> None:
     (folder / STATE).unlink(missing_ok=True)
 
 
-def _run(
-    job: Job, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool
-) -> tuple[dict[str, Any], Trained | None, Statistics]:
-    """Scores per role, and of neural systems what was trained, with its statistics."""
-    if job.system in NEURAL:
-        return _run_neural(job, store, rows, use_dev=use_dev)
-    return _run_baseline(job, store, rows), None, {}
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """What one training gave."""
+
+    scores: dict[str, FloatArray]  # role → probabilities (n, n_labels)
+    trained: Trained | None = None  # of a neural system
+    statistics: Statistics = field(default_factory=dict)  # with which it was trained
+    choice: dict[str, Any] | None = None  # of the SVM: which C, on what, and how good each was
 
 
-def _run_neural(
-    job: Job, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool
-) -> tuple[dict[str, Any], Trained, Statistics]:
-    """Scores per role, the trained system, and the statistics it was trained with."""
+def _run(job: Job, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool) -> _Run:
+    """Train on the rows of "train" and score those of "dev" and "test"; `use_dev`: the dev part may choose."""
+    parts = [name for name in ("dev", "test") if rows[name]]
+    if job.system == "majority":
+        return _Run(scores={n: majority(_labels(store, rows["train"]), len(rows[n]), len(store.labels)) for n in parts})
+    svm = _svm(job, store, rows, use_dev=use_dev) if job.system == "compare-svm" or _averaged(job) else None
+    if job.system == "compare-svm":
+        assert svm is not None
+        scores = {name: svm.probabilities(_functionals(job, store, rows, name)) for name in parts}
+        return _Run(scores=scores, choice=svm.choice)
     kinds = kinds_of(job.system)
     statistics = _statistics(job, store, rows["train"], kinds)
     stored = {name: Stored(store, np.array(part), kinds, statistics) for name, part in rows.items() if part}
@@ -154,36 +166,63 @@ def _run_neural(
     fits = sum(int(part.n_bytes.sum()) for part in stored.values()) <= budget
     sets: dict[str, Examples | Stored] = {name: part.load() if fits else part for name, part in stored.items()}
     trained = train(
-        system_config(job.system, store),
+        system_config(job.system, store, job.how),
         sets["train"],
         how=job.how,
         seed=job.seed,
         dev=sets["dev"] if use_dev else None,
         folder=Path(job.folder),
     )
-    parts = [name for name in ("dev", "test") if name in sets]
-    scores: dict[str, Any] = {name: probabilities(trained.system, sets[name], memory_budget=budget) for name in parts}
-    return scores, trained, statistics
+    if svm is not None:
+        trained = with_svm(trained, svm)
+    scores = {name: probabilities(trained.system, sets[name], memory_budget=budget) for name in parts}
+    return _Run(scores=scores, trained=trained, statistics=statistics, choice=svm.choice if svm else None)
 
 
-def _run_baseline(job: Job, store: Store, rows: Mapping[str, list[int]]) -> dict[str, Any]:
-    place = {label: number for number, label in enumerate(store.labels)}
-    labels = np.array([place[store.emotions[row]] for row in rows["train"]], np.int64)
-    parts = [name for name in ("dev", "test") if rows[name]]
-    if job.system == "majority":
-        return {name: majority(labels, len(rows[name]), len(place)) for name in parts}
-    own = _statistics(job, store, rows["train"], ("functionals",))["functionals"]
-    values = {
-        name: standardise(
-            own,
-            store.read_functionals(rows[name]),
-            rows=np.array(rows[name]),
-            counts=np.ones(len(rows[name]), np.int64),
-            clip=CLIP,
+def _averaged(job: Job) -> bool:
+    return job.how.average_svm and "functionals" in kinds_of(job.system)
+
+
+def with_svm(trained: Trained, svm: LinearSVM) -> Trained:
+    """A trained system whose probabilities are averaged with those of an SVM."""
+    config = replace(trained.config, svm=True)
+    device = next(trained.system.parameters()).device
+    layer = nn.Linear(config.n_functionals, config.n_labels, device=device)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(svm.weights))
+        layer.bias.copy_(torch.from_numpy(svm.bias))
+    return Trained(WithSVM(trained.system, layer).eval(), config, trained.history)
+
+
+def _svm(job: Job, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool) -> LinearSVM:
+    """The linear SVM of a fold; the same for all seeds."""
+    known = {name: [row for row in rows[name] if store.emotions[row]] for name in ("train", "dev")}
+    sets = {
+        name: Labelled(
+            values=_functionals(job, store, {"train": rows["train"], name: part}, name),
+            labels=_labels(store, part),
+            speakers=[store.speakers[row] for row in part],
         )
-        for name in ("train", *parts)
+        for name, part in known.items()
+        if part and (name == "train" or use_dev)
     }
-    return {name: compare_svm(values["train"], labels, values[name], n_labels=len(place)) for name in parts}
+    how = job.how
+    return compare_svm(
+        sets["train"], n_labels=len(store.labels), c=how.svm_c, dev=sets.get("dev"), balance=how.svm_balance
+    )
+
+
+def _labels(store: Store, rows: Sequence[int]) -> IntArray:
+    place = {label: number for number, label in enumerate(store.labels)}
+    return np.array([place[store.emotions[row]] for row in rows], np.int64)
+
+
+def _functionals(job: Job, store: Store, rows: Mapping[str, Sequence[int]], name: str) -> FloatArray:
+    """Functionals of a part, standardised as all systems of the fold see them."""
+    own = _statistics(job, store, rows["train"], ("functionals",))["functionals"]
+    part = np.array(rows[name])
+    one = np.ones(len(part), np.int64)
+    return standardise(own, store.read_functionals(part), rows=part, counts=one, clip=CLIP)
 
 
 def _statistics(job: Job, store: Store, rows: Sequence[int], kinds: Sequence[str]) -> Statistics:
@@ -207,8 +246,8 @@ def read_by(system: str) -> tuple[str, ...]:
     return kinds_of(system) if system in NEURAL else ("functionals",) * (system == "compare-svm")
 
 
-def system_config(system: str, store: Store) -> SystemConfig:
-    """The configuration of a system that fits a store."""
+def system_config(system: str, store: Store, how: TrainConfig) -> SystemConfig:
+    """The configuration of a system that fits a store and a recipe."""
     lengths = {name: segment.length for name, segment in store.features.segments.items()}
     return SystemConfig(
         system=system,
@@ -216,6 +255,11 @@ def system_config(system: str, store: Store) -> SystemConfig:
         n_mels=store.features.logmel.n_mels,
         short=lengths.get("short", 30),
         long=lengths.get("long", 50),
+        hsf_layers=how.hsf_layers,
+        activation=how.activation,
+        batch_norm=how.batch_norm,
+        dropout=how.dropout,
+        auxiliary_heads=how.auxiliary_heads,
     )
 
 

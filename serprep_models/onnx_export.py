@@ -11,6 +11,7 @@ ONNX has an operator for it.
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 from serprep._typing import AnyArray
 from serprep.errors import TrainError, one_line
 from serprep.files import write_whole
-from serprep_models.crnn import N_UNITS, SEGMENTS_OF
+from serprep_models.crnn import N_UNITS, SEGMENTS_OF, SystemConfig
 from serprep_models.examples import kinds_of
 from serprep_models.predictor import Predictor
 from serprep_models.standardise import CLIP, Moments, Ranks
@@ -68,8 +69,13 @@ def _model(predictor: Predictor) -> Any:
     statistics = predictor.speaker or checkpoint.statistics
     inputs = {name: _standardised(graph, name, how=statistics.get(name)) for name in shapes}
     weights = {name: value.numpy() for name, value in checkpoint.system.state_dict().items()}
-    logits = GRAPHS[config.system](graph, weights, inputs)
-    graph.node("Softmax", logits, output="probabilities", axis=1)
+    own = {name.removeprefix("system."): value for name, value in weights.items()}
+    logits = GRAPHS[config.system](_Layers(graph, own, config), inputs)
+    chances = _mean(graph, [graph.node("Softmax", each, axis=1) for each in logits])
+    if config.svm:
+        machine = _linear(graph, weights, "svm", inputs["functionals"])
+        chances = _mean(graph, [chances, graph.node("Softmax", machine, axis=1)])
+    graph.node("Identity", chances, output="probabilities")
     whole = helper.make_graph(
         graph.nodes,
         config.system,
@@ -171,30 +177,58 @@ def _linear(graph: _Graph, weights: Weights, layer: str, x: str) -> str:
     return graph.node("Gemm", x, matrix, bias, transB=1)
 
 
-def _full(graph: _Graph, weights: Weights, layers: Sequence[str], x: str) -> str:
-    """Fully connected layers with sigmoid, one after the other."""
-    for layer in layers:
-        x = graph.node("Sigmoid", _linear(graph, weights, layer, x))
-    return x
+@dataclass(frozen=True)
+class _Layers:
+    """A system's graph, weights and configuration."""
+
+    graph: _Graph
+    weights: Weights
+    config: SystemConfig
+
+    def full(self, layers: Sequence[str], x: str) -> str:
+        """Fully connected layers, one after the other, as `crnn.Full`."""
+        for layer in layers:
+            x = _linear(self.graph, self.weights, layer, x)
+            if self.config.batch_norm:
+                names = ("gain", "shift", "mean", "variance")
+                parts = (self.graph.constant(self.weights[f"{layer}.{name}"]) for name in names)
+                x = self.graph.node("BatchNormalization", x, *parts, epsilon=1e-5)
+            x = self.graph.node("Sigmoid" if self.config.activation == "sigmoid" else "Relu", x)
+        return x
+
+    def outputs(self, joint: str, *branches: str) -> list[str]:
+        """Logits of the joint layer and, where they have outputs, of the branches."""
+        found = [_linear(self.graph, self.weights, "out", joint)]
+        if self.config.auxiliary_heads:
+            found += [_linear(self.graph, self.weights, f"auxiliary.{i}", x) for i, x in enumerate(branches)]
+        return found
+
+    def encoder(self, prefix: str, segments: str) -> str:
+        """`crnn.Encoder` of one utterance."""
+        return _encoder(self.graph, self.weights, prefix, segments)
 
 
-def _plain(graph: _Graph, weights: Weights, inputs: dict[str, str]) -> str:
-    x = _full(graph, weights, ("fc1", "fc2"), _encoder(graph, weights, "encoder.", inputs["short"]))
-    return _linear(graph, weights, "out", x)
+def _mean(graph: _Graph, probabilities: Sequence[str]) -> str:
+    if len(probabilities) == 1:
+        return probabilities[0]
+    return graph.node("Mean", *probabilities)
 
 
-def _hsf(graph: _Graph, weights: Weights, inputs: dict[str, str]) -> str:
-    x = _full(graph, weights, ("fc",), _encoder(graph, weights, "encoder.", inputs["short"]))
-    y = _full(graph, weights, ("hsf1", "hsf2", "hsf3"), inputs["functionals"])
-    z = _full(graph, weights, ("joint",), graph.node("Concat", x, y, axis=1))
-    return _linear(graph, weights, "out", z)
+def _plain(layers: _Layers, inputs: dict[str, str]) -> list[str]:
+    return layers.outputs(layers.full(("fc1", "fc2"), layers.encoder("encoder.", inputs["short"])))
 
 
-def _multi(graph: _Graph, weights: Weights, inputs: dict[str, str]) -> str:
-    x = _full(graph, weights, ("fc1", "fc2"), _encoder(graph, weights, "short.", inputs["short"]))
-    y = _encoder(graph, weights, "long.", inputs["long"])
-    z = _full(graph, weights, ("joint",), graph.node("Concat", x, y, axis=1))
-    return _linear(graph, weights, "out", z)
+def _hsf(layers: _Layers, inputs: dict[str, str]) -> list[str]:
+    x = layers.full(("fc",), layers.encoder("encoder.", inputs["short"]))
+    names = [f"hsf{number + 1}" for number in range(len(layers.config.hsf_layers))]
+    y = layers.full(names, inputs["functionals"])
+    return layers.outputs(layers.full(("joint",), layers.graph.node("Concat", x, y, axis=1)), x, y)
+
+
+def _multi(layers: _Layers, inputs: dict[str, str]) -> list[str]:
+    x = layers.full(("fc1", "fc2"), layers.encoder("short.", inputs["short"]))
+    y = layers.encoder("long.", inputs["long"])
+    return layers.outputs(layers.full(("joint",), layers.graph.node("Concat", x, y, axis=1)), x, y)
 
 
 GRAPHS = {"plain-crnn": _plain, "hsf-crnn": _hsf, "multi-crnn": _multi}

@@ -6,6 +6,7 @@ machine, same scores, also when the training was killed and went on.
 """
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -16,13 +17,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from serprep._typing import AnyArray, FloatArray
 from serprep.errors import TrainError
 from serprep.files import write_whole
-from serprep.metrics import ua_of
+from serprep.metrics import recalls, ua_of
 from serprep.recipe import TrainConfig
-from serprep_models.crnn import Batch, SystemConfig, make_system
+from serprep_models.augment import augment, draw_mix
+from serprep_models.crnn import Batch, Mix, System, SystemConfig, make_system
 from serprep_models.loader import MEMORY_BUDGET, Batches, Examples, Loader, Stored, fitting_batch
 from serprep_models.resume import UNFIT, read_state, write_state
 
@@ -144,10 +147,15 @@ class _Training:
         self.config, self.how, self.seed = config, how, seed
         self.device = device_named(how.device)
         torch.manual_seed(seed)
-        self.system = make_system(config).to(self.device)
-        self.optimiser = torch.optim.Adam(self.system.parameters(), lr=how.learning_rate, fused=True)
+        system = make_system(config)
+        assert isinstance(system, System)  # a linear SVM joins it afterwards
+        self.system = system.to(self.device)
+        kind = torch.optim.AdamW if how.weight_decay else torch.optim.Adam
+        self.optimiser: torch.optim.Optimizer = kind(
+            self.system.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay, fused=True
+        )
         weights = class_weights(examples.labels, config.n_labels, how.class_weights)
-        self.loss_of = nn.CrossEntropyLoss(weight=weights.to(self.device))
+        self.loss_of = nn.CrossEntropyLoss(weight=weights.to(self.device), label_smoothing=how.label_smoothing)
         batches = Batches(
             examples,
             batch_size=how.batch_size,
@@ -178,8 +186,13 @@ class _Training:
         """All batches, or what is left of them, and the development part."""
         began, before = monotonic(), self.seconds
         self.system.train()
+        n_batches = len(self.loader) if self.how.schedule != "constant" else 0
         for batch in self.loader:
-            self.step(batch.to(self.device))
+            if n_batches:
+                reached = len(self.history) + (sum(self.loader.done) - 1) / n_batches
+                for group in self.optimiser.param_groups:
+                    group["lr"] = self.how.learning_rate * one_cycle(reached / self.how.epochs)
+            self.step(augment(batch.to(self.device), self.how))
             if folder is not None and monotonic() - self.saved >= save_every:
                 self.seconds = before + monotonic() - began
                 self.save(folder)
@@ -198,7 +211,8 @@ class _Training:
             entry["dev_ua"] = _ua(
                 self.system, dev, n_labels=self.config.n_labels, memory_budget=self.how.memory_budget << 20
             )
-            if not self.history or _rank(entry["dev_ua"]) > max(_rank(old["dev_ua"]) for old in self.history):
+            better = not self.history or _rank(entry["dev_ua"]) > max(_rank(old["dev_ua"]) for old in self.history)
+            if better and self.how.keep == "best":
                 self.best = {name: value.clone() for name, value in self.system.state_dict().items()}
         entry["seconds"] = round(before + monotonic() - began, 3)
         self.history.append(entry)
@@ -207,17 +221,34 @@ class _Training:
     def step(self, batch: Batch) -> None:
         """One step of the optimiser."""
         mixed = self.how.mixed_precision and self.device.type == "cuda"
+        mix = draw_mix(len(batch.labels), self.how.mixup).to(self.device) if self.how.mixup else None
         with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
-            logits = self.system(batch)  # (B, n_labels)
-            loss = self.loss_of(logits, batch.labels)
+            heads = self.system.heads(batch, mix)  # (B, n_labels) each
+            loss = torch.stack([self.loss(logits, batch.labels, mix) for logits in heads]).mean()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         if self.how.clip_norm:
             nn.utils.clip_grad_norm_(self.system.parameters(), self.how.clip_norm)
         self.optimiser.step()
         self.total += loss.detach().double() * len(batch.labels)
-        cells = batch.labels * self.config.n_labels + logits.detach().argmax(1)
+        cells = batch.labels * self.config.n_labels + heads[0].detach().argmax(1)
         self.counts += torch.bincount(cells, minlength=len(self.counts))
+
+    def loss(self, logits: Tensor, labels: Tensor, mix: Mix | None) -> Tensor:
+        """Cross-entropy; of mixed utterances, with the labels of both in their shares."""
+        own: Tensor = self.loss_of(logits, labels)
+        if mix is None:
+            return own
+        # weights of labels make a weighted mean, so each utterance has a loss of its own first
+        weight, smoothing = self.loss_of.weight, self.how.label_smoothing
+        each = [
+            cross_entropy(logits, target, weight, reduction="none", label_smoothing=smoothing)
+            for target in (labels, labels[mix.partner])
+        ]
+        share = mix.share[:, 0]
+        assert weight is not None
+        total = share * weight[labels] + (1 - share) * weight[labels[mix.partner]]
+        return (share * each[0] + (1 - share) * each[1]).sum() / total.sum()
 
     # -- surviving a kill ------------------------------------------------------------
 
@@ -254,6 +285,21 @@ class _Training:
             fits = False
         write_whole(folder / HISTORY, "".join(map(json_line, self.history if fits else ())).encode())
         return fits
+
+
+def one_cycle(reached: float) -> float:
+    """Share of the highest learning rate after a share of the training: up to it in three tenths, and down to 0.
+
+    Half waves of a cosine, from 1/25 and to 1/250 000 (Smith and Topin, 2018; the numbers are PyTorch's).
+
+    Examples
+    --------
+    >>> [round(one_cycle(x), 3) for x in (0.0, 0.3, 0.65, 1.0)]
+    [0.04, 1.0, 0.5, 0.0]
+    """
+    first, last, top = 1 / 25, 1 / 250_000, 0.3
+    begin, end, place = (first, 1.0, reached / top) if reached < top else (1.0, last, (reached - top) / (1 - top))
+    return end + (begin - end) * (1 + math.cos(math.pi * min(place, 1.0))) / 2
 
 
 def json_line(entry: dict[str, Any]) -> str:
@@ -303,6 +349,4 @@ def _ua(system: nn.Module, examples: Examples | Stored, *, n_labels: int, memory
     counts: AnyArray = np.zeros((n_labels, n_labels), np.int64)
     predicted = probabilities(system, examples, memory_budget=memory_budget).argmax(1)
     np.add.at(counts, (examples.labels.numpy(), predicted), 1)
-    with np.errstate(invalid="ignore"):
-        recall = np.diag(counts) / counts.sum(1)
-    return float(np.nanmean(recall))  # a development part may lack a label; it only ranks epochs
+    return float(np.nanmean(recalls(counts)))  # a development part may lack a label; it only ranks epochs

@@ -104,6 +104,17 @@ def test_settings_that_are_impossible_are_refused(copy: Path) -> None:
         ({"system": system | {"n_functionals": 10**12}}, "system.n_functionals is 1000000000000; expected 1 to"),
         ({"system": system | {"n_labels": 4.0}}, "system.n_labels is 4.0"),
         ({"system": system | {"path": "/etc/passwd"}}, "system has the keys"),
+        ({"system": system | {"hsf_layers": [2**40]}}, "system.hsf_layers is .*; expected units"),
+        ({"system": system | {"hsf_layers": []}}, "system.hsf_layers is .*; expected units"),
+        ({"system": system | {"hsf_layers": "128"}}, "system.hsf_layers is 128; expected units"),
+        ({"system": system | {"dropout": float("nan")}}, "system.dropout is nan; expected 0 to 1"),
+        ({"system": system | {"activation": "__import__"}}, "expected sigmoid or relu"),
+        ({"system": system | {"svm": 1}}, "system.svm is 1; expected true or false"),
+        ({"system": system | {"svm": True}}, "has shape None, expected"),
+        (
+            {"system": system | {"system": "plain-crnn", "svm": True}},
+            "system.svm needs a system that reads functionals",
+        ),
         ({"system": None}, "expected what `serprep train` writes"),
         ({"system": system | {"short": 31}}, "disagree about segments named 'short'"),
         ({"segment_dtype": "object"}, "segment_dtype is object"),
@@ -131,3 +142,10 @@ def test_a_missing_checkpoint_is_refused(tmp_path: Path, copy: Path) -> None:
     (copy / "weights.safetensors").unlink()
     with pytest.raises(TrainError, match=r"weights\.safetensors: No such file"):
         read_checkpoint(copy)
+
+
+def test_a_checkpoint_from_before_there_were_options_is_read(copy: Path) -> None:
+    system = json.loads((copy / "checkpoint.json").read_text())["system"]
+    first = ("system", "n_labels", "n_mels", "short", "long", "n_functionals")
+    change(copy, system={name: system[name] for name in first})
+    assert read_checkpoint(copy).config.hsf_layers == (1024, 520, 128)

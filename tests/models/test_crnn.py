@@ -4,7 +4,19 @@ import pytest
 import torch
 
 from serprep.errors import TrainError
-from serprep_models.crnn import Batch, Encoder, SystemConfig, lay_out, make_system, n_flat, wide
+from serprep_models.crnn import (
+    Batch,
+    Encoder,
+    Full,
+    Mix,
+    SystemConfig,
+    WithSVM,
+    averaged,
+    lay_out,
+    make_system,
+    n_flat,
+    wide,
+)
 
 NAMES = ("plain-crnn", "hsf-crnn", "multi-crnn")
 
@@ -221,3 +233,88 @@ def test_hsf_crnn_without_functionals_says_so() -> None:
         make_system(SystemConfig(system="hsf-crnn", n_labels=4))(
             Batch(batch.segments, batch.counts, None, batch.labels)
         )
+
+
+# -- options beyond the paper ----------------------------------------------------------
+
+EVERYTHING = {"hsf_layers": (64, 32), "activation": "relu", "batch_norm": True, "dropout": 0.5, "auxiliary_heads": True}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_with_all_options_logits_do_not_depend_on_the_rest_of_the_batch_either(name: str) -> None:
+    torch.manual_seed(0)
+    system = make_system(SystemConfig(system=name, n_labels=4, svm=True, **EVERYTHING))
+    batch = random_batch([1, 17, 2, 9], [1, 13, 1, 7])
+    system.train()
+    for _ in range(3):
+        system.system.heads(batch)  # the running statistics are no longer those of the beginning
+    system.eval()
+    with torch.inference_mode():
+        together = system(batch)
+        alone = torch.cat([system(one_of(batch, i)) for i in range(4)])
+    torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(together.exp().sum(1), torch.ones(4))
+
+
+def test_a_full_layer_is_the_modules_of_pytorch_one_after_the_other() -> None:
+    torch.manual_seed(0)
+    config = SystemConfig(system="plain-crnn", n_labels=4, activation="relu", batch_norm=True)
+    ours = Full(20, 7, config)
+    theirs = torch.nn.Sequential(torch.nn.Linear(20, 7), torch.nn.BatchNorm1d(7), torch.nn.ReLU())
+    theirs[0].load_state_dict({"weight": ours.weight.detach(), "bias": ours.bias.detach()})
+    for _ in range(5):
+        x = torch.randn(9, 20)
+        torch.testing.assert_close(ours(x), theirs(x))
+    for module in (ours, theirs):
+        module.eval()
+    torch.testing.assert_close(ours(x), theirs(x))
+
+
+def test_batch_normalisation_takes_a_batch_of_one_utterance() -> None:
+    layer = Full(20, 7, SystemConfig(system="plain-crnn", n_labels=4, batch_norm=True))
+    before = layer.mean.clone()
+    assert torch.isfinite(layer(torch.randn(1, 20))).all()
+    assert torch.equal(layer.mean, before)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("plain-crnn", 1), ("hsf-crnn", 3), ("multi-crnn", 3)])
+def test_outputs_of_branches_are_averaged(name: str, expected: int) -> None:
+    torch.manual_seed(0)
+    system = make_system(SystemConfig(system=name, n_labels=4, auxiliary_heads=True)).eval()
+    batch = random_batch([3, 2], [2, 1])
+    heads = system.heads(batch)
+    assert len(heads) == expected
+    mean = torch.stack([logits.softmax(1) for logits in heads]).mean(0)
+    torch.testing.assert_close(system(batch).softmax(1), mean)
+
+
+def test_a_single_output_is_left_as_it_is() -> None:
+    logits = torch.randn(3, 4)
+    assert averaged([logits]) is logits
+
+
+def test_a_system_and_an_svm_give_the_mean_of_their_probabilities() -> None:
+    torch.manual_seed(0)
+    system = make_system(SystemConfig(system="hsf-crnn", n_labels=4)).eval()
+    svm = torch.nn.Linear(6373, 4)
+    batch = random_batch([3, 2], [2, 1])
+    expected = (system(batch).softmax(1) + svm(batch.functionals).softmax(1)) / 2
+    torch.testing.assert_close(WithSVM(system, svm)(batch).softmax(1), expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_mixing_an_utterance_with_itself_changes_nothing_and_with_another_it_does(name: str) -> None:
+    torch.manual_seed(0)
+    system = make_system(SystemConfig(system=name, n_labels=4)).eval()
+    batch = random_batch([3, 2, 5], [2, 1, 4])
+    plain, share = system(batch), torch.full((3, 1), 0.7)
+    torch.testing.assert_close(system.heads(batch, Mix(torch.arange(3), share))[0], plain)
+    # at a share of 0 an utterance is its partner
+    swapped = system.heads(batch, Mix(torch.tensor([1, 0, 2]), torch.zeros(3, 1)))[0]
+    torch.testing.assert_close(swapped, plain[[1, 0, 2]])
+
+
+def test_the_layers_on_the_functionals_are_the_configured_ones() -> None:
+    system = make_system(SystemConfig(system="hsf-crnn", n_labels=4, hsf_layers=(128,)))
+    expected = encoder_size(120) + layer(384, 128) + layer(6373, 128) + layer(256, 32) + layer(32, 4)
+    assert sum(p.numel() for p in system.parameters()) == expected

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from safetensors.numpy import load_file
 from serprep.errors import SplitError, TrainError
 from serprep.split import SplitConfig, make_split, read_split, write_split
 from serprep_models import job, train
+from serprep_models.baselines import compare_svm
 from serprep_models.examples import Stored
 from serprep_models.experiment import check_recipe, experiments_folder, run_experiments
 from serprep_models.page import report_store
+from serprep_models.predict import predict_store
 from serprep_models.run import run_recipe
 from serprep_models.standardise import training_statistics
 
@@ -213,6 +216,81 @@ def test_a_fold_larger_than_the_budget_is_streamed_and_learns_the_same_statistic
     assert sorted(job.read_predictions(tmp_path / "job" / "predictions.csv")["id"]) == sorted(
         read_split(split).ids(0, "test")
     )
+
+
+OPTIONS = {
+    "hsf_layers": (32,),
+    "batch_norm": True,
+    "activation": "relu",
+    "dropout": 0.2,
+    "auxiliary_heads": True,
+    "average_svm": True,
+    "mixup": 0.2,
+    "drop_segments": 0.1,
+}
+
+
+def test_a_system_with_an_svm_is_the_mean_of_both_and_predicts_as_it_was_scored(small, pool) -> None:
+    recipe, store = small
+    how = dataclasses.replace(recipe.train, **OPTIONS)
+    alone = dataclasses.replace(how, average_svm=False)
+    found = {}
+    for name, train_config, system in (
+        ("both", how, "hsf-crnn"),
+        ("alone", alone, "hsf-crnn"),
+        ("svm", alone, "compare-svm"),
+    ):
+        one = dataclasses.replace(recipe, train=train_config)
+        outcome = run_experiments(one, store, pool=pool, systems=[system], folds=["1"])
+        place = outcome.folder / system / "fold-01" / "seed-0"
+        found[name] = job.read_predictions(place / "predictions.csv").filter(like="p_").to_numpy()
+        if name == "both":
+            folder, ids = place, job.read_predictions(place / "predictions.csv")["id"]
+    np.testing.assert_allclose(found["both"], (found["alone"] + found["svm"]) / 2, atol=1e-6)
+    assert np.ptp(found["svm"], axis=1).min() > 0.05  # probabilities that say something
+    assert json.loads((folder / "result.json").read_bytes())["svm"]["c"] in how.svm_c
+    predicted = predict_store([folder], store)
+    rows = [predicted.ids.index(name) for name in ids]
+    np.testing.assert_allclose(predicted.probabilities[rows], found["both"], atol=1e-6)
+
+
+def test_the_svms_choice_of_c_never_sees_the_test_part(small, pool, monkeypatch) -> None:
+    """C is chosen among utterances of the training side, and with a development part on that."""
+    recipe, store = small
+    seen = []
+    monkeypatch.setattr(
+        job, "compare_svm", lambda train, **given: seen.append((train, given)) or compare_svm(train, **given)
+    )
+    for dev_groups in (0, 1):
+        split_config = dataclasses.replace(recipe.split, protocol="leave-one-group-out", dev_groups=dev_groups)
+        split = make_split(store.manifest(), split_config)
+        path = write_split(split, Path(store.path).parent.parent / f"c-{dev_groups}.json")
+        own = job.Job(
+            folder=str(path.with_suffix("")),
+            store=store.path,
+            split=str(path),
+            system="compare-svm",
+            fold=0,
+            seed=0,
+            how=recipe.train,
+        )
+        job.run_job(own)
+        train_part, given = seen[-1]
+        test_speakers = {store.speakers[store.ids.index(name)] for name in split.ids(0, "test")}
+        assert len(train_part.labels) == len(split.ids(0, "train"))
+        assert not test_speakers & set(train_part.speakers)
+        assert (given["dev"] is not None) == bool(dev_groups)
+        if dev_groups:
+            assert len(given["dev"].labels) == len(split.ids(0, "dev"))
+            assert not test_speakers & set(given["dev"].speakers)
+
+
+def test_a_key_at_its_default_does_not_move_what_is_finished(outcome, small) -> None:
+    recipe, store = small
+    same = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, dropout=0.0, keep="best"))
+    other = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, dropout=0.1))
+    assert experiments_folder(same, store, outcome.split) == outcome.folder
+    assert experiments_folder(other, store, outcome.split) != outcome.folder
 
 
 def test_tensorboard_is_asked_for_before_anything_is_computed(small, monkeypatch) -> None:

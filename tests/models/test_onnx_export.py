@@ -33,10 +33,10 @@ def run(runtime, values) -> np.ndarray:
     return found
 
 
-def made_up(system: str, standardisation: str = "train") -> Predictor:
+def made_up(system: str, standardisation: str = "train", **options) -> Predictor:
     """A system with random weights, and statistics of some constant features."""
     rng = np.random.default_rng(0)
-    config = SystemConfig(system=system, n_labels=4)
+    config = SystemConfig(system=system, n_labels=4, **options)
     torch.manual_seed(1)
     statistics = {}
     if standardisation == "train":
@@ -47,7 +47,7 @@ def made_up(system: str, standardisation: str = "train") -> Predictor:
     return Predictor(
         [
             Checkpoint(
-                system=make_system(config).eval(),
+                system=with_running_statistics(make_system(config)).eval(),
                 config=config,
                 features=Features(),
                 segment_dtype="float32",
@@ -59,6 +59,13 @@ def made_up(system: str, standardisation: str = "train") -> Predictor:
             )
         ]
     )
+
+
+def with_running_statistics(system: torch.nn.Module) -> torch.nn.Module:
+    """As training leaves them: not 0 and 1."""
+    for name, value in system.named_buffers():
+        value.copy_(torch.rand_like(value) + ("variance" in name))
+    return system
 
 
 def an_utterance(rng, n_segments: int) -> dict[str, np.ndarray]:
@@ -84,6 +91,16 @@ def test_made_up_utterances_of_any_length(system: str, standardisation: str, tmp
         expected = predictor.probabilities([values])
         assert np.ptp(expected) > 0.01
         np.testing.assert_allclose(run(runtime, values), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_options_beyond_the_paper(system: str, tmp_path: Path) -> None:
+    options = {"hsf_layers": (64, 32), "batch_norm": True, "activation": "relu", "auxiliary_heads": True}
+    predictor = made_up(system, dropout=0.5, svm=system == "hsf-crnn", **options)
+    runtime = session(export_onnx(predictor, tmp_path / "system.onnx"))
+    for n_segments in (1, 9):
+        values = an_utterance(np.random.default_rng(n_segments), n_segments)
+        np.testing.assert_allclose(run(runtime, values), predictor.probabilities([values]), atol=1e-5)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

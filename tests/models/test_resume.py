@@ -1,5 +1,6 @@
 """A killed training goes on and ends with the same weights; a state that does not fit is as good as none."""
 
+import dataclasses
 import json
 import os
 import random
@@ -82,6 +83,38 @@ def test_killed_after_any_step_the_weights_are_those_of_a_whole_run(parts, tmp_p
     assert without_seconds(resumed.history) == without_seconds(whole.history)
     lines = [json.loads(line) for line in (tmp_path / HISTORY).read_text("utf-8").splitlines()]
     assert lines == resumed.history
+
+
+def test_killed_with_all_options_the_weights_are_those_of_a_whole_run(parts, tmp_path, monkeypatch) -> None:
+    """What is drawn for dropout, mixup and masks goes on where it was; so do running means and the learning rate."""
+    options = {"batch_norm": True, "activation": "relu", "dropout": 0.3}
+    how = dataclasses.replace(
+        HOW,
+        schedule="one-cycle",
+        weight_decay=0.1,
+        mixup=0.3,
+        mask_bands=5,
+        mask_frames=5,
+        drop_segments=0.2,
+        **options,
+    )
+    config = dataclasses.replace(CONFIG, **options)
+    whole = train(config, parts["memory"], how=how, seed=3, dev=parts["dev"])
+    saves, write = 0, _Training.save
+
+    def save_then_die(self, folder):
+        nonlocal saves
+        write(self, folder)
+        saves += 1
+        if saves == 8:
+            raise Killed("now")
+
+    with monkeypatch.context() as patch, pytest.raises(Killed, match="now"):
+        patch.setattr(_Training, "save", save_then_die)
+        train(config, parts["memory"], how=how, seed=3, dev=parts["dev"], folder=tmp_path, save_every=0.0)
+    torch.manual_seed(99)
+    resumed = train(config, parts["memory"], how=how, seed=3, dev=parts["dev"], folder=tmp_path)
+    assert same(weights(whole), weights(resumed))
 
 
 def damaged(path, kind: str) -> None:

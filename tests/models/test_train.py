@@ -10,10 +10,10 @@ import torch
 
 from serprep.errors import TrainError
 from serprep.recipe import TrainConfig
-from serprep_models.crnn import SystemConfig
+from serprep_models.crnn import Mix, SystemConfig
 from serprep_models.loader import kinds_of, load
 from serprep_models.standardise import training_statistics
-from serprep_models.train import class_weights, device_named, probabilities, train
+from serprep_models.train import _Training, class_weights, device_named, one_cycle, probabilities, train
 
 
 def examples_of(store, system, rows):
@@ -151,3 +151,101 @@ def test_scalars_of_every_epoch_go_to_tensorboard(small, tmp_path, monkeypatch) 
     history = train(config, part, how=how, seed=0, dev=dev, folder=tmp_path).history
     names = ("train_loss", "train_ua", "dev_ua")
     assert written == [*((name, entry[name], entry["epoch"]) for entry in history for name in names), "closed"]
+
+
+# -- options beyond the paper ----------------------------------------------------------
+
+
+def test_one_cycle_is_pytorchs() -> None:
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    n_steps = 101
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3.0, total_steps=n_steps, cycle_momentum=False)
+    for step in range(n_steps):
+        # PyTorch counts steps and turns on a whole one, so it reaches its highest a little earlier
+        place = (
+            step * 0.3 / (0.3 * n_steps - 1)
+            if step < 0.3 * n_steps - 1
+            else 0.3 + 0.7 * ((step - (0.3 * n_steps - 1)) / (n_steps - 1 - (0.3 * n_steps - 1)))
+        )
+        assert 3 * one_cycle(place) == pytest.approx(optimiser.param_groups[0]["lr"], abs=1e-9)
+        optimiser.step()
+        if step < n_steps - 1:
+            schedule.step()
+
+
+def test_the_learning_rate_goes_up_and_down_once_in_a_training(small, monkeypatch) -> None:
+    _, store = small
+    rates = []
+    step = torch.optim.AdamW.step
+    monkeypatch.setattr(
+        torch.optim.AdamW,
+        "step",
+        lambda self, *args, **options: rates.append(self.param_groups[0]["lr"]) or step(self, *args, **options),
+    )
+    how = TrainConfig(epochs=5, batch_size=4, schedule="one-cycle", weight_decay=0.1, learning_rate=1e-2)
+    train(SystemConfig(system="plain-crnn", n_labels=4), examples_of(store, "plain-crnn", range(32)), how=how, seed=0)
+    assert rates == pytest.approx([1e-2 * one_cycle(i / 40) for i in range(40)])
+
+
+def test_the_last_epoch_is_kept_where_that_is_asked_for(small) -> None:
+    _, store = small
+    part, dev = (examples_of(store, "plain-crnn", range(start, 32, 2)) for start in (0, 1))
+    config, how = SystemConfig(system="plain-crnn", n_labels=4), TrainConfig(epochs=4, batch_size=4, keep="last")
+    last = train(config, part, how=how, seed=0, dev=dev)
+    without = train(config, part, how=how, seed=0)
+    for ours, theirs in zip(last.system.parameters(), without.system.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    assert all(0 <= entry["dev_ua"] <= 1 for entry in last.history)
+
+
+@pytest.mark.parametrize("weighted", ["none", "balanced"])
+def test_the_loss_of_mixed_utterances_is_that_of_mixed_targets(small, weighted) -> None:
+    """Against cross-entropy with targets that are probabilities, in float64; weighted by the labels' weights."""
+    _, store = small
+    examples = examples_of(store, "plain-crnn", range(5, 20))
+    how = TrainConfig(class_weights=weighted, label_smoothing=0.2, mixup=0.4)
+    training = _Training(SystemConfig(system="plain-crnn", n_labels=4), examples, how=how, seed=0)
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(6, 4, dtype=torch.float64, generator=generator)
+    labels, partner = torch.tensor([0, 1, 2, 3, 0, 1]), torch.tensor([3, 1, 0, 2, 5, 4])
+    share = torch.rand(6, 1, dtype=torch.float64, generator=generator)
+    training.loss_of.weight = training.loss_of.weight.double()
+    weight = training.loss_of.weight
+    one_hot = torch.eye(4, dtype=torch.float64)
+    target = share * one_hot[labels] + (1 - share) * one_hot[labels[partner]]
+    smooth = 0.8 * target + 0.2 / 4
+    expected = -(smooth * weight * logits.log_softmax(1)).sum() / (target * weight).sum()
+    assert training.loss(logits, labels, Mix(partner, share)).item() == pytest.approx(expected.item())
+    # and without mixing it is PyTorch's own
+    plain = torch.nn.functional.cross_entropy(logits, labels, weight, label_smoothing=0.2)
+    assert training.loss(logits, labels, None).item() == pytest.approx(plain.item())
+
+
+EVERYTHING = {
+    "hsf_layers": (32,),
+    "batch_norm": True,
+    "activation": "relu",
+    "dropout": 0.2,
+    "auxiliary_heads": True,
+    "weight_decay": 0.01,
+    "schedule": "one-cycle",
+    "label_smoothing": 0.1,
+    "mixup": 0.2,
+    "mask_bands": 4,
+    "mask_frames": 4,
+    "drop_segments": 0.2,
+}
+
+
+@pytest.mark.parametrize("system", ["plain-crnn", "hsf-crnn", "multi-crnn"])
+def test_all_options_together_learn_and_repeat_themselves(small, system) -> None:
+    _, store = small
+    examples = examples_of(store, system, range(32))
+    how = TrainConfig(epochs=60, batch_size=8, learning_rate=3e-3, **EVERYTHING)
+    options = {name: getattr(how, name) for name in ("hsf_layers", "activation", "batch_norm", "dropout")}
+    config = SystemConfig(system=system, n_labels=4, auxiliary_heads=True, **options)
+    trained = train(config, examples, how=how, seed=0)
+    assert (probabilities(trained.system, examples).argmax(1) == examples.labels.numpy()).mean() > 0.9
+    short = dataclasses.replace(how, epochs=2)
+    first, again = (train(config, examples, how=short, seed=3).system.state_dict() for _ in range(2))
+    assert all(torch.equal(first[name], again[name]) for name in first)
