@@ -134,7 +134,7 @@ def _is_young(moment: float) -> bool:
 def _keys(store: Store) -> set[bytes]:
     """Cache keys of all rows."""
     kinds = [f"logmel/{length}" for length in store.lengths]
-    kinds += ["functionals"] if store.features.functionals.enabled else []
+    kinds += [kind for kind in store.features.kinds if kind != "logmel"]
     return {row.tobytes() for kind in kinds for row in store.keys(kind)}
 
 

@@ -355,7 +355,7 @@ def _features(
     origins = _find(cache, keys)
     failures = {} if retry else cache.failures()
     numbers = [i for i in _missing(origins) if failure_key(key_at(origins, i)) not in failures]
-    if "functionals" in origins.places and not origins.places["functionals"].found[numbers].all():
+    if any(not places.found[numbers].all() for kind, places in origins.places.items() if kind != "logmel"):
         prepare(features, (lambda line: None) if quiet else None)
     cuts = _cuts(len(numbers), pool.n_workers, batch_size)
     batches = Batches(utterances, numbers, origins, cuts, features, recipe.root, cache.root)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from serprep.errors import RecipeError, SerprepError, one_line
+from serprep.features.compare_2016 import LLD
 from serprep.features.extract import Features
 from serprep.features.framing import SEGMENTS, Segment
 from serprep.features.functionals import Functionals
@@ -241,7 +242,7 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
     _refuse_unknown(values, known, "")
     tables = {key: _table(values, key) for key in known}
     features = tables["features"]
-    _refuse_unknown(features, ("logmel", "segments", "functionals"), "features")
+    _refuse_unknown(features, ("logmel", "segments", "functionals", "lld"), "features")
     segments = _table(features, "segments", "features")
     dataset = _configured(Dataset, tables["dataset"], "dataset")
     dataset = dataclasses.replace(dataset, name=dataset.name or name)
@@ -259,6 +260,7 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
             if "segments" in features
             else dict(SEGMENTS),
             functionals=_configured(Functionals, _table(features, "functionals", "features"), "features.functionals"),
+            lld=_configured(LLD, _table(features, "lld", "features"), "features.lld"),
         ),
         store=_configured(StoreConfig, tables["store"], "store"),
         split=_configured(SplitConfig, tables["split"], "split"),

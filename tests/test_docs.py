@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serprep_cli.main import cli
+.main import cli
 
+from serprep.cache import offsets_of
 from serprep.corpora import CORPORA
 from serprep.corpora.corpus import Rating
+from serprep.features.compare_2016 import LLD
 from serprep.features.extract import Features
 from serprep.features.framing import SEGMENTS, Segment
 from serprep.features.functionals import Functionals
@@ -52,6 +54,7 @@ SECTIONS: dict[str, type] = {
     "features.logmel": LogMel,
     "features.segments": Segment,
     "features.functionals": Functionals,
+    "features.lld": LLD,
     "store": StoreConfig,
     "split": SplitConfig,
     "train": TrainConfig,
@@ -263,7 +266,7 @@ def example_attributes() -> dict[str, Any]:
 
 def written_attributes(manifest: Manifest, example: Mapping[str, Any]) -> dict[str, Any]:
     """What the writer says about the example's manifest; no features are needed for that."""
-    plan = Plan(manifest, (None,) * len(manifest), Features(), StoreConfig(), {})  # type: ignore[arg-type]
+    plan = Plan(manifest, (None,) * len(manifest), Features(), StoreConfig(), {}, offsets_of([]))  # type: ignore[arg-type]
     return attributes(
         plan,
         version=example["version"],

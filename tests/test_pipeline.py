@@ -18,6 +18,7 @@ import soundfile
 
 from serprep.audio import decode
 from serprep.errors import CacheError, CorpusError, FeatureError, ManifestError, SerprepError, StoreError
+from serprep.features import compare_2016
 from serprep.features.framing import Segment, cut_segments
 from serprep.features.functionals import functionals
 from serprep.features.logmel import LogMel, log_mel
@@ -28,6 +29,7 @@ from serprep.pipeline import build, extract_batch, gather
 from serprep.recipe import recipe_from
 from serprep.store import writer
 from serprep.store.store import open_store
+from serprep.store.verify import verify
 from serprep.testing import write_synthetic_corpus
 from serprep.utterance import Utterance
 
@@ -464,6 +466,32 @@ def test_native_functionals_need_no_opensmile_and_no_licence_note(own, tmp_path,
     assert "numba" in report["libraries"] and "opensmile" not in report["libraries"]
     with pytest.raises(FeatureError, match="the package opensmile is not installed; install it, set"):
         build(recipe(own, tmp_path / "other", features={}), pool=Inline())
+
+
+def test_contours_are_computed_once_and_leave_the_other_kinds_alone(own, tmp_path):
+    plain = build(recipe(own, tmp_path, features=FAST), pool=Inline())
+    batches = []
+    pool = Inline(before=lambda function, items: batches.extend(items) if function is extract_batch else None)
+    result = build(recipe(own, tmp_path, features={**FAST, "lld": {"enabled": True}}), pool=pool)
+    assert {tuple(item.keys) for batch in batches for item in batch.items} == {("lld",)}  # log-mels are there
+    store = open_store(result.store)
+    assert store.lld_names()[:1] == ["F0final_sma"] and len(store.lld_names()) == 130
+    for row, path in enumerate(store.column("path")):
+        signal = decode((own / path).read_bytes())
+        np.testing.assert_array_equal(store.lld(row), compare_2016.lld(signal))
+        assert len(store.lld(row)) == compare_2016.n_rows(len(signal))
+    assert not verify(result.store, against_audio=own).problems
+    assert store.attributes["provenance"]["extractors"]["lld"]["name"] == "serprep.compare_2016"
+    assert not any("openSMILE" in line for line in store.attributes["licences"])
+    assert result.version != plain.version
+    without = build(recipe(own, tmp_path, features={**FAST, "lld": {"enabled": False}}), pool=Inline())
+    assert without.version == plain.version  # what is not asked for does not change a version
+
+
+def test_contours_at_another_rate_are_an_error_before_anything_is_computed(own, tmp_path):
+    features = {**FAST, "lld": {"enabled": True}, "logmel": {"sample_rate": 8000, "fmax": 4000}}
+    with pytest.raises(SerprepError, match=r"sample_rate is 8000; \[features.lld\] gives contours at 16000 Hz only"):
+        recipe(own, tmp_path, features=features)
 
 
 def test_native_functionals_are_the_same_whatever_computed_them(corpus, pool, tmp_path):

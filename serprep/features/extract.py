@@ -21,6 +21,7 @@ from serprep.audio import Signal
 from serprep.errors import FeatureError
 from serprep.features import compare_2016, logmel
 from serprep.features import functionals as compare
+from serprep.features.compare_2016 import LLD
 from serprep.features.framing import SEGMENTS, Segment
 from serprep.features.functionals import Functionals
 from serprep.features.logmel import LogMel
@@ -35,6 +36,7 @@ class Features:
     logmel: LogMel = field(default_factory=LogMel)
     segments: Mapping[str, Segment] = field(default_factory=lambda: dict(SEGMENTS))
     functionals: Functionals = field(default_factory=Functionals)
+    lld: LLD = field(default_factory=LLD)
 
     def __post_init__(self) -> None:
         if not self.segments:
@@ -51,6 +53,8 @@ class Features:
             by_length[segment.length] = name
         if self.functionals.enabled and self.functionals.engine == "native":
             compare.check_rate(self.logmel.sample_rate)
+        if self.lld.enabled:
+            compare.check_rate(self.logmel.sample_rate, "[features.lld] gives contours")
 
     @property
     def signal(self) -> Signal:
@@ -60,18 +64,27 @@ class Features:
     @property
     def shortest(self) -> int:
         """The fewest samples an utterance may have."""
-        if self.functionals.enabled:
+        if self.functionals.enabled or self.lld.enabled:
             return max(self.logmel.win_length, compare.shortest(self.logmel.sample_rate))
         return self.logmel.win_length
 
     def to_json(self) -> dict[str, Any]:
         """The configuration as plain JSON values."""
-        return {
+        found = {
             "signal": asdict(self.signal),
             "logmel": asdict(self.logmel),
             "segments": {name: asdict(segment) for name, segment in sorted(self.segments.items())},
             "functionals": asdict(self.functionals),
         }
+        if self.lld.enabled:  # else not named: versions of stores from before there were contours stay
+            found["lld"] = asdict(self.lld)
+        return found
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What is computed of a signal: "logmel", "functionals", "lld"."""
+        wanted = {"logmel": True, "functionals": self.functionals.enabled, "lld": self.lld.enabled}
+        return tuple(kind for kind, enabled in wanted.items() if enabled)
 
 
 def features_from_json(values: Mapping[str, Any]) -> Features:
@@ -87,6 +100,7 @@ def features_from_json(values: Mapping[str, Any]) -> Features:
             logmel=LogMel(**values["logmel"]),
             segments={str(name): Segment(**segment) for name, segment in values["segments"].items()},
             functionals=Functionals(**values["functionals"]),
+            lld=LLD(**values.get("lld", {})),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise FeatureError(f"feature configuration: {error}; expected what this serprep writes") from None
@@ -113,6 +127,12 @@ def identities(features: Features) -> dict[str, dict[str, Any]]:
             "signal": asdict(features.signal),
             "feature_set": features.functionals.feature_set,
         }
+    if features.lld.enabled:
+        found["lld"] = {
+            "extractor": {**_compare_identity("native"), **decoder},
+            "signal": asdict(features.signal),
+            "lld": features.lld.feature_set,
+        }
     return found
 
 
@@ -135,12 +155,14 @@ def extractors(features: Features) -> dict[str, dict[str, Any]]:
             "revision": compare.REVISION,
             "opensmile": compare.opensmile_version(),
         }
+    if features.lld.enabled:
+        found["lld"] = {"name": NATIVE, "revision": compare_2016.REVISION}
     return found
 
 
 def prepare(features: Features, say: Callable[[str], None] | None = None) -> None:
     """Whatever must happen once before many processes compute `features`: the native engine is compiled."""
-    if features.functionals.enabled and features.functionals.engine == "native":
+    if features.lld.enabled or (features.functionals.enabled and features.functionals.engine == "native"):
         compare_2016.prepare(say)
 
 
@@ -164,12 +186,12 @@ def extract(signal: FloatArray, features: Features, kinds: tuple[str, ...]) -> d
         A guarded signal.
     features : Features
     kinds : tuple of str
-        "logmel", "functionals" or both.
+        Some of "logmel", "functionals" and "lld".
 
     Returns
     -------
     dict of ndarray
-        "logmel" → (n_frames, n_mels); "functionals" → (1, 6373); float32.
+        "logmel" → (n_frames, n_mels); "functionals" → (1, 6373); "lld" → (n_rows, 130); float32.
 
     Raises
     ------
@@ -188,6 +210,8 @@ def extract(signal: FloatArray, features: Features, kinds: tuple[str, ...]) -> d
         found["functionals"] = compare.functionals(
             signal, sample_rate=features.logmel.sample_rate, engine=features.functionals.engine
         )[None]
+    if "lld" in kinds:
+        found["lld"] = compare_2016.lld(signal)
     return found
 
 

@@ -92,13 +92,11 @@ def by_package(signal: FloatArray, sample_rate: int) -> FloatArray:
         return np.asarray(_smile().process_signal(signal, sample_rate).to_numpy())
 
 
-def check_rate(sample_rate: int) -> None:
+def check_rate(sample_rate: int, what: str = "engine 'native' computes functionals") -> None:
     """Raise unless the native engine is made for `sample_rate`."""
     if sample_rate != compare_2016.SAMPLE_RATE:
-        raise FeatureError(
-            f"sample_rate is {sample_rate}; engine 'native' computes functionals at {compare_2016.SAMPLE_RATE} Hz "
-            "only: use that rate or engine 'opensmile'"
-        )
+        remedy = "use that rate or engine 'opensmile'" if "engine" in what else "use that rate or leave it out"
+        raise FeatureError(f"sample_rate is {sample_rate}; {what} at {compare_2016.SAMPLE_RATE} Hz only: {remedy}")
 
 
 def check_signal(signal: FloatArray, sample_rate: int) -> None:

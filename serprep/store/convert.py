@@ -149,6 +149,7 @@ def _specs(store: Store) -> list[Array]:
         numbers=store.numbers,
         n=len(store),
         n_segments=n_segments,
+        n_lld=int(store.lld_offsets[-1]) if store.features.lld.enabled else 0,
         features=store.features,
         config=StoreConfig(segment_dtype=store.attributes["segment_dtype"]),
     )

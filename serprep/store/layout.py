@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from serprep.errors import StoreError
+from serprep.features.compare_2016 import lld_names
 from serprep.features.extract import Features
 from serprep.features.functionals import N_FEATURES
 
@@ -13,6 +14,7 @@ CHUNK_BYTES = 3 << 19  # 1.5 MiB: what one read of a chunk costs is then mostly 
 CHUNKS_PER_SHARD = 16
 SMALL_CHUNK = 65_536  # rows of columns, offsets and keys
 FUNCTIONALS = "functionals/compare_2016"
+LLD = "lld/compare_2016"
 NUMBERS = {"start": "float64", "end": "float64", "duration": "float64"}
 COUNTS = {"sample_rate": "int64", "n_samples": "int64", "n_frames": "int64"}
 
@@ -76,6 +78,7 @@ def arrays(
     numbers: Collection[str] = (),
     n: int,
     n_segments: Mapping[int, int],
+    n_lld: int = 0,
     features: Features,
     config: StoreConfig,
 ) -> list[Array]:
@@ -91,6 +94,8 @@ def arrays(
         Utterances.
     n_segments : mapping of int to int
         Segment length → segments in all.
+    n_lld : int
+        Rows of contours in all.
     """
     found = []
     for column in (*columns, "n_samples", "n_frames"):
@@ -113,5 +118,13 @@ def arrays(
             Array(name=FUNCTIONALS, shape=(n, N_FEATURES), dtype="float32", dimensions=("utterance", "functional")),
             Array(name=f"{FUNCTIONALS}_names", shape=(N_FEATURES,), dtype="string", dimensions=("functional",)),
             Array(name="functionals/keys", shape=(n, 32), dtype="uint8", dimensions=per_utterance),
+        ]
+    if features.lld.enabled:
+        n_names = len(lld_names())
+        found += [
+            Array(name=LLD, shape=(n_lld, n_names), dtype="float32", dimensions=("lld_frame", "descriptor")),
+            Array(name=f"{LLD}_names", shape=(n_names,), dtype="string", dimensions=("descriptor",)),
+            Array(name="lld/offsets", shape=(n + 1,), dtype="int64", dimensions=("boundary",)),
+            Array(name="lld/keys", shape=(n, 32), dtype="uint8", dimensions=per_utterance),
         ]
     return found

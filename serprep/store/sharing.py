@@ -14,7 +14,7 @@ from typing import Any
 
 from serprep.errors import StoreError
 from serprep.store import zarr_store
-from serprep.store.layout import FUNCTIONALS, Array, segments_name
+from serprep.store.layout import Array, segments_name
 
 
 @dataclass(frozen=True)
@@ -80,18 +80,18 @@ def link_unchanged(
 def _same(array: Array, own: Mapping[str, str], new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
     """Whether the older store holds the very same rows of a feature array."""
     group = array.name.rpartition("/")[0]
-    kind = "functionals" if array.name == FUNCTIONALS else "logmel"
+    kind = array.name.partition("/")[0]
     described = [name for name in own if name.startswith(f"{group}/")]  # keys, offsets, all metadata
     return (
         new["format"] == old["format"]
         and new["provenance"]["extractors"][kind] == old["provenance"]["extractors"].get(kind)
-        and (kind == "functionals" or _hop(array, new) == _hop(array, old))
+        and _hop(array, new) == _hop(array, old)
         and all(old["files"].get(name) == own[name] for name in described)
     )
 
 
 def _hop(array: Array, attributes: Mapping[str, Any]) -> int | None:
-    """Frames from one segment of the array to the next; equal offsets do not tell."""
+    """Frames from one segment of the array to the next, where it holds segments; equal offsets do not tell."""
     segments = attributes["configurations"]["features"]["segments"].values()
     return {segments_name(entry["length"]): int(entry["hop"]) for entry in segments}.get(array.name)
 

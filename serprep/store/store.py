@@ -13,7 +13,7 @@ from serprep.errors import StoreError, one_line
 from serprep.features.extract import Features, features_from_json
 from serprep.manifest import DIMENSIONS, RESERVED, Manifest, make_manifest
 from serprep.store import hdf5_store, zarr_store
-from serprep.store.layout import FUNCTIONALS, segments_name
+from serprep.store.layout import FUNCTIONALS, LLD, segments_name
 from serprep.utterance import Utterance
 from serprep.version import STORE_FORMAT, resolve
 
@@ -258,8 +258,25 @@ class Store:
         names: list[str] = self._container.as_text(self._read(f"{FUNCTIONALS}_names"))
         return names
 
+    @property
+    def lld_offsets(self) -> IntArray:
+        """Contours of utterance *i* are rows ``lld_offsets[i]:lld_offsets[i + 1]``; shape (n + 1,)."""
+        if "lld offsets" not in self._arrays:
+            self._arrays["lld offsets"] = self._read("lld/offsets").astype(np.int64)
+        return self._arrays["lld offsets"]  # type: ignore[no-any-return]
+
+    def lld(self, i: int) -> FloatArray:
+        """Low-level descriptors and deltas of one utterance as contours, shape (n_rows, 130)."""
+        i = self._row(i)
+        return self._read(LLD, int(self.lld_offsets[i]), int(self.lld_offsets[i + 1]))
+
+    def lld_names(self) -> list[str]:
+        """Names of the contours, in column order."""
+        names: list[str] = self._container.as_text(self._read(f"{LLD}_names"))
+        return names
+
     def keys(self, kind: str) -> ByteArray:
-        """Cache keys of each row's origin, shape (n, 32); `kind` is "functionals" or "logmel/30"."""
+        """Cache keys of each row's origin, shape (n, 32); `kind` is "functionals", "lld" or "logmel/30"."""
         return self._read(f"{kind}/keys")
 
     def _row(self, i: int) -> int:

@@ -20,11 +20,12 @@ import numpy as np
 
 from serprep import audio
 from serprep.errors import AudioError, FeatureError, SerprepError, StoreError, one_line
+from serprep.features.compare_2016 import n_rows
 from serprep.features.extract import extract
 from serprep.features.framing import cut_segments, n_segments
 from serprep.remote import entries, info, is_url
 from serprep.store import hdf5_store, zarr_store
-from serprep.store.layout import FUNCTIONALS, Array, StoreConfig, arrays, segments_name
+from serprep.store.layout import FUNCTIONALS, LLD, Array, StoreConfig, arrays, segments_name
 from serprep.store.store import Store
 from serprep.version import resolve, version_of, versions
 
@@ -248,6 +249,7 @@ def specs(store: Store) -> list[Array]:
         numbers=store.numbers,
         n=len(store),
         n_segments={entry.length: sum(n_segments(n, entry) for n in frames) for entry in segments},
+        n_lld=sum(map(n_rows, store.column("n_samples"))),
         features=store.features,
         config=StoreConfig(segment_dtype=store.attributes["segment_dtype"]),
     )
@@ -295,20 +297,28 @@ def _array(store: Store, name: str, spec: Array) -> list[Problem]:
     array = store.array(name)
     if tuple(array.shape) != spec.shape:
         return [Problem(kind="content", place=name, message=f"has shape {tuple(array.shape)}, expected {spec.shape}")]
-    if name.endswith("/offsets"):
+    if name == "lld/offsets":
+        expected = np.concatenate([[0], np.cumsum([n_rows(n) for n in store.column("n_samples")])])
+        differing = np.flatnonzero(np.diff(store.lld_offsets) != np.diff(expected))
+        if differing.size or store.lld_offsets[0] != 0:
+            ids = tuple(store.ids[row] for row in differing)
+            return [Problem(kind="content", place=name, message="does not agree with n_samples", utterances=ids)]
+    elif name.endswith("/offsets"):
         segment = next(entry for entry in store.features.segments.values() if entry.length == int(name.split("/")[1]))
         expected = np.concatenate([[0], np.cumsum([n_segments(n, segment) for n in store.column("n_frames")])])
         differing = np.flatnonzero(np.diff(store.offsets(segment.length)) != np.diff(expected))
         if differing.size or store.offsets(segment.length)[0] != 0:
             ids = tuple(store.ids[row] for row in differing)
             return [Problem(kind="content", place=name, message="does not agree with n_frames", utterances=ids)]
-    if not (name.endswith("/segments") or name == FUNCTIONALS):
+    if not (name.endswith("/segments") or name in (FUNCTIONALS, LLD)):
         return []
     bad: list[str] = []
     for first in range(0, len(store), _MANY):
         rows = range(first, min(first + _MANY, len(store)))
         if name == FUNCTIONALS:
             finite = np.asarray(np.isfinite(store.read_functionals(list(rows))).all(axis=1))
+        elif name == LLD:
+            finite = np.array([np.isfinite(store.lld(row)).all() for row in rows])
         else:
             values, starts = store.read_segments(list(rows), spec.shape[1])
             finite = np.asarray(np.logical_and.reduceat(np.isfinite(values).all(axis=(1, 2)), starts[:-1]))
@@ -336,8 +346,7 @@ def _against_audio(store: Store, row: int, root: Path | None) -> list[Problem]:
         if audio.digest_of(data) != store.column("audio_digest")[row]:
             return differs("the recording is not the one the store was made from (other SHA-256)")
         signal = audio.decode(data, start=start, end=end, config=features.signal)
-        kinds = ("logmel", "functionals") if features.functionals.enabled else ("logmel",)
-        values = extract(signal, features, kinds)
+        values = extract(signal, features, features.kinds)
     except (AudioError, FeatureError) as error:
         return differs(str(error))
     differing = []
@@ -347,4 +356,6 @@ def _against_audio(store: Store, row: int, root: Path | None) -> list[Problem]:
             differing.append(segments_name(segment.length))
     if features.functionals.enabled and store.functionals(row).tobytes() != values["functionals"].tobytes():
         differing.append(FUNCTIONALS)
+    if features.lld.enabled and store.lld(row).tobytes() != values["lld"].tobytes():
+        differing.append(LLD)
     return differs(f"recomputed values differ in {', '.join(differing)}") if differing else []

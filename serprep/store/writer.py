@@ -15,6 +15,7 @@ import numpy as np
 
 from serprep._typing import AnyArray, ByteArray, IntArray
 from serprep.cache import Cache, Places, offsets_of
+from serprep.features.compare_2016 import lld_names
 from serprep.features.extract import Features
 from serprep.features.framing import Segment, cut_segments, n_segments
 from serprep.features.functionals import LICENCE, feature_names
@@ -22,7 +23,7 @@ from serprep.files import Folder
 from serprep.manifest import Manifest
 from serprep.remote import upload
 from serprep.store import hdf5_store, zarr_store
-from serprep.store.layout import FUNCTIONALS, Array, StoreConfig, arrays
+from serprep.store.layout import FUNCTIONALS, LLD, Array, StoreConfig, arrays
 from serprep.version import STORE_FORMAT
 
 
@@ -79,6 +80,7 @@ class Plan:
     features: Features
     config: StoreConfig
     offsets: Mapping[int, IntArray]  # segment length → offsets
+    lld_offsets: IntArray  # (n + 1,); of no rows where there are no contours
 
     @property
     def arrays(self) -> list[Array]:
@@ -88,6 +90,7 @@ class Plan:
             numbers=self.manifest.numbers,
             n=len(self.manifest),
             n_segments={length: int(offsets[-1]) for length, offsets in self.offsets.items()},
+            n_lld=int(self.lld_offsets[-1]),
             features=self.features,
             config=self.config,
         )
@@ -99,7 +102,8 @@ def plan_store(manifest: Manifest, origins: Origins, features: Features, config:
         segment.length: offsets_of([n_segments(n, segment) for n in origins.places["logmel"].table["n_rows"].tolist()])
         for segment in features.segments.values()
     }
-    return Plan(manifest, origins, features, config, offsets)
+    n_lld = origins.places["lld"].table["n_rows"].tolist() if features.lld.enabled else [0] * len(manifest)
+    return Plan(manifest, origins, features, config, offsets, offsets_of(n_lld))
 
 
 def shard_jobs(plan: Plan, store: str, cache: Cache) -> list[ShardJob]:
@@ -111,6 +115,8 @@ def shard_jobs(plan: Plan, store: str, cache: Cache) -> list[ShardJob]:
             continue
         if array.name == FUNCTIONALS:
             kind, segment, offsets = "functionals", None, np.arange(len(plan.manifest) + 1)
+        elif array.name == LLD:
+            kind, segment, offsets = "lld", None, plan.lld_offsets
         else:
             segment = by_length[array.shape[1]]
             kind, offsets = "logmel", plan.offsets[segment.length]
@@ -190,7 +196,7 @@ def small_value(plan: Plan, array: Array) -> AnyArray:
     if name == "keys":
         return plan.origins.keys[folder.split("/")[0]]
     if name == "offsets":
-        return plan.offsets[int(folder.split("/")[1])]
+        return plan.lld_offsets if folder == "lld" else plan.offsets[int(folder.split("/")[1])]
     counts = {"n_samples": "n_samples", "n_frames": "n_rows"}
     if name in counts:
         return np.array(plan.origins.places["logmel"].table[counts[name]], array.dtype)
@@ -201,7 +207,8 @@ def small_value(plan: Plan, array: Array) -> AnyArray:
 def texts_of(plan: Plan, array: Array) -> Sequence[str]:
     """The strings of an array of them."""
     folder, _, name = array.name.rpartition("/")
-    column = plan.manifest.utterances.column(name) if folder == "utterances" else feature_names()
+    names = {"functionals": feature_names, "lld": lld_names}
+    column = plan.manifest.utterances.column(name) if folder == "utterances" else names[folder]()
     return cast(Sequence[str], column)
 
 

@@ -47,7 +47,7 @@ def recipe(root, dataset, format, **options):
     values = {
         "dataset": {"path": str(dataset)},
         "corpus": {"reader": "table", "root": str(root), "file": "labels.csv"},
-        "features": {"functionals": {"enabled": False}} if options.pop("fast", False) else {},
+        "features": {"functionals": {"enabled": False}} if options.pop("fast", False) else {"lld": {"enabled": True}},
         "store": {"format": format, **options},
     }
     return recipe_from(values, folder=root, name="test")
@@ -106,6 +106,7 @@ def everything(store):
     found["functionals"] = store.functionals(-1)
     found["many functionals"] = store.read_functionals(rows)
     found["names"] = store.functional_names()
+    found["contours"], found["their names"] = store.lld(3), store.lld_names()
     found["manifest"] = store.manifest().digest
     for name in store.columns:
         found[f"column {name}"] = repr(store.column(name))

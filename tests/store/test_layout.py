@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from serprep.errors import StoreError
+from serprep.features.compare_2016 import LLD
 from serprep.features.extract import Features
 from serprep.features.framing import Segment
 from serprep.features.functionals import Functionals
@@ -11,10 +12,11 @@ from serprep.store.layout import Array, StoreConfig, arrays, segments_name
 COLUMNS = ("id", "path", "start", "end", "speaker", "session", "emotion", "partition", "duration", "sample_rate")
 
 
-def made(features=None, config=None, n=7):
+def made(features=None, config=None, n=7, n_lld=0):
     features = features or Features()
     n_segments = {segment.length: 100 for segment in features.segments.values()}
-    found = arrays(columns=COLUMNS, n=n, n_segments=n_segments, features=features, config=config or StoreConfig())
+    config = config or StoreConfig()
+    found = arrays(columns=COLUMNS, n=n, n_segments=n_segments, n_lld=n_lld, features=features, config=config)
     assert len({array.name for array in found}) == len(found)
     return {array.name: array for array in found}
 
@@ -32,6 +34,18 @@ def test_a_store_has_the_arrays_of_the_design():
         "functionals/compare_2016": ((7, 6373), "float32"),
         "functionals/compare_2016_names": ((6373,), "string"),
         "functionals/keys": ((7, 32), "uint8"),
+    }
+
+
+def test_contours_are_a_kind_of_their_own():
+    features = Features(lld=LLD(enabled=True), functionals=Functionals(enabled=False))
+    found = made(features, n_lld=900)
+    shapes = {name: (array.shape, array.dtype) for name, array in found.items() if name.startswith("lld/")}
+    assert shapes == {
+        "lld/compare_2016": ((900, 130), "float32"),
+        "lld/compare_2016_names": ((130,), "string"),
+        "lld/offsets": ((8,), "int64"),
+        "lld/keys": ((7, 32), "uint8"),
     }
 
 

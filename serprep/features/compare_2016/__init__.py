@@ -10,6 +10,7 @@ that is compiled is imported by the first call only.
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,11 +18,23 @@ from serprep._typing import FloatArray
 from serprep.errors import FeatureError
 from serprep.features.compare_2016.names import contour_names, functional_names
 
-__all__ = ["contour_names", "functional_names", "functionals", "lld", "prepare"]
+__all__ = ["LLD", "contour_names", "functional_names", "functionals", "lld", "lld_names", "n_rows", "prepare"]
 
 REVISION = 1  # raised whenever a value changes
 SAMPLE_RATE = 16_000  # Hz, the only one
 SHORTEST = 960  # samples, one frame of 60 ms
+
+
+@dataclass(frozen=True, kw_only=True)
+class LLD:
+    """Configuration of ``[features.lld]``: the low-level descriptors as contours, always computed natively."""
+
+    enabled: bool = False
+    feature_set: str = "ComParE_2016"
+
+    def __post_init__(self) -> None:
+        if self.feature_set != "ComParE_2016":
+            raise FeatureError(f"[features.lld] feature_set is {self.feature_set!r}; the only one is 'ComParE_2016'")
 
 
 def functionals(signal: FloatArray) -> FloatArray:
@@ -82,6 +95,22 @@ def lld(signal: FloatArray) -> FloatArray:
     found = contours_of(_checked(signal))
     groups = found.voice, found.energy, found.spectral, found.voice_delta, found.energy_delta, found.spectral_delta
     return np.concatenate([group[:, : found.n_frames + 1] for group in groups]).T
+
+
+def n_rows(n_samples: int) -> int:
+    """Rows that `lld` gives of so many samples.
+
+    Examples
+    --------
+    >>> n_rows(16_000)
+    96
+    """
+    return 2 + (n_samples - SHORTEST) // 160
+
+
+def lld_names() -> tuple[str, ...]:
+    """Names of the 130 columns of `lld`."""
+    return (*contour_names(), *contour_names(delta=True))
 
 
 def _checked(signal: FloatArray) -> FloatArray:
