@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-.main import cli
+from serprep_cli.main import cli
 
 from serprep.cache import offsets_of
 from serprep.corpora import CORPORA
