@@ -304,7 +304,8 @@ def test_every_array_is_documented(manifest: Manifest) -> None:
         numbers=DIMENSIONS,
         n=100_000,
         n_segments={30: 200_000, 50: 200_000},
-        features=Features(),
+        n_lld=200_000,
+        features=Features(lld=LLD(enabled=True)),
         config=StoreConfig(),
     )
     used = set()
