@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("log", type=Path)
     parser.add_argument("recipes", nargs="+", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--folds", nargs="+", help="some of them, to save time")
     parser.add_argument("--system", default="hsf-crnn")
     given = parser.parse_args()
     candidates = json.loads(given.candidates.read_bytes())
@@ -79,13 +80,15 @@ def measure(
     how = TrainConfig(**{"keep": "last", "seeds": tuple(given.seeds), **values})
     split = dataclasses.replace(recipe.split, dev_groups=DEV_SPEAKERS[recipe.split.protocol])
     asked = dataclasses.replace(recipe, train=how, split=split)
-    outcome = run_experiments(asked, store, pool=pool, systems=[system], quiet=True)
+    outcome = run_experiments(asked, store, pool=pool, systems=[system], folds=given.folds, quiet=True)
     predictions = everything(outcome, system)
     entry: dict[str, Any] = {"seconds": outcome.seconds, "n_kept": outcome.n_kept}
     if with_svm:  # as `average_svm` does, without training again
         plain = TrainConfig(seeds=how.seeds, standardisation=how.standardisation)
         asked = dataclasses.replace(asked, train=plain)
-        svm = everything(run_experiments(asked, store, pool=pool, systems=["compare-svm"]), "compare-svm")
+        svm = everything(
+            run_experiments(asked, store, pool=pool, systems=["compare-svm"], folds=given.folds), "compare-svm"
+        )
         predictions = averaged(predictions, svm, store.labels)
     counts = {}
     for role in ("dev", "test"):

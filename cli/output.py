@@ -56,7 +56,13 @@ def recognised(
 
 
 def training_options(command: Command) -> Command:
-    """Add ``--device`` and ``--memory-budget``."""
+    """Add ``--device``, ``--memory-budget`` and ``--train-from``."""
+    command = click.option(
+        "--train-from",
+        type=click.Path(path_type=Path),
+        metavar="RECIPE",
+        help="Take [train] from there, such as examples/tuned.toml.",
+    )(command)
     command = click.option(
         "--memory-budget", type=click.IntRange(1, 1 << 30), metavar="MIB", help="Stream features that need more."
     )(command)

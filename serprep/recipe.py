@@ -120,7 +120,7 @@ class TrainConfig:
     mask_frames: int = 0  # widest run of frames that a segment loses in training
     drop_segments: float = 0.0  # probability that a segment is left out in training
     average_svm: bool = False  # hsf-crnn's probabilities are averaged with those of compare-svm
-    svm_c: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2)  # C of compare-svm; several are chosen from, without the test
+    svm_c: tuple[float, ...] = (1e-5, 1e-4, 1e-3)  # C of compare-svm; several are chosen from, without the test
     svm_balance: str = "weights"  # of rare labels, or "upsampling"
     bucket: int = 1  # batches whose utterances are sorted by length together
     mixed_precision: bool = False  # bfloat16 on a GPU
@@ -221,19 +221,23 @@ def read_recipe(path: Path) -> Recipe:
         If it is not TOML, holds an unknown key, or an impossible value; the message
         names the key and what is expected.
     """
+    values = _read_toml(path)
+    try:
+        return recipe_from(values, folder=path.resolve().parent, name=path.stem)
+    except SerprepError as error:
+        raise RecipeError(f"{one_line(path)}: {error}") from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
     place = one_line(path)
     try:
-        values = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise RecipeError(f"{place}: {error.strerror}; expected a recipe (see docs/recipe.md)") from None
     except UnicodeDecodeError as error:
         raise RecipeError(f"{place}: byte {error.start} is not UTF-8; save it as UTF-8") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RecipeError(f"{place}: {one_line(error)}; expected TOML") from None
-    try:
-        return recipe_from(values, folder=path.resolve().parent, name=path.stem)
-    except SerprepError as error:
-        raise RecipeError(f"{place}: {error}") from None
 
 
 def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe:
@@ -266,6 +270,20 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
         split=_configured(SplitConfig, tables["split"], "split"),
         train=_configured(TrainConfig, tables["train"], "train"),
     )
+
+
+def read_training(path: Path) -> TrainConfig:
+    """The ``[train]`` table of a recipe, which needs no others.
+
+    Raises
+    ------
+    RecipeError
+    """
+    values = _read_toml(path)
+    try:
+        return _configured(TrainConfig, _table(values, "train"), "train")
+    except SerprepError as error:
+        raise RecipeError(f"{one_line(path)}: {error}") from None
 
 
 Config = TypeVar("Config")

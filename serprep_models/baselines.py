@@ -113,13 +113,13 @@ def compare_svm(
 
 
 def turn(values: FloatArray) -> tuple[DoubleArray | None, DoubleArray]:
-    """Orthonormal axes (k, n_features), or None, and the values on them (n, k), where that makes them fewer.
+    """Orthonormal axes (n, n_features), or None, and the values on them (n, n), where that makes them fewer.
 
     An SVM sees inner products alone, and they stay; with hundreds of utterances and 6373
     features it is many times as fast.
     """
     wide = values.astype(np.float64)
-    if 2 * len(wide) > wide.shape[1]:
+    if len(wide) >= wide.shape[1]:
         return None, wide
     axes, corner = np.linalg.qr(wide.T)
     return axes.T, corner.T

@@ -13,7 +13,7 @@ from serprep.audit import audit_split
 from serprep.files import Folder
 from serprep.manifest import Manifest
 from serprep.pipeline import BuildResult
-from serprep.recipe import Recipe
+from serprep.recipe import Recipe, TrainConfig
 from serprep.split import Split, describe
 from serprep.store.store import Store, open_store
 from serprep_models.experiment import Outcome
@@ -137,11 +137,16 @@ def left_out(built: BuildResult | None) -> dict[str, int]:
 
 def provenance(recipe: Recipe, store: Store) -> dict[str, str]:
     """What a reader needs to repeat the page."""
-    how = recipe.train
+    how, plain = recipe.train, dataclasses.asdict(TrainConfig())
     training = (
-        f"Adam, learning rate {how.learning_rate}, batch {how.batch_size}, {how.epochs} epochs, "
-        f"class weights {how.class_weights}, standardisation {how.standardisation}"
+        f"{'AdamW' if how.weight_decay else 'Adam'}, learning rate {how.learning_rate}, batch {how.batch_size}, "
+        f"{how.epochs} epochs, class weights {how.class_weights}, standardisation {how.standardisation}"
         f"{f' by {how.enrol} utterances' if how.enrol else ''}, seeds {list(how.seeds)}"
+    )
+    told = ("systems", "learning_rate", "batch_size", "epochs", "class_weights", "standardisation", "enrol", "seeds")
+    beyond = {k: v for k, v in dataclasses.asdict(how).items() if v != plain[k] and k not in told}
+    training += "".join(
+        f", {name} {list(value) if isinstance(value, tuple) else value}" for name, value in beyond.items()
     )
     return store_provenance(store) | {"training": training}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from serprep.parallel import Workers
 from serprep.pipeline import BuildResult, build
-from serprep.recipe import Recipe, read_recipe
+from serprep.recipe import Recipe, read_recipe, read_training
 from serprep.store.store import open_store
 from serprep_models.experiment import Outcome, check_recipe, run_experiments
 from serprep_models.page import report_outcome
@@ -23,11 +23,26 @@ def run_recipe(
     seeds: Sequence[int] | None = None,
     device: str | None = None,
     memory_budget: int | None = None,
+    train_from: Path | None = None,
     on_bad_audio: str = "quarantine",
     page: bool = True,
     quiet: bool = True,
 ) -> tuple[BuildResult, Outcome, Path]:
     """The whole path of a recipe: build, split, train, score, and write the page.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    workers, scheduler
+        As `serprep.parallel.Workers` takes them.
+    systems, folds, seeds : sequence, optional
+        Some of the recipe's; default all.
+    device, memory_budget : optional
+        Instead of the recipe's.
+    train_from : Path, optional
+        The recipe whose ``[train]`` is taken in place of this one's.
+    on_bad_audio : {"quarantine", "fail"}
+    page, quiet : bool
 
     Returns
     -------
@@ -35,7 +50,8 @@ def run_recipe(
         The last is where the page is, or would be with ``page=False``.
     """
     given: dict[str, Any] = {"device": device, "memory_budget": memory_budget}  # instead of the recipe's
-    how = replace(recipe.train, **{name: value for name, value in given.items() if value is not None})
+    how = recipe.train if train_from is None else read_training(train_from)
+    how = replace(how, **{name: value for name, value in given.items() if value is not None})
     recipe = replace(recipe, train=how)
     check_recipe(recipe, systems or recipe.train.systems)
     pool = Workers(workers, scheduler)

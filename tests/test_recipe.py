@@ -6,7 +6,7 @@ import pytest
 from serprep.errors import RecipeError
 from serprep.features.framing import Segment
 from serprep.features.logmel import LogMel
-from serprep.recipe import CorpusConfig, TrainConfig, read_recipe
+from serprep.recipe import CorpusConfig, TrainConfig, read_recipe, read_training
 from serprep.split import SplitConfig
 from serprep.store.layout import StoreConfig
 
@@ -365,3 +365,14 @@ def test_options_of_a_reader_are_those_given():
     config = CorpusConfig(reader="pattern", root="x", pattern="{emotion}/{_}.wav")
     assert config.options == {"pattern": "{emotion}/{_}.wav"}
     assert CorpusConfig(manifest="m", root="x").options == {}
+
+
+def test_the_training_of_another_recipe_needs_none_of_its_other_tables(tmp_path):
+    path = tmp_path / "tuned.toml"
+    path.write_text("[train]\ndropout = 0.5\nsystems = ['hsf-crnn']\n", encoding="utf-8")
+    assert read_training(path) == TrainConfig(dropout=0.5, systems=("hsf-crnn",))
+    path.write_text("[train]\ndrop = 0.5\n", encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"tuned.toml: \[train\] unknown key 'drop'"):
+        read_training(path)
+    with pytest.raises(RecipeError, match=r"nowhere.toml: No such file"):
+        read_training(tmp_path / "nowhere.toml")

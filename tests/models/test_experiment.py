@@ -293,6 +293,14 @@ def test_a_key_at_its_default_does_not_move_what_is_finished(outcome, small) -> 
     assert experiments_folder(other, store, outcome.split) != outcome.folder
 
 
+def test_training_can_be_taken_from_another_recipe(small, tmp_path) -> None:
+    recipe, _ = small
+    path = tmp_path / "other.toml"
+    path.write_text('[train]\nsystems = ["majority"]\nseeds = [7]\n', encoding="utf-8")
+    _, outcome, _ = run_recipe(recipe, workers=1, page=False, train_from=path)
+    assert {(entry["system"], entry["seed"]) for entry in outcome.results} == {("majority", 7)}
+
+
 def test_tensorboard_is_asked_for_before_anything_is_computed(small, monkeypatch) -> None:
     recipe, _ = small
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
