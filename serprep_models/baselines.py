@@ -78,13 +78,13 @@ def compare_svm(
     """
     present = np.unique(train.labels)
     if len(present) < 2:
-        w, b = fit(train.values.astype(np.float64), train.labels, c=1.0, n_labels=n_labels)
+        w, b = fit(train.values, train.labels, c=1.0, n_labels=n_labels)
         nothing: dict[str, Any] = {"c": None, "chosen_on": "nothing: one label", "ua": {}}
         return LinearSVM(weights=w.astype(np.float32), bias=b.astype(np.float32), choice=nothing)
     axes, turned = turn(train.values if dev is None else np.concatenate([train.values, dev.values]))
     turned, others = turned[: len(train.labels)], turned[len(train.labels) :]
     # (what learns, what is predicted, its labels)
-    parts: list[tuple[IntArray, DoubleArray, IntArray]]
+    parts: list[tuple[IntArray, FloatArray | DoubleArray, IntArray]]
     if dev is not None:
         on, parts = "dev", [(np.arange(len(train.labels)), others, dev.labels)]
     else:
@@ -112,21 +112,20 @@ def compare_svm(
     )
 
 
-def turn(values: FloatArray) -> tuple[DoubleArray | None, DoubleArray]:
+def turn(values: FloatArray) -> tuple[DoubleArray | None, FloatArray | DoubleArray]:
     """Orthonormal axes (n, n_features), or None, and the values on them (n, n), where that makes them fewer.
 
     An SVM sees inner products alone, and they stay; with hundreds of utterances and 6373
     features it is many times as fast.
     """
-    wide = values.astype(np.float64)
-    if len(wide) >= wide.shape[1]:
-        return None, wide
-    axes, corner = np.linalg.qr(wide.T)
+    if len(values) >= values.shape[1]:
+        return None, values
+    axes, corner = np.linalg.qr(values.T.astype(np.float64))
     return axes.T, corner.T
 
 
 def fit(
-    values: DoubleArray, labels: IntArray, *, c: float, n_labels: int, balance: str = "weights"
+    values: FloatArray | DoubleArray, labels: IntArray, *, c: float, n_labels: int, balance: str = "weights"
 ) -> tuple[DoubleArray, DoubleArray]:
     """Weights (n_labels, n_features) and bias (n_labels,) of a linear SVM; a label nobody has gets ``NEVER``."""
     from sklearn.exceptions import ConvergenceWarning
