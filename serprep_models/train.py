@@ -236,9 +236,8 @@ class _Training:
 
     def loss(self, logits: Tensor, labels: Tensor, mix: Mix | None) -> Tensor:
         """Cross-entropy; of mixed utterances, with the labels of both in their shares."""
-        own: Tensor = self.loss_of(logits, labels)
         if mix is None:
-            return own
+            return self.loss_of(logits, labels)  # type: ignore[no-any-return]
         # weights of labels make a weighted mean, so each utterance has a loss of its own first
         weight, smoothing = self.loss_of.weight, self.how.label_smoothing
         each = [

@@ -1,5 +1,6 @@
 """The recipes in `examples/` as they stand, on small generated folders; only times are cut short."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -148,3 +149,15 @@ def test_crema_d_as_perceived_is_the_table_of_its_manifest(tmp_path):
     }
     assert set(store.speakers) == {"1001", "1002", "1003", "1011", "1014"}
     assert "A:D" in votes.values()
+
+
+def test_the_tuned_recipes_are_one_but_for_the_standardisation():
+    """And their corpus, features and split are those of ravdess.toml, so that scores can be compared."""
+    from serprep.recipe import read_recipe
+
+    plain, speaker, paper = (read_recipe(EXAMPLES / f"{name}.toml") for name in ("tuned", "tuned-speaker", "ravdess"))
+    assert dataclasses.replace(speaker.train, standardisation="train") == plain.train
+    assert speaker.train.transductive and not plain.train.transductive
+    for recipe in (plain, speaker):
+        assert (recipe.corpus, recipe.features, recipe.split) == (paper.corpus, paper.features, paper.split)
+        assert recipe.dataset_path == paper.dataset_path
