@@ -84,7 +84,7 @@ def measure(
     predictions = everything(outcome, system)
     entry: dict[str, Any] = {"seconds": outcome.seconds, "n_kept": outcome.n_kept}
     if with_svm:  # as `average_svm` does, without training again
-        plain = TrainConfig(seeds=how.seeds, standardisation=how.standardisation)
+        plain = TrainConfig(seeds=how.seeds, standardisation=how.standardisation, keep="last")
         asked = dataclasses.replace(asked, train=plain)
         svm = everything(
             run_experiments(asked, store, pool=pool, systems=["compare-svm"], folds=given.folds), "compare-svm"

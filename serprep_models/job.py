@@ -154,7 +154,8 @@ def _run(job: Job, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool
     parts = [name for name in ("dev", "test") if rows[name]]
     if job.system == "majority":
         return _Run(scores={n: majority(_labels(store, rows["train"]), len(rows[n]), len(store.labels)) for n in parts})
-    svm = _svm(job, store, rows, use_dev=use_dev) if job.system == "compare-svm" or _averaged(job) else None
+    chooses = use_dev and job.how.keep == "best"
+    svm = _svm(job, store, rows, use_dev=chooses) if job.system == "compare-svm" or _averaged(job) else None
     if job.system == "compare-svm":
         assert svm is not None
         scores = {name: svm.probabilities(_functionals(job, store, rows, name)) for name in parts}

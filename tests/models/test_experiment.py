@@ -261,10 +261,10 @@ def test_the_svms_choice_of_c_never_sees_the_test_part(small, pool, monkeypatch)
     monkeypatch.setattr(
         job, "compare_svm", lambda train, **given: seen.append((train, given)) or compare_svm(train, **given)
     )
-    for dev_groups in (0, 1):
+    for dev_groups, keep in ((0, "best"), (1, "best"), (1, "last")):
         split_config = dataclasses.replace(recipe.split, protocol="leave-one-group-out", dev_groups=dev_groups)
         split = make_split(store.manifest(), split_config)
-        path = write_split(split, Path(store.path).parent.parent / f"c-{dev_groups}.json")
+        path = write_split(split, Path(store.path).parent.parent / f"c-{dev_groups}-{keep}.json")
         own = job.Job(
             folder=str(path.with_suffix("")),
             store=store.path,
@@ -272,15 +272,15 @@ def test_the_svms_choice_of_c_never_sees_the_test_part(small, pool, monkeypatch)
             system="compare-svm",
             fold=0,
             seed=0,
-            how=recipe.train,
+            how=dataclasses.replace(recipe.train, keep=keep),
         )
         job.run_job(own)
         train_part, given = seen[-1]
         test_speakers = {store.speakers[store.ids.index(name)] for name in split.ids(0, "test")}
         assert len(train_part.labels) == len(split.ids(0, "train"))
         assert not test_speakers & set(train_part.speakers)
-        assert (given["dev"] is not None) == bool(dev_groups)
-        if dev_groups:
+        assert (given["dev"] is not None) == (dev_groups == 1 and keep == "best")
+        if given["dev"] is not None:
             assert len(given["dev"].labels) == len(split.ids(0, "dev"))
             assert not test_speakers & set(given["dev"].speakers)
 
