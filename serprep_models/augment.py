@@ -57,5 +57,5 @@ def runs(n: int, length: int, *, widest: int) -> Tensor:
 
 def draw_mix(n: int, alpha: float) -> Mix:
     """Partners and shares for mixup of n utterances; shares are beta distributed, and at least a half."""
-    share = torch._sample_dirichlet(torch.full((n, 2), alpha))[:, :1]
+    share = torch.distributions.Beta(alpha, alpha).sample((n, 1))
     return Mix(torch.randperm(n), torch.maximum(share, 1 - share))
