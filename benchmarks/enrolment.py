@@ -75,9 +75,11 @@ class Corpus:
         """UA pooled over folds; what is given are all functionals as each fold sees them."""
         place = {label: number for number, label in enumerate(self.labels)}
         truth, predicted = [], []
+        turned, axes = None, self.values
         for (train, test), values in zip(self.folds, standardised, strict=True):
             labels = np.array([place[self.emotions[row]] for row in train])
-            _, axes = turn(values)  # the inner products of all utterances, on fewer axes
+            if values is not turned:  # statistics of speakers are the same for all folds
+                turned, (_, axes) = values, turn(values)
             weights, bias = fit(axes[train], labels, c=C, n_labels=len(place))
             truth += [self.emotions[row] for row in test]
             predicted += [self.labels[k] for k in (axes[test] @ weights.T + bias).argmax(axis=1)]

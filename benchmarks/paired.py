@@ -2,8 +2,8 @@
 
     python benchmarks/paired.py EXPERIMENTS/hsf-crnn OTHER_EXPERIMENTS/hsf-crnn
 
-Each argument is a system's folder below ``experiments/<digest>/``; ``EXPERIMENTS/hsf-crnn+SVMS/compare-svm``
-is the mean of two systems' probabilities.
+Each argument is a system's folder below ``experiments/<digest>/``; ``EXPERIMENTS/hsf-crnn+0.2*OTHER/compare-svm``
+is what the mean of their probabilities gives, two tenths of it the second's.
 """
 
 import json
@@ -21,12 +21,14 @@ from serprep_models.scores import speaker_counts
 
 def counts_of(place: str) -> IntArray:
     """Confusion matrices per speaker and seed."""
-    tables = [predictions_of(Path(part)) for part in place.split("+")]
-    columns = [name for name in tables[0].columns if name.startswith("p_")]
-    whole = tables[0]
-    for other in tables[1:]:  # a baseline has one seed, which goes with each of the first
-        both = whole.merge(other[["id", *columns]], on="id", suffixes=("", "_other"))
-        mean = (both[columns].to_numpy() + both[[f"{name}_other" for name in columns]].to_numpy()) / 2
+    first, _, second = place.partition("+")
+    whole = predictions_of(Path(first))
+    columns = [name for name in whole.columns if name.startswith("p_")]
+    if second:  # a baseline has one seed, which goes with each of the first
+        share, _, other = second.partition("*")
+        both = whole.merge(predictions_of(Path(other))[["id", *columns]], on="id", suffixes=("", "_other"))
+        others = both[[f"{name}_other" for name in columns]].to_numpy()
+        mean = (1 - float(share)) * both[columns].to_numpy() + float(share) * others
         whole = both.assign(prediction=[columns[k].removeprefix("p_") for k in mean.argmax(axis=1)])
     return speaker_counts(whole, [name.removeprefix("p_") for name in columns])
 

@@ -76,20 +76,20 @@ def measure(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """UA of one candidate on development and test speakers, and its differences to the first candidate."""
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
-    system, with_svm = values.pop("system", given.system), values.pop("average_svm", False)
+    system, share = values.pop("system", given.system), values.pop("svm_share", 0.0)
     how = TrainConfig(**{"keep": "last", "seeds": tuple(given.seeds), **values})
     split = dataclasses.replace(recipe.split, dev_groups=DEV_SPEAKERS[recipe.split.protocol])
     asked = dataclasses.replace(recipe, train=how, split=split)
     outcome = run_experiments(asked, store, pool=pool, systems=[system], folds=given.folds, quiet=True)
     predictions = everything(outcome, system)
     entry: dict[str, Any] = {"seconds": outcome.seconds, "n_kept": outcome.n_kept}
-    if with_svm:  # as `average_svm` does, without training again
+    if share:  # without training again
         plain = TrainConfig(seeds=how.seeds, standardisation=how.standardisation, keep="last")
         asked = dataclasses.replace(asked, train=plain)
         svm = everything(
             run_experiments(asked, store, pool=pool, systems=["compare-svm"], folds=given.folds), "compare-svm"
         )
-        predictions = averaged(predictions, svm, store.labels)
+        predictions = averaged(predictions, svm, store.labels, share=share)
     counts = {}
     for role in ("dev", "test"):
         # a development speaker of several folds counts in each
@@ -114,11 +114,12 @@ def everything(outcome: Outcome, system: str) -> pd.DataFrame:
     )
 
 
-def averaged(predictions: pd.DataFrame, svm: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
+def averaged(predictions: pd.DataFrame, svm: pd.DataFrame, labels: Sequence[str], *, share: float) -> pd.DataFrame:
     """Predictions by the mean of a system's and the SVM's probabilities; the SVM's are the same for all seeds."""
     columns = [f"p_{label}" for label in labels]
     both = predictions.merge(svm[["id", "role", "fold", *columns]], on=["id", "role", "fold"], suffixes=("", "_svm"))
-    mean = both[columns].to_numpy() + both[[f"{name}_svm" for name in columns]].to_numpy()
+    others = both[[f"{name}_svm" for name in columns]].to_numpy()
+    mean = (1 - share) * both[columns].to_numpy() + share * others
     return both.assign(prediction=[labels[place] for place in mean.argmax(axis=1)])
 
 

@@ -48,6 +48,7 @@ RANGES = {
     "mask_bands": (0, 1000),
     "mask_frames": (0, 1000),
     "drop_segments": (0, 0.95),
+    "svm_share": (0, 0.95),
 }
 
 
@@ -119,7 +120,7 @@ class TrainConfig:
     mask_bands: int = 0  # widest run of mel bands that an utterance loses in training
     mask_frames: int = 0  # widest run of frames that a segment loses in training
     drop_segments: float = 0.0  # probability that a segment is left out in training
-    average_svm: bool = False  # hsf-crnn's probabilities are averaged with those of compare-svm
+    svm_share: float = 0.0  # of compare-svm's probabilities in those of hsf-crnn
     svm_c: tuple[float, ...] = (1e-5, 1e-4, 1e-3)  # C of compare-svm; several are chosen from, without the test
     svm_balance: str = "weights"  # of rare labels, or "upsampling"
     bucket: int = 1  # batches whose utterances are sorted by length together

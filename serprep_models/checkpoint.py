@@ -175,13 +175,14 @@ def _system_config(values: Mapping[str, Any]) -> SystemConfig:
     if not set(known) - added <= set(values) <= set(known):
         raise TrainError(f"system has the keys {one_line(sorted(values)[:15])}; expected {', '.join(sorted(known))}")
     values = known = known | dict(values)
-    for name in ("batch_norm", "auxiliary_heads", "svm"):
+    for name in ("batch_norm", "auxiliary_heads"):
         if type(values[name]) is not bool:
             raise TrainError(f"system.{name} is {one_line(values[name])}; expected true or false")
     if values["activation"] not in CHOICES["activation"]:
         raise TrainError(f"system.activation is {one_line(values['activation'])}; expected sigmoid or relu")
-    if type(values["dropout"]) not in (int, float) or not 0 <= values["dropout"] < 1:
-        raise TrainError(f"system.dropout is {one_line(values['dropout'])}; expected 0 to 1")
+    for name in ("dropout", "svm"):
+        if type(values[name]) not in (int, float) or not 0 <= values[name] < 1:
+            raise TrainError(f"system.{name} is {one_line(values[name])}; expected 0 to 1")
     layers = values["hsf_layers"]
     if not 1 <= len(layers) <= 100 or not all(type(units) is int and 1 <= units <= 65_536 for units in layers):
         raise TrainError(f"system.hsf_layers is {one_line(layers)}; expected units of one or more layers")

@@ -46,7 +46,7 @@ class SystemConfig:
     batch_norm: bool = False  # before the activation
     dropout: float = 0.0  # after it
     auxiliary_heads: bool = False  # an output of each branch, where there are two
-    svm: bool = False  # a linear SVM on the functionals takes part
+    svm: float = 0.0  # share of a linear SVM on the functionals in the probabilities
 
 
 @dataclass(frozen=True)
@@ -256,8 +256,14 @@ class System(nn.Module, ABC):
         return averaged(self.heads(batch))
 
 
-def averaged(logits: Sequence[Tensor]) -> Tensor:
+def averaged(logits: Sequence[Tensor], shares: Sequence[float] | None = None) -> Tensor:
     """Logits of the mean probabilities, (B, n_labels); a single output's are left as they are.
+
+    Parameters
+    ----------
+    logits : sequence of Tensor, shape (B, n_labels)
+    shares : sequence of float, optional
+        Above 0, 1 in all; default equal ones.
 
     Examples
     --------
@@ -266,8 +272,9 @@ def averaged(logits: Sequence[Tensor]) -> Tensor:
     """
     if len(logits) == 1:
         return logits[0]
-    each = torch.stack([log_softmax(values.float(), 1) for values in logits])  # (n_outputs, B, n_labels)
-    return each.logsumexp(0) - math.log(len(logits))
+    shares = shares or [1 / len(logits)] * len(logits)
+    each = [log_softmax(x.float(), 1) + math.log(share) for x, share in zip(logits, shares, strict=True)]
+    return torch.stack(each).logsumexp(0)  # (n_outputs, B, n_labels) -> (B, n_labels)
 
 
 class PlainCRNN(System):
@@ -342,16 +349,16 @@ def mixed(x: Tensor, mix: Mix | None) -> Tensor:
 
 
 class WithSVM(nn.Module):
-    """A trained system and a linear SVM on the functionals: the mean of their probabilities."""
+    """A trained system and a linear SVM on the functionals: the mean of their probabilities in their shares."""
 
-    def __init__(self, system: nn.Module, svm: nn.Linear) -> None:
+    def __init__(self, system: nn.Module, svm: nn.Linear, *, share: float) -> None:
         super().__init__()
-        self.system, self.svm = system, svm
+        self.system, self.svm, self.share = system, svm, share
 
     def forward(self, batch: Batch) -> Tensor:
         """A batch → logits (B, n_labels)."""
         assert batch.functionals is not None
-        return averaged([self.system(batch), self.svm(batch.functionals)])
+        return averaged([self.system(batch), self.svm(batch.functionals)], [1 - self.share, self.share])
 
 
 SYSTEMS: dict[str, Callable[[SystemConfig], System]] = {
@@ -374,4 +381,6 @@ def make_system(config: SystemConfig) -> nn.Module:
     if config.system not in SYSTEMS:
         raise TrainError(f"unknown system {config.system!r}; expected one of {', '.join(SYSTEMS)}")
     system = SYSTEMS[config.system](config)
-    return WithSVM(system, nn.Linear(config.n_functionals, config.n_labels)) if config.svm else system
+    if not config.svm:
+        return system
+    return WithSVM(system, nn.Linear(config.n_functionals, config.n_labels), share=config.svm)

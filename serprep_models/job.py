@@ -155,7 +155,8 @@ def _run(job: Job, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool
     if job.system == "majority":
         return _Run(scores={n: majority(_labels(store, rows["train"]), len(rows[n]), len(store.labels)) for n in parts})
     chooses = use_dev and job.how.keep == "best"
-    svm = _svm(job, store, rows, use_dev=chooses) if job.system == "compare-svm" or _averaged(job) else None
+    share = job.how.svm_share if "functionals" in read_by(job.system) else 0.0
+    svm = _svm(job, store, rows, use_dev=chooses) if job.system == "compare-svm" or share else None
     if job.system == "compare-svm":
         assert svm is not None
         scores = {name: svm.probabilities(_functionals(job, store, rows, name)) for name in parts}
@@ -175,24 +176,20 @@ def _run(job: Job, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool
         folder=Path(job.folder),
     )
     if svm is not None:
-        trained = with_svm(trained, svm)
+        trained = with_svm(trained, svm, share=share)
     scores = {name: probabilities(trained.system, sets[name], memory_budget=budget) for name in parts}
     return _Run(scores=scores, trained=trained, statistics=statistics, choice=svm.choice if svm else None)
 
 
-def _averaged(job: Job) -> bool:
-    return job.how.average_svm and "functionals" in kinds_of(job.system)
-
-
-def with_svm(trained: Trained, svm: LinearSVM) -> Trained:
+def with_svm(trained: Trained, svm: LinearSVM, *, share: float) -> Trained:
     """A trained system whose probabilities are averaged with those of an SVM."""
-    config = replace(trained.config, svm=True)
+    config = replace(trained.config, svm=share)
     device = next(trained.system.parameters()).device
     layer = nn.Linear(config.n_functionals, config.n_labels, device=device)
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(svm.weights))
         layer.bias.copy_(torch.from_numpy(svm.bias))
-    return Trained(WithSVM(trained.system, layer).eval(), config, trained.history)
+    return Trained(WithSVM(trained.system, layer, share=share).eval(), config, trained.history)
 
 
 def _svm(job: Job, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool) -> LinearSVM:

@@ -74,7 +74,9 @@ def _model(predictor: Predictor) -> Any:
     chances = _mean(graph, [graph.node("Softmax", each, axis=1) for each in logits])
     if config.svm:
         machine = _linear(graph, weights, "svm", inputs["functionals"])
-        chances = _mean(graph, [chances, graph.node("Softmax", machine, axis=1)])
+        shares = (graph.constant(np.array(share, np.float32)) for share in (1 - config.svm, config.svm))
+        each = (chances, graph.node("Softmax", machine, axis=1))
+        chances = graph.node("Add", *(graph.node("Mul", x, share) for x, share in zip(each, shares, strict=True)))
     graph.node("Identity", chances, output="probabilities")
     whole = helper.make_graph(
         graph.nodes,

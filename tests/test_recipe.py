@@ -81,7 +81,7 @@ mixup = 0.2
 mask_bands = 6
 mask_frames = 7
 drop_segments = 0.25
-average_svm = true
+svm_share = 0.5
 svm_c = [1, 0.1]
 svm_balance = "upsampling"
 bucket = 16
@@ -178,7 +178,7 @@ def test_every_key_arrives(tmp_path):
         mask_bands=6,
         mask_frames=7,
         drop_segments=0.25,
-        average_svm=True,
+        svm_share=0.5,
         svm_c=(1.0, 0.1),
         svm_balance="upsampling",
         bucket=16,

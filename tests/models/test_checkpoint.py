@@ -109,10 +109,10 @@ def test_settings_that_are_impossible_are_refused(copy: Path) -> None:
         ({"system": system | {"hsf_layers": "128"}}, "system.hsf_layers is 128; expected units"),
         ({"system": system | {"dropout": float("nan")}}, "system.dropout is nan; expected 0 to 1"),
         ({"system": system | {"activation": "__import__"}}, "expected sigmoid or relu"),
-        ({"system": system | {"svm": 1}}, "system.svm is 1; expected true or false"),
-        ({"system": system | {"svm": True}}, "has shape None, expected"),
+        ({"system": system | {"svm": 1}}, "system.svm is 1; expected 0 to 1"),
+        ({"system": system | {"svm": 0.5}}, "has shape None, expected"),
         (
-            {"system": system | {"system": "plain-crnn", "svm": True}},
+            {"system": system | {"system": "plain-crnn", "svm": 0.5}},
             "system.svm needs a system that reads functionals",
         ),
         ({"system": None}, "expected what `serprep train` writes"),

@@ -243,7 +243,7 @@ EVERYTHING = {"hsf_layers": (64, 32), "activation": "relu", "batch_norm": True, 
 @pytest.mark.parametrize("name", NAMES)
 def test_with_all_options_logits_do_not_depend_on_the_rest_of_the_batch_either(name: str) -> None:
     torch.manual_seed(0)
-    system = make_system(SystemConfig(system=name, n_labels=4, svm=True, **EVERYTHING))
+    system = make_system(SystemConfig(system=name, n_labels=4, svm=0.5, **EVERYTHING))
     batch = random_batch([1, 17, 2, 9], [1, 13, 1, 7])
     system.train()
     for _ in range(3):
@@ -293,13 +293,13 @@ def test_a_single_output_is_left_as_it_is() -> None:
     assert averaged([logits]) is logits
 
 
-def test_a_system_and_an_svm_give_the_mean_of_their_probabilities() -> None:
+def test_a_system_and_an_svm_give_the_mean_of_their_probabilities_in_their_shares() -> None:
     torch.manual_seed(0)
     system = make_system(SystemConfig(system="hsf-crnn", n_labels=4)).eval()
     svm = torch.nn.Linear(6373, 4)
     batch = random_batch([3, 2], [2, 1])
-    expected = (system(batch).softmax(1) + svm(batch.functionals).softmax(1)) / 2
-    torch.testing.assert_close(WithSVM(system, svm)(batch).softmax(1), expected)
+    expected = 0.8 * system(batch).softmax(1) + 0.2 * svm(batch.functionals).softmax(1)
+    torch.testing.assert_close(WithSVM(system, svm, share=0.2)(batch).softmax(1), expected)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -224,7 +224,7 @@ OPTIONS = {
     "activation": "relu",
     "dropout": 0.2,
     "auxiliary_heads": True,
-    "average_svm": True,
+    "svm_share": 0.3,
     "mixup": 0.2,
     "drop_segments": 0.1,
 }
@@ -233,7 +233,7 @@ OPTIONS = {
 def test_a_system_with_an_svm_is_the_mean_of_both_and_predicts_as_it_was_scored(small, pool) -> None:
     recipe, store = small
     how = dataclasses.replace(recipe.train, **OPTIONS)
-    alone = dataclasses.replace(how, average_svm=False)
+    alone = dataclasses.replace(how, svm_share=0.0)
     found = {}
     for name, train_config, system in (
         ("both", how, "hsf-crnn"),
@@ -246,7 +246,7 @@ def test_a_system_with_an_svm_is_the_mean_of_both_and_predicts_as_it_was_scored(
         found[name] = job.read_predictions(place / "predictions.csv").filter(like="p_").to_numpy()
         if name == "both":
             folder, ids = place, job.read_predictions(place / "predictions.csv")["id"]
-    np.testing.assert_allclose(found["both"], (found["alone"] + found["svm"]) / 2, atol=1e-6)
+    np.testing.assert_allclose(found["both"], 0.7 * found["alone"] + 0.3 * found["svm"], atol=1e-6)
     assert np.ptp(found["svm"], axis=1).min() > 0.05  # probabilities that say something
     assert json.loads((folder / "result.json").read_bytes())["svm"]["c"] in how.svm_c
     predicted = predict_store([folder], store)
