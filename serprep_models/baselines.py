@@ -99,7 +99,7 @@ def compare_svm(
             w, b = fit(turned[rows], train.labels[rows], c=one, n_labels=n_labels, balance=balance)
             found.append(values @ w.T + b)
         margins[one] = np.concatenate(found)
-    uas = {one: _ua(truth, values.argmax(1), n_labels) for one, values in margins.items()}
+    uas = {one: ranking_ua(truth, values.argmax(1), n_labels) for one, values in margins.items()}
     best = max(uas, key=lambda one: (uas[one], -one)) if uas else min(c)
     w, b = fit(turned, train.labels, c=best, n_labels=n_labels, balance=balance)
     scale = scale_of(margins[best], truth) if margins else 1.0
@@ -198,8 +198,8 @@ def _softmax(logits: DoubleArray) -> DoubleArray:
     return found
 
 
-def _ua(truth: IntArray, predicted: IntArray, n_labels: int) -> float:
-    """UA over the labels that occur: here it only ranks."""
+def ranking_ua(truth: IntArray, predicted: IntArray, n_labels: int) -> float:
+    """UA over the labels that occur, to rank by: a development part may lack one."""
     counts = np.zeros((n_labels, n_labels), np.int64)
     np.add.at(counts, (truth, predicted), 1)
     return float(np.nanmean(recalls(counts)))

@@ -19,12 +19,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from serprep._typing import AnyArray, FloatArray
+from serprep._typing import FloatArray
 from serprep.errors import TrainError
 from serprep.files import write_whole
-from serprep.metrics import recalls, ua_of
+from serprep.metrics import ua_of
 from serprep.recipe import TrainConfig
 from serprep_models.augment import augment, draw_mix
+from serprep_models.baselines import ranking_ua
 from serprep_models.crnn import Batch, Mix, System, SystemConfig, make_system
 from serprep_models.loader import MEMORY_BUDGET, Batches, Examples, Loader, Stored, fitting_batch
 from serprep_models.resume import UNFIT, read_state, write_state
@@ -208,9 +209,8 @@ class _Training:
             "dev_ua": float("nan"),
         }
         if dev is not None:
-            entry["dev_ua"] = _ua(
-                self.system, dev, n_labels=self.config.n_labels, memory_budget=self.how.memory_budget << 20
-            )
+            chances = probabilities(self.system, dev, memory_budget=self.how.memory_budget << 20)
+            entry["dev_ua"] = ranking_ua(dev.labels.numpy(), chances.argmax(1), self.config.n_labels)
             better = not self.history or _rank(entry["dev_ua"]) > max(_rank(old["dev_ua"]) for old in self.history)
             if better and self.how.keep == "best":
                 self.best = {name: value.clone() for name, value in self.system.state_dict().items()}
@@ -342,10 +342,3 @@ def probabilities(system: nn.Module, examples: Examples | Stored, *, memory_budg
         batches = Batches(examples, batch_size=size, shuffle=False, memory_budget=memory_budget)
         found = [torch.softmax(system(batch.to(device)), 1).cpu().numpy() for batch in batches]
     return np.concatenate(found)
-
-
-def _ua(system: nn.Module, examples: Examples | Stored, *, n_labels: int, memory_budget: int) -> float:
-    counts: AnyArray = np.zeros((n_labels, n_labels), np.int64)
-    predicted = probabilities(system, examples, memory_budget=memory_budget).argmax(1)
-    np.add.at(counts, (examples.labels.numpy(), predicted), 1)
-    return float(np.nanmean(recalls(counts)))  # a development part may lack a label; it only ranks epochs
