@@ -18,6 +18,7 @@ def run_recipe(
     *,
     workers: int | None = None,
     scheduler: str | None = None,
+    pool: Workers | None = None,
     systems: Sequence[str] | None = None,
     folds: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
@@ -35,6 +36,8 @@ def run_recipe(
     recipe : Recipe
     workers, scheduler
         As `serprep.parallel.Workers` takes them.
+    pool : Workers, optional
+        Instead of workers of its own; it is left open.
     systems, folds, seeds : sequence, optional
         Some of the recipe's; default all.
     device, memory_budget : optional
@@ -54,14 +57,15 @@ def run_recipe(
     how = replace(how, **{name: value for name, value in given.items() if value is not None})
     recipe = replace(recipe, train=how)
     check_recipe(recipe, systems or recipe.train.systems)
-    pool = Workers(workers, scheduler)
+    used = Workers(workers, scheduler) if pool is None else pool
     try:
-        built = build(recipe, pool=pool, on_bad_audio=on_bad_audio, quiet=quiet)
+        built = build(recipe, pool=used, on_bad_audio=on_bad_audio, quiet=quiet)
         outcome = run_experiments(
-            recipe, open_store(built.store), pool=pool, systems=systems, folds=folds, seeds=seeds, quiet=quiet
+            recipe, open_store(built.store), pool=used, systems=systems, folds=folds, seeds=seeds, quiet=quiet
         )
     finally:
-        pool.close()
+        if pool is None:
+            used.close()
     path = _page(recipe, outcome)
     if page:
         report_outcome(recipe, outcome, built=built, path=path)

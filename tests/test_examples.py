@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from serprep.parallel import Workers
 from serprep.split import ROLES, read_split
 from serprep.testing import write_layout
 
@@ -34,6 +35,7 @@ def outcomes(tmp_path_factory):
     from serprep_models.run import run_recipe
 
     done = {}
+    pool = Workers(2)
 
     def run(name):
         if name not in done:
@@ -51,10 +53,11 @@ def outcomes(tmp_path_factory):
             (folder / f"examples/{name}.toml").write_text(text, encoding="utf-8")
             recipe = read_recipe(folder / f"examples/{name}.toml")
             assert Path(recipe.dataset_path) == folder / f"stores/{layout}"
-            done[name] = run_recipe(recipe, workers=2)
+            done[name] = run_recipe(recipe, pool=pool)
         return done[name]
 
-    return run
+    yield run
+    pool.close()
 
 
 @pytest.mark.parametrize("name", CORPORA)

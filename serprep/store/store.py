@@ -12,8 +12,10 @@ from serprep._typing import AnyArray, ByteArray, FloatArray, IntArray
 from serprep.errors import StoreError, one_line
 from serprep.features.extract import Features, features_from_json
 from serprep.manifest import DIMENSIONS, RESERVED, Manifest, make_manifest
+from serprep.remote import is_url
 from serprep.store import hdf5_store, zarr_store
 from serprep.store.layout import FUNCTIONALS, LLD, segments_name
+from serprep.store.shards import Shards
 from serprep.utterance import Utterance
 from serprep.version import STORE_FORMAT, resolve
 
@@ -56,6 +58,7 @@ class Store:
         if number != STORE_FORMAT:
             raise StoreError(f"{one_line(path)} has format {number}, this serprep reads {STORE_FORMAT}: build it again")
         self._arrays: dict[str, Any] = {}
+        self._shards: dict[str, Shards | None] = {}
         self._names: list[str] = []
         self._columns: dict[str, list[Any]] = {}
 
@@ -113,12 +116,16 @@ class Store:
             if self.format == "zarr":
                 zarr_store.check_file(self.path, f"{name}/zarr.json", self.attributes["files"])
             self._arrays[name] = self._container.open_array(self.path, name)
+            if self.format == "zarr" and not is_url(self.path):
+                self._shards[name] = Shards.of(f"{self.path}/{name}", self._arrays[name])
         return self._arrays[name]
 
     def _read(self, name: str, first: int = 0, last: int | None = None) -> AnyArray:
         """Rows ``[first, last)`` of an array."""
         array = self.array(name)
         try:
+            if shards := self._shards.get(name):
+                return shards.read(first, last)
             if self.format == "zarr":
                 zarr_store.check_chunks(self.path, name, array, first, last)
             return np.asarray(array[first:last])
@@ -126,6 +133,18 @@ class Store:
             raise StoreError(
                 f"{one_line(self.path)}: array {name!r} is damaged ({one_line(error)}); remove it and build again"
             ) from None
+
+    def _read_runs(self, name: str, runs: Sequence[tuple[int, int]]) -> AnyArray:
+        """Several runs of rows of an array, one after the other."""
+        if len(runs) == 1:
+            return self._read(name, *runs[0])
+        array = self.array(name)
+        out = np.empty((sum(last - first for first, last in runs), *array.shape[1:]), array.dtype)
+        done = 0
+        for first, last in runs:
+            out[done : done + last - first] = self._read(name, first, last)
+            done += last - first
+        return out
 
     @property
     def array_names(self) -> list[str]:
@@ -230,14 +249,11 @@ class Store:
             Where each utterance's begin.
         """
         wanted = self._rows(rows)
-        offsets, array = self.offsets(length), self.array(segments_name(length))
+        offsets = self.offsets(length)
         counts = offsets[wanted + 1] - offsets[wanted]
-        out = np.empty((int(counts.sum()), *array.shape[1:]), array.dtype)
         starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        for first, last in _runs(wanted):
-            begin, end = int(offsets[wanted[first]]), int(offsets[wanted[last - 1] + 1])
-            out[starts[first] : starts[last]] = self._read(segments_name(length), begin, end)
-        return out, starts
+        runs = [(int(offsets[wanted[first]]), int(offsets[wanted[last - 1] + 1])) for first, last in _runs(wanted)]
+        return self._read_runs(segments_name(length), runs), starts
 
     def functionals(self, i: int) -> FloatArray:
         """Functionals of one utterance, shape (6373,)."""
@@ -247,11 +263,8 @@ class Store:
     def read_functionals(self, rows: Rows) -> FloatArray:
         """Functionals of many utterances, shape (n_rows, 6373)."""
         wanted = self._rows(rows)
-        array = self.array(FUNCTIONALS)
-        out = np.empty((len(wanted), array.shape[1]), array.dtype)
-        for first, last in _runs(wanted):
-            out[first:last] = self._read(FUNCTIONALS, int(wanted[first]), int(wanted[last - 1]) + 1)
-        return out
+        runs = [(int(wanted[first]), int(wanted[last - 1]) + 1) for first, last in _runs(wanted)]
+        return self._read_runs(FUNCTIONALS, runs)
 
     def functional_names(self) -> list[str]:
         """Names of the functionals, in column order."""

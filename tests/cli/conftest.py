@@ -1,10 +1,14 @@
 """What the tests of the data set's commands share: the installed command, and a small data set."""
 
+import io
 import os
+import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -23,11 +27,22 @@ class Inline:
 
 @pytest.fixture(scope="session")
 def serprep():
-    """Runs ``serprep`` as its entry point does."""
+    """Runs ``serprep`` as its entry point does, but in this process; `test_cli` runs the installed command."""
 
     def run(*arguments):
-        code = "from serprep_cli.main import main; main()"
-        return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
+        from serprep_cli.main import main
+
+        words = ["serprep", *map(str, arguments)]
+        out, err = io.StringIO(), io.StringIO()
+        interrupt = signal.getsignal(signal.SIGINT)
+        try:
+            with patch.object(sys, "argv", words), redirect_stdout(out), redirect_stderr(err):
+                main()
+        except SystemExit as done:
+            return subprocess.CompletedProcess(words, done.code, out.getvalue(), err.getvalue())
+        finally:
+            signal.signal(signal.SIGINT, interrupt)
+        raise AssertionError("the command did not end with a status")
 
     return run
 

@@ -111,7 +111,7 @@ def test_a_store_alone_has_a_page(small, tmp_path) -> None:
     assert "http" not in text.replace("http-equiv", "")
 
 
-def test_real_recordings_from_folder_to_score(corpora, tmp_path) -> None:
+def test_real_recordings_from_folder_to_score(corpora, pool, tmp_path) -> None:
     """manifest → build → split → one short training on real RAVDESS files of four actors."""
     from serprep.recipe import recipe_from
 
@@ -125,7 +125,7 @@ def test_real_recordings_from_folder_to_score(corpora, tmp_path) -> None:
         "corpus": {"reader": "ravdess", "root": "ravdess"},
         "train": {"systems": ["plain-crnn", "compare-svm"], "seeds": [0], "epochs": 2},
     }
-    built, outcome, page = run_recipe(recipe_from(values, folder=tmp_path, name="real"), workers=2)
+    built, outcome, page = run_recipe(recipe_from(values, folder=tmp_path, name="real"), pool=pool)
     assert built.n_utterances == 4 * 16
     assert outcome.split.folds == ("01", "02", "03", "04")
     svm = next(row for row in outcome.summary if row["system"] == "compare-svm")
@@ -293,11 +293,11 @@ def test_a_key_at_its_default_does_not_move_what_is_finished(outcome, small) -> 
     assert experiments_folder(other, store, outcome.split) != outcome.folder
 
 
-def test_training_can_be_taken_from_another_recipe(small, tmp_path) -> None:
+def test_training_can_be_taken_from_another_recipe(small, pool, tmp_path) -> None:
     recipe, _ = small
     path = tmp_path / "other.toml"
     path.write_text('[train]\nsystems = ["majority"]\nseeds = [7]\n', encoding="utf-8")
-    _, outcome, _ = run_recipe(recipe, workers=1, page=False, train_from=path)
+    _, outcome, _ = run_recipe(recipe, pool=pool, page=False, train_from=path)
     assert {(entry["system"], entry["seed"]) for entry in outcome.results} == {("majority", 7)}
 
 

@@ -155,7 +155,8 @@ def test_a_state_that_does_not_fit_is_as_good_as_none(parts, tmp_path, kind) -> 
     train(CONFIG, parts["memory"], how=how, seed=3, folder=tmp_path, save_every=0.0)
     damaged(tmp_path / STATE, kind)
     assert same(weights(whole), weights(train(CONFIG, parts["memory"], how=how, seed=3, folder=tmp_path)))
-    assert not list(tmp_path.rglob("pwned")) and not list(tmp_path.parent.rglob("evil"))
+    assert not list(tmp_path.rglob("pwned")) and not list(tmp_path.rglob("evil"))
+    assert not (tmp_path.parent / "evil").exists() and not (tmp_path.parent.parent / "evil").exists()
 
 
 def test_the_state_of_another_training_is_not_taken(parts, tmp_path) -> None:

@@ -1,0 +1,95 @@
+"""Rows of a large array of a Zarr store on this disk, read directly.
+
+By the sharding codec of Zarr 3 a file holds chunks, each followed by its CRC-32C, and last of all
+an index: where each chunk begins and how many bytes it has, uint64, and a CRC-32C of these.
+zarr reads the same files, with several copies and some turns of its event loop for every chunk.
+"""
+
+import json
+import os
+import sys
+from io import FileIO
+from typing import Any
+
+import google_crc32c
+import numpy as np
+
+from serprep._typing import AnyArray
+
+_PLAIN = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
+_CHECK = 4  # bytes of a checksum
+
+
+class Shards:
+    """One array in a local folder.
+
+    Parameters
+    ----------
+    folder : str
+    array : zarr.Array
+        The same, as zarr opens it.
+    """
+
+    def __init__(self, folder: str, array: Any) -> None:
+        self.folder, self.shape, self.dtype = folder, array.shape, array.dtype
+        self.per_chunk, self.per_shard = array.chunks[0], array.shards[0]
+        self.row_bytes = int(np.prod(self.shape[1:])) * self.dtype.itemsize
+
+    @classmethod
+    def of(cls, folder: str, array: Any) -> "Shards | None":
+        """The array, unless it is laid out in another way than `create_array` does."""
+        if not array.shards or array.chunks[1:] != array.shape[1:] or sys.byteorder != "little":
+            return None
+        sharding, *others = json.loads(json.dumps(array.metadata.to_dict()["codecs"]))
+        how = sharding["configuration"]
+        plain = how["codecs"] == how["index_codecs"] == _PLAIN and how["index_location"] == "end"
+        return cls(folder, array) if plain and not others else None
+
+    def read(self, first: int, last: int | None) -> AnyArray:
+        """Rows ``[first, last)``, every chunk that is touched checked.
+
+        Raises
+        ------
+        OSError
+            If a file or a chunk is missing, cut short, or not what its checksum says.
+        """
+        last = self.shape[0] if last is None else min(last, self.shape[0])
+        out = np.empty((max(0, last - first), self.row_bytes), np.uint8)
+        for number in range(first // self.per_shard, -(-last // self.per_shard)) if len(out) else ():
+            begin = number * self.per_shard
+            rows = max(first, begin), min(last, begin + self.per_shard)
+            self._read_shard(number, rows[0] - begin, rows[1] - begin, out[rows[0] - first : rows[1] - first])
+        values: AnyArray = out.view(self.dtype).reshape(-1, *self.shape[1:])
+        return values
+
+    def _read_shard(self, number: int, first: int, last: int, out: AnyArray) -> None:
+        """Rows ``[first, last)`` of one file."""
+        name = "/".join([self.folder, "c", str(number), *["0"] * (len(self.shape) - 1)])
+        try:
+            file = open(name, "rb", buffering=0)  # noqa: PTH123, SIM115 - a Path costs more than the read
+        except FileNotFoundError:
+            raise OSError(f"its file c/{number} is missing") from None
+        with file:
+            index = np.empty((self.per_shard // self.per_chunk, 2), np.uint64)
+            end = max(0, file.seek(0, os.SEEK_END) - index.nbytes - _CHECK)
+            _read_checked(file, end, index.view(np.uint8).reshape(-1))
+            for chunk in range(first // self.per_chunk, -(-last // self.per_chunk)):
+                start, stop = chunk * self.per_chunk, (chunk + 1) * self.per_chunk
+                wanted = out[max(first, start) - first : min(last, stop) - first]
+                whole = (
+                    wanted if len(wanted) == self.per_chunk else np.empty((self.per_chunk, self.row_bytes), np.uint8)
+                )
+                place, size = index[chunk].tolist()
+                if size != whole.nbytes + _CHECK or place > end - size:
+                    raise OSError(f"chunk {chunk} of its file c/{number} is missing")
+                _read_checked(file, place, whole.reshape(-1))
+                if whole is not wanted:
+                    wanted[:] = whole[max(first, start) - start :][: len(wanted)]
+
+
+def _read_checked(file: FileIO, place: int, out: AnyArray) -> None:
+    """Bytes of a file from `place` on, and the checksum after them."""
+    file.seek(place)
+    n = file.readinto(out.data)
+    if n != out.nbytes or google_crc32c.value(out) != int.from_bytes(file.read(_CHECK), "little"):
+        raise OSError("a checksum does not match")
