@@ -39,6 +39,7 @@ from serprep_models.job import (
     prepare,
     read_by,
     read_predictions,
+    reads_svm,
     run_job,
     scored_role,
 )
@@ -203,14 +204,16 @@ def run_experiments(
 
 
 def _prepare(waiting: Sequence[Job], *, pool: Workers, quiet: bool) -> None:
-    """Compute the statistics of every fold that is waiting, once for all systems and seeds."""
+    """Compute what every fold that is waiting needs once for all systems and seeds: statistics, then SVMs."""
     # those of training utterances differ from fold to fold, those of speakers do not
-    tasks = {
+    statistics = {
         (0 if job.how.transductive else job.fold, kind): (job, kind) for job in waiting for kind in read_by(job.system)
     }
-    with Progress("statistics", len(tasks), unit="tasks", quiet=quiet) as progress:
-        for _ in pool.run(prepare, list(tasks.values())):  # where one dies, the experiment says so
-            progress.add(1)
+    machines = {job.fold: (job, "svm") for job in waiting if reads_svm(job)}
+    for word, tasks in (("statistics", statistics.values()), ("linear SVMs", machines.values())):
+        with Progress(word, len(tasks), unit="tasks", quiet=quiet or not tasks) as progress:
+            for _ in pool.run(prepare, list(tasks)):  # where one dies, the experiment says so
+                progress.add(1)
 
 
 @contextmanager

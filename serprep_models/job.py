@@ -22,7 +22,8 @@ from serprep.cache import canonical_json
 from serprep.errors import TrainError
 from serprep.files import write_whole
 from serprep.recipe import NEURAL, TrainConfig
-from serprep.split import Bound, bind, read_split
+from serprep.split import Bound, Split, bind, read_split
+from serprep.store.layout import FUNCTIONALS
 from serprep.store.store import Store, open_store
 from serprep_models.baselines import Labelled, LinearSVM, compare_svm, majority
 from serprep_models.checkpoint import write_checkpoint
@@ -30,7 +31,7 @@ from serprep_models.crnn import SystemConfig, WithSVM
 from serprep_models.examples import Examples, Stored, kinds_of
 from serprep_models.scores import score
 from serprep_models.standardise import CLIP, Statistics, standardise
-from serprep_models.statistics import fold_statistics
+from serprep_models.statistics import fold_statistics, kept
 from serprep_models.train import HISTORY, STATE, Trained, json_line, one_thread, probabilities, train
 
 
@@ -88,22 +89,16 @@ def run_job(job: Job) -> None:
     """Run one experiment and write its files; the task that workers run."""
     began = monotonic()
     store = open_store(job.store)
-    split = read_split(Path(job.split))
-    bound = bind(split, store.manifest())
-    emotions = store.emotions
-    rows = {role: bound.rows(job.fold, role) for role in ("train", "dev", "test")}
-    rows["train"] = [row for row in rows["train"] if emotions[row]]
-    role = scored_role(bound, store)
+    part = _part(job, store)
+    split, rows, role = part.split, part.rows, part.role
     if not rows["train"] or not rows[role]:
         raise TrainError(f"fold {split.folds[job.fold]!r} has no labelled utterances to train on, or none to test")
-    refit = job.how.refit and bool(rows["dev"]) and bool(rows["test"])
     n_train = len(rows["train"])
     with one_thread():
-        # a dev part that chose the epoch would be no honest score, and training on it leaves nothing to choose by
-        run = _run(job, store, rows, use_dev=role == "test" and bool(rows["dev"]) and not refit)
+        run = _run(job, store, rows, use_dev=part.use_dev)
         scores = run.scores
-        if refit:
-            both = rows["train"] + [row for row in rows["dev"] if emotions[row]]
+        if part.refit:
+            both = rows["train"] + [row for row in rows["dev"] if store.emotions[row]]
             run = _run(job, store, rows | {"train": sorted(both), "dev": []}, use_dev=False)
             scores["test"] = run.scores["test"]
             n_train = len(both) if role == "test" else n_train
@@ -140,6 +135,29 @@ def run_job(job: Job) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Part:
+    """What an experiment trains on and scores."""
+
+    split: Split
+    rows: dict[str, list[int]]  # "train" (those with a label), "dev", "test" → rows of the store
+    role: str  # what is scored
+    refit: bool  # the test part is predicted by a second training, on train and dev
+    use_dev: bool  # the dev part may choose the epoch, and C
+
+
+def _part(job: Job, store: Store) -> _Part:
+    split = read_split(Path(job.split))
+    bound = bind(split, store.manifest())
+    rows = {role: bound.rows(job.fold, role) for role in ("train", "dev", "test")}
+    rows["train"] = [row for row in rows["train"] if store.emotions[row]]
+    role = scored_role(bound, store)
+    refit = job.how.refit and bool(rows["dev"]) and bool(rows["test"])
+    # a dev part that chose the epoch would be no honest score, and training on it leaves nothing to choose by
+    use_dev = role == "test" and bool(rows["dev"]) and not refit
+    return _Part(split=split, rows=rows, role=role, refit=refit, use_dev=use_dev)
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Run:
     """What one training gave."""
 
@@ -154,9 +172,7 @@ def _run(job: Job, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool
     parts = [name for name in ("dev", "test") if rows[name]]
     if job.system == "majority":
         return _Run(scores={n: majority(_labels(store, rows["train"]), len(rows[n]), len(store.labels)) for n in parts})
-    chooses = use_dev and job.how.keep == "best"
-    share = job.how.svm_share if "functionals" in read_by(job.system) else 0.0
-    svm = _svm(job, store, rows, use_dev=chooses) if job.system == "compare-svm" or share else None
+    svm = _svm(job, store, rows, use_dev=use_dev) if reads_svm(job) else None
     if job.system == "compare-svm":
         assert svm is not None
         scores = {name: svm.probabilities(_functionals(job, store, rows, name)) for name in parts}
@@ -176,7 +192,7 @@ def _run(job: Job, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool
         folder=Path(job.folder),
     )
     if svm is not None:
-        trained = with_svm(trained, svm, share=share)
+        trained = with_svm(trained, svm, share=job.how.svm_share)
     scores = {name: probabilities(trained.system, sets[name], memory_budget=budget) for name in parts}
     return _Run(scores=scores, trained=trained, statistics=statistics, choice=svm.choice if svm else None)
 
@@ -192,22 +208,34 @@ def with_svm(trained: Trained, svm: LinearSVM, *, share: float) -> Trained:
     return Trained(WithSVM(trained.system, layer, share=share).eval(), config, trained.history)
 
 
+def reads_svm(job: Job) -> bool:
+    """Whether an experiment needs the linear SVM of its fold."""
+    return job.system == "compare-svm" or (job.how.svm_share > 0 and "functionals" in read_by(job.system))
+
+
 def _svm(job: Job, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool) -> LinearSVM:
-    """The linear SVM of a fold; the same for all seeds."""
-    known = {name: [row for row in rows[name] if store.emotions[row]] for name in ("train", "dev")}
-    sets = {
-        name: Labelled(
-            values=_functionals(job, store, {"train": rows["train"], name: part}, name),
-            labels=_labels(store, part),
-            speakers=[store.speakers[row] for row in part],
-        )
-        for name, part in known.items()
-        if part and (name == "train" or use_dev)
-    }
+    """The linear SVM of a fold; the same for all systems and seeds, so what one of them made is taken."""
     how = job.how
-    return compare_svm(
-        sets["train"], n_labels=len(store.labels), c=how.svm_c, dev=sets.get("dev"), balance=how.svm_balance
-    )
+    learns = [row for row in rows["train"] if store.emotions[row]]
+    chooses = [row for row in rows["dev"] if store.emotions[row]] if use_dev and how.keep == "best" else []
+
+    def labelled(part: list[int], name: str) -> Labelled:
+        values = _functionals(job, store, {"train": rows["train"], name: part}, name)
+        return Labelled(values=values, labels=_labels(store, part), speakers=[store.speakers[row] for row in part])
+
+    def fill(out: FloatArray) -> dict[str, Any]:
+        dev = labelled(chooses, "dev") if chooses else None
+        train = labelled(learns, "train")
+        found = compare_svm(train, n_labels=len(store.labels), c=how.svm_c, dev=dev, balance=how.svm_balance)
+        out[:, :-1], out[:, -1] = found.weights, found.bias
+        return found.choice
+
+    origin = [store.seal, learns, chooses, how.svm_c, how.svm_balance, how.standardisation, how.enrol]
+    name = hashlib.sha256(canonical_json([learns, chooses])).hexdigest()[:16]
+    place = Path(job.statistics) / f"svm-{name}.npy" if job.statistics else None
+    shape = (len(store.labels), store.array(FUNCTIONALS).shape[1] + 1)
+    values, choice = kept(place, shape, np.float32, origin=origin, fill=fill)
+    return LinearSVM(weights=np.array(values[:, :-1]), bias=np.array(values[:, -1]), choice=choice)
 
 
 def _labels(store: Store, rows: Sequence[int]) -> IntArray:
@@ -230,13 +258,18 @@ def _statistics(job: Job, store: Store, rows: Sequence[int], kinds: Sequence[str
 
 
 def prepare(task: tuple[Job, str]) -> None:
-    """Compute an experiment's statistics of one kind, so that those that run at once need not all do it."""
+    """Compute what experiments of a fold share, so that those that run at once need not all do it.
+
+    That is its statistics of one kind of features, or, of the kind "svm", its linear SVM.
+    """
     job, kind = task
     store = open_store(job.store)
-    bound = bind(read_split(Path(job.split)), store.manifest())
-    rows = [row for row in bound.rows(job.fold, "train") if store.emotions[row]]
-    if rows:
-        _statistics(job, store, rows, (kind,))
+    part = _part(job, store)
+    if part.rows["train"] and kind == "svm":
+        with one_thread():
+            _svm(job, store, part.rows, use_dev=part.use_dev)
+    elif part.rows["train"]:
+        _statistics(job, store, part.rows["train"], (kind,))
 
 
 def read_by(system: str) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """The statistics of a fold: computed once, kept beside the experiments, shared by all systems and seeds.
 
 An array is kept as ``<name>.npy`` with ``<name>.json``, which says what it was computed
-from and the SHA-256 of its values.  Files that say something else, or are damaged, are
-computed and written again, whole.
+from, and the SHA-256 of its values and of the note that may lie there with them.  Files
+that say something else, or are damaged, are computed and written again, whole.
 """
 
 import hashlib
@@ -87,7 +87,7 @@ def _of_training(store: Store, rows: Sequence[int] | IntArray, kind: str, *, fol
     chosen = hashlib.sha256(np.sort(np.asarray(rows, np.int64)).tobytes()).hexdigest()
     place = folder / f"train-{kind}-{chosen[:16]}.npy" if folder else None
     origin = [store.seal, kind, chosen]
-    mean, std = np.array(_kept(place, (2, _n_features(store, kind)), np.float64, origin=origin, fill=fill))
+    mean, std = np.array(kept(place, (2, _n_features(store, kind)), np.float64, origin=origin, fill=fill)[0])
     return Moments(mean, std)
 
 
@@ -98,7 +98,7 @@ def _of_speakers(store: Store, kind: str, *, how: TrainConfig, folder: Path | No
     origin = [store.seal, kind, how.standardisation, how.enrol]
     n_features = _n_features(store, kind)
     if ranked:
-        values = _kept(
+        values, _ = kept(
             place,
             (len(store), n_features),
             np.float32,
@@ -110,7 +110,7 @@ def _of_speakers(store: Store, kind: str, *, how: TrainConfig, folder: Path | No
     def fill(out: AnyArray) -> None:
         out[:] = moments_of_groups(_Blocks(store, kind, speakers), len(speakers.enrolled))
 
-    mean, std = _kept(place, (2, len(speakers.enrolled), n_features), np.float64, origin=origin, fill=fill)
+    mean, std = kept(place, (2, len(speakers.enrolled), n_features), np.float64, origin=origin, fill=fill)[0]
     return SpeakerMoments(speakers.numbers, mean, std)
 
 
@@ -199,43 +199,60 @@ def _n_features(store: Store, kind: str) -> int:
     return int(store.array(FUNCTIONALS).shape[1]) if kind == "functionals" else store.features.logmel.n_mels
 
 
-def _kept(
-    place: Path | None, shape: tuple[int, ...], dtype: type, *, origin: Any, fill: Callable[[AnyArray], None]
-) -> AnyArray:
-    """The array in a file, not to be written to; computed by `fill`, and kept, if it is not there yet."""
+def kept(
+    place: Path | None, shape: tuple[int, ...], dtype: type, *, origin: Any, fill: Callable[[AnyArray], Any]
+) -> tuple[AnyArray, Any]:
+    """The array in a file, not to be written to, and its note; computed if they are not there yet.
+
+    Parameters
+    ----------
+    place : Path or None
+        A name that ends in ``.npy``; None keeps nothing.
+    shape, dtype
+    origin
+        What the array follows from, as JSON can hold it: what was computed from anything else is not taken.
+    fill : callable
+        Writes into the array, and returns the note, as JSON can hold it, or None.
+    """
     if place is None:
         found: AnyArray = np.empty(shape, dtype)
-        fill(found)
-        return found
+        return found, fill(found)
     digest = hashlib.sha256(canonical_json(origin)).hexdigest()
-    kept = _read(place, shape, dtype, origin=digest)
-    if kept is not None:
-        return kept
+    read = _read(place, shape, dtype, origin=digest)
+    if read is not None:
+        return read
     refuse_store(place)
     place.parent.mkdir(parents=True, exist_ok=True)
     beside = place.with_name(f".{place.stem}.{np.random.default_rng().bytes(6).hex()}.tmp")
     try:
         written = np.lib.format.open_memmap(beside, mode="w+", dtype=dtype, shape=shape)
-        fill(written)
+        note = fill(written)
         written.flush()
-        about = {"origin": digest, "sha256": hashlib.sha256(written.data).hexdigest()}
+        about = {"origin": digest, "note": note, "sha256": _digest(written, note)}
         del written
         beside.replace(place)
     finally:
         discard(beside)
     write_whole(place.with_suffix(".json"), (json.dumps(about) + "\n").encode())
-    kept = _read(place, shape, dtype, origin=digest)
-    if kept is None:
+    read = _read(place, shape, dtype, origin=digest)
+    if read is None:
         raise TrainError(f"{one_line(place)}: what was written is not what is read; check the disk")
-    return kept
+    return read
 
 
-def _read(place: Path, shape: tuple[int, ...], dtype: type, *, origin: str) -> AnyArray | None:
-    """The array in a file, mapped, if it is whole and of this origin."""
+def _read(place: Path, shape: tuple[int, ...], dtype: type, *, origin: str) -> tuple[AnyArray, Any] | None:
+    """The array in a file, mapped, and its note, if they are whole and of this origin."""
     try:
         about = json.loads(place.with_suffix(".json").read_bytes())
         values = np.asarray(np.load(place, mmap_mode="r", allow_pickle=False))
+        note = about.get("note")
         fits = values.shape == shape and values.dtype == dtype and about["origin"] == origin
-        return values if fits and hashlib.sha256(values.data).hexdigest() == about["sha256"] else None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError):
+        return (values, note) if fits and _digest(values, note) == about["sha256"] else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RecursionError):
         return None
+
+
+def _digest(values: AnyArray, note: Any) -> str:
+    digest = hashlib.sha256(values.data)
+    digest.update(b"" if note is None else canonical_json(note))
+    return digest.hexdigest()

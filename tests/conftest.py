@@ -12,3 +12,16 @@ def corpora() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real recordings: {folder} is absent")
     return folder
+
+
+@pytest.fixture
+def inline():
+    """Workers that are this process, so that what is patched here is patched there."""
+
+    class Inline:
+        n_workers = 1
+
+        def run(self, function, items):
+            return ((number, function(item)) for number, item in enumerate(items))
+
+    return Inline()

@@ -285,6 +285,43 @@ def test_the_svms_choice_of_c_never_sees_the_test_part(small, pool, monkeypatch)
             assert not test_speakers & set(given["dev"].speakers)
 
 
+def test_a_folds_svm_is_fitted_once_for_all_seeds_and_systems(small, inline, monkeypatch) -> None:
+    recipe, store = small
+    fitted = []
+
+    def counted(train, **given):
+        fitted.append(sorted(set(train.speakers)))
+        return compare_svm(train, **given)
+
+    monkeypatch.setattr(job, "compare_svm", counted)
+    how = dataclasses.replace(recipe.train, epochs=1, svm_share=0.25, seeds=(0, 1))
+    one = dataclasses.replace(recipe, train=how)
+    outcome = run_experiments(one, store, pool=inline, systems=["hsf-crnn", "compare-svm"])
+    assert len(outcome.results) == 2 * 2 + 2
+    assert len(fitted) == 2 and fitted[0] != fitted[1]
+    choices = {(entry["fold"], json.dumps(entry["svm"])) for entry in outcome.results}
+    assert len(choices) == 2  # the same for all that took it
+    probabilities = outcome.predictions.query("system == 'compare-svm' and fold == '1'").filter(like="p_").to_numpy()
+    kept = sorted((outcome.folder / "statistics").glob("svm-*.npy"))
+    assert len(kept) == 2
+    for path in kept:  # what was damaged is not believed
+        path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\1")
+    own = job.Job(
+        folder=str(outcome.folder / "again"),
+        store=store.path,
+        split=str(outcome.folder / "split.json"),
+        system="compare-svm",
+        fold=0,
+        seed=0,
+        how=how,
+        statistics=str(outcome.folder / "statistics"),
+    )
+    job.run_job(own)
+    assert len(fitted) == 3
+    again = job.read_predictions(outcome.folder / "again/predictions.csv").filter(like="p_").to_numpy()
+    np.testing.assert_array_equal(again, probabilities)
+
+
 def test_a_key_at_its_default_does_not_move_what_is_finished(outcome, small) -> None:
     recipe, store = small
     same = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, dropout=0.0, keep="best"))
