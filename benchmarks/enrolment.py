@@ -137,6 +137,7 @@ def _name(n: int) -> str:
 
 def plot(curves: dict[str, dict[tuple[str, str], dict[int, list[float]]]], path: Path) -> None:
     """UA against N, one panel per corpus; bars are the range of the draws."""
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5 * len(curves), 3.6), layout="constrained")
@@ -168,7 +169,8 @@ def plot(curves: dict[str, dict[tuple[str, str], dict[int, list[float]]]], path:
         axes.grid(axis="y", color="#e8ebef")
     panels[0].set_ylabel("UA of compare-svm, %")
     panels[0].legend(frameon=False, fontsize=8)
-    figure.savefig(path)
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "serprep"}):  # text stays text
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 if __name__ == "__main__":
