@@ -1,6 +1,6 @@
 """How many utterances of a speaker, without labels, do statistics per speaker need?
 
-UA of compare-svm (linear SVM on the functionals) against N, the utterances of every speaker
+UA of a linear SVM on the functionals against N, the utterances of every speaker
 that make their statistics: 0 is the statistics of the training part, "all" are all
 utterances of the speaker.  N come first by id, as `enrol` in a recipe takes them, and at
 random, which is fairer where ids begin with the emotion.  All but N = 0 is transductive.
@@ -167,7 +167,7 @@ def plot(curves: dict[str, dict[tuple[str, str], dict[int, list[float]]]], path:
         axes.set_title(corpus, loc="left")
         axes.set_xlabel("utterances of a speaker in the statistics (transductive)")
         axes.grid(axis="y", color="#e8ebef")
-    panels[0].set_ylabel("UA of compare-svm, %")
+    panels[0].set_ylabel("UA of a linear SVM, %")
     panels[0].legend(frameon=False, fontsize=8)
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "serprep"}):  # text stays text
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)

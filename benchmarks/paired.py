@@ -16,11 +16,11 @@ import pandas as pd
 from serprep._typing import IntArray
 from serprep.metrics import paired_test, speaker_intervals, ua_of, wa_of
 from serprep_models.job import read_predictions
-from serprep_models.scores import speaker_counts
+from serprep_models.scores import scored, speaker_counts
 
 
-def counts_of(place: str) -> IntArray:
-    """Confusion matrices per speaker and seed."""
+def counts_of(place: str) -> tuple[IntArray, tuple[list[str], set[frozenset[tuple[object, ...]]]]]:
+    """Confusion matrices per speaker and seed, and what was scored."""
     first, _, second = place.partition("+")
     whole = predictions_of(Path(first))
     columns = [name for name in whole.columns if name.startswith("p_")]
@@ -30,7 +30,7 @@ def counts_of(place: str) -> IntArray:
         others = both[[f"{name}_other" for name in columns]].to_numpy()
         mean = (1 - float(share)) * both[columns].to_numpy() + float(share) * others
         whole = both.assign(prediction=[columns[k].removeprefix("p_") for k in mean.argmax(axis=1)])
-    return speaker_counts(whole, [name.removeprefix("p_") for name in columns])
+    return speaker_counts(whole, [name.removeprefix("p_") for name in columns]), (columns, scored(whole))
 
 
 def predictions_of(folder: Path) -> pd.DataFrame:
@@ -45,7 +45,9 @@ def predictions_of(folder: Path) -> pd.DataFrame:
 
 def main() -> None:
     """Print both systems and their difference."""
-    found = [counts_of(place) for place in sys.argv[1:3]]
+    found, what = zip(*map(counts_of, sys.argv[1:3]), strict=True)
+    if what[0] != what[1] or len(what[0][1]) > 1:
+        sys.exit("the two did not score the same utterances, or not with every seed")
     for place, counts in zip(sys.argv[1:3], found, strict=True):
         pooled, bounds = counts.sum(axis=0), speaker_intervals(counts)
         ua, wa = (np.mean([score(matrix) for matrix in pooled]) for score in (ua_of, wa_of))

@@ -159,10 +159,11 @@ def inner_folds(train: Labelled, present: IntArray) -> tuple[str, IntArray]:
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     speakers = np.array(train.speakers)
-    n_speakers, fewest = len(np.unique(speakers)), int(np.bincount(train.labels)[present].min())
+    n_speakers, counts = len(np.unique(speakers)), np.bincount(train.labels)[present]
     parts: IntArray = np.zeros(len(train.labels), np.int64)
     by_speaker = "" not in set(train.speakers) and n_speakers > 1
-    n_folds = min(N_FOLDS, n_speakers if by_speaker else fewest)
+    # scikit-learn wants some label in every fold, or, where speakers do not matter, each of them
+    n_folds = min(N_FOLDS, n_speakers, int(counts.max())) if by_speaker else min(N_FOLDS, int(counts.min()))
     if n_folds < 2:
         return "nothing: too few utterances", parts[:0]
     with warnings.catch_warnings():

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from serprep.errors import FeatureError, TrainError, one_line
 from serprep.features.extract import Features, features_from_json
+from serprep.features.functionals import N_FEATURES
 from serprep.files import write_whole
 from serprep.recipe import CHOICES, STANDARDISATIONS, TrainConfig
 from serprep.store.store import Store
@@ -29,6 +30,7 @@ from serprep_models.standardise import Moments, Statistics
 from serprep_models.train import Trained
 
 FORMAT = 1
+WEIGHTS, ABOUT = "weights.safetensors", "checkpoint.json"
 DTYPES = ("float32", "float16")  # of the segments it was trained on
 _LARGEST = 256 << 20  # bytes of checkpoint.json
 _MOST = {"n_labels": 10_000, "n_mels": 10_000, "short": 100_000, "long": 100_000, "n_functionals": 1_000_000}
@@ -91,8 +93,8 @@ def write_checkpoint(
         "train": asdict(how),
         "libraries": {name: version(name) for name in ("serprep", "torch")},
     }
-    write_whole(folder / "weights.safetensors", save(tensors))
-    write_whole(folder / "checkpoint.json", (json.dumps(about) + "\n").encode())
+    write_whole(folder / WEIGHTS, save(tensors))
+    write_whole(folder / ABOUT, (json.dumps(about) + "\n").encode())
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -108,9 +110,9 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     TrainError
         If a file is missing, damaged, or not what this serprep writes.
     """
-    folder = folder.parent if folder.name in ("weights.safetensors", "checkpoint.json") else folder
+    folder = folder.parent if folder.name in (WEIGHTS, ABOUT) else folder
     place = one_line(folder)
-    about = _read_json(folder / "checkpoint.json")
+    about = _read_json(folder / ABOUT)
     try:
         if about["format"] != FORMAT:
             raise TrainError(f"{place}: checkpoint has format {about['format']!r}, this serprep reads {FORMAT}")
@@ -131,7 +133,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         if type(enrol) is not int or enrol < 0:
             raise TrainError(f"enrol is {one_line(enrol)}; expected a whole number")
         statistics = _statistics(about["statistics"], config, features, standardisation=standardisation)
-        system = _system(folder / "weights.safetensors", config)
+        system = _system(folder / WEIGHTS, config)
     except TrainError as error:
         raise TrainError(f"{place}: {error}; train it again") from None
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError, FeatureError) as error:
@@ -203,6 +205,8 @@ def _statistics(
     """Moments of the training part, of every kind that needs them; kinds and sizes agree with the features."""
     wanted = dict.fromkeys(SEGMENTS_OF[config.system], config.n_mels)
     if "functionals" in kinds_of(config.system):
+        if config.n_functionals != N_FEATURES or not features.functionals.enabled:
+            raise TrainError(f"features and system disagree about functionals; expected {N_FEATURES}")
         wanted["functionals"] = config.n_functionals
     for name in SEGMENTS_OF[config.system]:
         length = features.segments[name].length if name in features.segments else None

@@ -15,7 +15,7 @@ from serprep.features.extract import identities
 from serprep.store.layout import FUNCTIONALS
 from serprep.store.store import Store
 from serprep_models.crnn import SEGMENTS_OF, Batch
-from serprep_models.standardise import CLIP, Statistics, standardise
+from serprep_models.standardise import CLIP, Statistics, row_bytes, standardise
 
 READING = 8 << 20  # bytes read at once, so that a copy in the store's own type stays small
 GAP = 2  # a run of rows is read whole if that is at most so many times what is wanted
@@ -91,11 +91,7 @@ class Stored:
         """What each utterance takes as `Examples`, shape (n,)."""
         found = np.zeros(len(self.rows), np.int64)
         for kind in self.kinds:
-            if kind == "functionals":
-                found += 4 * self.store.array(FUNCTIONALS).shape[1]
-            else:
-                length = self.store.features.segments[kind].length
-                found += 4 * length * self.store.features.logmel.n_mels * self._counts(length)
+            found += row_bytes(self.store, self.rows, kind)
         return found
 
     @property

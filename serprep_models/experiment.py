@@ -7,6 +7,7 @@ run again.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -32,6 +33,7 @@ from serprep.store.store import Store
 from serprep_models.examples import check_store
 from serprep_models.job import (
     Job,
+    check_rows,
     finished,
     marks_of,
     n_epochs_done,
@@ -68,6 +70,7 @@ class Outcome:
     n_kept: int  # experiments that were finished before
     seconds: float
     notes: tuple[str, ...] = ()  # what a reader of the scores must know
+    partial: str = ""  # which experiments of the recipe are missing
     scored: str = "test"  # the role that is scored
     submissions: tuple[str, ...] = ()  # files with predictions of the test part, as a challenge takes them
 
@@ -149,6 +152,8 @@ def run_experiments(
         jobs = [job for job in jobs if finished(job)]
         if not jobs:
             raise TrainError("no experiment of this recipe is finished: run `serprep run` first")
+    for number in sorted({job.fold for job in jobs}):
+        check_rows(bound, store, number)
     waiting = [job for job in jobs if not finished(job)]
     _prepare(waiting, pool=pool, quiet=quiet)
     n_epochs = sum(n_epochs_of(job) for job in waiting)
@@ -162,7 +167,7 @@ def run_experiments(
     marks = {job.system: marks_of(job) for job in jobs}
     results = [marks_of(job) | json.loads((Path(job.folder) / "result.json").read_bytes()) for job in jobs]
     for result in results:
-        del result["sha256"], result["predictions_sha256"]
+        del result["sha256"], result["files"]
     predictions = pd.concat(
         [
             read_predictions(Path(job.folder) / "predictions.csv").assign(
@@ -175,6 +180,7 @@ def run_experiments(
     role = scored_role(bound, store)
     scored = predictions[predictions["role"] == role]
     submissions, missing = _submit(recipe, predictions, store=store, folder=folder)
+    partial = _partial(jobs, recipe, split)
     outcome = Outcome(
         store=store,
         split=split,
@@ -186,6 +192,7 @@ def run_experiments(
         n_kept=len(jobs) - len(waiting),
         seconds=monotonic() - began,
         notes=(
+            *([partial] if partial else []),
             *split.notes,
             *_dropped_note(bound),
             *_speaker_notes(recipe, store),
@@ -193,6 +200,7 @@ def run_experiments(
             *missing,
             *_speaker_note(scored),
         ),
+        partial=partial,
         scored=role,
         submissions=tuple(map(str, submissions)),
     )
@@ -233,6 +241,14 @@ def _counting(progress: Progress, jobs: Sequence[Job]) -> Iterator[None]:
         over.set()
         counter.join()
     progress.to(sum(map(n_epochs_of, jobs)))
+
+
+def _partial(jobs: Sequence[Job], recipe: Recipe, split: Split) -> str:
+    """Which systems lack folds or seeds of the recipe; then scores are not of the same utterances."""
+    counts = Counter(job.system for job in jobs)
+    whole = {name: len(split.folds) * (len(recipe.train.seeds) if name in NEURAL else 1) for name in counts}
+    missing = [f"{name} has {n} of {whole[name]}" for name, n in counts.items() if n < whole[name]]
+    return f"a part of the experiments, not to be compared with others: {', '.join(missing)}" if missing else ""
 
 
 def _dropped_note(bound: Bound) -> list[str]:

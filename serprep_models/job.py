@@ -26,13 +26,15 @@ from serprep.split import Bound, Split, bind, read_split
 from serprep.store.layout import FUNCTIONALS
 from serprep.store.store import Store, open_store
 from serprep_models.baselines import Labelled, LinearSVM, compare_svm, majority
-from serprep_models.checkpoint import write_checkpoint
+from serprep_models.checkpoint import ABOUT, WEIGHTS, write_checkpoint
 from serprep_models.crnn import SystemConfig, WithSVM
 from serprep_models.examples import Examples, Stored, kinds_of
 from serprep_models.scores import score
 from serprep_models.standardise import CLIP, Statistics, standardise
 from serprep_models.statistics import fold_statistics, kept
 from serprep_models.train import HISTORY, STATE, Trained, json_line, one_thread, probabilities, train
+
+REFIT = "refit"  # folder of the second training, on train and dev
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,10 +58,18 @@ def finished(job: Job) -> bool:
         result = json.loads((folder / "result.json").read_bytes())
         digest = result.pop("sha256")
         whole = hashlib.sha256(canonical_json(result)).hexdigest() == digest
-        table = hashlib.sha256((folder / "predictions.csv").read_bytes()).hexdigest()
-        return bool(whole and table == result["predictions_sha256"])
+        return bool(whole and result["files"] == _digests(folder, job.system))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
+
+
+def _digests(folder: Path, system: str) -> dict[str, str]:
+    """SHA-256 of what an experiment writes before its result."""
+    found = {}
+    for name in ("predictions.csv", *((WEIGHTS, ABOUT) if system in NEURAL else ())):
+        with (folder / name).open("rb") as file:
+            found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 def marks_of(job: Job) -> dict[str, Any]:
@@ -91,15 +101,14 @@ def run_job(job: Job) -> None:
     store = open_store(job.store)
     part = _part(job, store)
     split, rows, role = part.split, part.rows, part.role
-    if not rows["train"] or not rows[role]:
-        raise TrainError(f"fold {split.folds[job.fold]!r} has no labelled utterances to train on, or none to test")
     n_train = len(rows["train"])
     with one_thread():
         run = _run(job, store, rows, use_dev=part.use_dev)
         scores = run.scores
         if part.refit:
             both = rows["train"] + [row for row in rows["dev"] if store.emotions[row]]
-            run = _run(job, store, rows | {"train": sorted(both), "dev": []}, use_dev=False)
+            again = replace(job, folder=str(Path(job.folder) / REFIT))  # each goes on from a state of its own
+            run = _run(again, store, rows | {"train": sorted(both), "dev": []}, use_dev=False)
             scores["test"] = run.scores["test"]
             n_train = len(both) if role == "test" else n_train
     predictions = pd.concat([_predictions(store, rows[name], scores[name], name) for name in scores], ignore_index=True)
@@ -118,8 +127,6 @@ def run_job(job: Job) -> None:
     folder = Path(job.folder)
     table = predictions.to_csv(index=False, lineterminator="\n").encode()
     write_whole(folder / "predictions.csv", table)
-    result["predictions_sha256"] = hashlib.sha256(table).hexdigest()
-    result["sha256"] = hashlib.sha256(canonical_json(result)).hexdigest()
     if run.trained is not None:
         write_whole(folder / HISTORY, "".join(map(json_line, run.trained.history)).encode())
         write_checkpoint(
@@ -130,8 +137,11 @@ def run_job(job: Job) -> None:
             how=job.how,
             origin={"split": split.digest, "fold": split.folds[job.fold], "seed": job.seed},
         )
+    result["files"] = _digests(folder, job.system)
+    result["sha256"] = hashlib.sha256(canonical_json(result)).hexdigest()
     write_whole(folder / "result.json", (json.dumps(result, indent=1) + "\n").encode())  # last: it says "finished"
-    (folder / STATE).unlink(missing_ok=True)
+    for place in (folder, folder / REFIT):
+        (place / STATE).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,12 +158,10 @@ class _Part:
 def _part(job: Job, store: Store) -> _Part:
     split = read_split(Path(job.split))
     bound = bind(split, store.manifest())
-    rows = {role: bound.rows(job.fold, role) for role in ("train", "dev", "test")}
-    rows["train"] = [row for row in rows["train"] if store.emotions[row]]
-    role = scored_role(bound, store)
+    rows, role = rows_of(bound, store, job.fold), scored_role(bound, store)
     refit = job.how.refit and bool(rows["dev"]) and bool(rows["test"])
     # a dev part that chose the epoch would be no honest score, and training on it leaves nothing to choose by
-    use_dev = role == "test" and bool(rows["dev"]) and not refit
+    use_dev = role == "test" and any(store.emotions[row] for row in rows["dev"]) and not refit
     return _Part(split=split, rows=rows, role=role, refit=refit, use_dev=use_dev)
 
 
@@ -292,6 +300,24 @@ def system_config(system: str, store: Store, how: TrainConfig) -> SystemConfig:
         dropout=how.dropout,
         auxiliary_heads=how.auxiliary_heads,
     )
+
+
+def rows_of(bound: Bound, store: Store, fold: int) -> dict[str, list[int]]:
+    """Rows of the store of each role in a fold; of the training part those with a label."""
+    rows = {role: bound.rows(fold, role) for role in ("train", "dev", "test")}
+    rows["train"] = [row for row in rows["train"] if store.emotions[row]]
+    return rows
+
+
+def check_rows(bound: Bound, store: Store, fold: int) -> None:
+    """Raise a TrainError if a fold has nothing to train on, or nothing to score."""
+    rows, role = rows_of(bound, store, fold), scored_role(bound, store)
+    missing = [name for name in ("train", role) if not rows[name]]
+    if missing:
+        word = "labelled utterance" if missing[0] == "train" else "utterance"
+        raise TrainError(
+            f"fold {bound.split.folds[fold]!r} has no {word} in its {missing[0]} part; name the other folds with --fold"
+        )
 
 
 def scored_role(bound: Bound, store: Store) -> str:

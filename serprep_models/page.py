@@ -67,6 +67,7 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
         provenance=provenance(recipe, store) | {"rows of the split": split.rows_digest} | _warnings(built),
         audit=audited(store.manifest(), split),
         caution=TRANSDUCTIVE if recipe.train.transductive else "",
+        partial=outcome.partial,
     )
     return write_report(report, path)
 

@@ -22,7 +22,7 @@ from serprep.recipe import TrainConfig
 from serprep.store.store import Store
 from serprep_models.examples import check_store
 from serprep_models.predictor import Predictor, Values, load
-from serprep_models.standardise import Statistics
+from serprep_models.standardise import Statistics, parts, row_bytes
 from serprep_models.statistics import TRANSDUCTIVE, few_utterances, fold_statistics
 from serprep_models.submission import to_arff
 from serprep_models.train import one_thread
@@ -201,13 +201,31 @@ def predict_store(
         how = TrainConfig(standardisation=predictor.standardisation, enrol=enough)
         known = fold_statistics(store, (), predictor.kinds, how=how)
         notes = (TRANSDUCTIVE, *few_utterances(store.speakers, enrol=enough))
+    notes = (*notes, *_store_notes(predictor, store))
     found = []
     with Progress("predicting", len(store), quiet=quiet) as progress:
-        for first in range(0, len(store), 256):
-            rows = np.arange(first, min(first + 256, len(store)))
+        every = np.arange(len(store))
+        sizes = sum(row_bytes(store, every, kind) for kind in predictor.kinds)
+        for rows in parts(every, np.asarray(sizes), at_most=256):
             found.append(predictor.probabilities(_stored(store, rows, predictor), rows=rows, known=known))
             progress.add(len(rows))
     return Predictions(tuple(store.ids), predictor.labels, np.concatenate(found), {}, notes, predictor.transductive)
+
+
+def _store_notes(predictor: Predictor, store: Store) -> list[str]:
+    """What a reader of a store's predictions must know."""
+    notes = []
+    if any(one.about.get("version") == store.version for one in predictor.checkpoints):
+        notes.append("trained on utterances of this very store: these are no scores; the test parts' are with the run")
+    mine, theirs = store.features.functionals.engine, predictor.features.functionals.engine
+    if "functionals" in predictor.kinds and mine != theirs:
+        notes.append(f"functionals of the store are by {mine}, those in training were by {theirs}")
+    dtype = store.attributes["segment_dtype"]
+    if dtype != predictor.checkpoints[0].segment_dtype:
+        notes.append(
+            f"segments of the store are {dtype}, those in training were {predictor.checkpoints[0].segment_dtype}"
+        )
+    return notes
 
 
 def _stored(store: Store, rows: np.ndarray, predictor: Predictor) -> list[Values]:
@@ -239,8 +257,8 @@ def utterances_of(places: Sequence[str], *, root: Path | None = None) -> Utteran
     Returns
     -------
     Utterances
-        Ids are a manifest's own, paths below a folder without suffix, file stems; and whole paths without
-        suffix where those are not unique.
+        Ids are a manifest's own, paths below a folder without suffix, file stems; and whole paths, without
+        suffix if that will do, where those are not unique.  Bytes that are no UTF-8 are escaped.
 
     Raises
     ------
@@ -263,14 +281,18 @@ def utterances_of(places: Sequence[str], *, root: Path | None = None) -> Utteran
             rows.append((path.stem, place, None, None))
         else:
             raise TrainError(f"{one_line(place)}: no such file; expected a recording, a folder, a manifest or a store")
-    counts = Counter(name for name, *_ in rows)
-    named = [(name if counts[name] == 1 else without_suffix(path), path, start, end) for name, path, start, end in rows]
-    ids = [name for name, *_ in named]
+    if not rows:
+        raise TrainError(f"{one_line(places[0])}: no utterances")
+    ids, paths, starts, ends = (list(column) for column in zip(*rows, strict=True))
+    for longer in (without_suffix, str):
+        counts = Counter(ids)
+        ids = [name if counts[name] == 1 else longer(path) for name, path in zip(ids, paths, strict=True)]
     doubled = next((name for name, count in Counter(ids).items() if count > 1), None)
     if doubled is not None:
         raise TrainError(f"{one_line(doubled)!r} is named twice; name each recording once")
-    columns = zip(*named, strict=True)
-    return Utterances(*map(tuple, columns))
+    # an id is written, a path is opened
+    ids = [name.encode(errors="backslashreplace").decode() for name in ids]
+    return Utterances(tuple(ids), tuple(paths), tuple(starts), tuple(ends))
 
 
 def checkpoints_below(place: Path) -> list[Path]:

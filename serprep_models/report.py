@@ -75,6 +75,7 @@ class Report:
     # per pair of systems: first, second; ua, wa (differences), ua_interval, wa_interval, ua_p, wa_p
     comparisons: list[dict[str, Any]] = field(default_factory=list)
     caution: str = ""  # what a reader must know before reading scores, shown first
+    partial: str = ""  # which experiments are missing; then no system is called the best
 
 
 def write_report(report: Report, path: Path) -> Path:
@@ -121,7 +122,7 @@ def render(report: Report) -> str:
     environment.trim_blocks = environment.lstrip_blocks = environment.keep_trailing_newline = True
     environment.filters |= {"percent": _percent, "interval": _interval, "spread": _spread, "p_value": _p_value}
     environment.filters |= {"count": _count, "length_of": _length}
-    best = _best(report.summary)
+    best = None if report.partial else _best(report.summary)
     with matplotlib.style.context(["default", STYLE]):
         figures = _figures(report)
     return environment.get_template("page.html.j2").render(

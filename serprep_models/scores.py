@@ -124,6 +124,11 @@ def speaker_counts(predictions: pd.DataFrame, labels: Sequence[str]) -> IntArray
     return counts
 
 
+def scored(predictions: pd.DataFrame) -> set[frozenset[tuple[Any, ...]]]:
+    """What each seed scored: fold, id and label of every utterance.  One set, if all seeds scored the same."""
+    return {frozenset(zip(own["fold"], own["id"], own["truth"], strict=True)) for _, own in predictions.groupby("seed")}
+
+
 def compare(predictions: pd.DataFrame, labels: Sequence[str]) -> list[dict[str, Any]]:
     """One row per pair of systems: how much the first is better than the second, and with what certainty.
 
@@ -144,13 +149,12 @@ def compare(predictions: pd.DataFrame, labels: Sequence[str]) -> list[dict[str, 
     known = predictions[(predictions["truth"] != "") & (predictions["system"] != "majority")]
     if not len(known) or bool((known["speaker"] == "").any()):
         return []
-    counts = {system: speaker_counts(own, labels) for system, own in known.groupby("system", sort=False)}
+    systems = dict(iter(known.groupby("system", sort=False)))
     rows = []
-    for first, second in combinations(counts, 2):
-        try:
-            found = paired_test(counts[first], counts[second])
-        except ValueError:  # a part of the folds only
+    for first, second in combinations(systems, 2):
+        if len(scored(systems[first]) | scored(systems[second])) > 1:  # a part of the folds only
             continue
+        found = paired_test(*(speaker_counts(systems[system], labels) for system in (first, second)))
         if found is not None:
             rows.append({"first": first, "second": second} | {k: v for k, v in asdict(found).items() if k != "exact"})
     return rows

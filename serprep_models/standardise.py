@@ -10,17 +10,18 @@ which makes a system *transductive*.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from serprep._typing import AnyArray, DoubleArray, FloatArray, IntArray
+from serprep.store.layout import FUNCTIONALS
 from serprep.store.store import Store
 
 CLIP = 10.0  # functionals: their tails reach thousands of standard deviations
 _BLOCK = 1 << 17  # values treated at once: their float64 copies stay in the processor's cache
 
-_PART = 128  # utterances read at once for statistics
+_PART, _PART_BYTES = 128, 64 << 20  # utterances read at once, and their float32 values: copies are float64
 
 
 @dataclass(frozen=True)
@@ -225,16 +226,42 @@ def moments_of_groups(blocks: Iterable[tuple[AnyArray, IntArray]], n_groups: int
     return np.stack([mean, np.where(high > low, np.sqrt(square / n), 0.0)])
 
 
+def row_bytes(store: Store, rows: IntArray, kind: str) -> IntArray:
+    """What the values of one kind take as float32, of each utterance, shape (n,)."""
+    if kind == "functionals":
+        return np.full(len(rows), 4 * store.array(FUNCTIONALS).shape[1], np.int64)
+    length = store.features.segments[kind].length
+    offsets = store.offsets(length)
+    found: IntArray = 4 * length * store.features.logmel.n_mels * (offsets[rows + 1] - offsets[rows])
+    return found
+
+
+def parts(rows: IntArray, n_bytes: IntArray, *, at_most: int = _PART) -> Iterator[IntArray]:
+    """Rows in their order, a few utterances at a time: so many, or fewer where they are long.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in parts(np.arange(5), np.array([1, 1, 1, 100 << 20, 1]), at_most=2)]
+    [[0, 1], [2], [3], [4]]
+    """
+    first = 0
+    while first < len(rows):
+        fitting = int(np.searchsorted(n_bytes[first : first + at_most].cumsum(), _PART_BYTES, side="right"))
+        last = first + max(1, fitting)
+        yield rows[first:last]
+        first = last
+
+
 @dataclass(frozen=True)
 class _Parts:
     """Blocks of utterances, read each time they are gone through: all of them may not fit in memory."""
 
     read: Callable[[IntArray], AnyArray]
     rows: IntArray
+    n_bytes: IntArray
 
     def __iter__(self) -> Iterator[AnyArray]:
-        for first in range(0, len(self.rows), _PART):
-            yield self.read(self.rows[first : first + _PART])
+        return map(self.read, parts(self.rows, self.n_bytes))
 
 
 def training_statistics(store: Store, rows: Sequence[int] | IntArray, kinds: Sequence[str]) -> dict[str, Moments]:
@@ -251,9 +278,15 @@ def training_statistics(store: Store, rows: Sequence[int] | IntArray, kinds: Seq
     found = {}
     chosen = np.sort(np.asarray(rows, np.int64))
     for kind in kinds:
+        sizes = row_bytes(store, chosen, kind)
         if kind == "functionals":
-            found[kind] = moments(_Parts(store.read_functionals, chosen))
+            found[kind] = moments(_Parts(store.read_functionals, chosen, sizes))
         else:
             length = store.features.segments[kind].length
-            found[kind] = moments(_Parts(lambda part, length=length: store.read_segments(part, length)[0], chosen))  # type: ignore[misc]
+            read = partial(_segments, store, length)
+            found[kind] = moments(_Parts(read, chosen, sizes))
     return found
+
+
+def _segments(store: Store, length: int, rows: IntArray) -> AnyArray:
+    return store.read_segments(rows, length)[0]

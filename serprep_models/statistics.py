@@ -30,6 +30,8 @@ from serprep_models.standardise import (
     SpeakerMoments,
     Standardiser,
     moments_of_groups,
+    parts,
+    row_bytes,
     training_statistics,
 )
 
@@ -182,8 +184,7 @@ class _Blocks:
 
     def __iter__(self) -> Iterator[tuple[AnyArray, IntArray]]:
         rows = np.sort(np.concatenate(self.speakers.enrolled))
-        for first in range(0, len(rows), _BLOCK):
-            part = rows[first : first + _BLOCK]
+        for part in parts(rows, row_bytes(self.store, rows, self.kind)):
             numbers = self.speakers.numbers[part]
             if self.kind == "functionals":
                 yield self.store.read_functionals(part)[:, None], numbers

@@ -210,7 +210,8 @@ class _Training:
         }
         if dev is not None:
             chances = probabilities(self.system, dev, memory_budget=self.how.memory_budget << 20)
-            entry["dev_ua"] = ranking_ua(dev.labels.numpy(), chances.argmax(1), self.config.n_labels)
+            known = dev.labels.numpy() >= 0
+            entry["dev_ua"] = ranking_ua(dev.labels.numpy()[known], chances.argmax(1)[known], self.config.n_labels)
             better = not self.history or _rank(entry["dev_ua"]) > max(_rank(old["dev_ua"]) for old in self.history)
             if better and self.how.keep == "best":
                 self.best = {name: value.clone() for name, value in self.system.state_dict().items()}

@@ -6,10 +6,10 @@ libraries that decide values.
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import scipy
@@ -25,6 +25,8 @@ from serprep.features.compare_2016 import LLD
 from serprep.features.framing import SEGMENTS, Segment
 from serprep.features.functionals import Functionals
 from serprep.features.logmel import LogMel
+
+Configuration = TypeVar("Configuration")
 
 NATIVE = "serprep.compare_2016"  # name of the native engine in keys and versions
 
@@ -97,13 +99,23 @@ def features_from_json(values: Mapping[str, Any]) -> Features:
     """
     try:
         return Features(
-            logmel=LogMel(**values["logmel"]),
-            segments={str(name): Segment(**segment) for name, segment in values["segments"].items()},
-            functionals=Functionals(**values["functionals"]),
-            lld=LLD(**values.get("lld", {})),
+            logmel=_typed(LogMel, values["logmel"]),
+            segments={str(name): _typed(Segment, segment) for name, segment in values["segments"].items()},
+            functionals=_typed(Functionals, values["functionals"]),
+            lld=_typed(LLD, values.get("lld", {})),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise FeatureError(f"feature configuration: {error}; expected what this serprep writes") from None
+
+
+def _typed(kind: Callable[..., Configuration], values: Mapping[str, Any]) -> Configuration:
+    """A configuration whose values have the types it declares; a whole number will do for a fraction."""
+    found = kind(**values)
+    for one in fields(found):  # type: ignore[arg-type]
+        value = getattr(found, one.name)
+        if type(value) is not one.type and (one.type, type(value)) != (float, int):
+            raise TypeError(f"{one.name} is {value!r}")
+    return found
 
 
 def identities(features: Features) -> dict[str, dict[str, Any]]:

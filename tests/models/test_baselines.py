@@ -89,6 +89,15 @@ def test_inner_folds_keep_speakers_together() -> None:
     assert compare_svm(lonely, n_labels=3, c=(1e-2, 1e-3)).choice["chosen_on"] == "nothing: too few utterances"
 
 
+def test_few_utterances_have_no_more_folds_than_any_label_has_utterances() -> None:
+    """Eight utterances, two of each label, of eight speakers: scikit-learn refuses five folds."""
+    few = drawn(8, 40, n_labels=4)
+    few = Labelled(values=few.values, labels=few.labels, speakers=[f"s{i}" for i in range(8)])
+    assert compare_svm(few, n_labels=4, c=(1e-3, 1e-2)).choice["chosen_on"].startswith("2 folds")
+    one_each = Labelled(values=few.values[:4], labels=few.labels[:4], speakers=few.speakers[:4])
+    assert compare_svm(one_each, n_labels=4, c=(1e-3, 1e-2)).choice["chosen_on"].startswith("nothing")
+
+
 def test_upsampling_repeats_rare_labels_as_weights_would_count_them() -> None:
     """Utterances that all count n times are the same machine as n copies of them."""
     rng = np.random.default_rng(0)

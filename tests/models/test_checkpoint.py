@@ -93,7 +93,7 @@ def test_a_header_that_is_no_table_of_tensors_is_refused(copy: Path, head: bytes
 
 def test_settings_that_are_impossible_are_refused(copy: Path) -> None:
     original = (copy / "checkpoint.json").read_text()
-    system = json.loads(original)["system"]
+    system, features = (json.loads(original)[name] for name in ("system", "features"))
     for values, message in (
         ({"format": 2}, "has format 2, this serprep reads 1"),
         ({"format": [1]}, "has format"),
@@ -117,6 +117,10 @@ def test_settings_that_are_impossible_are_refused(copy: Path) -> None:
         ),
         ({"system": None}, "expected what `serprep train` writes"),
         ({"system": system | {"short": 31}}, "disagree about segments named 'short'"),
+        ({"system": system | {"n_functionals": 10}}, "disagree about functionals; expected 6373"),
+        ({"features": features | {"functionals": {"enabled": False}}}, "disagree about functionals"),
+        ({"features": features | {"logmel": {"n_mels": 40.0}}}, r"n_mels is 40\.0"),
+        ({"features": features | {"logmel": {"n_mels": "40"}}}, "feature configuration"),
         ({"segment_dtype": "object"}, "segment_dtype is object"),
         ({"statistics": {}}, "expected what `serprep train` writes"),
         ({"statistics": {"short": {"mean": [0.0], "std": [1.0]}}}, "statistics of 'short' are not 40"),

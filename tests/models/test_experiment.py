@@ -15,7 +15,7 @@ from serprep_models import job, train
 from serprep_models.baselines import compare_svm
 from serprep_models.examples import Stored
 from serprep_models.experiment import check_recipe, experiments_folder, run_experiments
-from serprep_models.page import report_store
+from serprep_models.page import report_outcome, report_store
 from serprep_models.predict import predict_store
 from serprep_models.run import run_recipe
 from serprep_models.standardise import training_statistics
@@ -141,18 +141,47 @@ def test_real_recordings_from_folder_to_score(corpora, pool, tmp_path) -> None:
         ("result.json", lambda text: "[]"),
         ("predictions.csv", lambda text: "\n".join(text.splitlines()[:-1])),
         ("predictions.csv", None),
+        ("checkpoint.json", lambda text: text + " "),
+        ("weights.safetensors", None),
     ],
 )
 def test_results_that_were_changed_are_not_believed_but_run_again(outcome, small, pool, name, change) -> None:
     recipe, store = small
-    path = outcome.folder / "majority" / "fold-01" / "seed-0" / name
-    before = path.read_text(encoding="utf-8")
-    path.unlink() if change is None else path.write_text(change(before), encoding="utf-8")
+    system = "plain-crnn" if name in ("checkpoint.json", "weights.safetensors") else "majority"
+    path = outcome.folder / system / "fold-01" / "seed-0" / name
+    before = path.read_bytes()
+    path.unlink() if change is None else path.write_text(change(before.decode()), encoding="utf-8")
     again = run_experiments(recipe, store, pool=pool)
     assert again.n_kept == 9
     assert again.summary == outcome.summary
-    if name == "predictions.csv":
-        assert path.read_text(encoding="utf-8") == before
+    if name != "result.json":
+        assert path.read_bytes() == before
+
+
+def test_a_part_of_the_experiments_does_not_pass_for_the_whole(outcome, small, pool) -> None:
+    recipe, store = small
+    part = run_experiments(recipe, store, pool=pool, systems=["plain-crnn", "majority"], folds=["1"])
+    expected = "a part of the experiments, not to be compared with others: plain-crnn has 1 of 2, majority has 1 of 2"
+    assert part.partial == expected and expected in part.notes
+    text = report_outcome(recipe, part, built=None, path=part.folder / "part.html").read_text(encoding="utf-8")
+    assert expected in text and "Best:" not in text
+    assert outcome.partial == "" and not any("a part of the experiments" in note for note in outcome.notes)
+
+
+def test_a_fold_with_nothing_to_score_is_found_before_anything_is_trained(small, inline, tmp_path, monkeypatch) -> None:
+    recipe, store = small
+    split = make_split(store.manifest(), recipe.split)
+    rows = {
+        name: dataclasses.replace(row, roles=(row.roles[0], "train" if row.roles[1] == "test" else ""))
+        for name, row in split.utterances.items()
+    }
+    path = write_split(dataclasses.replace(split, utterances=rows), tmp_path / "split.json")
+    other = dataclasses.replace(recipe, split=SplitConfig(protocol="list", file=str(path)))
+    monkeypatch.setattr("serprep_models.experiment.prepare", pytest.fail)
+    with pytest.raises(
+        TrainError, match="fold '2' has no utterance in its test part; name the other folds with --fold"
+    ):
+        run_experiments(other, store, pool=inline)
 
 
 def test_utterances_that_only_the_split_knows_are_counted(small, pool, tmp_path) -> None:

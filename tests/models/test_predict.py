@@ -4,7 +4,9 @@ import csv
 import dataclasses
 import io
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +132,9 @@ def test_ids_stay_apart(tmp_path: Path) -> None:
     found = utterances_of([str(tmp_path / "a/x.wav"), str(tmp_path / "b/x.wav")])
     assert found.ids == (str(tmp_path / "a/x"), str(tmp_path / "b/x"))
     assert utterances_of([str(tmp_path)]).ids == ("a/x", "b/x")
+    (tmp_path / "a/x.flac").touch()
+    beside = utterances_of([str(tmp_path / "a")])
+    assert beside.ids == tuple(str(tmp_path / "a" / name) for name in ("x.flac", "x.wav"))
     for places, message in (
         ([str(tmp_path / "a/x.wav")] * 2, "named twice"),
         ([str(tmp_path / "none.wav")], "no such file"),
@@ -141,6 +146,29 @@ def test_ids_stay_apart(tmp_path: Path) -> None:
         utterances_of([str(tmp_path / "empty")])
     with pytest.raises(TrainError, match="no checkpoint"):
         checkpoints_below(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux only")
+def test_a_name_that_is_no_utf8_is_predicted_and_written(trained, corpus, tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9\xc3\xa9.wav")
+    shutil.copy(next(corpus.glob("*/*.wav")), tmp_path / name)
+    found = predict_files([checkpoint_of(trained, "plain-crnn")], utterances_of([str(tmp_path)]), pool=None)
+    assert found.ids == ("caf\\udce9é",)
+    for form in ("csv", "jsonl", "arff"):
+        assert "udce9é" in render(found, form).encode().decode()
+
+
+def test_predictions_of_the_training_store_are_said_to_be_no_scores(small, trained, monkeypatch) -> None:
+    _, store = small
+    folder = checkpoint_of(trained, "hsf-crnn")
+    assert [note for note in predict_store([folder], store).notes if "these are no scores" in note]
+    features = load(folder).features
+    native = dataclasses.replace(features, functionals=dataclasses.replace(features.functionals, engine="native"))
+    monkeypatch.setattr(type(store), "features", property(lambda self: native))
+    monkeypatch.setattr(type(store), "version", property(lambda self: "0" * 64))
+    assert predict_store([folder], store).notes == (
+        "functionals of the store are by native, those in training were by opensmile",
+    )
 
 
 def test_every_form_says_the_same(trained, corpus) -> None:

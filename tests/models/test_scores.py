@@ -69,7 +69,9 @@ def two_systems(**more: object) -> pd.DataFrame:
     for system in ("right", "wrong", "majority"):
         for n in range(8):
             other = "ab" if system == "right" else "ba"
-            frames.append(frame("ab", other, system=system, speaker=f"s{n}", seed=0, fold="1", **more))
+            frames.append(
+                frame("ab", other, system=system, speaker=f"s{n}", id=[f"s{n}a", f"s{n}b"], seed=0, fold="1", **more)
+            )
     return pd.concat(frames, ignore_index=True)
 
 
@@ -86,3 +88,10 @@ def test_systems_are_not_compared_without_speakers_or_on_other_utterances() -> N
     assert compare(rows.assign(speaker=""), LABELS) == []
     assert compare(rows[(rows["system"] != "wrong") | (rows["speaker"] != "s3")], LABELS) == []
     assert compare(rows.assign(truth=""), LABELS) == []
+    first, second = (rows[rows["system"] == system] for system in ("right", "wrong"))
+    # other speakers, as many and with the same labels
+    others = second.assign(speaker="t" + second["speaker"], id="t" + second["id"])
+    assert compare(pd.concat([first, others]), LABELS) == []
+    # seeds that scored different folds
+    halves = second.assign(seed=[0] * 8 + [1] * 8)
+    assert compare(pd.concat([first, halves]), LABELS) == []

@@ -219,6 +219,41 @@ def test_the_refitted_system_saw_train_and_devel(folder, store, pool):
     assert checkpoints[0].read_bytes() == checkpoints[1].read_bytes()
 
 
+def killed(*given, **more):
+    raise KeyboardInterrupt
+
+
+def test_a_refit_that_was_killed_goes_on_where_it_was(folder, store, pool, monkeypatch, tmp_path):
+    """The second training has a state of its own, so the first is not trained again."""
+    from serprep_models import job, train
+
+    recipe = challenge(folder, refit=True, systems=["plain-crnn"], seeds=[0])
+    whole = run_experiments(recipe, store, pool=pool)
+    own = job.Job(
+        folder=str(tmp_path / "killed"),
+        store=store.path,
+        split=str(whole.folder / "split.json"),
+        system="plain-crnn",
+        fold=0,
+        seed=0,
+        how=recipe.train,
+    )
+    step, steps = train._Training.step, []
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "train", lambda *given, **more: train.train(*given, **more, save_every=0.0))
+        patch.setattr(job, "write_checkpoint", killed)
+        with pytest.raises(KeyboardInterrupt):
+            job.run_job(own)
+    monkeypatch.setattr(train._Training, "step", lambda self, batch: steps.append(batch) or step(self, batch))
+    job.run_job(own)
+    assert not steps  # both trainings had been over
+    weights = [
+        place / "weights.safetensors" for place in (tmp_path / "killed", whole.folder / "plain-crnn/fold-01/seed-0")
+    ]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+    assert not list((tmp_path / "killed").rglob("state.safetensors"))
+
+
 def test_with_test_labels_devel_chooses_the_epoch_unless_it_is_trained_on(pool, tmp_path):
     write_layout("compare2018", tmp_path / "corpus")
     rows = "".join(f"test_{number + 1:04}.wav\t{LABELS[number % 4]}\n" for number in range(8))

@@ -7,6 +7,7 @@ import types
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import recall_score
 
 from serprep.errors import TrainError
 from serprep.recipe import TrainConfig
@@ -57,6 +58,19 @@ def test_the_epoch_with_the_best_development_ua_is_kept(small) -> None:
     truth = dev.labels.numpy()
     recall = np.mean([(predicted[truth == label] == label).mean() for label in range(4)])
     assert recall == pytest.approx(max(entry["dev_ua"] for entry in trained.history))
+
+
+def test_development_utterances_without_a_label_choose_nothing(small) -> None:
+    _, store = small
+    examples = examples_of(store, "plain-crnn", range(len(store)))
+    labels = examples.labels.clone()
+    labels[::2] = -1
+    dev = dataclasses.replace(examples, labels=labels)
+    how = TrainConfig(epochs=1)
+    trained = train(SystemConfig(system="plain-crnn", n_labels=4), examples, how=how, seed=0, dev=dev)
+    predicted = probabilities(trained.system, dev).argmax(1)
+    expected = recall_score(labels[1::2], predicted[1::2], labels=np.unique(labels[1::2]), average="macro")
+    assert trained.history[0]["dev_ua"] == pytest.approx(expected)
 
 
 def test_an_utterance_without_label_is_refused(small) -> None:
