@@ -51,7 +51,7 @@ def main() -> None:
         corpus = Corpus(store, split_of(recipe, store.manifest()))
         found = curves[recipe.dataset.name] = measure(corpus, given.numbers, given.draws)
         print(
-            f"\n{recipe.dataset.name}: UA of compare-svm, %, {len(store)} utterances, "
+            f"\n{recipe.dataset.name}: UA of a linear SVM, %, {len(store)} utterances, "
             f"{len(set(store.speakers))} speakers, {len(corpus.split.folds)} folds\n"
         )
         print_table(found)
