@@ -1,4 +1,10 @@
+import io
+import signal
+import subprocess
+import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -25,3 +31,31 @@ def inline():
             return ((number, function(item)) for number, item in enumerate(items))
 
     return Inline()
+
+
+@pytest.fixture(scope="session")
+def serprep():
+    """Runs ``serprep`` as its entry point does, but in this process; `test_cli` runs the installed command."""
+
+    def run(*arguments, cwd="."):
+        from serprep_cli.main import main
+
+        words = ["serprep", *map(str, arguments)]
+        out, err = io.StringIO(), io.StringIO()
+        interrupt = signal.getsignal(signal.SIGINT)
+        try:
+            with (
+                chdir(cwd),
+                patch.object(sys, "argv", words),
+                patch("serprep_cli.main._forget_stdout"),  # pytest still reads it
+                redirect_stdout(out),
+                redirect_stderr(err),
+            ):
+                main()
+        except SystemExit as done:
+            return subprocess.CompletedProcess(words, done.code, out.getvalue(), err.getvalue())
+        finally:
+            signal.signal(signal.SIGINT, interrupt)
+        raise AssertionError("the command did not end with a status")
+
+    return run

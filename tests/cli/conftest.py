@@ -1,14 +1,8 @@
-"""What the tests of the data set's commands share: the installed command, and a small data set."""
+"""What the tests of the data set's commands share: a small data set."""
 
-import io
 import os
-import signal
-import subprocess
-import sys
 import time
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -23,28 +17,6 @@ class Inline:
 
     def run(self, function, items):
         return ((number, function(item)) for number, item in enumerate(items))
-
-
-@pytest.fixture(scope="session")
-def serprep():
-    """Runs ``serprep`` as its entry point does, but in this process; `test_cli` runs the installed command."""
-
-    def run(*arguments):
-        from serprep_cli.main import main
-
-        words = ["serprep", *map(str, arguments)]
-        out, err = io.StringIO(), io.StringIO()
-        interrupt = signal.getsignal(signal.SIGINT)
-        try:
-            with patch.object(sys, "argv", words), redirect_stdout(out), redirect_stderr(err):
-                main()
-        except SystemExit as done:
-            return subprocess.CompletedProcess(words, done.code, out.getvalue(), err.getvalue())
-        finally:
-            signal.signal(signal.SIGINT, interrupt)
-        raise AssertionError("the command did not end with a status")
-
-    return run
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -182,13 +180,8 @@ def test_a_conversion_that_fails_leaves_nothing(built, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def run(*args):
-    code = "from serprep_cli.main import main; main()"
-    return subprocess.run([sys.executable, "-c", code, *map(str, args)], capture_output=True, text=True)
-
-
-def test_the_command_converts_and_says_so(built, tmp_path):
-    done = run("convert", built["zarr"], tmp_path / "x.h5", "--json")
+def test_the_command_converts_and_says_so(built, serprep, tmp_path):
+    done = serprep("convert", built["zarr"], tmp_path / "x.h5", "--json")
     assert done.returncode == 0, done.stderr
     about = json.loads(done.stdout)
     assert done.returncode == 0 and done.stderr == ""
@@ -199,15 +192,15 @@ def test_the_command_converts_and_says_so(built, tmp_path):
         "n_utterances": 6,
         "seal": open_store(tmp_path / "x.h5").seal,
     }
-    shown = json.loads(run("info", tmp_path / "x.h5", "--json").stdout)
-    other = json.loads(run("info", built["zarr"], "--json").stdout)
+    shown = json.loads(serprep("info", tmp_path / "x.h5", "--json").stdout)
+    other = json.loads(serprep("info", built["zarr"], "--json").stdout)
     assert (shown["format"], other["format"]) == ("hdf5", "zarr")
     assert {k: v for k, v in shown.items() if k not in ("format", "path", "seal")} == {
         k: v for k, v in other.items() if k not in ("format", "path", "seal")
     }
-    again = run("convert", built["zarr"], tmp_path / "x.h5")
+    again = serprep("convert", built["zarr"], tmp_path / "x.h5")
     assert again.returncode == 1 and again.stderr.startswith("Error: ") and again.stderr.count("\n") == 1
-    plain = run("convert", tmp_path / "x.h5", tmp_path / "y.zarr")
+    plain = serprep("convert", tmp_path / "x.h5", tmp_path / "y.zarr")
     assert plain.returncode == 0 and f"version      {about['version']}" in plain.stdout
     np.testing.assert_array_equal(
         open_store(tmp_path / "y.zarr").read_functionals([3]), open_store(built["zarr"]).read_functionals([3])

@@ -3,8 +3,6 @@
 import json
 import random
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -206,11 +204,10 @@ def test_nothing_there_is_an_error(tmp_path) -> None:
         verify(str(tmp_path / "absent.zarr"))
 
 
-def test_the_command_says_what_is_wrong_and_ends_with_1(store) -> None:
-    command = [sys.executable, "-c", "from serprep_cli.main import main; main()", "verify", str(store), "--json"]
-    fine = subprocess.run(command, capture_output=True, text=True)
+def test_the_command_says_what_is_wrong_and_ends_with_1(serprep, store) -> None:
+    fine = serprep("verify", store, "--json")
     assert (fine.returncode, json.loads(fine.stdout)["ok"]) == (0, True)
     flip(files_of(store)[-1], 600 if store.is_file() else 0)
-    damaged = subprocess.run(command, capture_output=True, text=True)
+    damaged = serprep("verify", store, "--json")
     assert (damaged.returncode, json.loads(damaged.stdout)["ok"]) == (1, False)
     assert "Traceback" not in damaged.stderr
