@@ -27,6 +27,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -49,6 +50,8 @@ STYLE = dict.fromkeys(INKED, INK) | {
     "legend.frameon": False,
     "grid.color": "#e8ebef",
     "axes.axisbelow": True,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
 }
 
 
@@ -267,7 +270,7 @@ def _svg(figure: Figure, *, label: str) -> Markup:
     file = io.StringIO()
     with warnings.catch_warnings():  # the reader's fonts draw the text; ours only measure it
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font", category=UserWarning)
-        figure.savefig(file, format="svg", metadata={"Date": None}, transparent=True)
+        FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})  # type: ignore[no-untyped-call] # `savefig` draws it twice
     text = file.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>", "", text, flags=re.DOTALL)

@@ -88,8 +88,8 @@ def test_info_describes_the_store(built, project, serprep) -> None:
     assert "angry 4, happy 4, neutral 4, sad 4" in text
 
 
-def test_run_trains_scores_and_writes_a_page(built, project) -> None:
-    result = installed("run", "recipe.toml", "--json", cwd=project)
+def test_run_trains_scores_and_writes_a_page(built, project, serprep) -> None:
+    result = serprep("run", "recipe.toml", "--json", cwd=project)
     assert result.returncode == 3
     values = json.loads(result.stdout)
     assert [row["system"] for row in values["summary"]] == ["plain-crnn", "majority"]
