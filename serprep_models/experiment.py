@@ -154,7 +154,7 @@ def run_experiments(
             raise TrainError("no experiment of this recipe is finished: run `serprep run` first")
     for number in sorted({job.fold for job in jobs}):
         check_rows(bound, store, number)
-    waiting = [job for job in jobs if not finished(job)]
+    waiting = [] if only_finished else [job for job in jobs if not finished(job)]
     _prepare(waiting, pool=pool, quiet=quiet)
     n_epochs = sum(n_epochs_of(job) for job in waiting)
     with Progress("training", n_epochs, unit="epochs", quiet=quiet) as progress, _counting(progress, waiting):

@@ -222,13 +222,15 @@ def reads_svm(job: Job) -> bool:
 
 
 def _svm(job: Job, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool) -> LinearSVM:
-    """The linear SVM of a fold; the same for all systems and seeds, so what one of them made is taken."""
-    how = job.how
-    learns = [row for row in rows["train"] if store.emotions[row]]
+    """The linear SVM of a fold; the same for all systems and seeds, so what one of them made is taken.
+
+    Every training row has a label.
+    """
+    how, learns = job.how, rows["train"]
     chooses = [row for row in rows["dev"] if store.emotions[row]] if use_dev and how.keep == "best" else []
 
     def labelled(part: list[int], name: str) -> Labelled:
-        values = _functionals(job, store, {"train": rows["train"], name: part}, name)
+        values = _functionals(job, store, {"train": learns, name: part}, name)
         return Labelled(values=values, labels=_labels(store, part), speakers=[store.speakers[row] for row in part])
 
     def fill(out: FloatArray) -> dict[str, Any]:

@@ -287,11 +287,10 @@ def utterances_of(places: Sequence[str], *, root: Path | None = None) -> Utteran
     for longer in (without_suffix, str):
         counts = Counter(ids)
         ids = [name if counts[name] == 1 else longer(path) for name, path in zip(ids, paths, strict=True)]
+    ids = [name.encode(errors="backslashreplace").decode() for name in ids]  # an id is written, a path is opened
     doubled = next((name for name, count in Counter(ids).items() if count > 1), None)
     if doubled is not None:
         raise TrainError(f"{one_line(doubled)!r} is named twice; name each recording once")
-    # an id is written, a path is opened
-    ids = [name.encode(errors="backslashreplace").decode() for name in ids]
     return Utterances(tuple(ids), tuple(paths), tuple(starts), tuple(ends))
 
 

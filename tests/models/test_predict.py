@@ -154,6 +154,9 @@ def test_a_name_that_is_no_utf8_is_predicted_and_written(trained, corpus, tmp_pa
     shutil.copy(next(corpus.glob("*/*.wav")), tmp_path / name)
     found = predict_files([checkpoint_of(trained, "plain-crnn")], utterances_of([str(tmp_path)]), pool=None)
     assert found.ids == ("caf\\udce9é",)
+    (tmp_path / "caf\\udce9é.wav").touch()  # what the other would be called
+    with pytest.raises(TrainError, match="named twice"):
+        utterances_of([str(tmp_path)])
     for form in ("csv", "jsonl", "arff"):
         assert "udce9é" in render(found, form).encode().decode()
 
