@@ -12,7 +12,7 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	MYPY_NUM_WORKERS=2 $(BIN)/mypy
 	$(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile
 
 prove: $(READY)
@@ -27,8 +27,8 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -qq --upgrade pip
 	if $(BIN)/python -c "import sys; sys.exit(sys.version_info[:2] != (3, 11))"; \
-	then $(BIN)/python -m pip install -qq -c constraints.txt -e ".[dev]"; \
-	else $(BIN)/python -m pip install -qq -e ".[dev]"; fi
+	then $(BIN)/python -m pip install -qq --no-compile -c constraints.txt -e ".[dev]"; \
+	else $(BIN)/python -m pip install -qq --no-compile -e ".[dev]"; fi
 	touch $(READY)
 
 clean:

@@ -89,7 +89,7 @@ def test_info_describes_the_store(built, project, serprep) -> None:
 
 
 def test_run_trains_scores_and_writes_a_page(built, project, serprep) -> None:
-    result = serprep("run", "recipe.toml", "--json", cwd=project)
+    result = serprep("run", "recipe.toml", "--json", "--workers", 1, cwd=project)
     assert result.returncode == 3
     values = json.loads(result.stdout)
     assert [row["system"] for row in values["summary"]] == ["plain-crnn", "majority"]
@@ -97,7 +97,7 @@ def test_run_trains_scores_and_writes_a_page(built, project, serprep) -> None:
     assert values["summary"][1]["ua"] == 0.25
     page = Path(values["report"]).read_text(encoding="utf-8")
     assert "majority" in page
-    again = installed("report", "recipe.toml", "-o", "page.html", cwd=project)
+    again = serprep("report", "recipe.toml", "-o", "page.html", cwd=project)
     assert again.returncode == 0
     assert (project / "page.html").read_text(encoding="utf-8") == page
 

@@ -225,6 +225,10 @@ def test_a_store_travels_by_pickle_as_its_path(store):
     np.testing.assert_array_equal(pickle.loads(data).segments(3, 30), expected)  # noqa: S301 - our own, made here
 
 
+def both_kinds(store, rows):
+    return store.read_functionals(rows), store.read_segments(rows, 30)[0]
+
+
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_workers_of_a_data_loader_read_what_the_parent_reads(store, start):
@@ -233,12 +237,10 @@ def test_workers_of_a_data_loader_read_what_the_parent_reads(store, start):
     whole, names = store.read_functionals(rows), store.ids  # the parent's files are open when workers start
     segments, _ = store.read_segments(rows, 30)
     options = {"batch_size": 2, "num_workers": 2, "multiprocessing_context": multiprocessing.get_context(start)}
-    batches = list(data.DataLoader(rows, collate_fn=store.read_functionals, **options))
+    batches = list(data.DataLoader(rows, collate_fn=functools.partial(both_kinds, store), **options))
     assert len(batches) == 5
-    np.testing.assert_array_equal(np.concatenate(batches), whole)
-    read = functools.partial(store.read_segments, length=30)
-    batches = list(data.DataLoader(rows, collate_fn=read, **options))
-    np.testing.assert_array_equal(np.concatenate([values for values, _ in batches]), segments)
+    np.testing.assert_array_equal(np.concatenate([values for values, _ in batches]), whole)
+    np.testing.assert_array_equal(np.concatenate([values for _, values in batches]), segments)
     np.testing.assert_array_equal(store.read_functionals(rows), whole)  # and the parent reads on
     assert store.ids == names
 
