@@ -62,7 +62,10 @@ def print_build(result: Any) -> None:
     for reason, count in result.dropped.items():
         click.echo(f"left out     {count}: {reason}")
     speed = result.audio_seconds / result.seconds if result.seconds else 0
-    click.echo(f"utterances   {result.n_utterances}: {result.computed} computed, {result.reused} reused")
+    before = ""
+    if result.n_before is not None and result.n_before != result.n_utterances:
+        before = f"; the version before had {result.n_before}"
+    click.echo(f"utterances   {result.n_utterances}: {result.computed} computed, {result.reused} reused{before}")
     click.echo(f"quarantined  {result.quarantined}")
     click.echo(f"took         {result.seconds:.1f} s" + (f", {speed:.0f} audio-seconds/s" if result.computed else ""))
     click.echo(f"version      {result.version}")

@@ -14,6 +14,7 @@ from . import (
     audit,
     build,
     check,
+    compare,
     convert,
     corpora,
     demo,
@@ -63,6 +64,7 @@ for command in (
     train.train,
     predict.predict,
     export_onnx.onnx,
+    compare.compare,
     report.report,
 ):
     cli.add_command(command)

@@ -58,15 +58,19 @@ def recognised(
 def training_options(command: Command) -> Command:
     """Add ``--device``, ``--memory-budget`` and ``--train-from``."""
     command = click.option(
+        "--memory-budget", type=click.IntRange(1, 1 << 30), metavar="MIB", help="Stream features that need more."
+    )(train_from_option(command))
+    return click.option("--device", help="auto, cpu, cuda or cuda:N; default: the recipe's.")(command)
+
+
+def train_from_option(command: Command) -> Command:
+    """Add ``--train-from``."""
+    return click.option(
         "--train-from",
         type=click.Path(path_type=Path),
         metavar="RECIPE",
         help="Take [train] from there, such as examples/tuned.toml.",
     )(command)
-    command = click.option(
-        "--memory-budget", type=click.IntRange(1, 1 << 30), metavar="MIB", help="Stream features that need more."
-    )(command)
-    return click.option("--device", help="auto, cpu, cuda or cuda:N; default: the recipe's.")(command)
 
 
 def print_json(value: object) -> None:

@@ -53,7 +53,8 @@ def predict(
     """
     from serprep.files import write_whole
     from serprep.parallel import Workers
-    from serprep_models.predict import checkpoints_below, predict_files, predict_store, render, utterances_of
+    from serprep_models.checkpoint import checkpoints_below
+    from serprep_models.predict import other_recordings, predict_files, predict_store, render, utterances_of
 
     enrol = utterances_of(enrolled, root=root) if enrolled else None
     checkpoints = [path for place in (checkpoint, *others) for path in checkpoints_below(place)]
@@ -67,6 +68,7 @@ def predict(
         pool = Workers(workers)
         try:
             utterances = utterances_of(audio, root=root)
+            notes(other_recordings(audio))
             found = predict_files(checkpoints, utterances, enrol=enrol, pool=pool, quiet=False)
         finally:
             pool.close()
@@ -85,7 +87,7 @@ def predict(
     text = render(found, form)
     if output:
         write_whole(output, text.encode())
-        click.echo(f"{len(found.ids)} utterances predicted: {output}", err=True)
+        click.echo(f"utterances predicted: {len(found.ids)}, in {output}", err=True)
     else:
         click.echo(text, nl=False)
     return 3 if found.reasons else 0
@@ -93,4 +95,6 @@ def predict(
 
 def is_store(place: str) -> bool:
     """Whether an argument names a store rather than recordings."""
-    return place.rstrip("/").endswith((".zarr", ".h5")) or ("@" in place and not Path(place).exists())
+    if ("@" in place and not Path(place).exists()) or (Path(place) / "versions").is_dir():  # a data set
+        return True
+    return place.rstrip("/").endswith((".zarr", ".h5"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .output import json_option, print_json
+from .output import json_option, print_json, train_from_option
 
 
 @click.command(short_help="A self-contained HTML page of a recipe's results, or of a store.")
@@ -15,17 +15,20 @@ from .output import json_option, print_json
     type=click.Path(path_type=Path),
     help="The page; default: beside a recipe's results, report.html for a store.",
 )
+@train_from_option
 @json_option
-def report(what: str, output: Path | None, as_json: bool) -> None:
+def report(what: str, output: Path | None, train_from: Path | None, as_json: bool) -> None:
     """Write a page about the finished experiments of a RECIPE, or about what is in a STORE."""
     from serprep_models.page import report_store
     from serprep_models.run import report_recipe
 
     if what.endswith(".toml"):
-        page = report_recipe(Path(what), path=output)
+        page = report_recipe(Path(what), path=output, train_from=train_from)
+    elif train_from:
+        raise click.UsageError("--train-from is for a RECIPE; a STORE has no experiments")
     else:
         page = report_store(what, path=output or Path("report.html"))
     if as_json:
         print_json({"report": str(page.resolve())})
     else:
-        click.echo(page)
+        click.echo(page.resolve())

@@ -1,5 +1,6 @@
 """``serprep run``."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,13 @@ def run(recipe: Path, as_json: bool, **options: Any) -> int:
     return 3 if built.quarantined else 0
 
 
+def _side(row: Mapping[str, Any], side: str) -> str:
+    """A system of a pair, with what must be said of it; systems of several recipes have marks of their own."""
+    from serprep_models.scores import shown
+
+    return shown(row[side], {"transductive": row.get(f"{side}_transductive", row["transductive"])})
+
+
 def outcome_json(outcome: Any) -> dict[str, Any]:
     """Results and summary, as `serprep train --json` and `serprep run --json` print them."""
     return {
@@ -83,7 +91,7 @@ def print_outcome(outcome: Any) -> None:
         print_table(
             [
                 {
-                    "difference": f"{shown(row['first'], row)} − {shown(row['second'], row)}",
+                    "difference": " − ".join(_side(row, side) for side in ("first", "second")),
                     "UA %": percent(row["ua"]),
                     "95 %": interval(row["ua_interval"]),
                     "p": p_value(row["ua_p"]),

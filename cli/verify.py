@@ -42,16 +42,20 @@ def verify(store: str, against_audio: str | None, sample: int | None, seed: int,
         )
     else:
         for problem in found.problems:
-            touched = f"; touches {len(problem.utterances)} utterances" if problem.utterances else ""
-            if problem.utterances:
-                touched += f", such as {one_line(problem.utterances[0])}"
+            touched = ""
+            if problem.utterances and problem.utterances != (problem.place,):
+                touched = f"; utterances touched: {len(problem.utterances)}, such as {one_line(problem.utterances[0])}"
             click.echo(f"{problem.kind}: {one_line(problem.place)}: {one_line(problem.message)}{touched}")
             for other in problem.shared_with:
                 click.echo(f"  shared with {one_line(other)}")
-        recomputed = f", {found.n_recomputed} utterances recomputed" if against_audio else ""
+        n_other = sum(problem.recording for problem in found.problems)
+        recomputed = f", {found.n_recomputed - n_other} utterances recomputed" if against_audio else ""
         click.echo(
-            f"{'whole' if found.ok else 'DAMAGED'}: {found.n_files} files{recomputed}, {len(found.problems)} problems"
+            f"{'whole' if found.whole else 'DAMAGED'}: {found.n_files} files{recomputed}, "
+            f"{len(found.problems)} problems"
         )
-        if not found.ok:
+        if not found.whole:
             click.echo("mend it with `serprep build RECIPE --repair`")
+        elif not found.ok:
+            click.echo(f"not compared: {n_other}, whose recordings are missing or not those the store was made from")
     return 0 if found.ok else 1

@@ -15,6 +15,7 @@ import stat
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -26,6 +27,21 @@ from serprep.errors import AudioError, CorpusError, one_line
 from serprep.remote import UrlPath
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")  # what readers look for; decoding goes by content
+OTHER_SUFFIXES = (
+    ".aac",
+    ".aif",
+    ".aiff",
+    ".amr",
+    ".au",
+    ".caf",
+    ".m4a",
+    ".mp4",
+    ".oga",
+    ".opus",
+    ".sph",
+    ".webm",
+    ".wma",
+)
 PEAK = np.float32(32767 / 32768)  # largest amplitude that int16 can hold
 SEEKABLE = {"WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "AU"}  # formats that seek to the exact sample
 
@@ -203,7 +219,7 @@ def guard(samples: FloatArray, rate: int, config: Signal | None = None) -> Float
     Parameters
     ----------
     samples : ndarray, shape (n_samples,) or (n_samples, n_channels)
-        Amplitudes; full scale is 1.
+        Amplitudes: floating point with full scale 1, or integers with the full scale of their type.
     rate : int
         Hz.
     config : Signal
@@ -221,11 +237,15 @@ def guard(samples: FloatArray, rate: int, config: Signal | None = None) -> Float
     --------
     >>> guard(np.array([0.0, 1.0, -2.0], np.float32), 16_000).tolist()
     [0.0, 0.999969482421875, -1.0]
+    >>> guard(np.array([0, 16384, -32768], np.int16), 16_000).tolist()
+    [0.0, 0.5, -1.0]
     """
     config = config or Signal()
-    samples = np.asarray(samples, np.float32)
+    samples = _amplitudes(np.asarray(samples))
     if samples.size == 0:
         raise AudioError("no samples")
+    if samples.ndim > 2 or samples.ndim < 1:
+        raise AudioError(f"samples have the shape {samples.shape}; expected (n_samples,) or (n_samples, n_channels)")
     usable = np.abs(samples) < _LARGEST  # false for NaN as well
     if not usable.all():
         n_bad = int(samples.size - np.count_nonzero(usable))
@@ -237,6 +257,17 @@ def guard(samples: FloatArray, rate: int, config: Signal | None = None) -> Float
         if len(samples) == 0:
             raise AudioError("no samples are left after resampling")
     return np.ascontiguousarray(np.clip(samples, np.float32(-1), PEAK))
+
+
+def _amplitudes(samples: NDArray[Any]) -> FloatArray:
+    """Samples as float32; those of integers by the full scale of their type."""
+    if np.issubdtype(samples.dtype, np.integer):
+        half = float(1 << (8 * samples.dtype.itemsize - 1))
+        middle = half if np.issubdtype(samples.dtype, np.unsignedinteger) else 0.0
+        return ((samples.astype(np.float64) - middle) / half).astype(np.float32)
+    if not np.issubdtype(samples.dtype, np.floating):
+        raise AudioError(f"samples are {samples.dtype}; expected floating point or integers")
+    return samples.astype(np.float32, copy=False)
 
 
 def _open(data: bytes) -> soundfile.SoundFile:

@@ -12,6 +12,7 @@ import json
 import math
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -480,6 +481,20 @@ def select(manifest: Manifest, *, emotions: Mapping[str, str] | None = None, exc
 
 
 # -- comparing a folder with a manifest ----------------------------------------------
+
+
+def spellings(manifest: Manifest) -> list[str]:
+    """Speakers and emotions that are most likely one, written in two ways: they would be split as two."""
+    found = []
+    for column in ("speaker", "emotion"):
+        ways: dict[str, list[str]] = {}
+        for value in sorted(set(manifest.column(column)) - {""}):
+            ways.setdefault(" ".join(unicodedata.normalize("NFKC", value).casefold().split()), []).append(value)
+        several = [", ".join(map(repr, map(one_line, values))) for values in ways.values() if len(values) > 1]
+        if several:
+            shown = "; ".join(several[:3]) + (f"; and {len(several) - 3} more" if len(several) > 3 else "")
+            found.append(f"{column}s that differ in case or spaces only are taken as different: {shown}")
+    return found
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from serprep.errors import (
 )
 from serprep.features.extract import Features, extract, identities, library_versions, prepare
 from serprep.files import Folder, as_root, refuse_store
-from serprep.manifest import Manifest, Selection, look, make_manifest, read_manifest, select
+from serprep.manifest import Manifest, Selection, look, make_manifest, read_manifest, select, spellings
 from serprep.parallel import Died, Workers
 from serprep.progress import Progress
 from serprep.recipe import Recipe
@@ -76,6 +76,7 @@ class BuildResult:
     audio_seconds: float  # of the utterances computed
     seconds: float  # the build took
     repaired: tuple[str, ...] = ()  # what was wrong with the store that was there
+    n_before: int | None = None  # rows of the version that was built before this one
 
 
 def build(
@@ -183,8 +184,7 @@ def build(
         seconds=time.monotonic() - began,
         repaired=tuple(f"{problem.place}: {problem.message}" for problem in packed.repaired),
     )
-    _write_report(result, recipe)
-    return result
+    return _write_report(result, recipe)
 
 
 def _refuse_nothing(rows: Sequence[object], bad: Sequence[Quarantined], on_bad_audio: str) -> None:
@@ -230,7 +230,7 @@ def gather(recipe: Recipe) -> Asked:
             ) from None
         exclude = [line.strip() for line in text.splitlines() if line.strip()]
     chosen = select(manifest, emotions=corpus.emotions, exclude=exclude)
-    return Asked(chosen.manifest, chosen.dropped, chosen.labels, warnings)
+    return Asked(chosen.manifest, chosen.dropped, chosen.labels, (*warnings, *spellings(chosen.manifest)))
 
 
 def describe_corpus(corpus: Any) -> dict[str, object]:
@@ -361,7 +361,7 @@ def _features(
     batches = Batches(utterances, numbers, origins, cuts, features, recipe.root, cache.root)
     n_failed, seconds = 0, 0.0
     _give_back()
-    with Progress("features", len(numbers), quiet=quiet) as progress:
+    with Progress("features", len(numbers), quiet=quiet or not numbers) as progress:
         for item, reason in _compute(batches, pool):
             if reason:
                 failures[item.failure_key] = reason
@@ -487,14 +487,18 @@ def extract_batch(batch: Batch) -> Receipt:
 # -- the build report -----------------------------------------------------------------
 
 
-def _write_report(result: BuildResult, recipe: Recipe) -> None:
-    """``build.json`` beside the store: who, when, with what, and what was left out."""
+def _write_report(result: BuildResult, recipe: Recipe) -> BuildResult:
+    """``build.json`` beside the store: who, when, with what, and what was left out; the result, compared."""
     stem = f"versions/{result.version}"
     folder, name = Folder(recipe.dataset_path), f"{stem}.build.json"
-    number = build_number(recipe.dataset_path, stem)
-    if not number:
-        others = versions(recipe.dataset_path)
-        number = 1 + max((build_number(recipe.dataset_path, name.rsplit(".", 1)[0]) for name in others), default=0)
+    numbers = {one.rsplit(".", 1)[0]: 0 for one in versions(recipe.dataset_path)}
+    numbers = {one: build_number(recipe.dataset_path, one) for one in numbers}
+    number = numbers.get(stem) or 1 + max(numbers.values(), default=0)
+    earlier = {one: at for one, at in numbers.items() if 0 < at < number}
+    if earlier:
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            before = json.loads(folder.read(f"{max(earlier, key=earlier.__getitem__)}.build.json"))["n_utterances"]
+            result = replace(result, n_before=int(before))
     built = datetime.now(UTC).isoformat(timespec="seconds")
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         built = json.loads(folder.read(name))["built"]
@@ -516,3 +520,4 @@ def _write_report(result: BuildResult, recipe: Recipe) -> None:
     except OSError:
         if not folder.exists(name):  # a finished data set may be read-only
             raise
+    return result

@@ -16,7 +16,7 @@ class Progress:
     label : str
         What is going on, such as "features".
     total : int
-        How many things there are.
+        How many things there are; 0 is not known.
     unit : str
         What they are, such as "utterances".
     quiet : bool
@@ -41,7 +41,7 @@ class Progress:
         if not self.quiet and self.stream.isatty():
             self._bar = self._rich_bar()
             self._bar.start()
-            self._task = self._bar.add_task(self.label, total=self.total, note="")
+            self._task = self._bar.add_task(self.label, total=self.total or None, note="")
         return self
 
     def __exit__(
@@ -93,9 +93,8 @@ class Progress:
     def _line(self) -> None:
         now = time.monotonic()
         left = (now - self._start) / max(self.done, 1) * (self.total - self.done)
-        remaining = f", {left:.0f} s left" if self.done < self.total else ""
-        print(
-            f"{self.label}: {self.done}/{self.total} {self.unit}{self._note()}{remaining}", file=self.stream, flush=True
-        )
+        remaining = f", {left:.0f} s left" if 0 < self.done < self.total else ""
+        of = f"/{self.total}" if self.total else ""
+        print(f"{self.label}: {self.done}{of} {self.unit}{self._note()}{remaining}", file=self.stream, flush=True)
         self._last = now
         self._printed = True

@@ -97,6 +97,27 @@ def write_checkpoint(
     write_whole(folder / ABOUT, (json.dumps(about) + "\n").encode())
 
 
+def checkpoints_below(place: Path) -> list[Path]:
+    """The checkpoint at `place`, or all of those below it, sorted.
+
+    Raises
+    ------
+    TrainError
+        If there is none.
+    """
+    if (place / ABOUT).is_file() or place.is_file():
+        return [place if place.is_dir() else place.parent]
+    found = sorted(path.parent for path in place.rglob(ABOUT))
+    if not found:
+        baseline = next(place.rglob("result.json"), None) is not None
+        reason = "baselines keep none, only their scores" if baseline else "no checkpoint there"
+        raise TrainError(
+            f"{one_line(place)}: {reason}; expected a folder that `serprep train` wrote for a system such as hsf-crnn, "
+            "or one above"
+        )
+    return found
+
+
 def read_checkpoint(folder: Path) -> Checkpoint:
     """Read what `write_checkpoint` wrote.
 

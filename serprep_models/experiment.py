@@ -205,7 +205,8 @@ def run_experiments(
         submissions=tuple(map(str, submissions)),
     )
     if not (systems or folds or seeds or only_finished):  # a part must not pass for the whole
-        found = {"results": results, "summary": outcome.summary, "comparisons": outcome.comparisons}
+        origin = {"version": store.version, "split": split.digest, "train": asdict(recipe.train)}
+        found = {**origin, "results": results, "summary": outcome.summary, "comparisons": outcome.comparisons}
         text = json.dumps(found, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome

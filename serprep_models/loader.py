@@ -314,10 +314,13 @@ class Loader:
                 pin_memory=self.pin_memory,
                 generator=torch.Generator().manual_seed(0),  # the global one is the system's
             )
-        for share, batch in source:
-            self.done[share] += 1
-            self.next_share = (share + 1) % len(self.done)
-            yield batch.pin_memory() if self.pin_memory and not self.n_workers else batch
+        try:
+            for share, batch in source:
+                self.done[share] += 1
+                self.next_share = (share + 1) % len(self.done)
+                yield batch.pin_memory() if self.pin_memory and not self.n_workers else batch
+        finally:
+            self.data.skip, self.data.first_share = [], 0  # others may take the same batches
         self.epoch += 1
         self._reset()
 

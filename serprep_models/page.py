@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from importlib.metadata import version
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ from serprep.pipeline import BuildResult
 from serprep.recipe import Recipe, TrainConfig
 from serprep.split import Split, describe
 from serprep.store.store import Store, open_store
+from serprep_models.checkpoint import ABOUT
 from serprep_models.experiment import Outcome
 from serprep_models.report import Report, write_report
 from serprep_models.scores import shown
 from serprep_models.statistics import TRANSDUCTIVE
+from serprep_models.train import HISTORY
 
 
 def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | None, path: Path) -> Path:
@@ -64,7 +66,10 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
             "notes": list(outcome.notes),
             "roles": describe(split),
         },
-        provenance=provenance(recipe, store) | {"rows of the split": split.rows_digest} | _warnings(built),
+        provenance=provenance(recipe, store)
+        | _trained_with(outcome)
+        | {"rows of the split": split.rows_digest}
+        | _warnings(built),
         audit=audited(store.manifest(), split),
         caution=TRANSDUCTIVE if recipe.train.transductive else "",
         partial=outcome.partial,
@@ -75,17 +80,12 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
 def report_store(place: str, *, path: Path) -> Path:
     """Write a page about what is in a store."""
     store = open_store(place)
-    folder, _, file = store.path.rstrip("/").rpartition("/")
-    beside, build_json = Folder(folder or "."), f"{file.rsplit('.', 1)[0]}.build.json"
-    dropped: dict[str, int] = {}
-    name = str(store.attributes["provenance"]["corpus"].get("corpus", "store"))
-    if beside.exists(build_json):
-        about = json.loads(beside.read(build_json))
-        name = str(about.get("dataset", name))
-        dropped = dict(about.get("dropped", {}))
-        for entry in about.get("quarantined", ()):
-            reason = f"quarantined: {entry['reason']}"
-            dropped[reason] = dropped.get(reason, 0) + 1
+    about = _build_report(store)
+    name = str(about.get("dataset", store.attributes["provenance"]["corpus"].get("corpus", "store")))
+    dropped: dict[str, int] = dict(about.get("dropped", {}))
+    for entry in about.get("quarantined", ()):
+        reason = f"quarantined: {entry['reason']}"
+        dropped[reason] = dropped.get(reason, 0) + 1
     empty = pd.DataFrame()
     report = Report(
         title=name,
@@ -101,6 +101,13 @@ def report_store(place: str, *, path: Path) -> Path:
         provenance=store_provenance(store),
     )
     return write_report(report, path)
+
+
+def _build_report(store: Store) -> dict[str, Any]:
+    """``build.json`` beside a store; nothing where there is none."""
+    folder, _, file = store.path.rstrip("/").rpartition("/")
+    beside, name = Folder(folder or "."), f"{file.rsplit('.', 1)[0]}.build.json"
+    return dict(json.loads(beside.read(name))) if beside.exists(name) else {}
 
 
 def audited(manifest: Manifest, split: Split) -> list[dict[str, object]]:
@@ -152,29 +159,42 @@ def provenance(recipe: Recipe, store: Store) -> dict[str, str]:
     return store_provenance(store) | {"training": training}
 
 
+def _trained_with(outcome: Outcome) -> dict[str, str]:
+    """Libraries that the checkpoints name."""
+    found = set()
+    for _, place in _places(outcome):
+        if (place / ABOUT).is_file():
+            libraries = json.loads((place / ABOUT).read_bytes()).get("libraries", {})
+            found.add(", ".join(f"{name} {number}" for name, number in libraries.items()))
+    return {"libraries of the training": "; ".join(sorted(found))} if found else {}
+
+
 def store_provenance(store: Store) -> dict[str, str]:
     """What a reader needs to get the same store."""
     corpus = store.attributes["provenance"]["corpus"]
+    libraries: dict[str, str] = _build_report(store).get("libraries", {})
     return {
         "corpus": ", ".join(str(corpus[name]) for name in ("corpus", "release", "source") if corpus.get(name)),
         "licences": "; ".join(store.attributes["licences"]),
         "version": store.version,
         "seal": store.seal,
         "features": json.dumps(store.attributes["configurations"]["features"], sort_keys=True),
-        "libraries": ", ".join(
-            f"{name} {version(name)}"
-            for name in ("serprep", "torch", "numpy", "opensmile", "zarr")
-            if name != "opensmile" or store.features.functionals.uses_opensmile
-        ),
+        "libraries of the build": ", ".join(f"{name} {number}" for name, number in libraries.items()) or "not known",
     }
 
 
-def _curves(outcome: Outcome) -> pd.DataFrame:
+def _places(outcome: Outcome) -> Iterator[tuple[dict[str, Any], Path]]:
+    """Each result, and the folder of its experiment."""
     numbers = {fold: number for number, fold in enumerate(outcome.split.folds)}
-    rows = []
     for entry in outcome.results:
-        place = outcome.folder / entry["system"] / f"fold-{numbers[entry['fold']] + 1:02d}" / f"seed-{entry['seed']}"
-        path = place / "history.jsonl"
+        fold = f"fold-{numbers[entry['fold']] + 1:02d}"
+        yield entry, outcome.folder / entry["system"] / fold / f"seed-{entry['seed']}"
+
+
+def _curves(outcome: Outcome) -> pd.DataFrame:
+    rows = []
+    for entry, place in _places(outcome):
+        path = place / HISTORY
         if path.is_file():
             head = {name: entry[name] for name in ("system", "fold", "seed")}
             rows += [head | json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
 from serprep import audio
 from serprep._typing import FloatArray
-from serprep.errors import AudioError, FeatureError, TrainError, one_line
+from serprep.audio import OTHER_SUFFIXES as OTHERS
+from serprep.errors import AudioError, FeatureError, TrainError, first_ten, one_line
 from serprep.files import walk, without_suffix
 from serprep.manifest import read_manifest
 from serprep.parallel import Died, Workers
@@ -90,6 +91,7 @@ def predict_files(
         If a speaker must be enrolled, or must not.
     """
     predictor, notes = enrolled_by(load(checkpoints), enrol, quiet=quiet)
+    notes = (*notes, *_mixed(predictor))
     names = tuple(str(path.resolve()) for path in checkpoints)
     predictor.check_enrolment(predictor.speaker is not None)
     tasks = [
@@ -151,12 +153,12 @@ def enrolled_by(
     Raises
     ------
     TrainError
-        If the checkpoints know nothing of speakers, or a recording cannot be used.
+        If the checkpoints know nothing of speakers, or none of the recordings can be used.
     """
     if enrol is None:
         return predictor, ()
     predictor.check_enrolment(True)
-    values = []
+    values, left_out = [], []
     with Progress("enrolling", len(enrol), quiet=quiet) as progress:
         for name, path, start, end in zip(enrol.ids, enrol.paths, enrol.starts, enrol.ends, strict=True):
             try:
@@ -164,9 +166,12 @@ def enrolled_by(
                 signal = audio.decode(data, start=start, end=end, config=predictor.features.signal)
                 values.append(predictor.values(signal))
             except (AudioError, FeatureError) as error:
-                raise TrainError(f"{one_line(name)}: {error}; leave it out of the enrolment") from None
+                left_out.append(f"{one_line(name)}: {str(error).removesuffix('; leave it out')}")
             progress.add(1)
-    return predictor.enrolled(values), (TRANSDUCTIVE, *few_utterances(["the speaker"] * len(values)))
+    if not values:
+        raise TrainError(first_ten([f"{reason}; leave it out of the enrolment" for reason in left_out]))
+    few = few_utterances(["the speaker"] * len(values))
+    return predictor.enrolled(values), (TRANSDUCTIVE, *few, *(f"not enrolled: {reason}" for reason in left_out))
 
 
 def predict_store(
@@ -201,7 +206,7 @@ def predict_store(
         how = TrainConfig(standardisation=predictor.standardisation, enrol=enough)
         known = fold_statistics(store, (), predictor.kinds, how=how)
         notes = (TRANSDUCTIVE, *few_utterances(store.speakers, enrol=enough))
-    notes = (*notes, *_store_notes(predictor, store))
+    notes = (*notes, *_mixed(predictor), *_store_notes(predictor, store))
     found = []
     with Progress("predicting", len(store), quiet=quiet) as progress:
         every = np.arange(len(store))
@@ -210,6 +215,16 @@ def predict_store(
             found.append(predictor.probabilities(_stored(store, rows, predictor), rows=rows, known=known))
             progress.add(len(rows))
     return Predictions(tuple(store.ids), predictor.labels, np.concatenate(found), {}, notes, predictor.transductive)
+
+
+def _mixed(predictor: Predictor) -> list[str]:
+    """Whether checkpoints of different recipes are averaged, as happens with a folder far above them."""
+    origins = {
+        json.dumps([one.about.get(name) for name in ("version", "split", "train")], sort_keys=True)
+        for one in predictor.checkpoints
+    }
+    many = f"the checkpoints are of {len(origins)} trainings with other stores, splits or [train]: name one's folder"
+    return [many] if len(origins) > 1 else []
 
 
 def _store_notes(predictor: Predictor, store: Store) -> list[str]:
@@ -294,22 +309,13 @@ def utterances_of(places: Sequence[str], *, root: Path | None = None) -> Utteran
     return Utterances(tuple(ids), tuple(paths), tuple(starts), tuple(ends))
 
 
-def checkpoints_below(place: Path) -> list[Path]:
-    """The checkpoint at `place`, or all of those below it, sorted.
-
-    Raises
-    ------
-    TrainError
-        If there is none.
-    """
-    if (place / "checkpoint.json").is_file() or place.is_file():
-        return [place if place.is_dir() else place.parent]
-    found = sorted(path.parent for path in place.rglob("checkpoint.json"))
-    if not found:
-        raise TrainError(
-            f"{one_line(place)}: no checkpoint; expected a folder that `serprep train` wrote, or one above"
-        )
-    return found
+def other_recordings(places: Sequence[str]) -> list[str]:
+    """What lies in folders and looks like sound, but is not taken."""
+    found = Counter(
+        PurePath(name).suffix.lower() for place in places if Path(place).is_dir() for name in walk(Path(place), OTHERS)
+    )
+    counted = ", ".join(f"{count} {suffix}" for suffix, count in sorted(found.items()))
+    return [f"passed over: {counted}; folders are searched for {', '.join(audio.SUFFIXES)}"] if found else []
 
 
 def render(predictions: Predictions, form: str) -> str:

@@ -12,16 +12,17 @@ import torch
 
 from serprep import audio
 from serprep._typing import FloatArray, IntArray
-from serprep.errors import TrainError, one_line
+from serprep.errors import AudioError, TrainError, one_line
 from serprep.features.extract import Features, extract
 from serprep.features.framing import cut_segments
-from serprep_models.checkpoint import Checkpoint, read_checkpoint
+from serprep_models.checkpoint import Checkpoint, checkpoints_below, read_checkpoint
 from serprep_models.crnn import SEGMENTS_OF, Batch
 from serprep_models.examples import kinds_of
 from serprep_models.standardise import CLIP, OwnMoments, Ranks, Standardiser, Statistics, moments, standardise
 
 #: Features of one utterance as a store would hold them: segments by name, "functionals".
 Values = Mapping[str, FloatArray]
+LOUDEST = 16.0  # recordings overshoot full scale, but not by so much
 
 
 class Predictor:
@@ -87,7 +88,7 @@ class Predictor:
         AudioError, FeatureError
             If a signal cannot be used.
         """
-        return self.enrolled([self.values(audio.guard(each, sample_rate, self.features.signal)) for each in signals])
+        return self.enrolled([self.values(self._guarded(each, sample_rate)) for each in signals])
 
     def enrolled(self, utterances: Sequence[Values]) -> "Predictor":
         """A predictor for the speaker of utterances whose features are given."""
@@ -120,7 +121,7 @@ class Predictor:
         Parameters
         ----------
         signal : ndarray, shape (n_samples,) or (n_samples, n_channels)
-            Amplitudes; full scale is 1.
+            Amplitudes: floating point with full scale 1, or integers with the full scale of their type.
         sample_rate : int
             Hz.
 
@@ -134,11 +135,20 @@ class Predictor:
         TrainError
             If a speaker must be enrolled first.
         AudioError, FeatureError
-            If the signal cannot be used: no samples, NaN, too short.
+            If the signal cannot be used: no samples, NaN, too short, another full scale.
         """
-        guarded = audio.guard(signal, sample_rate, self.features.signal)
-        found = self.probabilities([self.values(guarded)])[0]
+        found = self.probabilities([self.values(self._guarded(signal, sample_rate))])[0]
         return dict(zip(self.labels, map(float, found), strict=True))
+
+    def _guarded(self, signal: FloatArray, sample_rate: int) -> FloatArray:
+        """A caller's signal, guarded; clipping one of another full scale would give a wrong answer in silence."""
+        signal = np.asarray(signal)
+        if np.issubdtype(signal.dtype, np.floating) and signal.size and np.abs(signal).max() > LOUDEST:
+            raise AudioError(
+                f"the largest sample is {np.abs(signal).max():g}; expected a full scale of 1: "
+                "divide samples of 16 bits by 32768"
+            )
+        return audio.guard(signal, sample_rate, self.features.signal)
 
     def values(self, signal: FloatArray) -> dict[str, FloatArray]:
         """Features of a guarded signal, as a store holds them."""
@@ -196,7 +206,7 @@ def load(checkpoint: Path | str | Sequence[Path | str]) -> Predictor:
     Parameters
     ----------
     checkpoint : path, or sequence of paths
-        Folders that `serprep train` wrote.
+        Folders that `serprep train` wrote, or folders above them: all checkpoints below are taken.
 
     Raises
     ------
@@ -204,4 +214,4 @@ def load(checkpoint: Path | str | Sequence[Path | str]) -> Predictor:
         If one is damaged, or they do not belong together.
     """
     paths = [checkpoint] if isinstance(checkpoint, str | Path) else list(checkpoint)
-    return Predictor([read_checkpoint(Path(path)) for path in paths])
+    return Predictor([read_checkpoint(found) for path in paths for found in checkpoints_below(Path(path))])

@@ -53,8 +53,8 @@ def run_recipe(
         The last is where the page is, or would be with ``page=False``.
     """
     given: dict[str, Any] = {"device": device, "memory_budget": memory_budget}  # instead of the recipe's
-    how = recipe.train if train_from is None else read_training(train_from)
-    how = replace(how, **{name: value for name, value in given.items() if value is not None})
+    recipe = _trained_as(recipe, train_from)
+    how = replace(recipe.train, **{name: value for name, value in given.items() if value is not None})
     recipe = replace(recipe, train=how)
     check_recipe(recipe, systems or recipe.train.systems)
     used = Workers(workers, scheduler) if pool is None else pool
@@ -72,16 +72,27 @@ def run_recipe(
     return built, outcome, path
 
 
-def report_recipe(recipe_path: Path, *, path: Path | None = None) -> Path:
+def report_recipe(recipe_path: Path, *, path: Path | None = None, train_from: Path | None = None) -> Path:
     """Write the page of what is finished of a recipe; nothing is trained."""
-    recipe = read_recipe(recipe_path)
+    recipe, built, outcome = finished_of(recipe_path, train_from=train_from)
+    return report_outcome(recipe, outcome, built=built, path=path or _page(recipe, outcome))
+
+
+def finished_of(recipe_path: Path, *, train_from: Path | None = None) -> tuple[Recipe, BuildResult, Outcome]:
+    """What is finished of a recipe; nothing is trained."""
+    recipe = _trained_as(read_recipe(recipe_path), train_from)
     pool = Workers()
     try:
         built = build(recipe, pool=pool)
         outcome = run_experiments(recipe, open_store(built.store), pool=pool, only_finished=True)
     finally:
         pool.close()
-    return report_outcome(recipe, outcome, built=built, path=path or _page(recipe, outcome))
+    return recipe, built, outcome
+
+
+def _trained_as(recipe: Recipe, other: Path | None) -> Recipe:
+    """The recipe, with the ``[train]`` of another one if it is given."""
+    return recipe if other is None else replace(recipe, train=read_training(other))
 
 
 def _page(recipe: Recipe, outcome: Outcome) -> Path:

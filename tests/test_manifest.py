@@ -21,6 +21,7 @@ from serprep.manifest import (
     make_manifest,
     read_manifest,
     select,
+    spellings,
     to_csv,
     write_manifest,
 )
@@ -508,3 +509,16 @@ def test_numbers_and_words_in_one_dimension_are_refused(tmp_path, cell):
 def test_a_dimension_may_be_left_as_it_was_written():
     manifest = make_manifest(rated("2.5000", "x"), as_written=True)
     assert (manifest.column("valence"), manifest.numbers) == (["2.5000", "x"], ())
+
+
+def test_names_that_are_most_likely_one_are_told():
+    rows = [
+        Utterance(id=f"u{n}", path=f"{n}.wav", speaker=speaker, emotion=emotion)
+        for n, (speaker, emotion) in enumerate(
+            [("Anna", "sad"), ("anna", "Sad"), ("anna ", "sad"), ("Berta", "joy"), ("Stra\u00dfe", ""), ("STRASSE", "")]
+        )
+    ]
+    speakers, emotions = spellings(make_manifest(rows))
+    assert speakers.endswith("are taken as different: 'Anna', 'anna', 'anna '; 'STRASSE', 'Straße'")
+    assert emotions.startswith("emotions that differ") and emotions.endswith("'Sad', 'sad'")
+    assert spellings(make_manifest(rows[:1])) == []

@@ -867,3 +867,23 @@ def test_data_sets_that_cannot_be_written(corpus, tmp_path):
     (tmp_path / "a" / "versions").write_text("mine")
     with pytest.raises(StoreError, match=r"File exists|Not a directory"):
         build(recipe(corpus, tmp_path / "a"), pool=Inline())
+
+
+def test_fewer_utterances_than_before_are_told(own, tmp_path, later):
+    asked = recipe(own, tmp_path / "a")
+    first = build(asked, pool=Inline())
+    assert first.n_before is None
+    next(own.rglob("*.wav")).unlink()
+    second = build(asked, pool=Inline())
+    assert (second.n_utterances, second.n_before) == (11, 12)
+    assert build(asked, pool=Inline()).n_before == 12
+
+
+def test_other_spellings_of_a_speaker_are_a_warning(own, tmp_path):
+    assert not [line for line in build(recipe(own, tmp_path / "a"), pool=Inline()).warnings if "differ in case" in line]
+    path = sorted(own.glob("sad/*.wav"))[0]
+    shutil.copy(path, path.with_name(path.name.upper().replace(".WAV", ".wav")))
+    (warning,) = [
+        line for line in build(recipe(own, tmp_path / "a"), pool=Inline()).warnings if "differ in case" in line
+    ]
+    assert path.name.split("_")[0] in warning

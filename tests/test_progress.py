@@ -30,3 +30,13 @@ def test_long_work_prints_counts_speed_and_remaining_time(monkeypatch) -> None:
     assert lines[0] == "features: 1/4 utterances, 5 audio-seconds/s, 30 s left"
     assert lines[1] == "features: 2/4 utterances, 5 audio-seconds/s, 1 quarantined, 20 s left"
     assert lines[-1] == "features: 4/4 utterances, 5 audio-seconds/s, 1 quarantined"
+
+
+def test_an_unknown_total_is_not_counted_against(monkeypatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    stream = io.StringIO()
+    with Progress("verifying", 0, unit="files", stream=stream) as bar:
+        now[0] = 10.0
+        bar.to(158)
+    assert stream.getvalue().splitlines() == ["verifying: 158 files"] * 2

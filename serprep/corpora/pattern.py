@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from serprep.audio import SUFFIXES
+from serprep.audio import OTHER_SUFFIXES, SUFFIXES
 from serprep.corpora.corpus import Corpus, Finding
 from serprep.corpora.table import OWN_COLUMNS
 from serprep.errors import CorpusError
@@ -63,7 +63,10 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
 def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Finding]:
     """Utterances of every recording whose path fits the pattern, in path order."""
     expression = compile_pattern(str(options["pattern"]))
-    for path in walk(root, SUFFIXES):
+    for path in walk(root, SUFFIXES + OTHER_SUFFIXES):
+        if path.lower().endswith(OTHER_SUFFIXES):
+            yield Finding("recordings in other formats passed over: convert them to wav or flac", path)
+            continue
         found = expression.fullmatch(path)
         if found is None:
             yield Finding("recordings that do not fit the pattern passed over", path)

@@ -15,6 +15,7 @@ from serprep.corpora.corpus import Corpus, Finding
 from serprep.corpora.labels import csv_rows
 from serprep.errors import CorpusError, one_line
 from serprep.files import without_suffix
+from serprep.remote import UrlPath
 from serprep.utterance import Utterance
 
 ROLES = ("id", "path", "speaker", "emotion", "start", "end", "partition")
@@ -97,15 +98,19 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
                     f"{one_line(path)}: no column {wanted[role]!r} for {role}; "
                     f"it has {', '.join(cells)}: name one in [corpus.columns]"
                 )
-        yield _utterance(place, cells, wanted)
+        yield _utterance(place, cells, wanted, root)
 
 
-def _utterance(place: str, cells: Mapping[str, str], wanted: Mapping[str, str]) -> Utterance | Finding:
-    """One row."""
+def _utterance(place: str, cells: Mapping[str, str], wanted: Mapping[str, str], root: Path) -> Utterance | Finding:
+    """One row; absolute paths below the root become relative ones."""
     value = {role: cells.get(column, "") for role, column in wanted.items()}
     if not value["path"]:
         return Finding("rows without a path passed over", place)
-    path = str(PurePosixPath(value["path"]))  # "./a.wav" is "a.wav"
+    given = PurePosixPath(value["path"])  # "./a.wav" is "a.wav"
+    if given.is_absolute() and not isinstance(root, UrlPath):
+        above = [base for base in (root.absolute(), root.resolve()) if given.is_relative_to(base)]
+        given = given.relative_to(above[0]) if above else given
+    path = str(given)
     times = [cell for cell in (value["start"], value["end"]) if cell]
     extra: dict[str, str] = {}
     for column, cell in cells.items():

@@ -42,6 +42,7 @@ class Problem:
     message: str
     utterances: tuple[str, ...] = ()  # ids that it touches, where they can be told
     shared_with: tuple[str, ...] = ()  # other stores that hold the same file by hard link
+    recording: bool = False  # a recording is missing or another one: that says nothing about the store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +52,18 @@ class Verification:
     store: str
     version: str  # "" where the root cannot be read
     n_files: int  # of the container, checked
-    n_recomputed: int  # utterances compared with their recordings
+    n_recomputed: int  # utterances whose recordings were looked for
     problems: tuple[Problem, ...] = field(default=())
 
     @property
     def ok(self) -> bool:
         """Whether nothing is wrong."""
         return not self.problems
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is wrong with the store itself."""
+        return all(problem.recording for problem in self.problems)
 
 
 def verify(
@@ -86,9 +92,11 @@ def verify(
     Raises
     ------
     StoreError
-        If there is no store at that place at all.
+        If there is no store at that place at all, or no folder of recordings.
     """
     path = resolve(place)
+    if against_audio is not None and not against_audio.is_dir():
+        raise StoreError(f"{one_line(against_audio)}: no such folder; expected the root of the store's recordings")
     if not _is_there(path):
         raise StoreError(f"{path}: no store there; expected a folder or file that `serprep build` made")
     container = container_problems(path, progress=progress)
@@ -106,7 +114,11 @@ def verify(
         if progress:
             progress(container.n_files + done)
     return Verification(
-        store=path, version=store.version, n_files=container.n_files, n_recomputed=len(rows), problems=problems
+        store=path,
+        version=store.version,
+        n_files=container.n_files,
+        n_recomputed=len(rows),
+        problems=problems,
     )
 
 
@@ -336,15 +348,18 @@ def _against_audio(store: Store, row: int, root: Path | None) -> list[Problem]:
     """One utterance's features against those of its recording."""
     name = store.ids[row]
 
-    def differs(message: str) -> list[Problem]:
-        return [Problem(kind="audio", place=name, message=message, utterances=(name,))]
+    def differs(message: str, *, recording: bool = False) -> list[Problem]:
+        return [Problem(kind="audio", place=name, message=message, utterances=(name,), recording=recording)]
 
     start, end = (None if np.isnan(store.column(edge)[row]) else store.column(edge)[row] for edge in ("start", "end"))
     features = store.features
     try:
-        data = audio.read_bytes((root or Path()) / store.column("path")[row])
+        try:
+            data = audio.read_bytes((root or Path()) / store.column("path")[row])
+        except AudioError as error:
+            return differs(str(error), recording=True)
         if audio.digest_of(data) != store.column("audio_digest")[row]:
-            return differs("the recording is not the one the store was made from (other SHA-256)")
+            return differs("the recording is not the one the store was made from (other SHA-256)", recording=True)
         signal = audio.decode(data, start=start, end=end, config=features.signal)
         values = extract(signal, features, features.kinds)
     except (AudioError, FeatureError) as error:

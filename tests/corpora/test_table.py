@@ -209,3 +209,15 @@ def test_what_is_no_parquet_file_is_refused(tmp_path):
 def test_impossible_columns_are_refused(tmp_path, columns, message):
     with pytest.raises(CorpusError, match=message):
         read(tmp_path, text_of(","), columns=columns)
+
+
+def test_absolute_paths_below_the_root_are_relative_ones(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    rows = read(tmp_path / "link", f"path\n{tmp_path}/real/a.wav\n{tmp_path}/link/b.wav\nc.wav\n/elsewhere/d.wav\n")
+    assert [(row.id, row.path) for row in rows] == [
+        ("a", "a.wav"),
+        ("b", "b.wav"),
+        ("c", "c.wav"),
+        ("/elsewhere/d", "/elsewhere/d.wav"),
+    ]

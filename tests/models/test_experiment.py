@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from serprep.errors import SplitError, TrainError
@@ -379,3 +380,20 @@ def test_where_it_runs_does_not_decide_where_results_lie(outcome, small, pool) -
     recipe, store = small
     how = dataclasses.replace(recipe.train, memory_budget=7, device="cpu", tensorboard=True)
     assert experiments_folder(dataclasses.replace(recipe, train=how), store, outcome.split) == outcome.folder
+
+
+def test_the_page_names_the_libraries_of_the_build_and_the_training(outcome, small, tmp_path) -> None:
+    """Not those that write the page."""
+    recipe, store = small
+    about = Path(store.path.removesuffix(".zarr") + ".build.json")
+    libraries = json.loads(about.read_bytes())["libraries"]
+    assert libraries["numpy"] == np.__version__ and "torch" not in libraries
+    text = report_outcome(recipe, outcome, built=None, path=tmp_path / "page.html").read_text(encoding="utf-8")
+    whole = about.read_text(encoding="utf-8")
+    about.write_text(whole.replace(libraries["numpy"], "0.9.7-of-another-machine"), encoding="utf-8")
+    try:
+        again = report_outcome(recipe, outcome, built=None, path=tmp_path / "page.html").read_text(encoding="utf-8")
+    finally:
+        about.write_text(whole, encoding="utf-8")
+    assert "numpy 0.9.7-of-another-machine" not in text and "numpy 0.9.7-of-another-machine" in again
+    assert f"torch {torch.__version__}" in again

@@ -2,7 +2,7 @@
 
 import collections
 import json
-import time
+import threading
 from itertools import chain, pairwise
 
 import numpy as np
@@ -235,22 +235,25 @@ def test_a_state_of_other_data_is_refused(stored) -> None:
 
 
 def test_reading_goes_on_while_a_batch_is_used(stored, monkeypatch) -> None:
-    """A window that takes 0.2 s to read and batches that take 0.2 s to use: not one after the other."""
-    load = Stored.load
+    """The next window is being read while the first batch of one is held."""
+    load, begun = Stored.load, threading.Semaphore(0)
 
-    def slow(self, chosen=None):
-        time.sleep(0.2)
+    def told(self, chosen=None):
+        begun.release()
         return load(self, chosen)
 
-    monkeypatch.setattr(Stored, "load", slow)
+    monkeypatch.setattr(Stored, "load", told)
     data = batches_of(stored, "streaming", batch_size=2)
-    plan = data.plan(0, 1)
-    began = time.monotonic()
-    for number, _ in enumerate(data):
-        ends = np.cumsum([len(window.batches) for window in plan])
-        if number + 1 in ends:
-            time.sleep(0.2)
-    assert time.monotonic() - began < 0.2 * len(plan) * 2 - 0.2
+    sizes = [len(window.batches) for window in data.plan(0, 1)]
+    assert len(sizes) > 2
+    batches = iter(data)
+    for number, size in enumerate(sizes):
+        next(batches)
+        for _ in range(2 if number == 0 else number < len(sizes) - 1):  # its own window and the one after it
+            assert begun.acquire(timeout=60)
+        for _ in range(size - 1):
+            next(batches)
+    assert not begun.acquire(blocking=False)
 
 
 def test_constant_statistics_are_taken_as_they_are(stored) -> None:
@@ -258,3 +261,18 @@ def test_constant_statistics_are_taken_as_they_are(stored) -> None:
     zero = {kind: Moments(np.zeros(size), np.ones(size)) for kind, size in (("short", 40), ("functionals", 6373))}
     raw = Stored(stored.store, ROWS[:3], stored.kinds, zero).load()
     assert np.array_equal(raw.segments["short"].numpy(), stored.store.read_segments(ROWS[:3], 30)[0])
+
+
+def test_batches_that_a_loader_took_can_be_taken_by_others(stored, names) -> None:
+    data = batches_of(stored, "memory")
+    loader = Loader(data, n_workers=0)
+    half = places(next(iter(loader)), names)
+    assert half
+    state = loader.state_dict()
+    again = Loader(data)
+    again.load_state_dict(state)
+    rest = [place for batch in again for place in places(batch, names)]
+    assert len(rest) == len(ROWS) - len(half)
+    for n_workers in (0, 2):
+        whole = DataLoader(data, batch_size=None, num_workers=n_workers)
+        assert sorted(place for batch in whole for place in places(batch, names)) == list(range(len(ROWS)))

@@ -17,10 +17,11 @@ import soundfile
 import serprep_models
 from serprep.errors import AudioError, FeatureError, TrainError
 from serprep.manifest import make_manifest, write_manifest
+from serprep_models.checkpoint import checkpoints_below
 from serprep_models.job import read_predictions
 from serprep_models.predict import (
-    checkpoints_below,
     load,
+    other_recordings,
     predict_files,
     predict_store,
     render,
@@ -195,3 +196,37 @@ def test_a_store_of_other_features_is_refused(small, trained, monkeypatch) -> No
     monkeypatch.setattr(type(store), "features", property(lambda self: other))
     with pytest.raises(TrainError, match="holds other features than the checkpoint was trained on"):
         predict_store([checkpoint_of(trained, "plain-crnn")], store)
+
+
+def test_a_folder_above_checkpoints_is_their_mean(trained, corpus, tmp_path: Path) -> None:
+    for seed in ("0", "1"):
+        shutil.copytree(checkpoint_of(trained, "plain-crnn"), tmp_path / "hsf" / f"seed-{seed}")
+    signal, rate = soundfile.read(sorted(corpus.glob("*/*.wav"))[0], dtype="float32")
+    both = serprep_models.load(tmp_path / "hsf")
+    assert len(both.checkpoints) == 2
+    assert both.predict(signal, rate) == serprep_models.load(checkpoint_of(trained, "plain-crnn")).predict(signal, rate)
+    (tmp_path / "svm/fold-01/seed-0").mkdir(parents=True)
+    (tmp_path / "svm/fold-01/seed-0/result.json").write_text("{}")
+    with pytest.raises(TrainError, match="svm: baselines keep none, only their scores"):
+        serprep_models.load(tmp_path / "svm")
+
+
+def test_checkpoints_of_other_trainings_are_averaged_and_that_is_said(trained, corpus, tmp_path: Path) -> None:
+    recording = utterances_of([str(sorted(corpus.glob("*/*.wav"))[0])])
+    own, other = checkpoint_of(trained, "plain-crnn"), tmp_path / "other"
+    shutil.copytree(own, other)
+    assert predict_files([own, other], recording, pool=None).notes == ()
+    about = json.loads((other / "checkpoint.json").read_bytes())
+    about["train"]["learning_rate"] = 0.5
+    (other / "checkpoint.json").write_text(json.dumps(about))
+    (note,) = predict_files([own, other], recording, pool=None).notes
+    assert note.startswith("the checkpoints are of 2 trainings")
+
+
+def test_recordings_that_are_not_searched_for_are_counted(tmp_path: Path) -> None:
+    for name in ("a.wav", "b.m4a", "deep/c.AIFF", "deep/d.m4a", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert utterances_of([str(tmp_path)]).ids == ("a",)
+    (note,) = other_recordings([str(tmp_path), str(tmp_path / "a.wav")])
+    assert note.startswith("passed over: 1 .aiff, 2 .m4a;")

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 import serprep_models
-from serprep.errors import TrainError
+from serprep.errors import AudioError, TrainError
 from serprep_models.experiment import check_recipe, run_experiments
 from serprep_models.job import read_predictions
 from serprep_models.page import report_outcome
@@ -174,3 +174,31 @@ def test_a_recording_that_cannot_enrol_is_named(trained: Path, tmp_path: Path) -
     (tmp_path / "bad.wav").write_bytes(b"RIFF")
     with pytest.raises(TrainError, match=r"bad: .*; leave it out of the enrolment"):
         enrolled_by(predictor, utterances_of([str(tmp_path / "bad.wav")]))
+
+
+def test_what_cannot_enrol_is_left_out_and_named(trained: Path, small, tmp_path: Path) -> None:
+    recipe, _ = small
+    first = load(trained / "plain-crnn" / "fold-01" / "seed-0").checkpoints[0]
+    predictor = serprep_models.Predictor([dataclasses.replace(first, standardisation="speaker")])
+    own = sorted(map(str, recipe.root.glob("sad/*.wav")))
+    soundfile.write(tmp_path / "short.wav", np.zeros(300), 16_000)
+    alone, _ = enrolled_by(predictor, utterances_of(own))
+    beside, notes = enrolled_by(predictor, utterances_of([*own, str(tmp_path / "short.wav")]))
+    assert notes[-1].startswith("not enrolled: short: too short: 300 samples")
+    np.testing.assert_array_equal(beside.speaker["short"].mean, alone.speaker["short"].mean)
+
+
+def test_integers_have_the_full_scale_of_their_type(trained: Path, small) -> None:
+    recipe, _ = small
+    predictor = load(trained / "hsf-crnn" / "fold-01" / "seed-0")
+    codes, rate = soundfile.read(sorted(recipe.root.glob("sad/*.wav"))[0], dtype="int16")
+    expected = predictor.predict(codes / 32768, rate)
+    assert predictor.predict(codes, rate) == expected
+    assert predictor.predict(codes.astype(np.int32) << 16, rate) == expected
+    assert predictor.predict((codes.astype(np.int32) + 32768).astype(np.uint16), rate) == expected
+    for wrong in (codes.astype(np.float32), codes.astype(np.float64)):
+        with pytest.raises(AudioError, match=r"the largest sample is \d+; expected a full scale of 1: divide"):
+            predictor.predict(wrong, rate)
+    for wrong in (codes.astype(complex), codes > 0, codes.reshape(-1, 1, 1), np.float32(0.1)):
+        with pytest.raises(AudioError, match="expected"):
+            predictor.predict(wrong, rate)

@@ -211,3 +211,13 @@ def test_the_command_says_what_is_wrong_and_ends_with_1(serprep, store) -> None:
     damaged = serprep("verify", store, "--json")
     assert (damaged.returncode, json.loads(damaged.stdout)["ok"]) == (1, False)
     assert "Traceback" not in damaged.stderr
+
+
+def test_recordings_that_are_not_there_are_no_damage(store, project, tmp_path) -> None:
+    copy = tmp_path / "corpus"
+    shutil.copytree(project / "corpus", copy)
+    (copy / "sad" / "synth01_t01_1.wav").unlink()
+    found = verify(str(store), against_audio=copy)
+    assert found.whole and not found.ok and [problem.recording for problem in found.problems] == [True]
+    with pytest.raises(StoreError, match="nowhere: no such folder"):
+        verify(str(store), against_audio=tmp_path / "nowhere")

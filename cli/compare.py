@@ -1,0 +1,36 @@
+"""``serprep compare``."""
+
+from pathlib import Path
+
+import click
+
+from .output import json_option, print_json
+from .run import print_outcome
+
+
+@click.command(short_help="Are the systems of one recipe better than those of another?")
+@click.argument("places", metavar="A B…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@json_option
+def compare(places: tuple[Path, ...], as_json: bool) -> None:
+    """Compare finished experiments of several recipes, utterance by utterance.
+
+    A and B are recipes, or folders of experiments as `serprep train` names them.  Nothing is trained.
+    """
+    from serprep_models.compare import compare_experiments
+    from serprep_models.run import finished_of
+
+    if len(set(places)) < 2:
+        raise click.UsageError("name two recipes or folders of experiments, or more")
+    names = [place.stem if place.suffix == ".toml" else place.name for place in places]
+    found = compare_experiments(
+        {
+            name if names.count(name) == 1 else str(place): finished_of(place)[2].folder
+            if place.suffix == ".toml"
+            else place
+            for name, place in zip(names, places, strict=True)
+        }
+    )
+    if as_json:
+        print_json({"summary": found.summary, "comparisons": found.comparisons, "notes": list(found.notes)})
+    else:
+        print_outcome(found)
