@@ -4,6 +4,7 @@ Exit status: 0 all good, 1 failed, 2 wrong usage, 3 built with quarantined utter
 130 interrupted.
 """
 
+import errno
 import os
 import signal
 import sys
@@ -90,7 +91,9 @@ def main() -> None:
     except OSError as error:  # a disk, a permission, a closed output: nothing of ours
         _forget_stdout()
         place = f"{error.filename}: " if error.filename else ""
-        _say(f"Error: {place}{error.strerror or error}; name a place that can be written")
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "make room; the same command goes on from there" if full else "name a place that can be written"
+        _say(f"Error: {place}{error.strerror or error}; {remedy}")
         status = 1
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "safetensors"):

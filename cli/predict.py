@@ -73,6 +73,9 @@ def predict(
         finally:
             pool.close()
     notes(found.notes)
+    text = render(found, form)
+    if output:
+        write_whole(output, text.encode())
     if as_json:
         print_json(
             {
@@ -84,9 +87,7 @@ def predict(
         )
         return 3 if found.reasons else 0
     notes([f"{name}: {reason}" for name, reason in found.reasons.items()], "left out")
-    text = render(found, form)
     if output:
-        write_whole(output, text.encode())
         click.echo(f"utterances predicted: {len(found.ids)}, in {output}", err=True)
     else:
         click.echo(text, nl=False)

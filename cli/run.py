@@ -36,12 +36,21 @@ def run(recipe: Path, as_json: bool, **options: Any) -> int:
 
     built, outcome, page = run_recipe(read_recipe(recipe), quiet=False, **options)
     if as_json:
+        notes(outcome.notes)
         print_json({"build": build_json(built), **outcome_json(outcome), "report": str(page)})
     else:
         print_build(built)
         print_outcome(outcome)
         click.echo(f"page         {page}")
     return 3 if built.quarantined else 0
+
+
+def _spread(row: Mapping[str, Any]) -> str:
+    """Mean and spread of UA over experiments, and of how many where it is not defined in all."""
+    if row["ua_fold_mean"] is None:
+        return "undefined"
+    some = f" ({row['n_defined']} of {row['n_runs']})" if row["n_defined"] < row["n_runs"] else ""
+    return f"{percent(row['ua_fold_mean'])} ± {percent(row['ua_fold_std'])}{some}"
 
 
 def _side(row: Mapping[str, Any], side: str) -> str:
@@ -58,6 +67,7 @@ def outcome_json(outcome: Any) -> dict[str, Any]:
         "summary": outcome.summary,
         "comparisons": outcome.comparisons,
         "submissions": list(outcome.submissions),
+        "notes": list(outcome.notes),
     }
 
 
@@ -73,9 +83,7 @@ def print_outcome(outcome: Any) -> None:
             "95 %": interval(row["ua_interval"]),
             "WA %": percent(row["wa"]),
             "95 % ": interval(row["wa_interval"]),
-            "UA over folds and seeds": f"{percent(row['ua_fold_mean'])} ± {percent(row['ua_fold_std'])}"
-            if row["ua_fold_mean"] is not None
-            else "undefined",
+            "UA over folds and seeds": _spread(row),
             "runs": row["n_runs"],
         }
         for row in outcome.summary

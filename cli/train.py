@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from .build import build_json, print_build
-from .output import cluster_options, json_option, print_json, training_options
+from .output import cluster_options, json_option, notes, print_json, training_options
 from .run import outcome_json, print_outcome
 
 
@@ -25,6 +25,7 @@ def train(recipe: Path, as_json: bool, **options: Any) -> int:
 
     built, outcome, _ = run_recipe(read_recipe(recipe), quiet=False, page=False, **options)
     if as_json:
+        notes(outcome.notes)
         print_json({"build": build_json(built), **outcome_json(outcome)})
     else:
         print_build(built)

@@ -231,7 +231,7 @@ def guard(samples: FloatArray, rate: int, config: Signal | None = None) -> Float
     Raises
     ------
     AudioError
-        If a sample is NaN or infinite, or there is none.
+        If a sample is NaN or infinite, or there is none, or the rate is impossible.
 
     Examples
     --------
@@ -242,6 +242,8 @@ def guard(samples: FloatArray, rate: int, config: Signal | None = None) -> Float
     """
     config = config or Signal()
     samples = _amplitudes(np.asarray(samples))
+    if not 1_000 <= rate <= 1_000_000:
+        raise AudioError(f"the sample rate is {rate} Hz; expected 1000 to 1000000")
     if samples.size == 0:
         raise AudioError("no samples")
     if samples.ndim > 2 or samples.ndim < 1:

@@ -47,6 +47,9 @@ def write_whole(path: Path, data: bytes | bytearray) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say what was written
+        raise
     finally:
         with contextlib.suppress(FileNotFoundError):
             beside.unlink()

@@ -290,7 +290,10 @@ def read_split(path: Path) -> Split:
     except OSError as error:
         raise SplitError(f"{place}: {error.strerror}; expected a split file, as `serprep split` writes") from None
     except (ValueError, RecursionError) as error:
-        raise SplitError(f"{place}: {one_line(error)}; expected JSON") from None
+        raise SplitError(
+            f"{place}: {one_line(error)}; expected JSON as `serprep split` writes it "
+            "(for a table with a column of partitions: protocol = 'fixed')"
+        ) from None
     try:
         if not isinstance(values, dict) or not isinstance(values.get("folds"), list):
             raise SplitError(f"{place}: expected a JSON object with a list of folds; see docs/split.md")

@@ -4,6 +4,7 @@ What a checkpoint says is believed only after it was checked: types, sizes and s
 first, and only then are weights allocated.  Nothing in it names a file.
 """
 
+import hashlib
 import json
 import struct
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from serprep.cache import canonical_json
 from serprep.errors import FeatureError, TrainError, one_line
 from serprep.features.extract import Features, features_from_json
 from serprep.features.functionals import N_FEATURES
@@ -93,8 +95,16 @@ def write_checkpoint(
         "train": asdict(how),
         "libraries": {name: version(name) for name in ("serprep", "torch")},
     }
-    write_whole(folder / WEIGHTS, save(tensors))
+    weights = save(tensors)
+    about["weights_sha256"] = hashlib.sha256(weights).hexdigest()
+    about["sha256"] = _digest(json.loads(json.dumps(about)))
+    write_whole(folder / WEIGHTS, weights)
     write_whole(folder / ABOUT, (json.dumps(about) + "\n").encode())
+
+
+def _digest(about: Mapping[str, Any]) -> str:
+    """SHA-256 of everything in a checkpoint.json but this digest."""
+    return hashlib.sha256(canonical_json({key: about[key] for key in about if key != "sha256"})).hexdigest()
 
 
 def checkpoints_below(place: Path) -> list[Path]:
@@ -105,7 +115,7 @@ def checkpoints_below(place: Path) -> list[Path]:
     TrainError
         If there is none.
     """
-    if (place / ABOUT).is_file() or place.is_file():
+    if (place / ABOUT).is_file() or (place.is_file() and place.name in (WEIGHTS, ABOUT)):
         return [place if place.is_dir() else place.parent]
     found = sorted(path.parent for path in place.rglob(ABOUT))
     if not found:
@@ -135,7 +145,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     place = one_line(folder)
     about = _read_json(folder / ABOUT)
     try:
-        if about["format"] != FORMAT:
+        if about["format"] != FORMAT or type(about["format"]) is not int:
             raise TrainError(f"{place}: checkpoint has format {about['format']!r}, this serprep reads {FORMAT}")
         config = _system_config(about["system"])
         features = features_from_json(about["features"])
@@ -154,7 +164,9 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         if type(enrol) is not int or enrol < 0:
             raise TrainError(f"enrol is {one_line(enrol)}; expected a whole number")
         statistics = _statistics(about["statistics"], config, features, standardisation=standardisation)
-        system = _system(folder / WEIGHTS, config)
+        if about.get("sha256", digest := _digest(about)) != digest:  # those of an older serprep have none
+            raise TrainError("checkpoint.json is not as it was written (other SHA-256)")
+        system = _system(folder / WEIGHTS, config, about.get("weights_sha256"))
     except TrainError as error:
         raise TrainError(f"{place}: {error}; train it again") from None
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError, FeatureError) as error:
@@ -244,7 +256,7 @@ def _statistics(
     return found
 
 
-def _system(path: Path, config: SystemConfig) -> nn.Module:
+def _system(path: Path, config: SystemConfig, digest: object) -> nn.Module:
     """The system with its weights; shapes are compared before anything of their size is made."""
     with torch.device("meta"):
         system = make_system(config)
@@ -268,5 +280,7 @@ def _system(path: Path, config: SystemConfig) -> nn.Module:
         raise TrainError(f"weights.safetensors: {one_line(error)}; the file is damaged") from None
     if any(value.dtype != torch.float32 or not bool(value.isfinite().all()) for value in tensors.values()):
         raise TrainError("weights.safetensors: weights are not finite float32 numbers")
+    if digest is not None and hashlib.sha256(data).hexdigest() != digest:
+        raise TrainError("weights.safetensors: not the weights that were trained (other SHA-256)")
     system.load_state_dict(tensors, assign=True)
     return system.eval()

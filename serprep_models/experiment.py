@@ -196,7 +196,7 @@ def run_experiments(
             *split.notes,
             *_dropped_note(bound),
             *_speaker_notes(recipe, store),
-            *_scored_notes(role, recipe, results),
+            *_scored_notes(role, recipe, results, split),
             *missing,
             *_speaker_note(scored),
         ),
@@ -271,12 +271,14 @@ def _speaker_notes(recipe: Recipe, store: Store) -> list[str]:
     return [TRANSDUCTIVE, *few_utterances(store.speakers, enrol=recipe.train.enrol)]
 
 
-def _scored_notes(role: str, recipe: Recipe, results: Sequence[Mapping[str, Any]]) -> list[str]:
+def _scored_notes(role: str, recipe: Recipe, results: Sequence[Mapping[str, Any]], split: Split) -> list[str]:
     """On what the scores stand, where that is not simply the test part."""
     reasons = sorted({entry["reason"] for entry in results if entry["reason"]})
     notes = [f"UA is undefined: {reason}" for reason in reasons]
     if role == "dev":
         notes.append("scores are of the dev part, which did not choose the epoch: no test utterance has a label")
+    if recipe.train.patience and role == "test" and not any(split.ids(n, "dev") for n in range(len(split.folds))):
+        notes.append("patience does nothing: no development part tells when to stop")
     if recipe.train.refit:
         notes.append("the test part is predicted by systems trained on train and dev (refit)")
     return notes

@@ -283,6 +283,8 @@ def utterances_of(places: Sequence[str], *, root: Path | None = None) -> Utteran
     rows: list[tuple[str, str, float | None, float | None]] = []
     for place in places:
         path = Path(place)
+        if not place:
+            raise TrainError("an empty name; expected a recording, a folder, a manifest or a store")
         if path.suffix == ".csv" or (path / "utterances.csv").is_file():
             if root is None:
                 raise TrainError(f"{one_line(place)} is a manifest: say where its recordings lie with --root")
@@ -295,7 +297,9 @@ def utterances_of(places: Sequence[str], *, root: Path | None = None) -> Utteran
         elif path.is_file():
             rows.append((path.stem, place, None, None))
         else:
-            raise TrainError(f"{one_line(place)}: no such file; expected a recording, a folder, a manifest or a store")
+            raise TrainError(
+                f"{one_line(place)}: no such file; expected a recording, a folder, a manifest, or one store"
+            )
     if not rows:
         raise TrainError(f"{one_line(places[0])}: no utterances")
     ids, paths, starts, ends = (list(column) for column in zip(*rows, strict=True))

@@ -142,13 +142,20 @@ class Predictor:
 
     def _guarded(self, signal: FloatArray, sample_rate: int) -> FloatArray:
         """A caller's signal, guarded; clipping one of another full scale would give a wrong answer in silence."""
-        signal = np.asarray(signal)
+        try:
+            signal, rate = np.asarray(signal), int(sample_rate)
+        except (TypeError, ValueError) as error:
+            raise AudioError(f"{one_line(error)}; expected an array of samples and a rate in Hz") from None
+        if signal.ndim == 2 and signal.shape[0] < signal.shape[1]:
+            raise AudioError(
+                f"{signal.shape[1]} channels of {signal.shape[0]} samples; expected (n_samples, n_channels)"
+            )
         if np.issubdtype(signal.dtype, np.floating) and signal.size and np.abs(signal).max() > LOUDEST:
             raise AudioError(
                 f"the largest sample is {np.abs(signal).max():g}; expected a full scale of 1: "
                 "divide samples of 16 bits by 32768"
             )
-        return audio.guard(signal, sample_rate, self.features.signal)
+        return audio.guard(signal, rate, self.features.signal)
 
     def values(self, signal: FloatArray) -> dict[str, FloatArray]:
         """Features of a guarded signal, as a store holds them."""
@@ -197,6 +204,8 @@ class Predictor:
             batch = Batch(segments, counts, functionals, torch.full((len(utterances),), -1))
             with torch.inference_mode():
                 total += torch.softmax(each.system(batch), 1).numpy()
+        if not np.isfinite(total).all():
+            raise TrainError("the probabilities are not finite: the weights are damaged; train again")
         return (total / len(self.checkpoints)).astype(np.float32)
 
 

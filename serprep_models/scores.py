@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serprep._typing import IntArray
+from serprep._typing import FloatArray, IntArray
 from serprep.metrics import confusion, paired_test, speaker_intervals, ua_of, wa_of
 
 
@@ -42,7 +42,8 @@ def score(predictions: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
     -------
     dict
         ``n_test``, ``wa``, ``ua`` (None where a label has no utterances; ``missing``
-        names those, ``reason`` says it in words) and ``confusion``.
+        names those, ``reason`` says it in words), ``recall`` (label → of its utterances;
+        None where it has none) and ``confusion``.
     """
     known = predictions[predictions["truth"] != ""]
     counts = confusion(list(known["truth"]), list(known["prediction"]), labels)
@@ -51,9 +52,21 @@ def score(predictions: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
         "wa": undefined_as_none(wa_of(counts)),
         "ua": undefined_as_none(ua_of(counts)),
         "reason": reason_of(counts, labels),
+        "recall": _by_label(recalls(counts[None]), labels),
         "missing": [label for label, total in zip(labels, counts.sum(axis=1), strict=True) if total == 0],
         "confusion": counts.tolist(),
     }
+
+
+def recalls(counts: IntArray) -> FloatArray:
+    """Recall per label, mean over confusion matrices (n, n_labels, n_labels); NaN where a label has no utterances."""
+    totals = counts.sum(axis=2)
+    right = np.diagonal(counts, axis1=1, axis2=2)
+    return np.asarray(np.divide(right, totals, out=np.full(right.shape, np.nan), where=totals > 0).mean(axis=0))
+
+
+def _by_label(values: FloatArray, labels: Sequence[str]) -> dict[str, float | None]:
+    return {label: undefined_as_none(value) for label, value in zip(labels, values, strict=True)}
 
 
 def reason_of(counts: IntArray, labels: Sequence[str]) -> str:
@@ -91,11 +104,14 @@ def summarise(
         intervals = speaker_intervals(counts)
         known_speakers = bool((own["speaker"] != "").all())
         per_seed = [(wa_of(matrix), ua_of(matrix)) for matrix in pooled]
-        folds = [entry["ua"] for entry in results if entry["system"] == system and entry["ua"] is not None]
+        runs = [entry for entry in results if entry["system"] == system]
+        folds = [entry["ua"] for entry in runs if entry["ua"] is not None]
+        accuracies = [entry["wa"] for entry in runs if entry.get("wa") is not None]
         rows.append(
             {
                 "system": system,
-                "n_runs": sum(entry["system"] == system for entry in results),
+                "n_runs": len(runs),
+                "n_defined": len(folds),
                 "n_seeds": len(per_seed),
                 "wa": undefined_as_none(float(np.mean([wa for wa, _ in per_seed]))),
                 "ua": undefined_as_none(float(np.mean([ua for _, ua in per_seed]))),
@@ -104,6 +120,10 @@ def summarise(
                 "ua_seed_std": undefined_as_none(float(np.std([ua for _, ua in per_seed]))),
                 "ua_fold_mean": float(np.mean(folds)) if folds else None,
                 "ua_fold_std": float(np.std(folds)) if folds else None,
+                "wa_seed_std": undefined_as_none(float(np.std([wa for wa, _ in per_seed]))),
+                "wa_fold_mean": float(np.mean(accuracies)) if accuracies else None,
+                "wa_fold_std": float(np.std(accuracies)) if accuracies else None,
+                "recall": _by_label(recalls(pooled), labels),
                 "wa_interval": intervals.wa if known_speakers else None,
                 "ua_interval": intervals.ua if known_speakers else None,
                 "redrawn": intervals.redrawn,

@@ -12,6 +12,7 @@ from serprep.testing import write_synthetic_corpus
 
 SERPREP = shutil.which("serprep", path=str(Path(sys.executable).parent))
 
+EMOTIONS = ("angry", "happy", "neutral", "sad")
 RECIPE = """\
 [dataset]
 path = "stores"
@@ -95,6 +96,9 @@ def test_run_trains_scores_and_writes_a_page(built, project, serprep) -> None:
     assert [row["system"] for row in values["summary"]] == ["plain-crnn", "majority"]
     assert {"system", "fold", "seed", "n_test", "wa", "ua"} <= values["results"][0].keys()
     assert values["summary"][1]["ua"] == 0.25
+    assert values["summary"][1]["recall"] in ({name: float(name == one) for name in EMOTIONS} for one in EMOTIONS)
+    assert any("2 test speakers" in note for note in values["notes"])
+    assert all(f"note: {note}" in result.stderr for note in values["notes"])
     page = Path(values["report"]).read_text(encoding="utf-8")
     assert "majority" in page
     again = serprep("report", "recipe.toml", "-o", "page.html", cwd=project)

@@ -46,7 +46,10 @@ def test_new_recordings_are_predicted(folder, serprep):
     assert "the mean of 2 checkpoints" in done.stderr
     table = list(csv.DictReader(io.StringIO(done.stdout)))
     assert [row["id"] for row in table] == [path.stem for path in recordings]
-    found = json.loads(serprep("predict", checkpoints, *recordings, "--json").stdout)
+    found = json.loads(serprep("predict", checkpoints, *recordings, "--json", "-o", folder / "p.csv").stdout)
+    assert (folder / "p.csv").read_text() == done.stdout
+    assert serprep("predict", checkpoints, folder / "data", "--json").returncode == 0  # a data set's folder: its latest
+    assert "an empty name" in serprep("predict", checkpoints, "").stderr
     assert [entry["label"] for entry in found["predictions"]] == [row["label"] for row in table]
     whole = serprep(
         "predict",

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from serprep.errors import TrainError
 from serprep_models.checkpoint import read_checkpoint
+from serprep_models.predictor import load
 
 
 @pytest.fixture
@@ -23,7 +24,8 @@ def copy(trained: Path, tmp_path: Path) -> Path:
 
 def change(folder: Path, **values: object) -> None:
     path = folder / "checkpoint.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    about = json.loads(path.read_text()) | values
+    path.write_text(json.dumps({key: value for key, value in about.items() if key != "sha256"}))  # as before digests
 
 
 def test_a_checkpoint_comes_back(copy: Path, small) -> None:
@@ -153,3 +155,36 @@ def test_a_checkpoint_from_before_there_were_options_is_read(copy: Path) -> None
     first = ("system", "n_labels", "n_mels", "short", "long", "n_functionals")
     change(copy, system={name: system[name] for name in first})
     assert read_checkpoint(copy).config.hsf_layers == (1024, 520, 128)
+
+
+def test_one_bit_of_the_weights_is_noticed(copy: Path) -> None:
+    path = copy / "weights.safetensors"
+    whole = path.read_bytes()
+    for place in np.random.default_rng(0).integers(len(whole) // 2, len(whole), 5):
+        data = bytearray(whole)
+        data[place] ^= 1  # of the mantissa, mostly: still finite
+        path.write_bytes(data)
+        with pytest.raises(
+            TrainError, match=r"weights\.safetensors: not the weights that were trained.*train it again"
+        ):
+            read_checkpoint(copy)
+    path.write_bytes(whole)
+    read_checkpoint(copy)
+
+
+def test_labels_in_another_order_are_noticed(copy: Path) -> None:
+    about = json.loads((copy / "checkpoint.json").read_text())
+    (copy / "checkpoint.json").write_text(json.dumps(about | {"labels": about["labels"][::-1]}))
+    with pytest.raises(TrainError, match=r"checkpoint\.json is not as it was written"):
+        read_checkpoint(copy)
+    (copy / "checkpoint.json").write_text(json.dumps(about | {"format": True}))
+    with pytest.raises(TrainError, match="has format True"):
+        read_checkpoint(copy)
+
+
+def test_weights_that_are_absurd_give_no_probabilities(copy: Path) -> None:
+    tensors = load_file(copy / "weights.safetensors")
+    save_file({name: torch.full_like(value, 3e38) for name, value in tensors.items()}, copy / "weights.safetensors")
+    change(copy, weights_sha256=None)
+    with pytest.raises(TrainError, match="not finite: the weights are damaged"):
+        load(copy).predict(np.sin(np.arange(16_000) * 0.1), 16_000)

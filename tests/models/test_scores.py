@@ -32,15 +32,19 @@ def test_scores_equal_scikit_learns() -> None:
     found = score(pd.DataFrame({"truth": truth, "prediction": prediction}), "abc")
     assert found["ua"] == pytest.approx(recall_score(truth, prediction, average="macro"))
     assert found["wa"] == pytest.approx(accuracy_score(truth, prediction))
+    assert list(found["recall"].values()) == pytest.approx(recall_score(truth, prediction, average=None).tolist())
+    assert score(pd.DataFrame({"truth": ["a"], "prediction": ["b"]}), "ab")["recall"] == {"a": 0.0, "b": None}
 
 
 def test_pooling_is_over_folds_and_averaging_over_seeds() -> None:
     """Seed 0: fold 1 a→a, fold 2 b→a: pooled recalls 1 and 0.  Seed 1: all right.  Mean UA 0.75."""
     common = {"system": "s", "id": ["u", "v"] * 2, "speaker": ["x", "y"] * 2, "fold": ["1", "2"] * 2}
     predictions = frame("abab", "aaab", seed=[0, 0, 1, 1], **common)
-    results = [{"system": "s", "fold": f, "seed": s, "ua": None} for s in (0, 1) for f in "12"]
+    results = [{"system": "s", "fold": f, "seed": s, "ua": None, "wa": s / 2} for s in (0, 1) for f in "12"]
     (row,) = summarise(predictions, LABELS, results)
     assert row["ua"] == pytest.approx(0.75)
+    assert row["recall"] == {"a": 1.0, "b": 0.5} and row["wa_seed_std"] == pytest.approx(0.25)
+    assert (row["wa_fold_mean"], row["wa_fold_std"], row["n_defined"]) == (0.25, 0.25, 0)
     assert row["ua_per_seed"] == [0.5, 1.0]
     assert row["ua_seed_std"] == pytest.approx(0.25)
     assert row["ua_fold_mean"] is None
