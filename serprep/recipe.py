@@ -147,7 +147,7 @@ class TrainConfig:
             )
         if not 1 <= self.epochs <= 100_000 or not 1 <= self.batch_size <= 100_000:
             raise RecipeError(
-                f"[train] epochs is {self.epochs} and batch_size {self.batch_size}; expected 1 to 100000 for both"
+                f"[train] epochs and batch_size: expected 1 to 100000, not {self.epochs} and {self.batch_size}"
             )
         if not 0 < self.learning_rate <= 10:
             raise RecipeError(f"[train] learning_rate is {self.learning_rate}; expected between 0 and 10")
@@ -165,8 +165,8 @@ class TrainConfig:
             raise RecipeError(f"[train] clip_norm is {self.clip_norm}; expected more than 0, or 0 for none")
         if not 0 <= self.patience <= 100_000 or not 1 <= self.bucket <= 100_000:
             raise RecipeError(
-                f"[train] patience is {self.patience}, expected 0 to 100000; "
-                f"bucket is {self.bucket}, expected 1 to 100000"
+                f"[train] patience: expected 0 to 100000; bucket: expected 1 to 100000, "
+                f"not {self.patience} and {self.bucket}"
             )
         if not 1 <= self.memory_budget <= 1 << 30:
             raise RecipeError(f"[train] memory_budget is {self.memory_budget}; expected MiB, 1 or more")
