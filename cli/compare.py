@@ -14,7 +14,8 @@ from .run import print_outcome
 def compare(places: tuple[Path, ...], as_json: bool) -> None:
     """Compare finished experiments of several recipes, utterance by utterance.
 
-    A and B are recipes, or folders of experiments as `serprep train` names them.  Nothing is trained.
+    A and B are recipes, or folders of experiments as `serprep train` names them.  Nothing is trained;
+    of runs with --train-from, name the folder.
     """
     from serprep_models.compare import compare_experiments
     from serprep_models.run import finished_of
@@ -24,9 +25,7 @@ def compare(places: tuple[Path, ...], as_json: bool) -> None:
     names = [place.stem if place.suffix == ".toml" else place.name for place in places]
     found = compare_experiments(
         {
-            name if names.count(name) == 1 else str(place): finished_of(place)[2].folder
-            if place.suffix == ".toml"
-            else place
+            name if names.count(name) == 1 else str(place): finished_of(place)[2] if place.suffix == ".toml" else place
             for name, place in zip(names, places, strict=True)
         }
     )

@@ -96,6 +96,8 @@ def predict(
 
 def is_store(place: str) -> bool:
     """Whether an argument names a store rather than recordings."""
-    if ("@" in place and not Path(place).exists()) or (Path(place) / "versions").is_dir():  # a data set
+    from serprep.version import versions
+
+    if place.rstrip("/").endswith((".zarr", ".h5")) or ("@" in place and not Path(place).exists()):
         return True
-    return place.rstrip("/").endswith((".zarr", ".h5"))
+    return bool(place) and not Path(place).is_file() and bool(versions(place))  # a data set

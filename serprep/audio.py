@@ -264,6 +264,8 @@ def guard(samples: FloatArray, rate: int, config: Signal | None = None) -> Float
 def _amplitudes(samples: NDArray[Any]) -> FloatArray:
     """Samples as float32; those of integers by the full scale of their type."""
     if np.issubdtype(samples.dtype, np.integer):
+        if samples.dtype.itemsize > 4:  # what lists of whole numbers become: their full scale could be any
+            raise AudioError(f"samples are {samples.dtype}; expected int16, int32 or uint8, or full scale 1")
         half = float(1 << (8 * samples.dtype.itemsize - 1))
         middle = half if np.issubdtype(samples.dtype, np.unsignedinteger) else 0.0
         return ((samples.astype(np.float64) - middle) / half).astype(np.float32)

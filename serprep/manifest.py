@@ -493,7 +493,7 @@ def spellings(manifest: Manifest) -> list[str]:
         several = [", ".join(map(repr, map(one_line, values))) for values in ways.values() if len(values) > 1]
         if several:
             shown = "; ".join(several[:3]) + (f"; and {len(several) - 3} more" if len(several) > 3 else "")
-            found.append(f"{column}s that differ in case or spaces only are taken as different: {shown}")
+            found.append(f"{column}s that differ in case, spaces or Unicode form only are taken as different: {shown}")
     return found
 
 

@@ -491,25 +491,29 @@ def _write_report(result: BuildResult, recipe: Recipe) -> BuildResult:
     """``build.json`` beside the store: who, when, with what, and what was left out; the result, compared."""
     stem = f"versions/{result.version}"
     folder, name = Folder(recipe.dataset_path), f"{stem}.build.json"
-    numbers = {one.rsplit(".", 1)[0]: 0 for one in versions(recipe.dataset_path)}
-    numbers = {one: build_number(recipe.dataset_path, one) for one in numbers}
+    stems = {name.rsplit(".", 1)[0] for name in versions(recipe.dataset_path)}
+    numbers = {one: build_number(recipe.dataset_path, one) for one in stems}
     number = numbers.get(stem) or 1 + max(numbers.values(), default=0)
     earlier = {one: at for one, at in numbers.items() if 0 < at < number}
     if earlier:
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             before = json.loads(folder.read(f"{max(earlier, key=earlier.__getitem__)}.build.json"))["n_utterances"]
             result = replace(result, n_before=int(before))
-    built = datetime.now(UTC).isoformat(timespec="seconds")
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        built = json.loads(folder.read(name))["built"]
+    platform = os.uname().sysname + " " + os.uname().machine if hasattr(os, "uname") else sys.platform
+    made: dict[str, Any] = {
+        "built": datetime.now(UTC).isoformat(timespec="seconds"),
+        "libraries": library_versions(),
+        "python": sys.version.split()[0],
+        "platform": platform,
+    }
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # of the build that made it
+        before = json.loads(folder.read(name))
+        made |= {key: before[key] for key in (("built",) if result.repaired else tuple(made))}
     report = {
         "version": result.version,
         "number": number,
         "dataset": recipe.dataset.name,
-        "built": built,
-        "libraries": library_versions(),
-        "python": sys.version.split()[0],
-        "platform": os.uname().sysname + " " + os.uname().machine if hasattr(os, "uname") else sys.platform,
+        **made,
         "n_utterances": result.n_utterances,
         "quarantined": [vars(entry) for entry in result.reasons],
         "dropped": dict(result.dropped),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pandas as pd
 from serprep.errors import TrainError, one_line
 from serprep.recipe import TrainConfig
 from serprep_models.checkpoint import ABOUT
-from serprep_models.job import read_predictions
+from serprep_models.experiment import Outcome
+from serprep_models.job import is_whole, read_predictions
 from serprep_models.scores import compare, summarise
 
 MARKS = ("standardisation", "enrol", "transductive")
@@ -28,13 +30,14 @@ class Comparison:
     submissions: tuple[str, ...] = ()
 
 
-def compare_experiments(folders: Mapping[str, Path]) -> Comparison:
+def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
     """Compare what is finished in several experiments folders, on the same utterances.
 
     Parameters
     ----------
-    folders : mapping of str to Path
-        A name for each, and the folder that `serprep train` names (``experiments/<digest>``).
+    sides : mapping of str to Path or Outcome
+        A name for each, and the folder that `serprep train` names (``experiments/<digest>``), of which
+        everything is taken, or what a recipe's experiments gave.
 
     Raises
     ------
@@ -44,71 +47,70 @@ def compare_experiments(folders: Mapping[str, Path]) -> Comparison:
     results: list[dict[str, Any]] = []
     parts: list[pd.DataFrame] = []
     known: list[tuple[str, ...]] = []
-    for name, folder in folders.items():
-        for path in _finished(folder):
-            result, predictions, labels = _read(path)
-            title = f"{name}: {result['system']}"
-            results.append({**result, "system": title, "plain": result["system"], "of": name})
-            known.append((*labels, result["scored"]))
-            parts.append(predictions.assign(system=title, fold=result["fold"], seed=result["seed"]))
-            if known[-1] != known[0]:
-                raise TrainError(
-                    f"{one_line(folder)} scores {', '.join(known[-1])}, the first {', '.join(known[0])}; "
-                    "expected the same labels and the same part"
-                )
+    for name, side in sides.items():
+        own, predictions = _read(side) if isinstance(side, Path) else (side.results, side.predictions)
+        columns = [column.removeprefix("p_") for column in predictions.columns if column.startswith("p_")]
+        known.append((*columns, own[0]["scored"]))
+        if known[-1] != known[0]:
+            raise TrainError(
+                f"{one_line(name)} scores {', '.join(known[-1])}, the first {', '.join(known[0])}; "
+                "expected the same labels and the same part"
+            )
+        results += [{**one, "system": f"{name}: {one['system']}", "plain": one["system"], "of": name} for one in own]
+        parts.append(predictions.assign(system=f"{name}: " + predictions["system"]))
     labels, scored = known[0][:-1], known[0][-1]
     predictions = pd.concat(parts, ignore_index=True)
     entry = {result["system"]: result for result in results}
-    marks = {system: {mark: one[mark] for mark in MARKS} for system, one in entry.items()}
-    able = [system for system, one in entry.items() if one["plain"] != "majority"]
-    rows = compare(predictions[predictions["system"].isin(able)], labels)
+    unknown = set(predictions.loc[(predictions["speaker"] == "") & (predictions["truth"] != ""), "system"])
+    systems = [system for system, one in entry.items() if one["plain"] != "majority"]
+    rows = compare(predictions[predictions["system"].isin(set(systems) - unknown)], labels)
     rows = [row for row in rows if entry[row["first"]]["of"] != entry[row["second"]]["of"]]
     rows.sort(key=lambda row: entry[row["first"]]["plain"] != entry[row["second"]]["plain"])  # same systems first
     pairs = {(row["first"], row["second"]) for row in rows}
     silent = [
-        f"{a} and {b} did not score the same utterances in the same folds, or their speakers are unknown: not compared"
-        for number, a in enumerate(able)
-        for b in able[number + 1 :]
+        f"{a} and {b} are not compared: expected the same utterances of two known speakers or more, in the same folds"
+        for a, b in combinations(systems, 2)
         if entry[a]["of"] != entry[b]["of"] and (a, b) not in pairs
     ]
     return Comparison(
-        summary=[marks[row["system"]] | row for row in summarise(predictions, labels, results)],
-        comparisons=[_marks_of(marks[row["first"]], marks[row["second"]]) | row for row in rows],
-        notes=(*_differences(folders), *silent),
+        summary=[
+            {mark: entry[row["system"]][mark] for mark in MARKS} | row
+            for row in summarise(predictions, labels, results)
+        ],
+        comparisons=[_marks_of(entry[row["first"]], entry[row["second"]]) | row for row in rows],
+        notes=(*_differences(sides), *silent),
         scored=scored,
     )
 
 
 def _marks_of(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
-    """Marks of a pair; each side's own stand beside it, because they may differ."""
-    return {**first, "first_transductive": first["transductive"], "second_transductive": second["transductive"]}
+    """Marks of both systems of a pair, because they may differ; and whether either is transductive."""
+    both = {f"{side}_{mark}": one[mark] for side, one in (("first", first), ("second", second)) for mark in MARKS}
+    return {"transductive": first["transductive"] or second["transductive"], **both}
 
 
-def _finished(folder: Path) -> list[Path]:
-    found = sorted(folder.glob("*/fold-*/seed-*/result.json"))
-    if not found:
+def _read(folder: Path) -> tuple[list[dict[str, Any]], pd.DataFrame]:
+    """Results of a folder, and their scored predictions."""
+    results, parts = [], []
+    for path in sorted(folder.glob("*/fold-*/seed-*/result.json")):
+        place = path.parent
+        if not is_whole(place, place.parents[1].name):
+            raise TrainError(f"{one_line(place)}: not as `serprep train` wrote it; train it again")
+        result = json.loads(path.read_bytes())
+        predictions = read_predictions(place / "predictions.csv")
+        own = predictions[predictions["role"] == result["scored"]]
+        results.append(result)
+        parts.append(own.assign(system=result["system"], fold=result["fold"], seed=result["seed"]))
+    if not results:
         raise TrainError(
             f"{one_line(folder)}: no finished experiment; expected the folder that `serprep train` names, or a recipe"
         )
-    return found
+    return results, pd.concat(parts, ignore_index=True)
 
 
-def _read(path: Path) -> tuple[dict[str, Any], pd.DataFrame, tuple[str, ...]]:
-    """A result, its scored predictions, and the labels."""
-    try:
-        result = json.loads(path.read_bytes())
-        predictions = read_predictions(path.parent / "predictions.csv")
-        labels = tuple(name.removeprefix("p_") for name in predictions.columns if name.startswith("p_"))
-        own = predictions[predictions["role"] == result["scored"]]
-        _ = [result[name] for name in ("system", "fold", "seed", "ua", *MARKS)]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainError(f"{one_line(path.parent)}: {one_line(error)}; train it again") from None
-    return result, own, labels
-
-
-def _differences(folders: Mapping[str, Path]) -> Iterator[str]:
-    """Keys of ``[train]`` in which a folder differs from the first."""
-    (first, place), *others = folders.items()
+def _differences(sides: Mapping[str, Path | Outcome]) -> Iterator[str]:
+    """Keys of ``[train]`` in which a side differs from the first."""
+    (first, place), *others = ((name, side if isinstance(side, Path) else side.folder) for name, side in sides.items())
     base = _train_of(place)
     for name, folder in others:
         own = _train_of(folder)

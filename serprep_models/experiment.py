@@ -16,6 +16,7 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from serprep.cache import canonical_json
@@ -45,7 +46,7 @@ from serprep_models.job import (
     run_job,
     scored_role,
 )
-from serprep_models.scores import compare, summarise
+from serprep_models.scores import compare, recall_of, summarise
 from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utterances
 from serprep_models.submission import check_submission, unpredicted, write_submissions
 from serprep_models.train import check_training
@@ -157,7 +158,10 @@ def run_experiments(
     waiting = [] if only_finished else [job for job in jobs if not finished(job)]
     _prepare(waiting, pool=pool, quiet=quiet)
     n_epochs = sum(n_epochs_of(job) for job in waiting)
-    with Progress("training", n_epochs, unit="epochs", quiet=quiet) as progress, _counting(progress, waiting):
+    with (
+        Progress("training", n_epochs, unit="epochs", quiet=quiet or not waiting) as progress,
+        _counting(progress, waiting),
+    ):
         for number, receipt in pool.run(run_job, waiting):
             if isinstance(receipt, Died):
                 job = waiting[number]
@@ -168,6 +172,7 @@ def run_experiments(
     results = [marks_of(job) | json.loads((Path(job.folder) / "result.json").read_bytes()) for job in jobs]
     for result in results:
         del result["sha256"], result["files"]
+        result.setdefault("recall", recall_of(np.array([result["confusion"]]), store.labels))  # of an older serprep
     predictions = pd.concat(
         [
             read_predictions(Path(job.folder) / "predictions.csv").assign(

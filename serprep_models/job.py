@@ -53,12 +53,16 @@ class Job:
 
 def finished(job: Job) -> bool:
     """Whether an experiment was run, and its files are what it wrote; others are run again."""
-    folder = Path(job.folder)
+    return is_whole(Path(job.folder), job.system)
+
+
+def is_whole(folder: Path, system: str) -> bool:
+    """Whether a folder holds a finished experiment of a system as it was written."""
     try:
         result = json.loads((folder / "result.json").read_bytes())
         digest = result.pop("sha256")
         whole = hashlib.sha256(canonical_json(result)).hexdigest() == digest
-        return bool(whole and result["files"] == _digests(folder, job.system))
+        return bool(whole and result["files"] == _digests(folder, system))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
 

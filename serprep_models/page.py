@@ -1,5 +1,6 @@
 """What a page shows, gathered from a run's outcome or from a store; `report` draws it."""
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Iterator
@@ -107,7 +108,9 @@ def _build_report(store: Store) -> dict[str, Any]:
     """``build.json`` beside a store; nothing where there is none."""
     folder, _, file = store.path.rstrip("/").rpartition("/")
     beside, name = Folder(folder or "."), f"{file.rsplit('.', 1)[0]}.build.json"
-    return dict(json.loads(beside.read(name))) if beside.exists(name) else {}
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return dict(json.loads(beside.read(name)))
+    return {}
 
 
 def audited(manifest: Manifest, split: Split) -> list[dict[str, object]]:
@@ -172,7 +175,9 @@ def _trained_with(outcome: Outcome) -> dict[str, str]:
 def store_provenance(store: Store) -> dict[str, str]:
     """What a reader needs to get the same store."""
     corpus = store.attributes["provenance"]["corpus"]
-    libraries: dict[str, str] = _build_report(store).get("libraries", {})
+    libraries: dict[str, str] = dict(_build_report(store).get("libraries", {}))
+    if not store.features.functionals.uses_opensmile:  # installed, but it took no part
+        libraries.pop("opensmile", None)
     return {
         "corpus": ", ".join(str(corpus[name]) for name in ("corpus", "release", "source") if corpus.get(name)),
         "licences": "; ".join(store.attributes["licences"]),

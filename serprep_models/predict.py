@@ -5,7 +5,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
 
@@ -22,6 +22,7 @@ from serprep.progress import Progress
 from serprep.recipe import TrainConfig
 from serprep.store.store import Store
 from serprep_models.examples import check_store
+from serprep_models.experiment import NO_NUMBERS
 from serprep_models.predictor import Predictor, Values, load
 from serprep_models.standardise import Statistics, parts, row_bytes
 from serprep_models.statistics import TRANSDUCTIVE, few_utterances, fold_statistics
@@ -219,10 +220,13 @@ def predict_store(
 
 def _mixed(predictor: Predictor) -> list[str]:
     """Whether checkpoints of different recipes are averaged, as happens with a folder far above them."""
-    origins = {
-        json.dumps([one.about.get(name) for name in ("version", "split", "train")], sort_keys=True)
-        for one in predictor.checkpoints
-    }
+    plain = json.loads(json.dumps(asdict(TrainConfig())))  # an older serprep wrote fewer keys
+    origins = set()
+    for one in predictor.checkpoints:
+        given = one.about.get("train")
+        how = plain | (given if isinstance(given, dict) else {})
+        how = {name: value for name, value in how.items() if name not in NO_NUMBERS}
+        origins.add(json.dumps([one.about.get("version"), one.about.get("split"), how], sort_keys=True))
     many = f"the checkpoints are of {len(origins)} trainings with other stores, splits or [train]: name one's folder"
     return [many] if len(origins) > 1 else []
 

@@ -144,13 +144,14 @@ class Predictor:
         """A caller's signal, guarded; clipping one of another full scale would give a wrong answer in silence."""
         try:
             signal, rate = np.asarray(signal), int(sample_rate)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise AudioError(f"{one_line(error)}; expected an array of samples and a rate in Hz") from None
-        if signal.ndim == 2 and signal.shape[0] < signal.shape[1]:
+        if signal.ndim == 2 and 0 < signal.shape[0] < signal.shape[1]:
             raise AudioError(
                 f"{signal.shape[1]} channels of {signal.shape[0]} samples; expected (n_samples, n_channels)"
             )
-        if np.issubdtype(signal.dtype, np.floating) and signal.size and np.abs(signal).max() > LOUDEST:
+        loud = np.issubdtype(signal.dtype, np.floating) and signal.size and LOUDEST < np.abs(signal).max() < np.inf
+        if loud:
             raise AudioError(
                 f"the largest sample is {np.abs(signal).max():g}; expected a full scale of 1: "
                 "divide samples of 16 bits by 32768"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serprep._typing import FloatArray, IntArray
+from serprep._typing import IntArray
 from serprep.metrics import confusion, paired_test, speaker_intervals, ua_of, wa_of
 
 
@@ -52,21 +52,18 @@ def score(predictions: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
         "wa": undefined_as_none(wa_of(counts)),
         "ua": undefined_as_none(ua_of(counts)),
         "reason": reason_of(counts, labels),
-        "recall": _by_label(recalls(counts[None]), labels),
+        "recall": recall_of(counts[None], labels),
         "missing": [label for label, total in zip(labels, counts.sum(axis=1), strict=True) if total == 0],
         "confusion": counts.tolist(),
     }
 
 
-def recalls(counts: IntArray) -> FloatArray:
-    """Recall per label, mean over confusion matrices (n, n_labels, n_labels); NaN where a label has no utterances."""
+def recall_of(counts: IntArray, labels: Sequence[str]) -> dict[str, float | None]:
+    """Label → recall, mean over confusion matrices (n, n_labels, n_labels); None where it has no utterances."""
     totals = counts.sum(axis=2)
     right = np.diagonal(counts, axis1=1, axis2=2)
-    return np.asarray(np.divide(right, totals, out=np.full(right.shape, np.nan), where=totals > 0).mean(axis=0))
-
-
-def _by_label(values: FloatArray, labels: Sequence[str]) -> dict[str, float | None]:
-    return {label: undefined_as_none(value) for label, value in zip(labels, values, strict=True)}
+    found = np.divide(right, totals, out=np.full(right.shape, np.nan), where=totals > 0).mean(axis=0)
+    return {label: undefined_as_none(value) for label, value in zip(labels, found, strict=True)}
 
 
 def reason_of(counts: IntArray, labels: Sequence[str]) -> str:
@@ -120,10 +117,11 @@ def summarise(
                 "ua_seed_std": undefined_as_none(float(np.std([ua for _, ua in per_seed]))),
                 "ua_fold_mean": float(np.mean(folds)) if folds else None,
                 "ua_fold_std": float(np.std(folds)) if folds else None,
+                "wa_per_seed": [undefined_as_none(wa) for wa, _ in per_seed],
                 "wa_seed_std": undefined_as_none(float(np.std([wa for wa, _ in per_seed]))),
                 "wa_fold_mean": float(np.mean(accuracies)) if accuracies else None,
                 "wa_fold_std": float(np.std(accuracies)) if accuracies else None,
-                "recall": _by_label(recalls(pooled), labels),
+                "recall": recall_of(pooled, labels),
                 "wa_interval": intervals.wa if known_speakers else None,
                 "ua_interval": intervals.ua if known_speakers else None,
                 "redrawn": intervals.redrawn,
@@ -145,8 +143,9 @@ def speaker_counts(predictions: pd.DataFrame, labels: Sequence[str]) -> IntArray
 
 
 def scored(predictions: pd.DataFrame) -> set[frozenset[tuple[Any, ...]]]:
-    """What each seed scored: fold, id and label of every utterance.  One set, if all seeds scored the same."""
-    return {frozenset(zip(own["fold"], own["id"], own["truth"], strict=True)) for _, own in predictions.groupby("seed")}
+    """What each seed scored: fold, id, speaker and label of every utterance.  One set, if all seeds scored the same."""
+    names = ("fold", "id", "speaker", "truth")
+    return {frozenset(zip(*(own[name] for name in names), strict=True)) for _, own in predictions.groupby("seed")}
 
 
 def compare(predictions: pd.DataFrame, labels: Sequence[str]) -> list[dict[str, Any]]:

@@ -876,7 +876,10 @@ def test_fewer_utterances_than_before_are_told(own, tmp_path, later):
     next(own.rglob("*.wav")).unlink()
     second = build(asked, pool=Inline())
     assert (second.n_utterances, second.n_before) == (11, 12)
+    about = Path(second.store.removesuffix(".zarr") + ".build.json")
+    about.write_text(about.read_text().replace(np.__version__, "0.1.2"))
     assert build(asked, pool=Inline()).n_before == 12
+    assert json.loads(about.read_bytes())["libraries"]["numpy"] == "0.1.2"  # of the build that made the store
 
 
 def test_other_spellings_of_a_speaker_are_a_warning(own, tmp_path):

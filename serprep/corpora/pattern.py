@@ -15,6 +15,7 @@ from serprep.corpora.corpus import Corpus, Finding
 from serprep.corpora.table import OWN_COLUMNS
 from serprep.errors import CorpusError
 from serprep.files import walk, without_suffix
+from serprep.remote import UrlPath
 from serprep.utterance import Utterance
 
 FIELD = re.compile(r"\{([^{}]*)\}")
@@ -63,10 +64,11 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
 def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Finding]:
     """Utterances of every recording whose path fits the pattern, in path order."""
     expression = compile_pattern(str(options["pattern"]))
-    for path in walk(root, SUFFIXES + OTHER_SUFFIXES):
-        if path.lower().endswith(OTHER_SUFFIXES):
-            yield Finding("recordings in other formats passed over: convert them to wav or flac", path)
-            continue
+    if not isinstance(root, UrlPath):  # a bucket is not listed twice for a remark
+        for path in walk(root, OTHER_SUFFIXES):
+            if (root / path).is_file():
+                yield Finding("recordings in other formats passed over: convert them to wav or flac", path)
+    for path in walk(root, SUFFIXES):
         found = expression.fullmatch(path)
         if found is None:
             yield Finding("recordings that do not fit the pattern passed over", path)

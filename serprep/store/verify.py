@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from serprep import audio
-from serprep.errors import AudioError, FeatureError, SerprepError, StoreError, one_line
+from serprep.errors import AudioError, CorpusError, FeatureError, SerprepError, StoreError, one_line
 from serprep.features.compare_2016 import n_rows
 from serprep.features.extract import extract
 from serprep.features.framing import cut_segments, n_segments
@@ -356,7 +356,7 @@ def _against_audio(store: Store, row: int, root: Path | None) -> list[Problem]:
     try:
         try:
             data = audio.read_bytes((root or Path()) / store.column("path")[row])
-        except AudioError as error:
+        except (AudioError, CorpusError) as error:  # missing, or a bucket that does not answer
             return differs(str(error), recording=True)
         if audio.digest_of(data) != store.column("audio_digest")[row]:
             return differs("the recording is not the one the store was made from (other SHA-256)", recording=True)

@@ -111,8 +111,8 @@ def test_a_slow_pattern_does_not_run_away(tmp_path):
 
 
 def test_recordings_in_other_formats_are_counted(tmp_path):
-    make(tmp_path, "sad/f1_a.wav", "sad/f1_b.m4a", "sad/f1_c.AIF")
+    make(tmp_path, "sad/f1_a.wav", "sad/f1_b.m4a", "sad/f1_c.AIF", "sad.mp4/f2_a.wav")
     reading = read(tmp_path, "{emotion}/{speaker}_{text}.wav")
-    assert [utterance.path for utterance in reading.utterances] == ["sad/f1_a.wav"]
+    assert [utterance.path for utterance in reading.utterances] == ["sad/f1_a.wav", "sad.mp4/f2_a.wav"]
     (warning,) = reading.warnings
     assert warning.startswith("2 recordings in other formats passed over: convert them") and "f1_b.m4a" in warning

@@ -1,13 +1,16 @@
 """Experiments of two recipes, compared."""
 
 import dataclasses
+import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from serprep.cache import canonical_json
 from serprep.errors import TrainError
 from serprep.metrics import paired_test
 from serprep_models.compare import compare_experiments
@@ -22,7 +25,7 @@ def two(small, pool):
     recipe, store = small
     outcomes = []
     for rate, systems in ((1e-3, ("plain-crnn", "compare-svm", "majority")), (5e-3, ("plain-crnn",))):
-        how = dataclasses.replace(recipe.train, learning_rate=rate, epochs=3, systems=systems)
+        how = dataclasses.replace(recipe.train, learning_rate=rate, epochs=4, systems=systems)
         outcomes.append(run_experiments(dataclasses.replace(recipe, train=how), store, pool=pool))
     return outcomes
 
@@ -55,6 +58,15 @@ def test_scores_are_those_of_each_and_differences_those_of_both(two, small):
     assert "learning_rate 0.001 → 0.005" in found.notes[0]
 
 
+def change(folder: Path, **values: object) -> None:
+    """Write results anew, as if they had been written so."""
+    for path in folder.rglob("result.json"):
+        result = json.loads(path.read_bytes()) | values
+        del result["sha256"]
+        digest = hashlib.sha256(canonical_json(result)).hexdigest()
+        path.write_text(json.dumps(result | {"sha256": digest}))
+
+
 def test_what_cannot_be_compared_is_said(two, tmp_path):
     first, second = two
     part = tmp_path / "part"
@@ -62,12 +74,34 @@ def test_what_cannot_be_compared_is_said(two, tmp_path):
     shutil.rmtree(part / "plain-crnn" / "fold-02")
     found = compare_experiments({"a": first.folder, "part": part})
     assert found.comparisons == []
-    assert sum("did not score the same utterances" in note for note in found.notes) == 2
-    for folder, message in ((tmp_path, "no finished experiment"), (part, r"fold-01/seed-0: .*; train it again")):
-        if folder == part:
-            (part / "plain-crnn/fold-01/seed-0/result.json").write_text("{")
-        with pytest.raises(TrainError, match=message):
-            compare_experiments({"a": first.folder, "b": folder})
+    assert sum("are not compared: expected the same utterances" in note for note in found.notes) == 2
+    with pytest.raises(TrainError, match="no finished experiment"):
+        compare_experiments({"a": first.folder, "b": tmp_path})
+    with (part / "plain-crnn/fold-01/seed-0/predictions.csv").open("a") as file:
+        file.write("\n")
+    with pytest.raises(TrainError, match=r"fold-01/seed-0: not as `serprep train` wrote it; train it again"):
+        compare_experiments({"a": first.folder, "b": part})
+
+
+def test_other_speakers_of_the_same_utterances_are_no_pair(two):
+    first, second = two
+    other = dataclasses.replace(second, predictions=second.predictions.assign(speaker=second.predictions["id"]))
+    found = compare_experiments({"a": first, "b": other})
+    assert found.comparisons == [] and any("are not compared" in note for note in found.notes)
+    unknown = dataclasses.replace(second, predictions=second.predictions.assign(speaker=""))
+    three = compare_experiments({"a": first, "b": second, "c": unknown})
+    assert {(row["first"][0], row["second"][0]) for row in three.comparisons} == {("a", "b")}
+
+
+def test_a_recipe_has_the_systems_and_seeds_it_names(two):
+    """Both lie in one folder, as systems and seeds do not decide where."""
+    first, _ = two
+    svm = [row for row in first.results if row["system"] == "compare-svm"]
+    part = dataclasses.replace(
+        first, results=svm, predictions=first.predictions[first.predictions["system"] == "compare-svm"]
+    )
+    found = compare_experiments({"a": part, "b": first})
+    assert [row["system"] for row in found.summary if row["system"].startswith("a")] == ["a: compare-svm"]
 
 
 def test_a_side_that_is_transductive_is_called_so(two, tmp_path, capsys):
@@ -76,9 +110,11 @@ def test_a_side_that_is_transductive_is_called_so(two, tmp_path, capsys):
     first, second = two
     other = tmp_path / "other"
     shutil.copytree(second.folder, other)
-    for path in other.rglob("result.json"):
-        path.write_text(json.dumps(json.loads(path.read_bytes()) | {"transductive": True}))
+    change(other, transductive=True, standardisation="speaker")
     found = compare_experiments({"a": first.folder, "b": other})
+    row = found.comparisons[0]
+    assert (row["transductive"], row["first_transductive"], row["second_transductive"]) == (True, False, True)
+    assert (row["first_standardisation"], row["second_standardisation"]) == ("train", "speaker")
     print_outcome(found)
     out = capsys.readouterr().out
     assert "a: plain-crnn − b: plain-crnn (transductive)" in out

@@ -217,8 +217,12 @@ def test_checkpoints_of_other_trainings_are_averaged_and_that_is_said(trained, c
     shutil.copytree(own, other)
     assert predict_files([own, other], recording, pool=None).notes == ()
     about = json.loads((other / "checkpoint.json").read_bytes())
-    about["train"]["learning_rate"] = 0.5
     del about["sha256"]
+    about["train"] |= {"seeds": [5], "device": "cuda"}  # the same training otherwise
+    del about["train"]["mixup"]  # as an older serprep wrote it
+    (other / "checkpoint.json").write_text(json.dumps(about))
+    assert predict_files([own, other], recording, pool=None).notes == ()
+    about["train"]["learning_rate"] = 0.5
     (other / "checkpoint.json").write_text(json.dumps(about))
     (note,) = predict_files([own, other], recording, pool=None).notes
     assert note.startswith("the checkpoints are of 2 trainings")

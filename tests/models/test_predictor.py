@@ -199,9 +199,17 @@ def test_integers_have_the_full_scale_of_their_type(trained: Path, small) -> Non
     for wrong in (codes.astype(np.float32), codes.astype(np.float64)):
         with pytest.raises(AudioError, match=r"the largest sample is \d+; expected a full scale of 1: divide"):
             predictor.predict(wrong, rate)
-    for wrong in (codes.astype(complex), codes > 0, codes.reshape(-1, 1, 1), codes[None], np.float32(0.1), "a.wav"):
+    for wrong in (
+        codes.tolist(),
+        codes.astype(complex),
+        codes > 0,
+        codes.reshape(-1, 1, 1),
+        codes[None],
+        np.float32(0.1),
+        "a.wav",
+    ):
         with pytest.raises(AudioError, match="expected"):
             predictor.predict(wrong, rate)
-    for rate in (0, -1, 1, 10**9, None, "16 kHz"):
+    for rate in (0, -1, 1, 10**9, None, "16 kHz", float("inf")):
         with pytest.raises(AudioError, match="expected"):
             predictor.predict(codes, rate)
