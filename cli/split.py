@@ -31,14 +31,14 @@ from .output import json_option, notes, print_json, print_table
 @json_option
 def split(manifest: Path, output: Path, emotions: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Split a MANIFEST and write the split file; it holds no audio and can be shared."""
-    from serprep.manifest import read_manifest, select
+    from serprep.manifest import read_manifest, select, spellings
     from serprep.split import SplitConfig, describe, make_split, write_split
 
     kept = select(read_manifest(manifest), emotions={name: name for name in emotions} or None)
     made = make_split(kept.manifest, SplitConfig(**options))
     write_split(made, output)
     notes([f"{count} utterances dropped: {reason}" for reason, count in kept.dropped.items()])
-    notes(made.notes)
+    notes((*spellings(kept.manifest), *made.notes))
     if as_json:
         about = {"split": str(output.resolve()), "digest": made.digest, "rows_digest": made.rows_digest}
         print_json(

@@ -102,6 +102,12 @@ def write_checkpoint(
     write_whole(folder / ABOUT, (json.dumps(about) + "\n").encode())
 
 
+def training_of(about: Mapping[str, Any]) -> dict[str, Any]:
+    """``[train]`` as a checkpoint or results tell it, with the defaults for keys that an older serprep did not have."""
+    given = about.get("train")
+    return {**json.loads(json.dumps(asdict(TrainConfig()))), **(given if isinstance(given, dict) else {})}
+
+
 def _digest(about: Mapping[str, Any]) -> str:
     """SHA-256 of everything in a checkpoint.json but this digest."""
     return hashlib.sha256(canonical_json({key: about[key] for key in about if key != "sha256"})).hexdigest()

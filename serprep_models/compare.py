@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,7 @@ from typing import Any
 import pandas as pd
 
 from serprep.errors import TrainError, one_line
-from serprep.recipe import TrainConfig
-from serprep_models.checkpoint import ABOUT
+from serprep_models.checkpoint import ABOUT, training_of
 from serprep_models.experiment import Outcome
 from serprep_models.job import is_whole, read_predictions
 from serprep_models.scores import compare, summarise
@@ -119,16 +118,13 @@ def _differences(sides: Mapping[str, Path | Outcome]) -> Iterator[str]:
             yield f"[train] from {first} to {name}: {one_line(', '.join(other) or 'no difference')}"
 
 
-def _plain() -> dict[str, Any]:
-    """The defaults, as JSON has them."""
-    return dict(json.loads(json.dumps(asdict(TrainConfig()))))
-
-
 def _train_of(folder: Path) -> dict[str, Any]:
     """``[train]`` as a whole run, or a checkpoint, tells it; nothing where neither does."""
     for path in (folder / "results.json", *sorted(folder.glob(f"*/fold-*/seed-*/{ABOUT}"))[:1]):
         try:
-            return _plain() | dict(json.loads(path.read_bytes())["train"])
-        except (OSError, ValueError, KeyError, TypeError):
+            about = json.loads(path.read_bytes())
+        except (OSError, ValueError):
             continue
+        if isinstance(about, dict) and "train" in about:
+            return training_of(about)
     return {}

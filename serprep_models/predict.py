@@ -5,7 +5,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
 
@@ -21,6 +21,7 @@ from serprep.parallel import Died, Workers
 from serprep.progress import Progress
 from serprep.recipe import TrainConfig
 from serprep.store.store import Store
+from serprep_models.checkpoint import training_of
 from serprep_models.examples import check_store
 from serprep_models.experiment import NO_NUMBERS
 from serprep_models.predictor import Predictor, Values, load
@@ -220,12 +221,9 @@ def predict_store(
 
 def _mixed(predictor: Predictor) -> list[str]:
     """Whether checkpoints of different recipes are averaged, as happens with a folder far above them."""
-    plain = json.loads(json.dumps(asdict(TrainConfig())))  # an older serprep wrote fewer keys
     origins = set()
     for one in predictor.checkpoints:
-        given = one.about.get("train")
-        how = plain | (given if isinstance(given, dict) else {})
-        how = {name: value for name, value in how.items() if name not in NO_NUMBERS}
+        how = {name: value for name, value in training_of(one.about).items() if name not in NO_NUMBERS}
         origins.add(json.dumps([one.about.get("version"), one.about.get("split"), how], sort_keys=True))
     many = f"the checkpoints are of {len(origins)} trainings with other stores, splits or [train]: name one's folder"
     return [many] if len(origins) > 1 else []
@@ -320,7 +318,11 @@ def utterances_of(places: Sequence[str], *, root: Path | None = None) -> Utteran
 def other_recordings(places: Sequence[str]) -> list[str]:
     """What lies in folders and looks like sound, but is not taken."""
     found = Counter(
-        PurePath(name).suffix.lower() for place in places if Path(place).is_dir() for name in walk(Path(place), OTHERS)
+        PurePath(name).suffix.lower()
+        for place in map(Path, places)
+        if place.is_dir()
+        for name in walk(place, OTHERS)
+        if (place / name).is_file()
     )
     counted = ", ".join(f"{count} {suffix}" for suffix, count in sorted(found.items()))
     return [f"passed over: {counted}; folders are searched for {', '.join(audio.SUFFIXES)}"] if found else []
