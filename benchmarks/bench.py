@@ -33,11 +33,12 @@ import native
 import numpy as np
 import psutil
 
-from serprep import audio
-from serprep.cache import Cache
+from serprep.audio.decode import decode, digest_of, read_bytes
+from serprep.audio.guard import guard
+from serprep.cache.parts import Cache
 from serprep.features.functionals import by_package, functionals
 from serprep.features.logmel import log_mel
-from serprep.pipeline import build
+from serprep.pipeline.build import build
 from serprep.recipe import Recipe, recipe_from
 from serprep.store.layout import FUNCTIONALS
 from serprep.store.store import open_store
@@ -204,7 +205,7 @@ def extraction() -> None:
     rng = np.random.default_rng(0)
     rows = []
     for duration in (0.1, 0.3, 1.0, 3.0, 10.0, 30.0):
-        signal = audio.guard(rng.normal(0, 0.1, int(16_000 * duration)).astype(np.float32), 16_000)
+        signal = guard(rng.normal(0, 0.1, int(16_000 * duration)).astype(np.float32), 16_000)
         functionals(signal)
         ours, theirs = [], []
         for _ in range(max(ROUNDS, 5 if duration > 5 else 31)):
@@ -333,10 +334,10 @@ def profile() -> None:
         functionals(np.zeros(1600, np.float32))  # the helper has started
         for number, path in enumerate(paths):
             marks = [time.perf_counter()]
-            data = audio.read_bytes(path)
-            audio.digest_of(data)
+            data = read_bytes(path)
+            digest_of(data)
             marks.append(time.perf_counter())
-            signal = audio.decode(data)
+            signal = decode(data)
             marks.append(time.perf_counter())
             frames = log_mel(signal)
             marks.append(time.perf_counter())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from serprep import audio
+from serprep.audio.decode import decode, read_bytes
 from serprep.features import compare_2016
 from serprep.features.compare_2016 import names
 from serprep.features.functionals import by_package
@@ -69,7 +69,7 @@ def recordings(name: str) -> tuple[np.ndarray, np.ndarray]:
     rows = []
     with Progress(f"{name}, both engines", len(paths), unit="files") as progress:
         for path in paths:
-            rows.append(both([audio.decode(audio.read_bytes(path))]))
+            rows.append(both([decode(read_bytes(path))]))
             progress.add()
     ours, theirs = (np.concatenate(blocks) for blocks in zip(*rows, strict=True))
     return ours, theirs

@@ -15,7 +15,7 @@ import numpy as np
 
 from serprep.metrics import uar
 from serprep.parallel import Workers
-from serprep.pipeline import build
+from serprep.pipeline.build import build
 from serprep.recipe import Recipe, read_recipe
 from serprep.split import bind
 from serprep.store.store import Store, open_store

@@ -19,7 +19,7 @@ import numpy as np
 from serprep._typing import FloatArray, IntArray
 from serprep.metrics import confusion, ua_of
 from serprep.parallel import Workers
-from serprep.pipeline import build
+from serprep.pipeline.build import build
 from serprep.recipe import read_recipe
 from serprep.split import Split, bind
 from serprep.store.store import Store, open_store

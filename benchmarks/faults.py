@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from serprep.cache import Cache
+from serprep.cache.parts import Cache
 from serprep.errors import SerprepError
 from serprep.testing import write_synthetic_corpus
 

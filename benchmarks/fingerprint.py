@@ -19,7 +19,8 @@ import numpy as np
 import soundfile
 import soxr
 
-from serprep.audio import decode, guard
+from serprep.audio.decode import decode
+from serprep.audio.guard import guard
 from serprep.audit.fingerprint import THRESHOLD, Fingerprint, find_matches, fingerprint
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from serprep import audio
+from serprep.audio.decode import decode, read_bytes
 from serprep.corpora import read_corpus
 from serprep.errors import AudioError, FeatureError
 from serprep.features.extract import Features
@@ -37,8 +37,8 @@ def row(reader: str, root: Path) -> str:
     total, squares, errors, largest = np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape)
     for utterance in read_corpus(reader, root, {}).utterances:
         try:
-            data = audio.read_bytes(root / utterance.path)
-            signal = audio.decode(data, start=utterance.start, end=utterance.end, config=features.signal)
+            data = read_bytes(root / utterance.path)
+            signal = decode(data, start=utterance.start, end=utterance.end, config=features.signal)
             frames = log_mel(signal, features.logmel)
         except (AudioError, FeatureError):
             continue

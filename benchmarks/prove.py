@@ -22,10 +22,11 @@ import fingerprint
 import numpy as np
 import psutil
 
-from serprep import audio
+from serprep.audio.decode import decode
+from serprep.audio.guard import guard
 from serprep.features.functionals import by_package, functionals
 from serprep.features.logmel import log_mel
-from serprep.pipeline import build
+from serprep.pipeline.build import build
 from serprep.recipe import Recipe, recipe_from
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -111,7 +112,7 @@ def prove_functionals() -> None:
         paths = sorted((CORPORA / name).rglob("*.flac"))
         differing = 0
         for path in paths:
-            signal = audio.decode(path.read_bytes())
+            signal = decode(path.read_bytes())
             ours, theirs = functionals(signal), by_package(signal, 16_000)
             differing += ours.tobytes() != theirs.astype(np.float32).tobytes()
         say(f"- {name}: {len(paths)} recordings, {differing} differ in any bit of the 6373 values.")
@@ -124,7 +125,7 @@ def prove_long_signal() -> None:
     """Thirty minutes of sound."""
     say("## Thirty minutes of sound\n")
     rng = np.random.default_rng(0)
-    signal = audio.guard(rng.normal(0, 0.1, 30 * 60 * 16_000).astype(np.float32), 16_000)
+    signal = guard(rng.normal(0, 0.1, 30 * 60 * 16_000).astype(np.float32), 16_000)
     with peak_memory() as memory:
         start = time.perf_counter()
         frames = log_mel(signal)
@@ -142,7 +143,7 @@ def prove_logmel_speed() -> None:
     """Median time of the log-mel frames of 4.5 s."""
     say("## Log-mel speed\n")
     rng = np.random.default_rng(0)
-    signal = audio.guard(rng.normal(0, 0.1, 72_000).astype(np.float32), 16_000)
+    signal = guard(rng.normal(0, 0.1, 72_000).astype(np.float32), 16_000)
     times = []
     for _ in range(300):
         start = time.perf_counter()

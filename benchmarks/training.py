@@ -25,9 +25,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from serprep.cache import PLACE, Places, as_keys, key_of
+from serprep.cache.parts import PLACE, Places, as_keys, key_of
 from serprep.features.extract import Features, identities
-from serprep.manifest import make_manifest
+from serprep.manifest.table import make_manifest
 from serprep.recipe import TrainConfig
 from serprep.store import zarr_store
 from serprep.store.convert import convert

@@ -21,7 +21,7 @@ import pandas as pd
 
 from serprep.metrics import paired_test, ua_of
 from serprep.parallel import Workers
-from serprep.pipeline import build
+from serprep.pipeline.build import build
 from serprep.recipe import Recipe, TrainConfig, read_recipe
 from serprep.store.store import Store, open_store
 from serprep_models.experiment import Outcome, run_experiments

@@ -27,7 +27,7 @@ def audit(
     if len(places) != expected:
         raise click.UsageError("expected " + ("SPLIT alone, since --corpus is given" if corpus else "MANIFEST SPLIT"))
     from serprep.audit import audit_split
-    from serprep.manifest import read_manifest
+    from serprep.manifest.table import read_manifest
     from serprep.progress import Progress
 
     known = corpus or read_manifest(places[0])

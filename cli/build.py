@@ -29,7 +29,7 @@ def build(recipe: Path, as_json: bool, **options: Any) -> int:
 
     Exit status 3 says that the store is built, with some utterances quarantined.
     """
-    from serprep.pipeline import build
+    from serprep.pipeline.build import build
     from serprep.recipe import read_recipe
 
     result = build(read_recipe(recipe), quiet=False, **options)

@@ -16,7 +16,8 @@ def check(manifest: Path, root: str, no_samples: bool, as_json: bool) -> int:
     """Compare the recordings under ROOT, a folder or URL, with a MANIFEST; exit status 1 if they differ."""
     from serprep.errors import one_line
     from serprep.files import as_root
-    from serprep.manifest import check_manifest, read_manifest
+    from serprep.manifest.look import check_manifest
+    from serprep.manifest.table import read_manifest
     from serprep.progress import Progress
 
     expected = read_manifest(manifest)

@@ -42,8 +42,9 @@ def manifest(
     """
     from serprep.corpora import read_corpus
     from serprep.files import as_root
-    from serprep.manifest import look, make_manifest, write_manifest
-    from serprep.pipeline import describe_corpus
+    from serprep.manifest.look import look
+    from serprep.manifest.table import make_manifest, write_manifest
+    from serprep.pipeline.gather import describe_corpus
     from serprep.progress import Progress
     from serprep.ratings import write_ratings
 

@@ -31,7 +31,8 @@ from .output import json_option, notes, print_json, print_table
 @json_option
 def split(manifest: Path, output: Path, emotions: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Split a MANIFEST and write the split file; it holds no audio and can be shared."""
-    from serprep.manifest import read_manifest, select, spellings
+    from serprep.manifest.select import select, spellings
+    from serprep.manifest.table import read_manifest
     from serprep.split import SplitConfig, describe, make_split, write_split
 
     kept = select(read_manifest(manifest), emotions={name: name for name in emotions} or None)

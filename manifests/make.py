@@ -19,8 +19,8 @@ from pathlib import Path
 
 from serprep.corpora import CORPORA, read_corpus
 from serprep.files import write_whole
-from serprep.manifest import Manifest, make_manifest, read_manifest, write_manifest
-from serprep.pipeline import describe_corpus
+from serprep.manifest.table import Manifest, make_manifest, read_manifest, write_manifest
+from serprep.pipeline.gather import describe_corpus
 from serprep.release import LENGTH
 from serprep.split import SplitConfig, make_split, write_split
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serprep import remote
-from serprep.cache import Cache
+from serprep.cache.parts import Cache
 from serprep.dataset import files_below, on_disk, stem_of, stores_of, version_named
 from serprep.errors import StoreError, one_line
 from serprep.files import Folder, remove_tree

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
-from serprep import audio
+from serprep.audio.decode import decode_int16, read_bytes
 from serprep.errors import AudioError, one_line
 
 LENGTH = 32  # hexadecimal digits of a digest that are kept
@@ -146,7 +146,7 @@ def recognise(
 def _same_samples(path: Path, expected: Published) -> bool:
     """Whether a file decodes to the published samples, known by themselves or inside a plain wav."""
     try:
-        samples, sample_rate = audio.decode_int16(audio.read_bytes(path))
+        samples, sample_rate = decode_int16(read_bytes(path))
     except AudioError:
         return False
     data = samples.astype("<i2").tobytes()

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from serprep.cache import canonical_json
+from serprep.cache.parts import canonical_json
 from serprep.errors import SplitError, first_ten, one_line
 from serprep.files import write_whole
 from serprep.folds import count_groups, group_roles, partition_roles, set_apart
-from serprep.manifest import FIRST, LAST, Manifest, value_of
+from serprep.manifest.table import FIRST, LAST, Manifest, value_of
 
 FORMAT = 1
 ROLES = ("train", "dev", "test")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from serprep import remote
-from serprep.cache import canonical_json
+from serprep.cache.parts import canonical_json
 from serprep.errors import StoreError, one_line
 from serprep.files import Folder
 

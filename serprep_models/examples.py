@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from serprep._typing import AnyArray, FloatArray, IntArray
-from serprep.cache import key_of
+from serprep.cache.parts import key_of
 from serprep.errors import TrainError
 from serprep.features.extract import identities
 from serprep.store.layout import FUNCTIONALS

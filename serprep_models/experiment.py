@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serprep.cache import canonical_json
+from serprep.cache.parts import canonical_json
 from serprep.errors import SplitError, TrainError
 from serprep.files import write_whole
-from serprep.manifest import Manifest, make_manifest
+from serprep.manifest.table import Manifest, make_manifest
 from serprep.metrics import few_speakers
 from serprep.parallel import Died, Workers
-from serprep.pipeline import gather
+from serprep.pipeline.gather import gather
 from serprep.progress import Progress
 from serprep.recipe import NEURAL, SYSTEMS, Recipe, TrainConfig
 from serprep.remote import is_url

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from serprep._typing import FloatArray, IntArray
-from serprep.cache import canonical_json
+from serprep.cache.parts import canonical_json
 from serprep.errors import TrainError
 from serprep.files import write_whole
 from serprep.recipe import NEURAL, TrainConfig

@@ -12,8 +12,8 @@ import pandas as pd
 
 from serprep.audit import audit_split
 from serprep.files import Folder
-from serprep.manifest import Manifest
-from serprep.pipeline import BuildResult
+from serprep.manifest.table import Manifest
+from serprep.pipeline.build import BuildResult
 from serprep.recipe import Recipe, TrainConfig
 from serprep.split import Split, describe
 from serprep.store.store import Store, open_store

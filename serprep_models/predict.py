@@ -11,12 +11,12 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from serprep import audio
 from serprep._typing import FloatArray
-from serprep.audio import OTHER_SUFFIXES as OTHERS
+from serprep.audio.decode import OTHER_SUFFIXES as OTHERS
+from serprep.audio.decode import SUFFIXES, decode, read_bytes
 from serprep.errors import AudioError, FeatureError, TrainError, first_ten, one_line
 from serprep.files import walk, without_suffix
-from serprep.manifest import read_manifest
+from serprep.manifest.table import read_manifest
 from serprep.parallel import Died, Workers
 from serprep.progress import Progress
 from serprep.recipe import TrainConfig
@@ -138,8 +138,8 @@ def _predict_batch(task: _Task) -> tuple[dict[str, FloatArray], dict[str, str]]:
     own = task.utterances
     for name, path, start, end in zip(own.ids, own.paths, own.starts, own.ends, strict=True):
         try:
-            data = audio.read_bytes(Path(path))
-            values[name] = predictor.values(audio.decode(data, start=start, end=end, config=predictor.features.signal))
+            data = read_bytes(Path(path))
+            values[name] = predictor.values(decode(data, start=start, end=end, config=predictor.features.signal))
         except (AudioError, FeatureError) as error:
             reasons[name] = str(error)
     with one_thread():
@@ -164,8 +164,8 @@ def enrolled_by(
     with Progress("enrolling", len(enrol), quiet=quiet) as progress:
         for name, path, start, end in zip(enrol.ids, enrol.paths, enrol.starts, enrol.ends, strict=True):
             try:
-                data = audio.read_bytes(Path(path))
-                signal = audio.decode(data, start=start, end=end, config=predictor.features.signal)
+                data = read_bytes(Path(path))
+                signal = decode(data, start=start, end=end, config=predictor.features.signal)
                 values.append(predictor.values(signal))
             except (AudioError, FeatureError) as error:
                 left_out.append(f"{one_line(name)}: {str(error).removesuffix('; leave it out')}")
@@ -292,9 +292,9 @@ def utterances_of(places: Sequence[str], *, root: Path | None = None) -> Utteran
                 raise TrainError(f"{one_line(place)} is a manifest: say where its recordings lie with --root")
             rows += [(row.id, str(root / row.path), row.start, row.end) for row in read_manifest(path).utterances]
         elif path.is_dir():
-            found = list(walk(path, audio.SUFFIXES))
+            found = list(walk(path, SUFFIXES))
             if not found:
-                raise TrainError(f"{one_line(place)}: no recordings; expected {', '.join(audio.SUFFIXES)}")
+                raise TrainError(f"{one_line(place)}: no recordings; expected {', '.join(SUFFIXES)}")
             rows += [(without_suffix(name), str(path / name), None, None) for name in found]
         elif path.is_file():
             rows.append((path.stem, place, None, None))
@@ -325,7 +325,7 @@ def other_recordings(places: Sequence[str]) -> list[str]:
         if (place / name).is_file()
     )
     counted = ", ".join(f"{count} {suffix}" for suffix, count in sorted(found.items()))
-    return [f"passed over: {counted}; folders are searched for {', '.join(audio.SUFFIXES)}"] if found else []
+    return [f"passed over: {counted}; folders are searched for {', '.join(SUFFIXES)}"] if found else []
 
 
 def render(predictions: Predictions, form: str) -> str:

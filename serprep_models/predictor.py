@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from serprep import audio
 from serprep._typing import FloatArray, IntArray
+from serprep.audio.guard import guard
 from serprep.errors import AudioError, TrainError, one_line
 from serprep.features.extract import Features, extract
 from serprep.features.framing import cut_segments
@@ -156,7 +156,7 @@ class Predictor:
                 f"the largest sample is {np.abs(signal).max():g}; expected a full scale of 1: "
                 "divide samples of 16 bits by 32768"
             )
-        return audio.guard(signal, rate, self.features.signal)
+        return guard(signal, rate, self.features.signal)
 
     def values(self, signal: FloatArray) -> dict[str, FloatArray]:
         """Features of a guarded signal, as a store holds them."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from serprep.parallel import Workers
-from serprep.pipeline import BuildResult, build
+from serprep.pipeline.build import BuildResult, build
 from serprep.recipe import Recipe, read_recipe, read_training
 from serprep.store.store import open_store
 from serprep_models.experiment import Outcome, check_recipe, run_experiments

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from serprep._typing import AnyArray, IntArray
-from serprep.cache import canonical_json
+from serprep.cache.parts import canonical_json
 from serprep.errors import TrainError, one_line
 from serprep.files import discard, refuse_store, write_whole
 from serprep.recipe import TrainConfig

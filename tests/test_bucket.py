@@ -19,8 +19,9 @@ from serprep.corpora import read_corpus
 from serprep.dataset import diff, log, tag
 from serprep.errors import CorpusError, StoreError
 from serprep.files import as_root
-from serprep.manifest import check_manifest, look, make_manifest
-from serprep.pipeline import build
+from serprep.manifest.look import check_manifest, look
+from serprep.manifest.table import make_manifest
+from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store.convert import convert
 from serprep.store.store import open_store

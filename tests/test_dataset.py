@@ -15,11 +15,11 @@ import pytest
 import soundfile
 
 from serprep import dataset, garbage
-from serprep.cache import Cache
+from serprep.cache.parts import Cache
 from serprep.dataset import Difference, diff, in_short, log, tag
 from serprep.errors import StoreError
 from serprep.garbage import gc
-from serprep.pipeline import build
+from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store.store import Store, open_store
 

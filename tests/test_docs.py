@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from serprep_cli.main import cli
 
-from serprep.cache import offsets_of
+from serprep.cache.parts import offsets_of
 from serprep.corpora import CORPORA
 from serprep.corpora.corpus import Rating
 from serprep.features.compare_2016 import LLD
@@ -21,18 +21,18 @@ from serprep.features.framing import SEGMENTS, Segment
 from serprep.features.functionals import Functionals
 from serprep.features.logmel import LogMel
 from serprep.folds import PARTITIONS
-from serprep.manifest import (
+from serprep.manifest.select import select
+from serprep.manifest.table import (
     DIMENSIONS,
     FIRST,
     LAST,
     Manifest,
     make_manifest,
     read_manifest,
-    select,
     to_csv,
     write_manifest,
 )
-from serprep.pipeline import BuildResult
+from serprep.pipeline.build import BuildResult
 from serprep.ratings import read_ratings, write_ratings
 from serprep.recipe import CorpusConfig, Dataset, Recipe, TrainConfig, recipe_from
 from serprep.split import FORMAT as SPLIT_FORMAT

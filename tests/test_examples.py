@@ -120,9 +120,9 @@ def test_crema_d_tests_every_actor_once(outcomes):
 def test_crema_d_as_perceived_is_the_table_of_its_manifest(tmp_path):
     """The lines that the recipe's comment gives, built."""
     from serprep.corpora import read_corpus
-    from serprep.manifest import make_manifest, write_manifest
+    from serprep.manifest.table import make_manifest, write_manifest
     from serprep.parallel import Workers
-    from serprep.pipeline import build
+    from serprep.pipeline.build import build
     from serprep.recipe import read_recipe
     from serprep.store.store import open_store
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from serprep.features.functionals import Functionals
-from serprep.manifest import read_manifest
+from serprep.manifest.table import read_manifest
 from serprep.split import bind, read_split
 from serprep.store.store import open_store
 

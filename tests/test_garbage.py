@@ -11,7 +11,7 @@ import soundfile
 from serprep import remote
 from serprep.errors import StoreError
 from serprep.garbage import YOUNG, gc
-from serprep.pipeline import build
+from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store.store import open_store
 

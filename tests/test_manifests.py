@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from serprep.corpora import CORPORA
-from serprep.manifest import read_manifest
+from serprep.manifest.table import read_manifest
 from serprep.split import bind, read_split, refuse_leaks
 
 ROOT = Path(__file__).resolve().parents[1]

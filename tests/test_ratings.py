@@ -4,7 +4,7 @@ import pytest
 
 from serprep.corpora.corpus import Rating
 from serprep.errors import ManifestError
-from serprep.manifest import make_manifest, write_manifest
+from serprep.manifest.table import make_manifest, write_manifest
 from serprep.ratings import read_ratings, write_ratings
 from serprep.utterance import Utterance
 

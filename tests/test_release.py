@@ -9,7 +9,7 @@ import soundfile
 
 from serprep import release
 from serprep.corpora import CORPORA
-from serprep.manifest import look_at
+from serprep.manifest.look import look_at
 from serprep.release import LENGTH, Recognition, published, recognise
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from serprep.cache import canonical_json
+from serprep.cache.parts import canonical_json
 from serprep.errors import SplitError
-from serprep.manifest import make_manifest
+from serprep.manifest.table import make_manifest
 from serprep.split import (
     ROLES,
     Assignment,

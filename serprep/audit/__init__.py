@@ -18,7 +18,7 @@ from serprep.audit.sides import BITS, Sides, find_sides, finder, namer
 from serprep.audit.sounds import Sounds, listen
 from serprep.corpora import CORPORA, corpus_named
 from serprep.errors import SplitError, one_line
-from serprep.manifest import Manifest
+from serprep.manifest.table import Manifest
 from serprep.split import ROLES, Split
 
 __all__ = ["LEAKS", "OTHERS", "Audit", "Finding", "audit_split", "read_listing"]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from serprep.audit.contents import check_classes, check_confounding, check_listing, check_names
 from serprep.audit.findings import LEAKS, OTHERS, SEVERITIES, Finding
 from serprep.audit.sides import BITS, Sides
-from serprep.manifest import value_of
+from serprep.manifest.table import value_of
 from serprep.split import ROLES
 
 TEXTS = ("text", "sentence", "transcript")  # columns that hold what is said

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from serprep import audio
+from serprep.audio.decode import SUFFIXES, decode, digest_of, read_bytes
 from serprep.audit.fingerprint import Fingerprint, find_matches, fingerprint
 from serprep.errors import AudioError, SplitError, one_line
 from serprep.files import walk
@@ -77,7 +77,7 @@ def listen(
 def _places(utterances: Sequence[Utterance], root: Path) -> list[str]:
     """Where each recording lies below `root`, or "" where it does not; nothing outside is ever opened."""
     by_end: dict[str, list[str]] = {}
-    there = list(walk(root, audio.SUFFIXES))
+    there = list(walk(root, SUFFIXES))
     for path in there:
         for end in _ends(path):
             by_end.setdefault(end, []).append(path)
@@ -98,11 +98,11 @@ def _ends(path: str) -> list[str]:
 
 def _hear(root: Path, path: str, start: float | None, end: float | None) -> _Heard | str:
     try:
-        data = audio.read_bytes(root / path)
-        signal = audio.decode(data, start=start, end=end)
+        data = read_bytes(root / path)
+        signal = decode(data, start=start, end=end)
     except AudioError as error:
         return str(error)
-    return _Heard(audio.digest_of(data), hashlib.sha256(signal.tobytes()).hexdigest(), fingerprint(signal))
+    return _Heard(digest_of(data), hashlib.sha256(signal.tobytes()).hexdigest(), fingerprint(signal))
 
 
 def _pairs(found: Sequence[_Heard | str]) -> list[tuple[int, int, float]]:

@@ -15,7 +15,7 @@ traps: what a reader gets wrong at first.
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from serprep.audio import SUFFIXES
+from serprep.audio.decode import SUFFIXES
 from serprep.corpora.corpus import Corpus, Finding
 from serprep.files import walk
 from serprep.utterance import Utterance

@@ -27,7 +27,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from serprep.audio import SUFFIXES
+from serprep.audio.decode import SUFFIXES
 from serprep.corpora.corpus import About, Corpus, Finding, Rating
 from serprep.corpora.labels import ABSENT, UNLABELLED, read_text
 from serprep.corpora.table import OWN_COLUMNS, column_name

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from serprep.audio import SUFFIXES
+from serprep.audio.decode import SUFFIXES
 from serprep.corpora.corpus import Finding
 from serprep.errors import CorpusError, one_line
 from serprep.files import walk

@@ -27,7 +27,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from serprep.audio import SUFFIXES
+from serprep.audio.decode import SUFFIXES
 from serprep.corpora.corpus import Corpus, Finding
 from serprep.corpora.labels import ABSENT, TWICE, UNLABELLED, Row, find, read_table
 from serprep.errors import CorpusError, one_line

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from serprep.audio import OTHER_SUFFIXES, SUFFIXES
+from serprep.audio.decode import OTHER_SUFFIXES, SUFFIXES
 from serprep.corpora.corpus import Corpus, Finding
 from serprep.corpora.table import OWN_COLUMNS
 from serprep.errors import CorpusError

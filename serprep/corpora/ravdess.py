@@ -19,7 +19,7 @@ Actor_07/03-01-03-01-02-01-07 and 03-01-03-01-02-02-07 are byte-identical as pub
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from serprep.audio import SUFFIXES
+from serprep.audio.decode import SUFFIXES
 from serprep.corpora.corpus import Corpus, Finding
 from serprep.files import walk
 from serprep.utterance import Utterance

@@ -17,7 +17,7 @@ import soundfile
 import soxr
 
 from serprep._typing import FloatArray
-from serprep.audio import Signal
+from serprep.audio.signal import Signal
 from serprep.errors import FeatureError
 from serprep.features import compare_2016, logmel
 from serprep.features import functionals as compare

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from serprep.cache import Cache
+from serprep.cache.parts import Cache
 from serprep.errors import StoreError, one_line
 from serprep.features.extract import Features, extractors
 from serprep.files import Folder, discard, make_read_only
-from serprep.manifest import Manifest
+from serprep.manifest.table import Manifest
 from serprep.parallel import Died, Workers
 from serprep.progress import Progress
 from serprep.remote import is_url

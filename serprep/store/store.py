@@ -11,7 +11,7 @@ import numpy as np
 from serprep._typing import AnyArray, ByteArray, FloatArray, IntArray
 from serprep.errors import StoreError, one_line
 from serprep.features.extract import Features, features_from_json
-from serprep.manifest import DIMENSIONS, RESERVED, Manifest, make_manifest
+from serprep.manifest.table import DIMENSIONS, RESERVED, Manifest, make_manifest
 from serprep.remote import is_url
 from serprep.store import hdf5_store, zarr_store
 from serprep.store.layout import FUNCTIONALS, LLD, segments_name

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from serprep import audio
+from serprep.audio.decode import decode, digest_of, read_bytes
 from serprep.errors import AudioError, CorpusError, FeatureError, SerprepError, StoreError, one_line
 from serprep.features.compare_2016 import n_rows
 from serprep.features.extract import extract
@@ -355,12 +355,12 @@ def _against_audio(store: Store, row: int, root: Path | None) -> list[Problem]:
     features = store.features
     try:
         try:
-            data = audio.read_bytes((root or Path()) / store.column("path")[row])
+            data = read_bytes((root or Path()) / store.column("path")[row])
         except (AudioError, CorpusError) as error:  # missing, or a bucket that does not answer
             return differs(str(error), recording=True)
-        if audio.digest_of(data) != store.column("audio_digest")[row]:
+        if digest_of(data) != store.column("audio_digest")[row]:
             return differs("the recording is not the one the store was made from (other SHA-256)", recording=True)
-        signal = audio.decode(data, start=start, end=end, config=features.signal)
+        signal = decode(data, start=start, end=end, config=features.signal)
         values = extract(signal, features, features.kinds)
     except (AudioError, FeatureError) as error:
         return differs(str(error))

@@ -14,13 +14,13 @@ from typing import Any, cast
 import numpy as np
 
 from serprep._typing import AnyArray, ByteArray, IntArray
-from serprep.cache import Cache, Places, offsets_of
+from serprep.cache.parts import Cache, Places, offsets_of
 from serprep.features.compare_2016 import lld_names
 from serprep.features.extract import Features
 from serprep.features.framing import Segment, cut_segments, n_segments
 from serprep.features.functionals import LICENCE, feature_names
 from serprep.files import Folder
-from serprep.manifest import Manifest
+from serprep.manifest.table import Manifest
 from serprep.remote import upload
 from serprep.store import hdf5_store, zarr_store
 from serprep.store.layout import FUNCTIONALS, LLD, Array, StoreConfig, arrays

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soxr
 
-from serprep.audio import guard
+from serprep.audio.guard import guard
 from serprep.audit.fingerprint import N_BANDS, THRESHOLD, find_matches, fingerprint
 from serprep.testing import synthetic_utterance
 

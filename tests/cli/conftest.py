@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from serprep.pipeline import build
+from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 
 

@@ -9,8 +9,8 @@ import pytest
 from serprep.corpora import read_corpus
 from serprep.corpora.corpus import Rating
 from serprep.errors import CorpusError
-from serprep.manifest import make_manifest
-from serprep.pipeline import describe_corpus
+from serprep.manifest.table import make_manifest
+from serprep.pipeline.gather import describe_corpus
 from serprep.testing import write_layout
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the package's own use of pandas, when it writes

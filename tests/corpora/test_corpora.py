@@ -9,7 +9,7 @@ import pytest
 
 from serprep.corpora import CORPORA, corpus_named, iemocap, read_corpus
 from serprep.errors import CorpusError
-from serprep.manifest import make_manifest, read_manifest, write_manifest
+from serprep.manifest.table import make_manifest, read_manifest, write_manifest
 from serprep.utterance import Utterance
 
 LITTER = ("._{}", ".DS_Store", "Thumbs.db", "README", "README.txt", ".hidden/x.wav", "desktop.ini", "scores.csv~")

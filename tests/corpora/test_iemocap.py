@@ -8,7 +8,8 @@ from serprep.corpora import CORPORA, read_corpus
 from serprep.corpora.corpus import Rating
 from serprep.corpora.iemocap import HEADER, named
 from serprep.errors import CorpusError
-from serprep.manifest import make_manifest, select
+from serprep.manifest.select import select
+from serprep.manifest.table import make_manifest
 from serprep.ratings import read_ratings, write_ratings
 from serprep.testing import write_layout
 from serprep.testing.iemocap import read_turns, write_iemocap

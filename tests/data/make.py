@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from serprep.manifest import write_manifest
-from serprep.pipeline import build
+from serprep.manifest.table import write_manifest
+from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.split import SplitConfig, make_split, write_split
 from serprep.store.convert import convert

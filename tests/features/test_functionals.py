@@ -4,7 +4,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from serprep.audio import PEAK, decode, guard, read_bytes
+from serprep.audio.decode import decode, read_bytes
+from serprep.audio.guard import PEAK, guard
 from serprep.errors import FeatureError
 from serprep.features.functionals import (
     Functionals,

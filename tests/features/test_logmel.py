@@ -4,7 +4,7 @@ import librosa
 import numpy as np
 import pytest
 
-from serprep.audio import decode, read_bytes
+from serprep.audio.decode import decode, read_bytes
 from serprep.errors import FeatureError
 from serprep.features.logmel import LogMel, log_mel, mel_weights
 

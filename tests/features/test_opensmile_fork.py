@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from serprep.audio import guard
+from serprep.audio.guard import guard
 from serprep.errors import FeatureError
 from serprep.features import opensmile_fork
 from serprep.features.functionals import _smile, by_package, functionals

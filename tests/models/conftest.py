@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from serprep.parallel import Workers
-from serprep.pipeline import build
+from serprep.pipeline.build import build
 from serprep.recipe import Recipe, recipe_from
 from serprep.store.store import Store, open_store
 from serprep.testing import write_synthetic_corpus

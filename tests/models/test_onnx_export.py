@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from serprep.audio import decode
+from serprep.audio.decode import decode
 from serprep.errors import TrainError
 from serprep.features.extract import Features
 from serprep_models.checkpoint import Checkpoint

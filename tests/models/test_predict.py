@@ -16,7 +16,7 @@ import soundfile
 
 import serprep_models
 from serprep.errors import AudioError, FeatureError, TrainError
-from serprep.manifest import make_manifest, write_manifest
+from serprep.manifest.table import make_manifest, write_manifest
 from serprep_models.checkpoint import checkpoints_below
 from serprep_models.job import read_predictions
 from serprep_models.predict import (

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from serprep.errors import RecipeError, TrainError
-from serprep.pipeline import build
+from serprep.pipeline.build import build
 from serprep.recipe import TrainConfig, recipe_from
 from serprep.store.store import open_store
 from serprep.testing import write_layout

@@ -12,7 +12,7 @@ import pytest
 
 from serprep.errors import StoreError
 from serprep.parallel import workers
-from serprep.pipeline import build
+from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store.store import Store, open_store
 from serprep.testing import write_synthetic_corpus

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from serprep.errors import StoreError
-from serprep.pipeline import build
+from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store import hdf5_store, zarr_store
 from serprep.store.convert import convert

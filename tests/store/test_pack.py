@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from serprep.cache import Cache
+from serprep.cache.parts import Cache
 from serprep.errors import StoreError
 from serprep.features.extract import Features
 from serprep.features.framing import Segment
-from serprep.pipeline import build
+from serprep.pipeline.build import build
 from serprep.recipe import Recipe, recipe_from
 from serprep.store import pack
 from serprep.store.verify import container_problems, verify

@@ -12,7 +12,7 @@ import soundfile
 
 from serprep.features.extract import extractors
 from serprep.parallel import Workers
-from serprep.pipeline import build
+from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store.store import open_store
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import xarray
 
-from serprep.cache import key_of
+from serprep.cache.parts import key_of
 from serprep.errors import StoreError
 from serprep.features.extract import identities
 from serprep.parallel import workers
-from serprep.pipeline import build
+from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store.store import Store, open_store
 from serprep.testing import write_synthetic_corpus

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from serprep.errors import StoreError
-from serprep.pipeline import build
+from serprep.pipeline.build import build
 from serprep.recipe import Recipe, recipe_from
 from serprep.store import zarr_store
 from serprep.store.store import open_store

@@ -7,13 +7,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from serprep.cache import Cache, as_keys
+from serprep.cache.parts import Cache, as_keys
 from serprep.errors import CacheError
 from serprep.features.extract import Features
 from serprep.features.framing import Segment
 from serprep.features.functionals import Functionals
 from serprep.features.logmel import LogMel
-from serprep.manifest import make_manifest
+from serprep.manifest.table import make_manifest
 from serprep.store import writer, zarr_store
 from serprep.store.convert import convert
 from serprep.store.layout import StoreConfig

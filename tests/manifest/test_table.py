@@ -1,33 +1,24 @@
+"""The table: written, read, checked."""
+
 import csv
 import dataclasses
 import hashlib
 import io
 import json
-import math
-import threading
 
 import numpy as np
 import pytest
 import soundfile
 
-from serprep.audio import Recording
-from serprep.errors import AudioError, ManifestError
-from serprep.manifest import (
-    FIRST,
-    LAST,
-    check_manifest,
-    look,
-    look_at,
-    make_manifest,
-    read_manifest,
-    select,
-    spellings,
-    to_csv,
-    write_manifest,
-)
+from serprep.errors import ManifestError
+from serprep.manifest.look import look
+from serprep.manifest.select import spellings
+from serprep.manifest.table import FIRST, LAST, make_manifest, read_manifest, to_csv, write_manifest
 from serprep.utterance import Utterance
 
 HEADER = "id,path,start,end,speaker,emotion,partition,duration,sample_rate,audio_digest\n"
+
+
 NASTY = [
     'say "hi"',
     '"',
@@ -64,9 +55,6 @@ def written(tmp_path, text):
     path = tmp_path / "utterances.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
-
-
-# -- write and read ------------------------------------------------------------------
 
 
 def test_write_then_read_gives_the_same(tmp_path):
@@ -160,9 +148,6 @@ def test_columns_by_name():
     assert manifest.column("start") == ["0.5", ""]
     with pytest.raises(ManifestError, match="no column 'session'; the manifest has id, path, start"):
         manifest.column("session")
-
-
-# -- what is refused -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -274,9 +259,6 @@ def test_columns_may_be_few_and_in_any_order(tmp_path):
     assert manifest.utterances == (utterance(emotion="sad", extra={"mood": "bad"}),)
 
 
-# -- doubles -------------------------------------------------------------------------
-
-
 def test_identical_rows_are_kept_once():
     manifest = make_manifest([utterance(), utterance("b"), utterance(), utterance(extra={"text": ""})])
     assert [row.id for row in manifest.utterances] == ["a", "b"]
@@ -291,9 +273,6 @@ def test_rows_that_share_an_id_but_differ_all_stay(tmp_path, change):
     assert len(manifest) == 2
     assert make_manifest(reversed(rows)) == manifest
     assert read_manifest(write_manifest(manifest, tmp_path)) == manifest
-
-
-# -- looking at the audio ------------------------------------------------------------
 
 
 def test_look_fills_in_what_the_files_say_and_why_others_say_nothing(tmp_path):
@@ -320,169 +299,8 @@ def test_look_fills_in_what_the_files_say_and_why_others_say_nothing(tmp_path):
     assert {(row.speaker, row.emotion) for row in looked.manifest.utterances} == {("f1", "sad")}
 
 
-@pytest.mark.parametrize("rate", [16_000, 44_100])
-def test_excerpts_last_as_long_as_their_samples(tmp_path, rate):
-    soundfile.write(tmp_path / "a.wav", np.zeros(2 * rate), rate)
-    spans = [(0.1, 0.30001), (None, 0.77777), (1.33333, None), (0.0, 2.0), (1.5, 1.6)]
-    rows = [Utterance(id=f"{k}", path="a.wav", start=start, end=end) for k, (start, end) in enumerate(spans)]
-    for row, (start, end) in zip(look(make_manifest(rows), tmp_path).manifest.utterances, spans, strict=True):
-        first = math.floor((start or 0) * rate + 0.5)
-        last = math.floor((2.0 if end is None else end) * rate + 0.5)
-        assert row.duration == (last - first) / rate
-        assert abs(row.duration - ((end or 2.0) - (start or 0.0))) <= 1 / rate
-
-
-def test_an_excerpt_behind_the_end_of_its_file_has_no_duration(tmp_path):
-    soundfile.write(tmp_path / "a.wav", np.zeros(16_000), 16_000)
-    manifest = look(make_manifest([utterance(start=3.0)]), tmp_path).manifest
-    assert manifest.utterances[0].duration is None
-    assert read_manifest(write_manifest(manifest, tmp_path / "m")) == manifest
-
-
-def test_a_file_is_read_once_however_many_excerpts_it_has(tmp_path):
-    rows = [Utterance(id=f"{k}", path=f"{k % 3}.wav", start=float(k), end=k + 0.5) for k in range(30)]
-    lock, seen, counts = threading.Lock(), [], []
-
-    def fake(path):
-        with lock:
-            seen.append(path)
-        if path.name == "2.wav":
-            raise AudioError("broken")
-        return Recording(100.0, 8000, "f" * 64)
-
-    looked = look(make_manifest(rows), tmp_path, look_at=fake, progress=counts.append)
-    assert sorted(seen) == [tmp_path / f"{k}.wav" for k in range(3)]
-    assert counts == [1, 2, 3]
-    assert looked.reasons == {"2.wav": "broken"}
-    assert {row.duration for row in looked.manifest.utterances} == {0.5, None}
-    assert [row.id for row in looked.manifest.utterances] == sorted(row.id for row in rows)
-
-
-def test_look_at_reads_one_file(tmp_path):
-    soundfile.write(tmp_path / "a.wav", np.zeros(800), 16_000)
-    digest = hashlib.sha256((tmp_path / "a.wav").read_bytes()).hexdigest()
-    assert look_at(tmp_path / "a.wav") == Recording(0.05, 16_000, digest)
-    with pytest.raises(AudioError, match="file is missing"):
-        look_at(tmp_path / "b.wav")
-
-
-# -- what a recipe keeps -------------------------------------------------------------
-
-
-def labelled():
-    emotions = {"a": "sad", "b": "joy", "c": "excited", "d": "bored", "e": "", "f": "joy"}
-    rows = [utterance(name, emotion=emotion) for name, emotion in emotions.items()]
-    return make_manifest([*rows, utterance("t", partition="test")], {"corpus": "x"})
-
-
-def test_without_a_table_every_utterance_and_label_stays():
-    selection = select(labelled())
-    assert selection.manifest == labelled()
-    assert selection.dropped == {}
-    assert selection.labels == ("bored", "excited", "joy", "sad")
-
-
-def test_emotions_are_renamed_merged_and_dropped_where_not_named():
-    selection = select(labelled(), emotions={"sad": "sadness", "joy": "happy", "excited": "happy"})
-    kept = {row.id: row.emotion for row in selection.manifest.utterances}
-    assert kept == {"a": "sadness", "b": "happy", "c": "happy", "f": "happy", "t": ""}
-    assert selection.labels == ("sadness", "happy")
-    assert selection.dropped == {"emotion 'bored' not named in [corpus.emotions]": 1, "no label": 1}
-    assert selection.manifest.info == {"corpus": "x"}
-
-
-def test_labels_keep_the_order_of_the_table():
-    for order in (["sad", "joy", "bored"], ["joy", "bored", "sad"]):
-        assert select(labelled(), emotions={name: name for name in order}).labels == tuple(order)
-
-
-def test_excluded_utterances_are_counted_before_anything_else():
-    selection = select(labelled(), emotions={"sad": "sad"}, exclude=["a", "d", "t", "a"])
-    assert selection.manifest.utterances == ()
-    assert selection.labels == ("sad",)  # declared, though nothing is left of it
-    assert selection.dropped["excluded by the recipe's list"] == 3
-    assert sum(selection.dropped.values()) == len(labelled())
-
-
-@pytest.mark.parametrize(
-    ("choice", "message"),
-    [
-        ({"emotions": {"hapiness": "h"}}, r"names 'hapiness', which no utterance has; .* has bored, excited, joy, sad"),
-        ({"exclude": ["a", "zz", "yy"]}, "2 excluded ids are not in the corpus, such as 'yy'"),
-        ({"emotions": {"x": "x"}, "exclude": ["zz"]}, r"(?s)names 'x'.*1 excluded ids.*\(2 problems\)"),
-    ],
-)
-def test_typing_errors_do_not_drop_anything_silently(choice, message):
-    with pytest.raises(ManifestError, match=message):
-        select(labelled(), **choice)
-
-
-# -- comparing a folder with a manifest ----------------------------------------------
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A folder of four files and its manifest."""
-    root = tmp_path / "corpus"
-    rows = []
-    for k, name in enumerate(["a.wav", "s/b.wav", "s/c.flac", "ü.wav"]):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(root / name, np.full(100, k / 10), 16_000)
-        rows.append(Utterance(id=name, path=name))
-    return look(make_manifest(rows), root).manifest, root
-
-
-def test_an_unchanged_folder_is_the_same(folder):
-    manifest, root = folder
-    (root / "README.txt").touch()
-    (root / "._a.wav").touch()
-    check = check_manifest(manifest, root)
-    assert check.same
-    assert (check.n_files, check.missing, check.changed, check.extra) == (4, (), (), ())
-
-
-def test_missing_extra_and_changed_files_are_told_apart(folder):
-    manifest, root = folder
-    (root / "a.wav").unlink()
-    (root / "s/b.wav").write_bytes((root / "s/b.wav").read_bytes() + b"\0")
-    (root / "s/new.MP3").touch()
-    (root / "s/c.flac").unlink()
-    (root / "s/c.flac").mkdir()
-    counts = []
-    check = check_manifest(manifest, root, progress=counts.append)
-    assert not check.same
-    assert check.missing == ("a.wav", "s/c.flac")
-    assert check.changed == ("s/b.wav",)
-    assert check.extra == ("s/new.MP3",)
-    assert counts == [1, 2, 3, 4]
-
-
-def test_a_file_whose_digest_was_never_known_is_not_called_changed(tmp_path):
-    (tmp_path / "a.wav").write_bytes(b"no sound")
-    manifest = look(make_manifest([utterance()]), tmp_path).manifest
-    assert manifest.utterances[0].audio_digest == ""
-    assert check_manifest(manifest, tmp_path).same
-
-
-def test_a_missing_folder_is_refused(folder):
-    manifest, root = folder
-    with pytest.raises(ManifestError, match="no such folder; expected the corpus root"):
-        check_manifest(manifest, root / "nowhere")
-
-
-# -- valence, arousal, dominance -----------------------------------------------------
-
-
 def rated(*cells, name="valence"):
     return [Utterance(id=f"u{i}", path="a.wav", extra={name: cell}) for i, cell in enumerate(cells)]
-
-
-@pytest.mark.parametrize("name", ["valence", "arousal", "dominance"])
-def test_numbers_of_a_dimension_are_written_by_repr(tmp_path, name):
-    manifest = make_manifest(rated("2.5000", "", "3", "-1e-3", name=name))
-    assert manifest.column(name) == ["2.5", "", "3.0", "-0.001"]
-    assert manifest.numbers == (name,)
-    assert read_manifest(write_manifest(manifest, tmp_path)) == manifest
 
 
 def test_numbers_of_other_columns_are_text():

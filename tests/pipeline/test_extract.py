@@ -1,10 +1,11 @@
+"""Features are computed once, by whoever, and bad recordings alone are left out."""
+
 import csv
 import hashlib
 import json
 import os
 import re
 import shutil
-import socket
 import sys
 import time
 from importlib.metadata import PackageNotFoundError
@@ -16,16 +17,17 @@ import numpy as np
 import pytest
 import soundfile
 
-from serprep.audio import decode
-from serprep.errors import CacheError, CorpusError, FeatureError, ManifestError, SerprepError, StoreError
+from serprep.audio.decode import decode
+from serprep.errors import CacheError, FeatureError, SerprepError, StoreError
 from serprep.features import compare_2016
 from serprep.features.framing import Segment, cut_segments
 from serprep.features.functionals import functionals
 from serprep.features.logmel import LogMel, log_mel
 from serprep.files import remove_tree
-from serprep.manifest import make_manifest, write_manifest
+from serprep.manifest.table import make_manifest, write_manifest
 from serprep.parallel import Died, workers
-from serprep.pipeline import build, extract_batch, gather
+from serprep.pipeline.build import build
+from serprep.pipeline.extract import extract_batch
 from serprep.recipe import recipe_from
 from serprep.store import writer
 from serprep.store.store import open_store
@@ -34,6 +36,8 @@ from serprep.testing import write_synthetic_corpus
 from serprep.utterance import Utterance
 
 PATTERN = "{emotion}/{speaker}_{text}_{take}.wav"
+
+
 FAST = {"functionals": {"enabled": False}}  # where openSMILE adds nothing but time
 
 
@@ -76,7 +80,7 @@ def own(corpus, tmp_path):
 def later(monkeypatch):
     """Ten seconds have passed since files were written: the memo trusts them."""
     now = time.time
-    monkeypatch.setattr("serprep.cache.time.time", lambda: now() + 10)
+    monkeypatch.setattr("serprep.cache.memo.time.time", lambda: now() + 10)
 
 
 def recipe(root, dataset, *, features=FAST, folder=None, store=None, **corpus):
@@ -115,9 +119,6 @@ def counts(result):
     return result.computed, result.reused, result.quarantined
 
 
-# -- the same bytes ------------------------------------------------------------------
-
-
 def test_a_store_is_the_same_whatever_computed_it(corpus, pool, tmp_path):
     """One and two workers, batch sizes, order of completion, another place: the same bytes."""
     elsewhere = tmp_path / "an other@place"
@@ -138,85 +139,6 @@ def test_a_store_is_the_same_whatever_computed_it(corpus, pool, tmp_path):
     for other in others:
         assert other == first
 
-
-def test_a_store_holds_what_is_computed_directly(corpus, tmp_path):
-    result = build(recipe(corpus, tmp_path / "a", features={}), pool=Inline())
-    store = open_store(result.store)
-    paths = sorted(path.relative_to(corpus).as_posix() for path in corpus.rglob("*.wav"))
-    assert store.column("path") == paths
-    assert store.ids == [path[:-4] for path in paths]
-    assert store.emotions == [path.split("/")[0] for path in paths]
-    assert store.speakers == [path.split("/")[1].split("_")[0] for path in paths]
-    for i, path in enumerate(paths):
-        data = (corpus / path).read_bytes()
-        signal = decode(data)
-        frames = log_mel(signal)
-        for segment in (Segment(length=30, hop=20), Segment(length=50, hop=25)):
-            np.testing.assert_array_equal(store.segments(i, segment.length), cut_segments(frames, segment))
-        np.testing.assert_array_equal(store.functionals(i), functionals(signal))
-        assert store.column("n_samples")[i] == len(signal)
-        assert store.column("n_frames")[i] == 1 + (len(signal) - 400) // 160
-        assert store.column("audio_digest")[i] == hashlib.sha256(data).hexdigest()
-        assert store.column("duration")[i] == len(signal) / 16_000
-    assert store.manifest().digest == store.attributes["provenance"]["manifest_digest"]
-
-
-def test_the_default_pool_is_made_and_closed(corpus, tmp_path):
-    result = build(recipe(corpus, tmp_path / "a"), workers=1)
-    assert counts(result) == (12, 0, 0)
-    assert result.n_utterances == 12 and result.audio_seconds > 10
-
-
-def test_half_precision_segments_are_the_rounded_ones(corpus, tmp_path):
-    stores = [
-        open_store(build(recipe(corpus, tmp_path / "a", store={"segment_dtype": dtype}), pool=Inline()).store)
-        for dtype in ("float32", "float16")
-    ]
-    single, half = (store.read_segments(slice(None), 30)[0] for store in stores)
-    assert half.dtype == np.float16 and stores[0].version != stores[1].version
-    np.testing.assert_array_equal(half, single.astype(np.float16))
-
-
-# -- excerpts ------------------------------------------------------------------------
-
-
-def test_excerpts_are_treated_as_files_of_their_own(tmp_path):
-    """Samples [floor(start·rate + 0.5), floor(end·rate + 0.5)), written to a file: the same features."""
-    rate = 44_100
-    root, cut = tmp_path / "long", tmp_path / "cut"
-    root.mkdir()
-    cut.mkdir()
-    samples = np.round(noise(5, rate) * 32768) / 32768
-    soundfile.write(root / "session.wav", samples, rate)
-    shutil.copy(root / "session.wav", root / "other.wav")
-    times = [("", "", 0, 5 * rate), ("0.5", "1.75", 22050, 77175), ("1.000011", "2", 44100, 88200)]
-    times += [("4", "", 176400, 220500), ("", "0.3000114", 0, 13231)]  # 44100.49 rounds down, 13230.50 up
-    rows = [("session.wav", f"u{i}", start, end, "x") for i, (start, end, _, _) in enumerate(times)]
-    rows += [("session.wav", "late", "4.5", "5.1", "x"), ("session.wav", "turned", "2", "2.000001", "x")]
-    rows += [("session.wav", "after", "7", "", "x"), ("other.wav", "again", "0.5", "1.75", "x")]
-    table(root / "t.csv", rows, ["path", "id", "start", "end", "emotion"])
-    for i, (_, _, first, last) in enumerate(times):
-        soundfile.write(cut / f"u{i}.wav", samples[first:last], rate)
-    table(cut / "t.csv", [(f"u{i}.wav", "x") for i in range(len(times))], ["path", "emotion"])
-    result = build(recipe(root, tmp_path / "a", features={}, reader="table", file="t.csv"), pool=Inline())
-    files = build(recipe(cut, tmp_path / "b", features={}, reader="table", file="t.csv"), pool=Inline())
-    excerpts, whole = open_store(result.store), open_store(files.store)
-    assert whole.ids == [f"u{i}" for i in range(len(times))]
-    for i, name in enumerate(whole.ids):
-        row = excerpts.ids.index(name)
-        np.testing.assert_array_equal(excerpts.segments(row, 30), whole.segments(i, 30))
-        np.testing.assert_array_equal(excerpts.functionals(row), whole.functionals(i))
-        assert excerpts.column("duration")[row] == (times[i][3] - times[i][2]) / rate
-    reasons = {entry.id: entry.reason for entry in result.reasons}
-    assert set(reasons) == {"late", "turned", "after"}
-    assert "ends at 5.1 s, the file after 5.000 s" in reasons["late"]
-    assert "is empty" in reasons["turned"] and "is empty" in reasons["after"]
-    # the same seconds of the same bytes: computed once
-    assert counts(result) == (len(times), 1, 3)
-    assert excerpts.manifest().digest == excerpts.attributes["provenance"]["manifest_digest"]
-
-
-# -- bad input -----------------------------------------------------------------------
 
 ODD = "a b'\"äöü@1,\t;\n%s.wav"
 
@@ -349,9 +271,6 @@ def test_a_file_that_crashes_the_extractor_is_quarantined_alone(corpus, tmp_path
     assert {entry.reason for entry in result.reasons} == {"crashed the extractor: it was killed"}
 
 
-# -- what a change costs -------------------------------------------------------------
-
-
 def test_a_second_build_computes_nothing_and_reads_no_file(own, tmp_path, later):
     asked = recipe(own, tmp_path / "a", features={})
     first = build(asked, pool=Inline())
@@ -450,7 +369,7 @@ def test_native_functionals_need_no_opensmile_and_no_licence_note(own, tmp_path,
     monkeypatch.setitem(sys.modules, "opensmile", None)  # importing it raises
     for module in ("functionals", "extract"):
         monkeypatch.setattr(f"serprep.features.{module}.version", version)
-    for place in ("features.functionals.library_digest", "pipeline.library_versions"):  # as if never asked before
+    for place in ("features.functionals.library_digest", "pipeline.build.library_versions"):  # as if never asked before
         monkeypatch.setattr(f"serprep.{place}", resolve_name(f"serprep.{place}").__wrapped__)
     result = build(asked, pool=Inline())
     assert result.version != default.version
@@ -546,9 +465,6 @@ def test_failures_are_remembered_until_asked_to_retry(own, tmp_path, later):
     assert counts(build(recipe(own, tmp_path / "b"), pool=Inline())) == (1, 12, 0)
 
 
-# -- recordings that change ----------------------------------------------------------
-
-
 def test_a_recording_that_is_not_the_manifest_s_is_quarantined(own, tmp_path, later):
     rows = [
         Utterance(
@@ -588,9 +504,6 @@ def test_a_recording_that_changes_during_the_build_is_quarantined(own, tmp_path,
     gone.write_bytes((own / "sad" / "synth03_t01_1.wav").read_bytes())
     again = build(recipe(own, tmp_path / "a"), pool=Inline())
     assert counts(again) == (1, 11, 0)
-
-
-# -- interruptions and damage --------------------------------------------------------
 
 
 def test_what_is_finished_stays_finished(own, tmp_path):
@@ -647,246 +560,3 @@ def test_a_whole_cache_can_be_deleted(own, tmp_path):
     remove_tree(Path(first.store))
     again = build(asked, pool=Inline())
     assert counts(again) == (12, 0, 0) and digests(again.store) == before
-
-
-def test_a_damaged_store_is_refused_and_never_overwritten(own, tmp_path):
-    asked = recipe(own, tmp_path / "a")
-    first = build(asked, pool=Inline())
-    (Path(first.store) / "utterances/id/c").chmod(0o755)
-    (Path(first.store) / "utterances/id/c/0").unlink()
-    before = digests(first.store)
-    with pytest.raises(StoreError, match=r"1 of its .* files are missing.*with `serprep build --repair`"):
-        build(asked, pool=Inline())
-    assert digests(first.store) == before
-
-
-def test_two_builds_of_one_version_at_once_are_both_successful(own, tmp_path):
-    asked = recipe(own, tmp_path / "a")
-    faster = []
-
-    def overtake(function, items):
-        if function is writer.write_shard:
-            faster.append(build(asked, pool=Inline()))
-
-    slower = build(asked, pool=Inline(before=overtake))
-    assert faster[0].version == slower.version and faster[0].store == slower.store
-    names = {path.name for path in (tmp_path / "a" / "versions").iterdir()}
-    assert names == {f"{slower.version}.zarr", f"{slower.version}.build.json"}
-
-
-def test_a_store_is_read_only(own, tmp_path):
-    store = Path(build(recipe(own, tmp_path / "a"), pool=Inline()).store)
-    places = [store, *store.rglob("*")]
-    assert len(places) > 60
-    assert [path for path in places if path.stat().st_mode & 0o222] == []
-    assert all(path.stat().st_mode & 0o111 for path in places if path.is_dir())
-    assert len(open_store(store)) == 12
-
-
-def test_a_store_is_private_where_the_umask_says_so(own, tmp_path):
-    before = os.umask(0o077)
-    try:
-        store = Path(build(recipe(own, tmp_path / "a"), pool=Inline()).store)
-    finally:
-        os.umask(before)
-    assert {oct(path.stat().st_mode & 0o777) for path in [store, *store.rglob("*")]} == {"0o400", "0o500"}
-
-
-@pytest.mark.parametrize("inside", ["", "utterances", "new/folder"])
-def test_a_data_set_cannot_lie_in_a_store(own, tmp_path, inside):
-    store = Path(build(recipe(own, tmp_path / "a"), pool=Inline()).store)
-    before = digests(store)
-    with pytest.raises(StoreError, match=r"store.*never changes; name another place"):
-        build(recipe(own, store / inside), pool=Inline())
-    assert digests(store) == before and len(list(store.parent.iterdir())) == 2
-
-
-# -- what is recorded ----------------------------------------------------------------
-
-
-def test_the_report_beside_a_store(own, tmp_path):
-    asked = recipe(own, tmp_path / "a")
-    (own / "sad" / "notes.wav").write_text("not like the pattern")
-    (own / "sad" / "x_y_z.wav").write_bytes(b"")
-    result = build(asked, pool=Inline())
-    path = Path(result.store).with_suffix(".build.json")
-    report = json.loads(path.read_bytes())
-    assert set(report) == {
-        *("version", "number", "dataset", "built", "libraries", "python", "platform"),
-        *("n_utterances", "quarantined", "dropped", "warnings"),
-    }
-    assert report["version"] == result.version and report["number"] == 1 and report["dataset"] == "test"
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", report["built"])
-    assert report["n_utterances"] == 12
-    assert report["quarantined"] == [{"id": "sad/x_y_z", "path": "sad/x_y_z.wav", "reason": "file is empty (0 bytes)"}]
-    assert report["warnings"] == ["recordings that do not fit the pattern passed over: sad/notes.wav"]
-    assert report["libraries"]["numpy"] == np.__version__
-    assert {"serprep", "opensmile", "zarr", "soxr", "soundfile", "libsndfile", "scipy", "dask"} <= set(
-        report["libraries"]
-    )
-    # built again: the number and the date stay, what was quarantined is today's
-    report["built"] = "2018-09-02T00:00:00+00:00"
-    path.write_text(json.dumps(report))
-    (own / "sad" / "x_y_z.wav").unlink()
-    build(asked, pool=Inline())
-    again = json.loads(path.read_bytes())
-    assert (again["number"], again["built"], again["quarantined"]) == (1, report["built"], [])
-
-
-def test_builds_are_numbered_and_latest_is_the_newest(own, tmp_path):
-    results = [build(recipe(own, tmp_path / "a"), pool=Inline())]
-    for n in (5, 6, 7):
-        features = {**FAST, "segments": {"short": {"length": n, "hop": 1}}}
-        results.append(build(recipe(own, tmp_path / "a", features=features), pool=Inline()))
-        assert open_store(tmp_path / "a").version == results[-1].version
-    reports = [json.loads(Path(result.store).with_suffix(".build.json").read_bytes()) for result in results]
-    assert [report["number"] for report in reports] == [1, 2, 3, 4]
-
-
-def test_a_store_tells_neither_when_nor_where_it_was_built(own, tmp_path):
-    asked = recipe(own, tmp_path / "data set", features={})
-    store = Path(build(asked, pool=Inline()).store)
-    files = [path for path in store.rglob("*") if path.is_file()]
-    texts = [path for path in files if path.name == "zarr.json" or "/utterances/" in path.as_posix()]
-    assert len(texts) > 20
-    for path in texts:
-        text = path.read_bytes().decode("utf-8", "replace")
-        assert not re.search(r"\b(19|20)\d\d-\d\d", text), path
-        for word in (str(own), str(tmp_path), tmp_path.name, "data set", str(Path.home()) + "/"):
-            assert word not in text, path
-        assert not re.search(rf"\b{re.escape(socket.gethostname())}\b", text), path
-
-
-# -- which utterances ----------------------------------------------------------------
-
-
-def test_labels_are_kept_renamed_merged_and_dropped_visibly(tmp_path):
-    root = tmp_path / "c"
-    root.mkdir()
-    labels = ["W", "A", "", "?", "T", "W", ""]
-    for i in range(len(labels)):
-        soundfile.write(root / f"{i}.wav", noise(0.1, 16_000, seed=i), 16_000)
-    rows = [(f"{i}.wav", label, "test" if i == 6 else "train") for i, label in enumerate(labels)]
-    table(root / "t.csv", rows, ["path", "emotion", "partition"])
-    keep = build(recipe(root, tmp_path / "a", reader="table", file="t.csv"), pool=Inline())
-    store = open_store(keep.store)
-    assert store.emotions == ["W", "A", "", "", "T", "W", ""] and store.labels == ("A", "T", "W")
-    options = {"reader": "table", "file": "t.csv", "emotions": {"W": "hot", "A": "hot"}}
-    result = build(recipe(root, tmp_path / "a", **options), pool=Inline())
-    store = open_store(result.store)
-    assert store.ids == ["0", "1", "5", "6"]  # the test partition's labels are unknown: it stays
-    assert store.emotions == ["hot", "hot", "hot", ""] and store.labels == ("hot",)
-    assert result.dropped == {"emotion 'T' not named in [corpus.emotions]": 1, "no label": 2}
-    (root / "out.txt").write_text("\ufeff5\n\n 1 \n", encoding="utf-8")
-    result = build(recipe(root, tmp_path / "a", **options, exclude="out.txt"), pool=Inline())
-    assert open_store(result.store).ids == ["0", "6"]
-    assert result.dropped["excluded by the recipe's list"] == 2
-
-
-def test_a_corpus_without_any_label_is_built(tmp_path):
-    soundfile.write(tmp_path / "x.wav", noise(0.1, 16_000), 16_000)
-    result = build(recipe(tmp_path, tmp_path / "a", reader="pattern", pattern="{text}.wav"), pool=Inline())
-    store = open_store(result.store)
-    assert (store.labels, store.emotions, store.speakers) == ((), [""], [""])
-
-
-@pytest.mark.parametrize(
-    ("column", "stored"),
-    [
-        ("a/b", "a_b"),
-        ("zarr.json", "zarr_json"),
-        ("c", "c"),
-        ("n_words", "n_words"),
-        ("n_frames", "table_n_frames"),
-        ("../x", "x"),
-        ("Größe (cm)", "Größe_cm"),
-        ("2nd", "table_2nd"),
-        ("duration", "table_duration"),
-    ],
-)
-def test_columns_of_odd_names_are_carried_along(tmp_path, column, stored):
-    soundfile.write(tmp_path / "x.wav", noise(0.1, 16_000), 16_000)
-    table(tmp_path / "t.csv", [("x.wav", "va,lue\n")], ["path", column])
-    store = open_store(build(recipe(tmp_path, tmp_path / "a", reader="table", file="t.csv"), pool=Inline()).store)
-    assert store.column(stored) == ["va,lue"]
-    assert store.manifest().digest == store.attributes["provenance"]["manifest_digest"]
-
-
-@pytest.mark.parametrize("column", ["a/b", "zarr.json", "../x", "__x", "a b", ""])
-def test_columns_that_are_no_word_are_refused_in_a_manifest(tmp_path, column):
-    (tmp_path / "m.csv").write_text(f"id,path,{column}\nx,x.wav,1\n")
-    (tmp_path / "wav").mkdir()
-    with pytest.raises(ManifestError, match=r"m\.csv: column .* expected a word"):
-        gather(recipe(tmp_path / "wav", tmp_path / "a", folder=tmp_path, manifest="m.csv"))
-
-
-# -- what is refused -----------------------------------------------------------------
-
-
-def test_impossible_requests(corpus, tmp_path):
-    asked = recipe(corpus, tmp_path / "a")
-    with pytest.raises(SerprepError, match="on_bad_audio is 'stop'; expected 'quarantine' or 'fail'"):
-        build(asked, on_bad_audio="stop")
-    for size in (0, -1):
-        with pytest.raises(SerprepError, match=f"batch_size is {size}; expected 1 or more"):
-            build(asked, batch_size=size)
-    with pytest.raises(SerprepError, match="workers is 0; expected 1 or more"):
-        build(asked, workers=0)
-    assert not (tmp_path / "a").exists()
-
-
-def test_corpora_that_are_not_there(tmp_path):
-    with pytest.raises(CorpusError, match="no such folder; expected the root"):
-        build(recipe(tmp_path / "none", tmp_path / "a"), pool=Inline())
-    (tmp_path / "m.csv").write_text("id,path\nx,x.wav\n")
-    with pytest.raises(CorpusError, match="no such folder; expected the root of the manifest's recordings"):
-        build(recipe(tmp_path / "none", tmp_path / "a", manifest=str(tmp_path / "m.csv")), pool=Inline())
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(CorpusError, match=r"no utterance of .* found"):
-        build(recipe(tmp_path / "empty", tmp_path / "a"), pool=Inline())
-    (tmp_path / "empty.csv").write_text("id,path\n")
-    asked = recipe(tmp_path / "empty", tmp_path / "a", manifest=str(tmp_path / "empty.csv"))
-    with pytest.raises(StoreError, match="nothing to store: the recipe drops everything"):
-        build(asked, pool=Inline())
-
-
-def test_lists_of_ids_that_are_wrong(own, tmp_path):
-    options = {"reader": "pattern", "pattern": PATTERN, "exclude": "out.txt"}
-    with pytest.raises(ManifestError, match=r"exclude = 'out.txt': .*expected utterance ids"):
-        gather(recipe(own, tmp_path / "a", **options))
-    (own / "out.txt").write_text("sad/nobody\n")
-    with pytest.raises(ManifestError, match="1 excluded ids are not in the corpus, such as 'sad/nobody'"):
-        gather(recipe(own, tmp_path / "a", **options))
-
-
-def test_data_sets_that_cannot_be_written(corpus, tmp_path):
-    (tmp_path / "file").write_text("mine")
-    with pytest.raises(SerprepError, match=r"Not a directory|File exists"):
-        build(recipe(corpus, tmp_path / "file"), pool=Inline())
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "versions").write_text("mine")
-    with pytest.raises(StoreError, match=r"File exists|Not a directory"):
-        build(recipe(corpus, tmp_path / "a"), pool=Inline())
-
-
-def test_fewer_utterances_than_before_are_told(own, tmp_path, later):
-    asked = recipe(own, tmp_path / "a")
-    first = build(asked, pool=Inline())
-    assert first.n_before is None
-    next(own.rglob("*.wav")).unlink()
-    second = build(asked, pool=Inline())
-    assert (second.n_utterances, second.n_before) == (11, 12)
-    about = Path(second.store.removesuffix(".zarr") + ".build.json")
-    about.write_text(about.read_text().replace(np.__version__, "0.1.2"))
-    assert build(asked, pool=Inline()).n_before == 12
-    assert json.loads(about.read_bytes())["libraries"]["numpy"] == "0.1.2"  # of the build that made the store
-
-
-def test_other_spellings_of_a_speaker_are_a_warning(own, tmp_path):
-    assert not [line for line in build(recipe(own, tmp_path / "a"), pool=Inline()).warnings if "differ in case" in line]
-    path = sorted(own.glob("sad/*.wav"))[0]
-    shutil.copy(path, path.with_name(path.name.upper().replace(".WAV", ".wav")))
-    (warning,) = [
-        line for line in build(recipe(own, tmp_path / "a"), pool=Inline()).warnings if "differ in case" in line
-    ]
-    assert path.name.split("_")[0] in warning

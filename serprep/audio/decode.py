@@ -1,10 +1,5 @@
 """Recordings → guarded signals.
 
-A signal is mono, 16 kHz (or the configured rate), float32, finite and within
-[-1, 32767/32768].  The upper bound is openSMILE's: its Python wrapper multiplies
-by 32768 and casts to int16 without clipping, so a sample at +1.0 would wrap to
--32768 and move a sixth of the functionals.
-
 A file is read once: its bytes are hashed, and what is decoded is those bytes.
 """
 
@@ -12,17 +7,16 @@ import hashlib
 import io
 import os
 import stat
-import struct
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
-import soxr
 from numpy.typing import NDArray
 
 from serprep._typing import FloatArray
+from serprep.audio.guard import guard
+from serprep.audio.headers import UNKNOWN, missing_bytes
+from serprep.audio.signal import Signal
 from serprep.errors import AudioError, CorpusError, one_line
 from serprep.remote import UrlPath
 
@@ -42,35 +36,8 @@ OTHER_SUFFIXES = (
     ".webm",
     ".wma",
 )
-PEAK = np.float32(32767 / 32768)  # largest amplitude that int16 can hold
+
 SEEKABLE = {"WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "AU"}  # formats that seek to the exact sample
-
-_ENDLESS = 0x7FFF_0000  # streamed wavs announce 2 or 4 GiB because their length was not known
-_UNKNOWN = 1 << 60  # libsndfile's count of samples for a streamed flac, which leaves its length open
-_LARGEST = np.float32(1e30)  # the mean of channels and the resampler overflow beyond
-
-
-@dataclass(frozen=True, kw_only=True)
-class Signal:
-    """How a recording becomes samples.  Part of cache keys and versions."""
-
-    sample_rate: int = 16_000  # Hz
-    resampler: str = "soxr-HQ"
-
-    def __post_init__(self) -> None:
-        if not 1_000 <= self.sample_rate <= 192_000:
-            raise AudioError(f"sample_rate is {self.sample_rate}; expected 1000 to 192000 Hz")
-        if self.resampler != "soxr-HQ":
-            raise AudioError(f"resampler is {self.resampler!r}; the only one is 'soxr-HQ'")
-
-
-@dataclass(frozen=True)
-class Recording:
-    """What the header of a file says, and the digest of its bytes."""
-
-    duration: float  # seconds
-    sample_rate: int  # Hz
-    digest: str  # SHA-256 of the file's bytes, hex
 
 
 def read_bytes(path: Path) -> bytes:
@@ -213,72 +180,11 @@ def decode_int16(data: bytes) -> tuple[NDArray[np.int16], int]:
         return samples, file.samplerate
 
 
-def guard(samples: FloatArray, rate: int, config: Signal | None = None) -> FloatArray:
-    """Samples of any rate and channel count → a guarded signal.
-
-    Parameters
-    ----------
-    samples : ndarray, shape (n_samples,) or (n_samples, n_channels)
-        Amplitudes: floating point with full scale 1, or integers with the full scale of their type.
-    rate : int
-        Hz.
-    config : Signal
-
-    Returns
-    -------
-    ndarray, shape (n_samples,), float32
-
-    Raises
-    ------
-    AudioError
-        If a sample is NaN or infinite, or there is none, or the rate is impossible.
-
-    Examples
-    --------
-    >>> guard(np.array([0.0, 1.0, -2.0], np.float32), 16_000).tolist()
-    [0.0, 0.999969482421875, -1.0]
-    >>> guard(np.array([0, 16384, -32768], np.int16), 16_000).tolist()
-    [0.0, 0.5, -1.0]
-    """
-    config = config or Signal()
-    samples = _amplitudes(np.asarray(samples))
-    if not 1_000 <= rate <= 1_000_000:
-        raise AudioError(f"the sample rate is {rate} Hz; expected 1000 to 1000000")
-    if samples.size == 0:
-        raise AudioError("no samples")
-    if samples.ndim > 2 or samples.ndim < 1:
-        raise AudioError(f"samples have the shape {samples.shape}; expected (n_samples,) or (n_samples, n_channels)")
-    usable = np.abs(samples) < _LARGEST  # false for NaN as well
-    if not usable.all():
-        n_bad = int(samples.size - np.count_nonzero(usable))
-        raise AudioError(f"{n_bad} of {samples.size} samples are NaN or infinite (or beyond {_LARGEST:.0e})")
-    if samples.ndim == 2:
-        samples = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
-    if rate != config.sample_rate:
-        samples = soxr.resample(samples, rate, config.sample_rate, "HQ")
-        if len(samples) == 0:
-            raise AudioError("no samples are left after resampling")
-    return np.ascontiguousarray(np.clip(samples, np.float32(-1), PEAK))
-
-
-def _amplitudes(samples: NDArray[Any]) -> FloatArray:
-    """Samples as float32; those of integers by the full scale of their type."""
-    if np.issubdtype(samples.dtype, np.integer):
-        if samples.dtype.itemsize > 4:  # what lists of whole numbers become: their full scale could be any
-            raise AudioError(f"samples are {samples.dtype}; expected int16, int32 or uint8, or full scale 1")
-        half = float(1 << (8 * samples.dtype.itemsize - 1))
-        middle = half if np.issubdtype(samples.dtype, np.unsignedinteger) else 0.0
-        return ((samples.astype(np.float64) - middle) / half).astype(np.float32)
-    if not np.issubdtype(samples.dtype, np.floating):
-        raise AudioError(f"samples are {samples.dtype}; expected floating point or integers")
-    return samples.astype(np.float32, copy=False)
-
-
 def _open(data: bytes) -> soundfile.SoundFile:
     """The opened recording; whatever is wrong with it becomes an AudioError."""
     if not data:
         raise AudioError("file is empty (0 bytes)")
-    missing = _missing_bytes(data)
+    missing = missing_bytes(data)
     if missing:
         raise AudioError(f"truncated: the wav header announces {missing} bytes more than the file has")
     try:
@@ -292,23 +198,10 @@ def _open(data: bytes) -> soundfile.SoundFile:
         rate = file.samplerate
         file.close()
         raise AudioError(f"its header says {rate} Hz; expected 1000 to 1000000")
-    if file.frames >= _UNKNOWN:
+    if file.frames >= UNKNOWN:
         file.close()
         raise AudioError("its header does not say how long it is: encode it again, to a file and not to a pipe")
     return file
-
-
-def _missing_bytes(data: bytes) -> int:
-    """How many bytes of sound a RIFF header announces that the file does not have."""
-    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
-        return 0
-    place = 12
-    while place + 8 <= len(data):
-        name, size = data[place : place + 4], struct.unpack_from("<I", data, place + 4)[0]
-        if name == b"data":
-            return 0 if size >= _ENDLESS else max(0, place + 8 + size - len(data))
-        place += 8 + size + size % 2
-    return 0
 
 
 def _reason(error: BaseException) -> str:

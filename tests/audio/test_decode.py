@@ -1,8 +1,9 @@
+"""Recordings → guarded signals."""
+
 import csv
 import hashlib
 import math
 import os
-import struct
 import wave
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 import soundfile
 
 from serprep import remote
-from serprep.audio import PEAK, Signal, decode, decode_int16, digest_of, guard, probe, read_bytes
+from serprep.audio.decode import decode, decode_int16, digest_of, probe, read_bytes
+from serprep.audio.guard import PEAK
+from serprep.audio.signal import Signal
 from serprep.errors import AudioError, CorpusError
-from serprep.features.functionals import functionals
 from serprep.files import as_root
 
 RATE = 16_000
@@ -40,9 +42,6 @@ def write_codes(path, codes, *, bits, rate=RATE, n_channels=1):
     with wave.open(str(path), "wb") as file:
         file.setparams((n_channels, bits // 8, rate, 0, "NONE", ""))
         file.writeframes(data)
-
-
-# -- depths, formats, rates, channels ------------------------------------------------
 
 
 @pytest.mark.parametrize("bits", [8, 16, 24])
@@ -95,24 +94,6 @@ def test_what_16_khz_cannot_hold_is_removed_not_folded_back(tmp_path, frequency)
     assert left < 0.5 * 2**-20  # soxr's "HQ" is 20 bits; "MQ", 16 bits, leaves more
 
 
-@pytest.mark.parametrize("n_channels", [2, 6])
-def test_mixdown_is_the_mean_of_channels(tmp_path, n_channels):
-    rng = np.random.default_rng(1)
-    mean = rng.integers(-20_000, 20_000, 500)
-    around = rng.integers(-5_000, 5_000, (500, n_channels - 1))
-    codes = mean[:, None] + np.column_stack([around, -around.sum(axis=1)]).clip(-9_999, 9_999)
-    codes[:, 0] += n_channels * mean - codes.sum(axis=1)  # so that the mean is a whole number again
-    assert (codes.sum(axis=1) == n_channels * mean).all()
-    write_codes(tmp_path / "a.wav", codes, bits=24, n_channels=n_channels)
-    assert load(tmp_path / "a.wav").tolist() == (mean / 2**23).tolist()
-
-
-def test_a_channel_that_is_out_of_phase_cancels(tmp_path):
-    left = noise(800)[:, 0]
-    soundfile.write(tmp_path / "a.wav", np.column_stack([left, -left]), RATE, subtype="FLOAT")
-    assert not load(tmp_path / "a.wav").any()
-
-
 def test_decoding_goes_by_content_not_by_suffix(tmp_path):
     samples = noise(800)
     soundfile.write(tmp_path / "flac.wav", samples, RATE, format="FLAC")
@@ -153,8 +134,6 @@ def test_the_stereo_recording_of_ravdess_becomes_the_mean_of_its_channels(corpor
     expected = codes.astype(np.int64).sum(axis=1) / 2 / 32768
     np.testing.assert_array_equal(load(path, config=Signal(sample_rate=rate)), expected)
 
-
-# -- excerpts ------------------------------------------------------------------------
 
 EXCERPTS = [
     (None, None),
@@ -220,71 +199,6 @@ def test_impossible_excerpts_are_refused(tmp_path, start, end, message):
     soundfile.write(tmp_path / "a.wav", noise(8000), RATE)
     with pytest.raises(AudioError, match=message):
         load(tmp_path / "a.wav", start=start, end=end)
-
-
-# -- the guard -----------------------------------------------------------------------
-
-
-def test_a_full_scale_sine_does_not_wrap_in_opensmile(tmp_path):
-    opensmile = pytest.importorskip("opensmile", reason="openSMILE is not installed")
-    sine = tone(1000, seconds=1.0, amplitude=1.0).round(6)  # 16 samples a cycle: one of them at +1.0
-    assert sine.max() == 1.0
-    soundfile.write(tmp_path / "float.wav", sine, RATE, subtype="FLOAT")
-    by_hand = np.trunc(sine.astype(np.float32) * 32768.0).clip(-32768, 32767)
-    write_codes(tmp_path / "int16.wav", by_hand.astype(int), bits=16)
-    smile = opensmile.Smile(opensmile.FeatureSet.ComParE_2016, opensmile.FeatureLevel.Functionals)
-    expected = smile.process_file(tmp_path / "int16.wav").to_numpy()[0]
-    np.testing.assert_array_equal(functionals(load(tmp_path / "float.wav")), expected)
-    wrapped = smile.process_signal(sine.astype(np.float32), RATE).to_numpy()[0]
-    moved = np.abs(wrapped - expected) > 0.01 * np.abs(expected)
-    assert np.count_nonzero(moved) > 500  # what the guard is for
-
-
-@pytest.mark.parametrize("rate", [16_000, 48_000])
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38])
-def test_samples_that_are_no_amplitudes_are_refused(tmp_path, rate, bad):
-    samples = noise(2000, n_channels=2)
-    samples[700, 1] = samples[900, 0] = bad
-    soundfile.write(tmp_path / "a.wav", samples, rate, subtype="FLOAT")
-    with pytest.raises(AudioError, match=r"2 of 4000 samples are NaN or infinite"):
-        load(tmp_path / "a.wav")
-
-
-@pytest.mark.parametrize("rate", [16_000, 44_100])
-def test_the_loudest_samples_that_pass_stay_finite(rate):
-    square = np.tile(np.float32([9e29, 9e29, -9e29, -9e29]), 500)
-    signal = guard(np.column_stack([square, square]), rate)
-    assert np.isfinite(signal).all()
-    assert (signal.min(), signal.max()) == (-1, PEAK)
-
-
-def test_resampling_overshoot_is_clipped():
-    square = np.tile(np.repeat(np.float32([0.99, -0.99]), 200), 20)
-    signal = guard(square, 48_000)
-    assert (signal.min(), signal.max()) == (-1, PEAK)
-
-
-def test_a_recording_too_short_to_resample_is_refused():
-    with pytest.raises(AudioError, match="no samples are left after resampling"):
-        guard(np.zeros(1, np.float32), 192_000)
-    with pytest.raises(AudioError, match="no samples"):
-        guard(np.zeros(0, np.float32), RATE)
-
-
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        ({"sample_rate": 999}, "sample_rate is 999; expected 1000 to 192000 Hz"),
-        ({"sample_rate": 200_000}, "sample_rate is 200000; expected"),
-        ({"resampler": "sinc"}, "resampler is 'sinc'; the only one is 'soxr-HQ'"),
-    ],
-)
-def test_impossible_configurations_are_refused(config, message):
-    with pytest.raises(AudioError, match=message):
-        Signal(**config)
-
-
-# -- what is not a recording ---------------------------------------------------------
 
 
 def encoded(tmp_path, name, samples=None):
@@ -423,25 +337,6 @@ def test_any_file_name_will_do(tmp_path, name):
     assert (load(tmp_path / name) * 32768).tolist() == [1, 2, 3]
 
 
-@pytest.mark.parametrize("size", [0x7FFF_FFFF, 0xFFFF_FFFF])
-def test_a_streamed_wav_that_announces_no_length_is_read_to_its_end(tmp_path, size):
-    write_codes(tmp_path / "a.wav", range(100), bits=16)
-    data = bytearray((tmp_path / "a.wav").read_bytes())
-    data[4:8] = data[40:44] = struct.pack("<I", size)
-    assert (decode(bytes(data)) * 32768).tolist() == list(range(100))
-
-
-def test_chunks_around_the_sound_are_not_taken_for_missing_sound(tmp_path):
-    write_codes(tmp_path / "a.wav", range(100), bits=16)
-    data = (tmp_path / "a.wav").read_bytes()
-    odd = b"note" + struct.pack("<I", 3) + b"abc\0"  # chunks of odd size are padded
-    framed = data[:36] + odd + data[36:] + odd
-    framed = framed[:4] + struct.pack("<I", len(framed) - 8) + framed[8:]
-    assert (decode(framed) * 32768).tolist() == list(range(100))
-    with pytest.raises(AudioError, match="announces 60 bytes more"):
-        decode(framed[: -len(odd) - 60])
-
-
 @pytest.mark.parametrize("name", ["a.wav", "a.flac"])
 def test_damaged_bytes_give_a_guarded_signal_or_an_audio_error_and_nothing_else(tmp_path, name):
     whole = encoded(tmp_path, name, noise(200))
@@ -461,9 +356,6 @@ def test_damaged_bytes_give_a_guarded_signal_or_an_audio_error_and_nothing_else(
             assert signal.min() >= -1
             assert signal.max() <= PEAK
     assert 0 < n_refused < 200
-
-
-# -- at a URL ------------------------------------------------------------------------
 
 
 def test_an_object_is_read_and_one_that_is_missing_is_a_bad_recording(tmp_path):

@@ -1,0 +1,1 @@
+"""Recordings → guarded signals: bytes, their headers, their samples."""

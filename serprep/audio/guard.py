@@ -1,0 +1,82 @@
+"""Samples of any rate and channel count → guarded signals.
+
+A guarded signal is mono, at the configured rate, float32, finite and within
+[-1, 32767/32768].  The upper bound is openSMILE's: its Python wrapper multiplies
+by 32768 and casts to int16 without clipping, so a sample at +1.0 would wrap to
+-32768 and move a sixth of the functionals.
+"""
+
+from typing import Any
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from serprep._typing import FloatArray
+from serprep.audio.signal import Signal
+from serprep.errors import AudioError
+
+PEAK = np.float32(32767 / 32768)  # largest amplitude that int16 can hold
+
+_LARGEST = np.float32(1e30)  # the mean of channels and the resampler overflow beyond
+
+
+def guard(samples: FloatArray, rate: int, config: Signal | None = None) -> FloatArray:
+    """Samples of any rate and channel count → a guarded signal.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (n_samples,) or (n_samples, n_channels)
+        Amplitudes: floating point with full scale 1, or integers with the full scale of their type.
+    rate : int
+        Hz.
+    config : Signal
+
+    Returns
+    -------
+    ndarray, shape (n_samples,), float32
+
+    Raises
+    ------
+    AudioError
+        If a sample is NaN or infinite, or there is none, or the rate is impossible.
+
+    Examples
+    --------
+    >>> guard(np.array([0.0, 1.0, -2.0], np.float32), 16_000).tolist()
+    [0.0, 0.999969482421875, -1.0]
+    >>> guard(np.array([0, 16384, -32768], np.int16), 16_000).tolist()
+    [0.0, 0.5, -1.0]
+    """
+    config = config or Signal()
+    samples = _amplitudes(np.asarray(samples))
+    if not 1_000 <= rate <= 1_000_000:
+        raise AudioError(f"the sample rate is {rate} Hz; expected 1000 to 1000000")
+    if samples.size == 0:
+        raise AudioError("no samples")
+    if samples.ndim > 2 or samples.ndim < 1:
+        raise AudioError(f"samples have the shape {samples.shape}; expected (n_samples,) or (n_samples, n_channels)")
+    usable = np.abs(samples) < _LARGEST  # false for NaN as well
+    if not usable.all():
+        n_bad = int(samples.size - np.count_nonzero(usable))
+        raise AudioError(f"{n_bad} of {samples.size} samples are NaN or infinite (or beyond {_LARGEST:.0e})")
+    if samples.ndim == 2:
+        samples = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+    if rate != config.sample_rate:
+        samples = soxr.resample(samples, rate, config.sample_rate, "HQ")
+        if len(samples) == 0:
+            raise AudioError("no samples are left after resampling")
+    return np.ascontiguousarray(np.clip(samples, np.float32(-1), PEAK))
+
+
+def _amplitudes(samples: NDArray[Any]) -> FloatArray:
+    """Samples as float32; those of integers by the full scale of their type."""
+    if np.issubdtype(samples.dtype, np.integer):
+        if samples.dtype.itemsize > 4:  # what lists of whole numbers become: their full scale could be any
+            raise AudioError(f"samples are {samples.dtype}; expected int16, int32 or uint8, or full scale 1")
+        half = float(1 << (8 * samples.dtype.itemsize - 1))
+        middle = half if np.issubdtype(samples.dtype, np.unsignedinteger) else 0.0
+        return ((samples.astype(np.float64) - middle) / half).astype(np.float32)
+    if not np.issubdtype(samples.dtype, np.floating):
+        raise AudioError(f"samples are {samples.dtype}; expected floating point or integers")
+    return samples.astype(np.float32, copy=False)

@@ -1,0 +1,121 @@
+"""What files are, remembered, so that an unchanged corpus is recognised without reading it."""
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from serprep.audio.signal import Recording
+from serprep.cache.parts import Cache
+from serprep.errors import CacheError
+from serprep.manifest.look import look_at
+from serprep.remote import UrlPath, has_tag
+
+_MEMO_HEAD = 65  # bytes of a digest and a line's end
+_UNSETTLED = 2.0  # seconds; files modified this shortly before being hashed may change within one tick
+
+
+@dataclass
+class Memo:
+    """Remembers what files are, so that an unchanged corpus is recognised without reading it.
+
+    Maps (path, size, mtime_ns, ctime_ns, inode), at a URL (path, size, ETag), to
+    (duration, rate, digest).  Files
+    modified within 2 s of being hashed are not remembered: they could change again
+    without their times changing.
+
+    Parameters
+    ----------
+    cache : Cache
+    root : Path
+        The corpus folder.
+    ignore : bool
+        Hash everything again (``--rehash``).
+    """
+
+    cache: Cache
+    root: Path
+    ignore: bool = False
+    n_read: int = 0  # files whose bytes were read
+    _known: dict[str, str] = field(default_factory=dict, repr=False)  # name → JSON: decoded, it takes thrice the memory
+    _new: bytearray = field(default_factory=lambda: bytearray(_MEMO_HEAD), repr=False)  # the file, with lines to add
+
+    def __post_init__(self) -> None:
+        place = str(self.root) if isinstance(self.root, UrlPath) else os.path.realpath(self.root)
+        digest = hashlib.sha256(os.fsencode(place)).hexdigest()
+        self._name = f"memo/{digest[:32]}.txt"
+        if not self.ignore:
+            self._known = self._load()
+
+    def _load(self) -> dict[str, str]:
+        """What the file says: a SHA-256 of the rest, then lines of a name in hex, a tab, and JSON; later lines win."""
+        try:
+            data = self.cache.folder.read(self._name)
+            digest, _, lines = data.partition(b"\n")
+            if hashlib.sha256(lines).hexdigest().encode() != digest:
+                return {}
+            return dict(line.split("\t", 1) for line in lines.decode("ascii").splitlines())
+        except (OSError, ValueError):
+            return {}
+
+    def _recall(self, name: str) -> list[Any]:
+        return list(json.loads(self._known.get(name, "[]")))
+
+    def _remember(self, name: str, entry: list[Any]) -> None:
+        self._new.extend(f"{name}\t{json.dumps(entry)}\n".encode("ascii"))  # at once: several threads look
+
+    def look_at(self, path: Path) -> Recording:
+        """Like `manifest.look_at`, sparing files that are known and unchanged."""
+        if isinstance(path, UrlPath):
+            return self._look_at_url(path)
+        try:
+            status = path.stat()
+        except OSError:
+            return self._read(path)
+        stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+        name = os.fsencode(os.path.relpath(path, self.root)).hex()
+        known = self._recall(name)
+        if known[:4] == stamp:
+            return Recording(*known[4:])
+        recording = self._read(path)
+        age = time.time() - max(status.st_mtime, status.st_ctime)
+        if age > _UNSETTLED:
+            self._remember(name, [*stamp, recording.duration, recording.sample_rate, recording.digest])
+        return recording
+
+    def _look_at_url(self, path: UrlPath) -> Recording:
+        """The same for an object; one that was replaced while it was read is not remembered."""
+        stamp, name = path.stamp(), os.fsencode(str(path.relative_to(self.root))).hex()
+        known = self._recall(name)
+        if stamp is not None and known[:2] == stamp:
+            return Recording(*known[2:])
+        recording = self._read(path)
+        settled = stamp is not None and (has_tag(stamp) or time.time() - stamp[1] > _UNSETTLED)
+        if stamp is not None and settled and stamp == path.stamp_now():
+            self._remember(name, [*stamp, recording.duration, recording.sample_rate, recording.digest])
+        return recording
+
+    def _read(self, path: Path | UrlPath) -> Recording:
+        self.n_read += 1
+        return look_at(cast(Path, path))
+
+    def save(self) -> None:
+        """Keep what was learned for the next build."""
+        self._known, data, self._new = {}, self._new, bytearray(_MEMO_HEAD)
+        if len(data) == _MEMO_HEAD:
+            return
+        others = self._load()  # also what another build has written meanwhile
+        if others:
+            for line in data[_MEMO_HEAD:].splitlines():
+                others.pop(line.split(b"\t", 1)[0].decode("ascii"), None)
+            for name, entry in others.items():
+                data += f"{name}\t{entry}\n".encode("ascii")
+        with memoryview(data) as view:
+            digest = hashlib.sha256(view[_MEMO_HEAD:]).hexdigest()
+        data[:_MEMO_HEAD] = f"{digest}\n".encode("ascii")
+        with contextlib.suppress(CacheError):  # it only spares work; a finished data set may be read-only
+            self.cache._write(self._name, data)

@@ -1,0 +1,150 @@
+"""What the recordings of a manifest are, and how a folder differs from it."""
+
+import itertools
+import math
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from serprep.audio.decode import SUFFIXES, digest_of, probe, read_bytes
+from serprep.audio.signal import Recording
+from serprep.errors import AudioError, ManifestError, one_line
+from serprep.files import walk
+from serprep.manifest.table import Manifest, make_manifest
+from serprep.utterance import Numbers, Texts, Utterance
+
+Look = Callable[[Path], Recording]
+
+
+def look_at(path: Path) -> Recording:
+    """Digest, duration and rate of a file.
+
+    Raises
+    ------
+    AudioError
+        If it is missing or cannot be decoded; the digest is then not known.
+    """
+    data = read_bytes(path)
+    duration, rate = probe(data)
+    return Recording(duration, rate, digest_of(data))
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A manifest whose digests, durations and rates were read from the files."""
+
+    manifest: Manifest
+    reasons: Mapping[str, str]  # path → why its audio could not be read
+
+
+def look(
+    manifest: Manifest, root: Path, *, look_at: Look = look_at, progress: Callable[[int], None] | None = None
+) -> Looked:
+    """Fill in duration, sample rate and audio digest from the files under `root`.
+
+    Each file is read once, however many excerpts are cut from it.  Missing or
+    unreadable audio stays a row with empty values, and a reason.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    root : Path
+    look_at : callable
+        What reads one file; the cache's memo spares reading unchanged ones.
+    progress : callable
+        Called with the number of files done.
+    """
+    rows = manifest.utterances
+    names = rows.column("path")
+    durations, rates, digests = Numbers("d"), Numbers("q"), Texts()  # in the order of paths
+    reasons: dict[str, str] = {}
+    by_path = sorted(range(len(rows)), key=names.__getitem__)
+
+    def one(path: str) -> Recording | str:
+        try:
+            return look_at(root / path)
+        except AudioError as error:
+            return str(error)
+
+    n_done = 0
+    with ThreadPoolExecutor(max_workers=min(16, 2 * (os.cpu_count() or 1))) as pool:
+        # a few at a time: what waits in a thread pool takes kilobytes each
+        groups = ((path, list(numbers)) for path, numbers in itertools.groupby(by_path, key=names.__getitem__))
+        while some := list(itertools.islice(groups, 256)):
+            for (path, numbers), recording in zip(some, pool.map(one, (path for path, _ in some)), strict=True):
+                seen = None if isinstance(recording, str) else recording
+                if isinstance(recording, str):
+                    reasons[path] = recording
+                for i in numbers:
+                    durations.append(None if seen is None else _duration(rows[i], seen))
+                    rates.append(None if seen is None else seen.sample_rate)
+                    digests.append("" if seen is None else seen.digest)
+                n_done += 1
+                if progress:
+                    progress(n_done)
+    back = sorted(range(len(rows)), key=by_path.__getitem__)
+    rows = rows.replace(
+        duration=Numbers("d", (durations[k] for k in back)),
+        sample_rate=Numbers("q", (rates[k] for k in back)),
+        audio_digest=Texts(digests[k] for k in back),
+    )
+    return Looked(make_manifest(rows, manifest.info), reasons)
+
+
+def _duration(row: Utterance, recording: Recording) -> float | None:
+    """Seconds of an utterance; None if it starts behind the file's end."""
+    if row.start is None and row.end is None:
+        return recording.duration
+    rate = recording.sample_rate
+    first = math.floor((row.start or 0.0) * rate + 0.5)
+    last = math.floor((recording.duration if row.end is None else row.end) * rate + 0.5)
+    return (last - first) / rate if last > first else None
+
+
+@dataclass(frozen=True)
+class Check:
+    """How a folder differs from a manifest; all are relative paths."""
+
+    n_files: int
+    missing: tuple[str, ...]
+    changed: tuple[str, ...]
+    extra: tuple[str, ...]
+    digests: Mapping[str, str] = field(default_factory=dict)  # of the files that are there
+
+    @property
+    def same(self) -> bool:
+        """Whether every file of the manifest is there, unchanged, and no other."""
+        return not (self.missing or self.changed or self.extra)
+
+
+def check_manifest(manifest: Manifest, root: Path, *, progress: Callable[[int], None] | None = None) -> Check:
+    """Compare a corpus folder with a manifest: missing, changed and extra recordings.
+
+    A file counts as changed when its bytes do not have the manifest's digest, and as
+    missing when it is not there or cannot be read.
+    """
+    if not root.is_dir():
+        raise ManifestError(f"{one_line(root)}: no such folder; expected the corpus root")
+    expected = dict(zip(manifest.column("path"), manifest.column("audio_digest"), strict=True))
+
+    def digest(path: str) -> str | None:
+        try:
+            return digest_of(read_bytes(root / path))
+        except AudioError:
+            return None
+
+    missing, changed, digests = [], [], {}
+    with ThreadPoolExecutor(max_workers=min(16, 2 * (os.cpu_count() or 1))) as pool:
+        for number, (path, found) in enumerate(zip(expected, pool.map(digest, expected), strict=True), 1):
+            if found is None:
+                missing.append(path)
+            else:
+                digests[path] = found
+                if expected[path] and found != expected[path]:
+                    changed.append(path)
+            if progress:
+                progress(number)
+    extra = [path for path in walk(root, SUFFIXES) if path not in expected]
+    return Check(len(expected), tuple(missing), tuple(changed), tuple(extra), digests)

@@ -1,0 +1,100 @@
+"""Which utterances a recipe asks for, and whose audio can be read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from serprep.corpora import read_corpus
+from serprep.errors import (
+    CorpusError,
+    ManifestError,
+    one_line,
+)
+from serprep.manifest.select import Selection, select, spellings
+from serprep.manifest.table import Manifest, make_manifest, read_manifest
+from serprep.recipe import Recipe
+from serprep.utterance import Utterances
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quarantined:
+    """An utterance that is not in the store, and why."""
+
+    id: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Asked(Selection):
+    """The rows a recipe asks for, what it left out, and the reader's warnings."""
+
+    warnings: tuple[str, ...] = field(default=())
+
+
+def gather(recipe: Recipe) -> Asked:
+    """Read the recipe's corpus or manifest, and select its rows; no audio is touched."""
+    corpus = recipe.corpus
+    warnings: tuple[str, ...] = ()
+    if corpus.manifest:
+        manifest = read_manifest(recipe.path(corpus.manifest))
+        if not recipe.root.is_dir():
+            raise CorpusError(
+                f"{one_line(recipe.root)}: no such folder; expected the root of the manifest's recordings"
+            )
+    else:
+        reading = read_corpus(corpus.reader, recipe.root, corpus.options)
+        warnings = reading.warnings
+        manifest = make_manifest(reading.utterances, describe_corpus(reading.corpus))
+    exclude: list[str] = []
+    if corpus.exclude:
+        try:
+            text = recipe.path(corpus.exclude).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ManifestError(
+                f"exclude = {corpus.exclude!r}: {one_line(error)}; expected utterance ids, one a line"
+            ) from None
+        exclude = [line.strip() for line in text.splitlines() if line.strip()]
+    chosen = select(manifest, emotions=corpus.emotions, exclude=exclude)
+    return Asked(chosen.manifest, chosen.dropped, chosen.labels, (*warnings, *spellings(chosen.manifest)))
+
+
+def describe_corpus(corpus: Any) -> dict[str, object]:
+    """What a manifest says about its corpus."""
+    return {
+        "corpus": corpus.title,
+        "release": corpus.release,
+        "licence": corpus.licence,
+        "source": corpus.source,
+        "reader": corpus.name,
+        "reader_version": corpus.reader_version,
+    }
+
+
+def usable(asked: Manifest, looked: Manifest, reasons: Mapping[str, str]) -> tuple[Utterances, list[Quarantined]]:
+    """Rows whose audio can be read, and the others with their reasons."""
+    good: list[int] = []
+    bad: list[Quarantined] = []
+    pairs = zip(
+        groupby(asked.utterances, key=lambda row: row.id),
+        groupby(enumerate(looked.utterances), key=lambda row: row[1].id),
+        strict=True,  # looking drops no id, and both are sorted
+    )
+    for (_, before), (_, after) in pairs:
+        expected, rows = {row.path: row.audio_digest for row in before}, list(after)
+        for number, row in rows:
+            wanted = expected.get(row.path)
+            if row.path in reasons:
+                reason = reasons[row.path]
+            elif len(rows) > 1:
+                reason = f"duplicate id: {len(rows)} different rows share it; make ids unique"
+            elif wanted and wanted != row.audio_digest:
+                reason = (
+                    "the recording is not the manifest's (other SHA-256); make the manifest again or restore the file"
+                )
+            else:
+                good.append(number)
+                continue
+            bad.append(Quarantined(id=row.id, path=row.path, reason=reason))
+    return looked.utterances.take(good), bad

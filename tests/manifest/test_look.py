@@ -1,0 +1,141 @@
+"""What recordings are, and how folders differ from a manifest."""
+
+import hashlib
+import math
+import threading
+
+import numpy as np
+import pytest
+import soundfile
+
+from serprep.audio.signal import Recording
+from serprep.errors import AudioError, ManifestError
+from serprep.manifest.look import check_manifest, look, look_at
+from serprep.manifest.select import select
+from serprep.manifest.table import make_manifest, read_manifest, write_manifest
+from serprep.utterance import Utterance
+
+
+def utterance(name="a", **changes):
+    return Utterance(**{"id": name, "path": f"{name}.wav", **changes})
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_excerpts_last_as_long_as_their_samples(tmp_path, rate):
+    soundfile.write(tmp_path / "a.wav", np.zeros(2 * rate), rate)
+    spans = [(0.1, 0.30001), (None, 0.77777), (1.33333, None), (0.0, 2.0), (1.5, 1.6)]
+    rows = [Utterance(id=f"{k}", path="a.wav", start=start, end=end) for k, (start, end) in enumerate(spans)]
+    for row, (start, end) in zip(look(make_manifest(rows), tmp_path).manifest.utterances, spans, strict=True):
+        first = math.floor((start or 0) * rate + 0.5)
+        last = math.floor((2.0 if end is None else end) * rate + 0.5)
+        assert row.duration == (last - first) / rate
+        assert abs(row.duration - ((end or 2.0) - (start or 0.0))) <= 1 / rate
+
+
+def test_an_excerpt_behind_the_end_of_its_file_has_no_duration(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(16_000), 16_000)
+    manifest = look(make_manifest([utterance(start=3.0)]), tmp_path).manifest
+    assert manifest.utterances[0].duration is None
+    assert read_manifest(write_manifest(manifest, tmp_path / "m")) == manifest
+
+
+def test_a_file_is_read_once_however_many_excerpts_it_has(tmp_path):
+    rows = [Utterance(id=f"{k}", path=f"{k % 3}.wav", start=float(k), end=k + 0.5) for k in range(30)]
+    lock, seen, counts = threading.Lock(), [], []
+
+    def fake(path):
+        with lock:
+            seen.append(path)
+        if path.name == "2.wav":
+            raise AudioError("broken")
+        return Recording(100.0, 8000, "f" * 64)
+
+    looked = look(make_manifest(rows), tmp_path, look_at=fake, progress=counts.append)
+    assert sorted(seen) == [tmp_path / f"{k}.wav" for k in range(3)]
+    assert counts == [1, 2, 3]
+    assert looked.reasons == {"2.wav": "broken"}
+    assert {row.duration for row in looked.manifest.utterances} == {0.5, None}
+    assert [row.id for row in looked.manifest.utterances] == sorted(row.id for row in rows)
+
+
+def test_look_at_reads_one_file(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(800), 16_000)
+    digest = hashlib.sha256((tmp_path / "a.wav").read_bytes()).hexdigest()
+    assert look_at(tmp_path / "a.wav") == Recording(0.05, 16_000, digest)
+    with pytest.raises(AudioError, match="file is missing"):
+        look_at(tmp_path / "b.wav")
+
+
+def labelled():
+    emotions = {"a": "sad", "b": "joy", "c": "excited", "d": "bored", "e": "", "f": "joy"}
+    rows = [utterance(name, emotion=emotion) for name, emotion in emotions.items()]
+    return make_manifest([*rows, utterance("t", partition="test")], {"corpus": "x"})
+
+
+def test_without_a_table_every_utterance_and_label_stays():
+    selection = select(labelled())
+    assert selection.manifest == labelled()
+    assert selection.dropped == {}
+    assert selection.labels == ("bored", "excited", "joy", "sad")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of four files and its manifest."""
+    root = tmp_path / "corpus"
+    rows = []
+    for k, name in enumerate(["a.wav", "s/b.wav", "s/c.flac", "ü.wav"]):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(root / name, np.full(100, k / 10), 16_000)
+        rows.append(Utterance(id=name, path=name))
+    return look(make_manifest(rows), root).manifest, root
+
+
+def test_an_unchanged_folder_is_the_same(folder):
+    manifest, root = folder
+    (root / "README.txt").touch()
+    (root / "._a.wav").touch()
+    check = check_manifest(manifest, root)
+    assert check.same
+    assert (check.n_files, check.missing, check.changed, check.extra) == (4, (), (), ())
+
+
+def test_missing_extra_and_changed_files_are_told_apart(folder):
+    manifest, root = folder
+    (root / "a.wav").unlink()
+    (root / "s/b.wav").write_bytes((root / "s/b.wav").read_bytes() + b"\0")
+    (root / "s/new.MP3").touch()
+    (root / "s/c.flac").unlink()
+    (root / "s/c.flac").mkdir()
+    counts = []
+    check = check_manifest(manifest, root, progress=counts.append)
+    assert not check.same
+    assert check.missing == ("a.wav", "s/c.flac")
+    assert check.changed == ("s/b.wav",)
+    assert check.extra == ("s/new.MP3",)
+    assert counts == [1, 2, 3, 4]
+
+
+def test_a_file_whose_digest_was_never_known_is_not_called_changed(tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"no sound")
+    manifest = look(make_manifest([utterance()]), tmp_path).manifest
+    assert manifest.utterances[0].audio_digest == ""
+    assert check_manifest(manifest, tmp_path).same
+
+
+def test_a_missing_folder_is_refused(folder):
+    manifest, root = folder
+    with pytest.raises(ManifestError, match="no such folder; expected the corpus root"):
+        check_manifest(manifest, root / "nowhere")
+
+
+def rated(*cells, name="valence"):
+    return [Utterance(id=f"u{i}", path="a.wav", extra={name: cell}) for i, cell in enumerate(cells)]
+
+
+@pytest.mark.parametrize("name", ["valence", "arousal", "dominance"])
+def test_numbers_of_a_dimension_are_written_by_repr(tmp_path, name):
+    manifest = make_manifest(rated("2.5000", "", "3", "-1e-3", name=name))
+    assert manifest.column(name) == ["2.5", "", "3.0", "-0.001"]
+    assert manifest.numbers == (name,)
+    assert read_manifest(write_manifest(manifest, tmp_path)) == manifest

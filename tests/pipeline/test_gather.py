@@ -1,0 +1,166 @@
+"""Which utterances a recipe asks for."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from serprep.errors import CorpusError, ManifestError, StoreError
+from serprep.pipeline.build import build
+from serprep.pipeline.gather import gather
+from serprep.recipe import recipe_from
+from serprep.store.store import open_store
+from serprep.testing import write_synthetic_corpus
+
+PATTERN = "{emotion}/{speaker}_{text}_{take}.wav"
+
+
+FAST = {"functionals": {"enabled": False}}  # where openSMILE adds nothing but time
+
+
+class Inline:
+    """Stands in for `serprep.parallel.Workers`: runs everything here, and can do something first."""
+
+    n_workers = 1
+
+    def __init__(self, before=None, order=list):
+        self.before, self.order, self.n_runs = before, order, 0
+
+    def run(self, function, items):
+        self.n_runs += 1
+        if self.before and items:
+            self.before(function, items)
+        return ((number, function(items[number])) for number in self.order(range(len(items))))
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Twelve synthetic recordings, two emotions, three speakers."""
+    root = tmp_path_factory.mktemp("corpus")
+    write_synthetic_corpus(root, n_speakers=3, emotions=["sad", "angry"], n_texts=2)
+    return root
+
+
+@pytest.fixture
+def own(corpus, tmp_path):
+    """A copy of the corpus to change."""
+    return shutil.copytree(corpus, tmp_path / "own")
+
+
+def recipe(root, dataset, *, features=FAST, folder=None, store=None, **corpus):
+    corpus = corpus or {"reader": "pattern", "pattern": PATTERN}
+    values = {
+        "dataset": {"name": "test", "path": str(dataset)},
+        "corpus": {"root": str(root), **corpus},
+        "features": features,
+        "store": store or {},
+    }
+    return recipe_from(values, folder=folder or Path(root), name="test")
+
+
+def table(path, rows, header):
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+def noise(seconds, rate, channels=1, seed=0):
+    rng = np.random.default_rng(seed)
+    shape = (int(seconds * rate),) if channels == 1 else (int(seconds * rate), channels)
+    return 0.1 * rng.normal(size=shape)
+
+
+def test_labels_are_kept_renamed_merged_and_dropped_visibly(tmp_path):
+    root = tmp_path / "c"
+    root.mkdir()
+    labels = ["W", "A", "", "?", "T", "W", ""]
+    for i in range(len(labels)):
+        soundfile.write(root / f"{i}.wav", noise(0.1, 16_000, seed=i), 16_000)
+    rows = [(f"{i}.wav", label, "test" if i == 6 else "train") for i, label in enumerate(labels)]
+    table(root / "t.csv", rows, ["path", "emotion", "partition"])
+    keep = build(recipe(root, tmp_path / "a", reader="table", file="t.csv"), pool=Inline())
+    store = open_store(keep.store)
+    assert store.emotions == ["W", "A", "", "", "T", "W", ""] and store.labels == ("A", "T", "W")
+    options = {"reader": "table", "file": "t.csv", "emotions": {"W": "hot", "A": "hot"}}
+    result = build(recipe(root, tmp_path / "a", **options), pool=Inline())
+    store = open_store(result.store)
+    assert store.ids == ["0", "1", "5", "6"]  # the test partition's labels are unknown: it stays
+    assert store.emotions == ["hot", "hot", "hot", ""] and store.labels == ("hot",)
+    assert result.dropped == {"emotion 'T' not named in [corpus.emotions]": 1, "no label": 2}
+    (root / "out.txt").write_text("\ufeff5\n\n 1 \n", encoding="utf-8")
+    result = build(recipe(root, tmp_path / "a", **options, exclude="out.txt"), pool=Inline())
+    assert open_store(result.store).ids == ["0", "6"]
+    assert result.dropped["excluded by the recipe's list"] == 2
+
+
+def test_a_corpus_without_any_label_is_built(tmp_path):
+    soundfile.write(tmp_path / "x.wav", noise(0.1, 16_000), 16_000)
+    result = build(recipe(tmp_path, tmp_path / "a", reader="pattern", pattern="{text}.wav"), pool=Inline())
+    store = open_store(result.store)
+    assert (store.labels, store.emotions, store.speakers) == ((), [""], [""])
+
+
+@pytest.mark.parametrize(
+    ("column", "stored"),
+    [
+        ("a/b", "a_b"),
+        ("zarr.json", "zarr_json"),
+        ("c", "c"),
+        ("n_words", "n_words"),
+        ("n_frames", "table_n_frames"),
+        ("../x", "x"),
+        ("Größe (cm)", "Größe_cm"),
+        ("2nd", "table_2nd"),
+        ("duration", "table_duration"),
+    ],
+)
+def test_columns_of_odd_names_are_carried_along(tmp_path, column, stored):
+    soundfile.write(tmp_path / "x.wav", noise(0.1, 16_000), 16_000)
+    table(tmp_path / "t.csv", [("x.wav", "va,lue\n")], ["path", column])
+    store = open_store(build(recipe(tmp_path, tmp_path / "a", reader="table", file="t.csv"), pool=Inline()).store)
+    assert store.column(stored) == ["va,lue"]
+    assert store.manifest().digest == store.attributes["provenance"]["manifest_digest"]
+
+
+@pytest.mark.parametrize("column", ["a/b", "zarr.json", "../x", "__x", "a b", ""])
+def test_columns_that_are_no_word_are_refused_in_a_manifest(tmp_path, column):
+    (tmp_path / "m.csv").write_text(f"id,path,{column}\nx,x.wav,1\n")
+    (tmp_path / "wav").mkdir()
+    with pytest.raises(ManifestError, match=r"m\.csv: column .* expected a word"):
+        gather(recipe(tmp_path / "wav", tmp_path / "a", folder=tmp_path, manifest="m.csv"))
+
+
+def test_corpora_that_are_not_there(tmp_path):
+    with pytest.raises(CorpusError, match="no such folder; expected the root"):
+        build(recipe(tmp_path / "none", tmp_path / "a"), pool=Inline())
+    (tmp_path / "m.csv").write_text("id,path\nx,x.wav\n")
+    with pytest.raises(CorpusError, match="no such folder; expected the root of the manifest's recordings"):
+        build(recipe(tmp_path / "none", tmp_path / "a", manifest=str(tmp_path / "m.csv")), pool=Inline())
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CorpusError, match=r"no utterance of .* found"):
+        build(recipe(tmp_path / "empty", tmp_path / "a"), pool=Inline())
+    (tmp_path / "empty.csv").write_text("id,path\n")
+    asked = recipe(tmp_path / "empty", tmp_path / "a", manifest=str(tmp_path / "empty.csv"))
+    with pytest.raises(StoreError, match="nothing to store: the recipe drops everything"):
+        build(asked, pool=Inline())
+
+
+def test_lists_of_ids_that_are_wrong(own, tmp_path):
+    options = {"reader": "pattern", "pattern": PATTERN, "exclude": "out.txt"}
+    with pytest.raises(ManifestError, match=r"exclude = 'out.txt': .*expected utterance ids"):
+        gather(recipe(own, tmp_path / "a", **options))
+    (own / "out.txt").write_text("sad/nobody\n")
+    with pytest.raises(ManifestError, match="1 excluded ids are not in the corpus, such as 'sad/nobody'"):
+        gather(recipe(own, tmp_path / "a", **options))
+
+
+def test_other_spellings_of_a_speaker_are_a_warning(own, tmp_path):
+    assert not [line for line in build(recipe(own, tmp_path / "a"), pool=Inline()).warnings if "differ in case" in line]
+    path = sorted(own.glob("sad/*.wav"))[0]
+    shutil.copy(path, path.with_name(path.name.upper().replace(".WAV", ".wav")))
+    (warning,) = [
+        line for line in build(recipe(own, tmp_path / "a"), pool=Inline()).warnings if "differ in case" in line
+    ]
+    assert path.name.split("_")[0] in warning
