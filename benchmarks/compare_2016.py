@@ -145,7 +145,8 @@ def summary(compared: Compared, say: Callable[[str], None]) -> None:
     say(f"\nOf {ours.size} functionals {differ.sum()} differ, in {differ.any(axis=1).sum()} signals, ")
     say(f"{(differ & (ours == theirs)).sum()} of them only in the sign of zero; ")
     say(f"of {compared.n_contour_values} values of contours and deltas {compared.n_contours_differ} differ. ")
-    say(f"NaN or infinite: {np.count_nonzero(~np.isfinite(ours))}.\n")
+    infinite = [np.count_nonzero(~np.isfinite(values)) for values in (ours, theirs)]
+    say(f"Not finite: {infinite[0]} natively, {infinite[1]} there.\n")
 
 
 def table(compared: Compared, say: Callable[[str], None]) -> None:
@@ -184,9 +185,10 @@ def generated(say: Callable[[str], None]) -> None:
     for kind, (n, signals) in sets.items():
         compared = both(signals, n, kind)
         ours, theirs = compared.ours, compared.theirs
-        difference = np.abs(ours.astype(float) - theirs)
+        same = bits(ours) == bits(theirs)  # also where both are not a number
+        difference = np.abs(np.where(same, 0, ours.astype(float) - theirs))
         relative = np.divide(difference, np.abs(theirs), out=np.where(difference > 0, np.inf, 0.0), where=theirs != 0)
-        cells = (kind, n, ours.size, np.count_nonzero(bits(ours) != bits(theirs)))
+        cells = (kind, n, ours.size, np.count_nonzero(~same))
         say("| " + " | ".join(map(str, (*cells, *compared[2:]))) + f" | {relative.max():.1g} |")
         found.append(compared)
     ours, theirs, *counts = zip(*found, strict=True)
