@@ -1,23 +1,27 @@
-"""How close the native functionals come to openSMILE's: writes the tables of docs/compare_2016.md.
+"""Whether the native functionals and contours are openSMILE's, bit for bit: writes the tables of docs/compare_2016.md.
 
 Run as part of ``make prove``, or as ``python benchmarks/compare_2016.py``; the recordings lie in
-``../shared/corpora``.  ``SERPREP_BENCH_FILES=100`` takes fewer of them, evenly; the page says how many.
+``../shared/corpora``.  ``SERPREP_BENCH_FILES=100`` takes fewer of them, evenly, and fewer short signals; the page
+says how many.  Bits are compared, so that -0.0 is not 0.0.
 """
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import opensmile
+from serprep.decode import decode, read_bytes
 
-from serprep.audio.decode import decode, read_bytes
-from serprep.features import compare_2016
 from serprep.features.compare_2016 import names
-from serprep.features.functionals import by_package
+from serprep.features.compare_2016.blocks import functionals_of
+from serprep.features.compare_2016.contours import contours_of
 from serprep.progress import Progress
-from serprep.testing.signals import SIGNALS, generated_signal
+from serprep.testing.signals import RATE, SIGNALS, generated_signal
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPORA = ROOT.parent / "shared" / "corpora"
@@ -26,6 +30,9 @@ FILES = int(os.environ.get("SERPREP_BENCH_FILES", "1440"))  # fewer are taken ev
 HEAD = "## What was measured?"
 TOLERANCES = (1e-6, 1e-4, 1e-3)
 SECONDS = (0.06, 0.1, 0.15, 0.21, 0.3, 0.5, 1, 3, 10, 30, 120)
+SHORT = (960, 2400)  # samples, 60 to 150 ms
+N_SHORT = min(40, FILES)  # of each kind
+N_CUTS = min(500, FILES)  # of each corpus
 
 FAMILIES = {
     "extremes": names.EXTREMES,
@@ -55,24 +62,69 @@ def columns(chosen: tuple[str, ...], *, functional: bool) -> np.ndarray:
     return np.array([name.startswith(chosen) for name in names.functional_names()])
 
 
-def both(signals: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Functionals natively and by the package, shape (n, 6373) each."""
-    ours = np.stack([compare_2016.functionals(signal) for signal in signals])
-    theirs = np.stack([by_package(signal, 16_000)[0] for signal in signals])
-    return ours, theirs.astype(np.float32)
+class Compared(NamedTuple):
+    """Functionals of both engines, shape (n, 6373), and how many values of contours there are and differ."""
+
+    ours: np.ndarray
+    theirs: np.ndarray
+    n_contour_values: int
+    n_contours_differ: int  # in any bit
 
 
-def recordings(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Functionals of a corpus, decoded and resampled as a build does it."""
-    paths = sorted((CORPORA / name).rglob("*.flac"))
-    paths = paths[:: -(-len(paths) // FILES)]
-    rows = []
-    with Progress(f"{name}, both engines", len(paths), unit="files") as progress:
-        for path in paths:
-            rows.append(both([decode(read_bytes(path))]))
+@lru_cache(maxsize=3)
+def _smile(level: str) -> opensmile.Smile:
+    return opensmile.Smile(opensmile.FeatureSet.ComParE_2016, opensmile.FeatureLevel[level])
+
+
+def by_package(level: str, signal: np.ndarray) -> np.ndarray:
+    """What the package returns at a level of the set, float32."""
+    return np.asarray(_smile(level).process_signal(signal.copy(), RATE).to_numpy(), np.float32)
+
+
+def bits(values: np.ndarray) -> np.ndarray:
+    """Single-precision values as integers."""
+    return np.ascontiguousarray(values, np.float32).view(np.uint32)
+
+
+def both(signals: Iterable[np.ndarray], n: int, what: str) -> Compared:
+    """`n` signals by both engines: contours, deltas and functionals."""
+    ours, theirs, n_values, n_differ = [], [], 0, 0
+    with Progress(f"{what}, both engines", n, unit="signals") as progress:
+        for signal in signals:
+            made = contours_of(signal)
+            ours.append(functionals_of(made))
+            theirs.append(by_package("Functionals", signal)[0])
+            plain, deltas = (made.voice, made.energy, made.spectral), made[3::2]
+            for level, groups, more in (("LowLevelDescriptors", plain, 1), ("LowLevelDescriptors_Deltas", deltas, 3)):
+                printed = np.concatenate([group[:, : made.n_frames + more] for group in groups]).T
+                expected = by_package(level, signal)
+                n_values += printed.size
+                n_differ += np.count_nonzero(bits(printed) != bits(expected))
             progress.add()
-    ours, theirs = (np.concatenate(blocks) for blocks in zip(*rows, strict=True))
-    return ours, theirs
+    return Compared(np.stack(ours), np.stack(theirs), n_values, n_differ)
+
+
+def recordings(name: str) -> list[Path]:
+    """Recordings of a corpus, all or fewer."""
+    paths = sorted((CORPORA / name).rglob("*.flac"))
+    return paths[:: -(-len(paths) // FILES)]
+
+
+def cuts(paths: list[Path], rng: np.random.Generator) -> Iterable[np.ndarray]:
+    """Stretches of 60 to 200 ms anywhere in recordings."""
+    for path in (paths[int(i)] for i in rng.integers(0, len(paths), N_CUTS)):
+        signal = decode(read_bytes(path))
+        n = int(rng.integers(960, 3200))
+        start = int(rng.integers(0, len(signal) - n))
+        yield signal[start : start + n]
+
+
+def tones(rng: np.random.Generator) -> Iterable[np.ndarray]:
+    """Of any frequency, level and phase, 60 ms to 1 s."""
+    for _ in range(5 * N_SHORT):
+        frequency, level = np.exp(rng.uniform(np.log((30, 1e-4)), np.log((7900, 0.99))))
+        t = np.arange(int(rng.integers(960, RATE))) / RATE
+        yield (level * np.sin(2 * np.pi * frequency * t + rng.uniform(0, 6))).astype(np.float32)
 
 
 def near(ours: np.ndarray, theirs: np.ndarray, tolerance: float) -> np.ndarray:
@@ -86,39 +138,61 @@ def share(values: np.ndarray) -> str:
     return "100" if values.all() else f"{min(100 * values.mean(), 99.9999):.4f}"
 
 
-def table(ours: np.ndarray, theirs: np.ndarray, say: Callable[[str], None]) -> None:
+def summary(compared: Compared, say: Callable[[str], None]) -> None:
+    """How many values differ, and how."""
+    ours, theirs = compared.ours, compared.theirs
+    differ = bits(ours) != bits(theirs)
+    say(f"\nOf {ours.size} functionals {differ.sum()} differ, in {differ.any(axis=1).sum()} signals, ")
+    say(f"{(differ & (ours == theirs)).sum()} of them only in the sign of zero; ")
+    say(f"of {compared.n_contour_values} values of contours and deltas {compared.n_contours_differ} differ. ")
+    infinite = [np.count_nonzero(~np.isfinite(values)) for values in (ours, theirs)]
+    say(f"Not finite: {infinite[0]} natively, {infinite[1]} there.\n")
+
+
+def table(compared: Compared, say: Callable[[str], None]) -> None:
     """Shares by family and by group."""
+    ours, theirs = compared.ours, compared.theirs
     say("| values | number | equal | " + " | ".join(f"within {t:g}" for t in TOLERANCES) + " |")
     say("| --- |" + " ---: |" * (2 + len(TOLERANCES)))
     sets = {"all": np.full(ours.shape[1], True)}
     sets |= {name: columns(chosen, functional=True) for name, chosen in FAMILIES.items()}
     sets |= {name: columns(chosen, functional=False) for name, chosen in GROUPS.items()}
-    equal = ours == theirs
+    equal = bits(ours) == bits(theirs)
     within = [near(ours, theirs, tolerance) for tolerance in TOLERANCES]
     for name, chosen in sets.items():
         cells = [share(values[:, chosen]) for values in (equal, *within)]
         say(f"| {name} | {chosen.sum() * len(ours)} | " + " | ".join(cells) + " |")
-    worst = within[-1].mean(axis=1).min()
-    differing = ~equal
-    say(f"\nOf {ours.size} values {differing.sum()} differ, in {differing.any(axis=1).sum()} files; ")
-    say(f"the file with the least share within 1e-3 has {100 * worst:.4f} %; ")
-    say(f"NaN or infinite: {int((~np.isfinite(ours)).sum())}.\n")
 
 
 def generated(say: Callable[[str], None]) -> None:
-    """Signals of every kind and of 60 ms to 2 minutes."""
-    say("### Generated signals, 60 ms to 2 minutes\n")
-    say("| signal | values | equal | within 1e-3 | largest relative difference | NaN or infinite |")
-    say("| --- |" + " ---: |" * 5)
+    """Signals of every kind and of 60 ms to 2 minutes, cuts of recordings, and tones."""
+    say("### Generated signals, and cuts of recordings\n")
+    say(f"Of each kind one signal of {', '.join(f'{seconds:g}' for seconds in SECONDS)} s each ")
+    say(f"and {N_SHORT} of 60 to 150 ms; tones have any frequency, level and phase and take 60 ms to 1 s; ")
+    say("cuts take 60 to 200 ms.\n")
+    say("| signals | number | functionals | differ | contour values | differ | largest relative difference |")
+    say("| --- |" + " ---: |" * 6)
+    rng = np.random.default_rng(0)
+    sets: dict[str, tuple[int, Iterable[np.ndarray]]] = {}
     for kind in SIGNALS:
-        signals = [generated_signal(kind, int(16_000 * seconds), seed=i) for i, seconds in enumerate(SECONDS)]
-        ours, theirs = both(signals)
-        difference = np.abs(ours.astype(float) - theirs)
+        lengths = [*(int(RATE * seconds) for seconds in SECONDS), *rng.integers(*SHORT, N_SHORT).tolist()]
+        sets[kind] = len(lengths), [generated_signal(kind, n, seed=seed) for seed, n in enumerate(lengths)]
+    sets["tones of any frequency"] = 5 * N_SHORT, tones(rng)
+    for name in ("emodb_first2s", "ravdess"):
+        if (CORPORA / name).is_dir():
+            sets[f"cuts of {name}"] = N_CUTS, cuts(recordings(name), rng)
+    found = []
+    for kind, (n, signals) in sets.items():
+        compared = both(signals, n, kind)
+        ours, theirs = compared.ours, compared.theirs
+        same = bits(ours) == bits(theirs)  # also where both are not a number
+        difference = np.abs(np.where(same, 0, ours.astype(float) - theirs))
         relative = np.divide(difference, np.abs(theirs), out=np.where(difference > 0, np.inf, 0.0), where=theirs != 0)
-        equal = ours == theirs
-        cells = (kind, ours.size, share(equal), share(relative <= 1e-3), f"{relative.max():.1g}")
-        say("| " + " | ".join(map(str, cells)) + f" | {int((~np.isfinite(ours)).sum())} |")
-    say("")
+        cells = (kind, n, ours.size, np.count_nonzero(~same))
+        say("| " + " | ".join(map(str, (*cells, *compared[2:]))) + f" | {relative.max():.1g} |")
+        found.append(compared)
+    ours, theirs, *counts = zip(*found, strict=True)
+    summary(Compared(np.concatenate(ours), np.concatenate(theirs), *map(sum, counts)), say)
 
 
 def write_page() -> list[str]:
@@ -137,9 +211,11 @@ def write_page() -> list[str]:
         if not (CORPORA / name).is_dir():
             say(f"{title}: left out for want of recordings.\n")
             continue
-        ours, theirs = recordings(name)
-        say(f"### {title}, {len(ours)} recordings\n")
-        table(ours, theirs, say)
+        paths = recordings(name)
+        say(f"### {title}, {len(paths)} recordings\n")
+        compared = both((decode(read_bytes(path)) for path in paths), len(paths), name)
+        table(compared, say)
+        summary(compared, say)
     before = PAGE.read_text(encoding="utf-8").split(HEAD)[0]
     PAGE.write_text(before + HEAD + "\n\n" + "\n".join(lines).rstrip() + "\n", encoding="utf-8")
     return lines

@@ -4,6 +4,7 @@ Auditory spectrum: equal-loudness weighting and compression as in perceptual lin
 prediction (Hermansky 1990); RASTA: Hermansky and Morgan 1994.
 """
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -23,19 +24,23 @@ _BIN = 31.25  # Hz
 def bank() -> tuple[AnyArray, FloatArray, FloatArray]:
     """Rising band and falling weight of each bin, shape (257,), and the equal-loudness weights, shape (26,)."""
 
-    def mel(frequency: AnyArray) -> AnyArray:
-        return (1127 * np.log(1 + np.asarray(frequency, np.float64) / 700)).astype(np.float32)
+    def mel(frequency: float) -> np.float32:
+        return np.float32(1127 * math.log(1 + frequency / 700))
 
-    low, high = mel(np.array([20.0, 8000.0]))
+    low, high = mel(20), mel(8000)
     step = np.float32(np.float32(high - low) / np.float32(N_BANDS + 1))
     edges = low + np.arange(N_BANDS + 2, dtype=np.float32) * step
-    bins = mel(_BIN * np.arange(N_FFT_SHORT // 2 + 1))
+    bins = np.array([mel(_BIN * k) for k in range(N_FFT_SHORT // 2 + 1)])
     band = np.searchsorted(edges, bins, side="left") - 1  # edges[band] < bin <= edges[band + 1]
     band = np.clip(band, 0, N_BANDS)
     weight = (edges[band + 1] - bins) / (edges[band + 1] - edges[band])
-    w = 2 * np.pi * 700 * (np.exp(edges[1:-1].astype(np.float64) / 1127) - 1)
-    loudness = 1e32 * (w**2 + 56.8e6) * w**4 / ((w**2 + 6.3e6) ** 2 * (w**2 + 0.38e9) * (w**7 + 1.7e31))
-    return band.astype(np.int64), weight.astype(np.float32), loudness.astype(np.float32)
+    loudness = [_equal_loudness(700 * (math.exp(float(edge) / 1127) - 1)) for edge in edges[1:-1]]
+    return band.astype(np.int64), weight.astype(np.float32), np.array(loudness, np.float32)
+
+
+def _equal_loudness(frequency: float) -> float:
+    w = 2 * math.pi * frequency
+    return 1e32 * (w**2 + 56.8e6) * w**4 / ((w**2 + 6.3e6) ** 2 * (w**2 + 0.38e9) * (w**7 + 1.7e31))
 
 
 def auditory(power: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -63,9 +68,9 @@ def auditory(power: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, Flo
 
 def _rasta_constants() -> FloatArray:
     """Pole, and the taps of delays 0, 1, 3 and 4; band-pass from 1 to 29 Hz at 100 frames a second."""
-    pole = np.float32(1 - np.sin(2 * np.pi * 0.01))
-    omega = np.float32(np.cos(2 * np.pi * 0.29))
-    norm = np.float32(np.sqrt(10 * (32 * float(omega) ** 2 + 8)))
+    pole = np.float32(1 - math.sin(2 * math.pi * 0.01))
+    omega = np.float32(math.cos(2 * math.pi * 0.29))
+    norm = np.float32(math.sqrt(10 * (32 * float(omega) ** 2 + 8)))
     first, second = np.float32(2 / float(norm)), np.float32(-4 * float(omega) / float(norm))
     return np.array([pole, first, second, -second, -first], np.float32)
 

@@ -1,5 +1,6 @@
 """MFCC 1 to 14 of the 20 ms frames, liftered with length 22, from unnormalised 16-bit energies."""
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -16,10 +17,12 @@ LIFTER = 22
 @lru_cache(maxsize=1)
 def _tables() -> tuple[FloatArray, FloatArray]:
     """Cosines, shape (14, 26), and lifters, shape (14,)."""
-    order = np.arange(1, N_COEFFICIENTS + 1)
-    cosines = np.cos(np.pi * (order[:, None] / N_BANDS) * (np.arange(N_BANDS) + 0.5)).astype(np.float32)
-    angle = (np.float32(np.pi) * order.astype(np.float32)).astype(np.float32) / np.float32(LIFTER)
-    sine = np.sin(angle.astype(np.float64)).astype(np.float32)
+    order = range(1, N_COEFFICIENTS + 1)
+    cosines = np.array(
+        [[math.cos(math.pi * (i / N_BANDS) * (b + 0.5)) for b in range(N_BANDS)] for i in order], np.float32
+    )
+    angles = np.float32(np.pi) * np.array(order, np.float32) / np.float32(LIFTER)
+    sine = np.array([math.sin(angle) for angle in angles], np.float32)
     lifter = np.float32(1) + np.float32(LIFTER / 2) * sine
     return cosines, (lifter * np.float32(np.sqrt(2 / N_BANDS))).astype(np.float32)
 

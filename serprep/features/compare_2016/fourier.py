@@ -8,6 +8,7 @@ twisted (2); a plain one becomes 1, 2, 1, 1, a twisted one 1, 2, 1, 2.  Every su
 product is the package's, so every bit is; only its unrolling is not.
 """
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -56,7 +57,7 @@ def plan(n_fft: int) -> Plan:
 
 
 def _step(n: int) -> np.float32:
-    return np.float32(np.arctan(1.0) / n)
+    return np.float32(math.atan(1.0) / n)
 
 
 def _cosines(n: int) -> FloatArray:
@@ -68,13 +69,13 @@ def _cosines(n: int) -> FloatArray:
     def angle(j: int) -> float:
         return float(np.float32(step * np.float32(j)))
 
-    wn4r = np.float32(np.cos(angle(half)))
+    wn4r = np.float32(math.cos(angle(half)))
     table[0], table[1] = 1, wn4r
-    table[2], table[3] = 0.5 / np.cos(angle(2)), 0.5 / np.cos(angle(6))
+    table[2], table[3] = 0.5 / math.cos(angle(2)), 0.5 / math.cos(angle(6))
     triple = np.float32(np.float32(3) * step)
     for j in range(4, half, 4):
         third = float(np.float32(triple * np.float32(j)))
-        table[j : j + 4] = np.cos(angle(j)), np.sin(angle(j)), np.cos(third), -np.sin(third)
+        table[j : j + 4] = math.cos(angle(j)), math.sin(angle(j)), math.cos(third), -math.sin(third)
     above = 0
     while half > 2:
         here = above + half
@@ -149,11 +150,11 @@ def _split_weights(n: int) -> FloatArray:
     step = _step(half)
     c = np.zeros(n + 1, np.float32)
     angle = (step * np.arange(half + 1, dtype=np.float32)).astype(np.float64)
-    c[0] = np.cos(angle[half])
+    c[0] = math.cos(angle[half])
     c[half] = 0.5 * float(c[0])
     for j in range(1, half):
-        c[j] = 0.5 * np.cos(angle[j])
-        c[n - j] = 0.5 * np.sin(angle[j])
+        c[j] = 0.5 * math.cos(angle[j])
+        c[n - j] = 0.5 * math.sin(angle[j])
     found = np.zeros((2, n), np.float32)
     for k in range(1, n):
         found[:, k] = np.float32(0.5) - c[n - k], c[k]

@@ -5,6 +5,8 @@ frames exist.  Frames of 960 samples (60 ms) give pitch, voice quality and zero
 crossings, frames of 320 samples (20 ms) everything else.
 """
 
+import math
+
 import numpy as np
 
 from serprep._typing import FloatArray
@@ -51,34 +53,35 @@ def n_frames(n_samples: int, length: int) -> int:
 
 def hamming() -> FloatArray:
     """Hamming window of the 20 ms frames, shape (320,)."""
-    window: FloatArray = (0.54 - 0.46 * np.cos(2 * np.pi * np.arange(SHORT) / (SHORT - 1))).astype(np.float32)
-    return window
+    # math, not numpy, whose vectorised functions may differ in the last digit
+    return np.array([0.54 - 0.46 * math.cos(2 * math.pi * i / (SHORT - 1)) for i in range(SHORT)], np.float32)
 
 
 def gauss() -> FloatArray:
     """Gaussian window of the 60 ms frames, shape (960,); its deviation is 0.4 of half the frame."""
     middle = (LONG - 1) / 2
-    window: FloatArray = np.exp(-0.5 * ((np.arange(LONG) - middle) / (0.4 * middle)) ** 2).astype(np.float32)
-    return window
+    places = [(i - middle) / (0.4 * middle) for i in range(LONG)]
+    return np.array([math.exp(-0.5 * (v * v)) for v in places], np.float32)
 
 
 @compiled
 def rms_of_frames(samples, window, length, count):  # type: ignore[no-untyped-def]
     """Root mean square of each windowed frame, shape (count,); squares are rounded to float32 first."""
     found = np.empty(count, np.float32)
-    for t in range(count):
-        first = t * HOP
-        s0 = s1 = s2 = s3 = 0.0  # four sums: their order is hidden by the rounding to float32
-        for i in range(0, length, 4):
-            a = np.float32(samples[first + i] * window[i])
-            b = np.float32(samples[first + i + 1] * window[i + 1])
-            c = np.float32(samples[first + i + 2] * window[i + 2])
-            d = np.float32(samples[first + i + 3] * window[i + 3])
+    for t in range(0, count, 4):  # four frames side by side: the sum of each runs in order
+        t1, t2, t3 = min(t + 1, count - 1), min(t + 2, count - 1), min(t + 3, count - 1)
+        s0 = s1 = s2 = s3 = 0.0
+        for i in range(length):
+            a = np.float32(samples[t * HOP + i] * window[i])
+            b = np.float32(samples[t1 * HOP + i] * window[i])
+            c = np.float32(samples[t2 * HOP + i] * window[i])
+            d = np.float32(samples[t3 * HOP + i] * window[i])
             s0 += np.float64(np.float32(a * a))
             s1 += np.float64(np.float32(b * b))
             s2 += np.float64(np.float32(c * c))
             s3 += np.float64(np.float32(d * d))
-        found[t] = np.float32(np.sqrt((s0 + s1 + s2 + s3) / length))
+        for frame, total in ((t, s0), (t1, s1), (t2, s2), (t3, s3)):
+            found[frame] = np.float32(np.sqrt(total / length))
     return found
 
 

@@ -4,6 +4,7 @@ Subharmonic summation after Hermes (1988), JASA 83; the path by the Viterbi algo
 six candidates and "unvoiced".
 """
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -37,9 +38,8 @@ class _Axis(NamedTuple):
 
     place: AnyArray  # (513,) upper knot of each target
     shares: DoubleArray  # (4, 513) of the values and second derivatives at the knots around each target
-    slopes: DoubleArray  # (513,) 6 over the distance to the knot below
-    ratio: DoubleArray  # (513,) Thomas algorithm: upper diagonal over pivot
-    pivot: DoubleArray  # (2, 513) 1 over pivot; lower diagonal over pivot
+    sweep: DoubleArray  # (3, 513) Thomas algorithm: lower diagonal, 1 over pivot, upper diagonal over pivot
+    spans: DoubleArray  # (2, 513) distance to the knot below, and above, times that of these two
     weight: DoubleArray  # (513,) auditory weight
     shifts: AnyArray  # (14,) targets that harmonics 2 … 15 lie above the first
     damping: FloatArray  # (14,)
@@ -50,34 +50,37 @@ class _Axis(NamedTuple):
 @lru_cache(maxsize=1)
 def _axis() -> _Axis:
     width = 1 / float(np.float32(N_FFT_LONG / 16_000))
-    knots = np.empty(_N + 1)
-    knots[1:] = np.log(width * np.arange(1, _N + 1)) / np.log(2)
+    knots = np.array([0.0] + [_octaves(k * width) for k in range(1, _N + 1)])
     knots[0] = 2 * knots[1] - knots[2]
-    low, high = np.log(_FLOOR) / np.log(2), np.log(_N * width) / np.log(2)
+    low, high = _octaves(_FLOOR), _octaves(_N * width)
     targets = low + np.arange(_N + 1) * ((high - low) / _N)
     place = np.clip(np.searchsorted(knots, targets, side="left"), 1, _N)
-    gaps = np.diff(knots)
-    upper = (targets - knots[place - 1]) / gaps[place - 1]
-    square = gaps[place - 1] ** 2 / 6
-    shares = np.stack([1 - upper, upper, ((1 - upper) ** 3 - (1 - upper)) * square, (upper**3 - upper) * square])
-    slopes = np.concatenate([[0], 6 / gaps])
-    ratio, pivot = np.zeros(_N + 1), np.zeros((2, _N + 1))
+    gaps = knots[place] - knots[place - 1]
+    lower = (knots[place] - targets) / gaps
+    upper, square = 1 - lower, gaps * gaps / 6
+    shares = np.stack([lower, upper, *((a * a * a - a) * square for a in (lower, upper))])
+    below, above, both = knots[1:-1] - knots[:-2], knots[2:] - knots[1:-1], knots[2:] - knots[:-2]
+    sweep, spans = np.zeros((3, _N + 1)), np.ones((2, _N + 1))
+    spans[:, 1:-1] = below * both, above * both
     for k in range(1, _N):
-        whole = 2 * (gaps[k - 1] + gaps[k]) - gaps[k - 1] * ratio[k - 1]
-        ratio[k] = gaps[k] / whole
-        pivot[:, k] = 1 / whole, gaps[k - 1] / whole
-    per_octave = (_N + 1) / (np.log(_N * width / _FLOOR) / np.log(2))
-    shift = per_octave * (np.log(65 / 50) / np.log(2)) - 1
-    weight = 0.5 + np.arctan(3 * (np.arange(_N + 1) + 1 - shift) / per_octave) / np.pi
-    harmonics = np.arange(2, 16)
-    shifts = np.floor(float(np.float32(per_octave)) * np.log2(harmonics)).astype(np.int64)
-    damping = np.empty(len(harmonics), np.float32)
-    damping[0] = np.float32(0.85)
-    for i in range(1, len(harmonics)):
+        share = below[k - 1] / both[k - 1]
+        inverse = 1 / (share * sweep[2, k - 1] + 2)
+        sweep[:, k] = share, inverse, (share - 1) * inverse
+    per_octave = (_N + 1) / _octaves(_N * width / _FLOOR)
+    shift = per_octave * _octaves(65 / 50) - 1
+    weight = np.array([0.5 + math.atan(3 * (j + 1 - shift) / per_octave) / math.pi for j in range(_N + 1)])
+    shifts = np.array([math.floor(float(np.float32(per_octave)) * math.log2(h)) for h in range(2, 16)])
+    damping = np.full(len(shifts), 0.85, np.float32)
+    for i in range(1, len(shifts)):
         damping[i] = damping[i - 1] * np.float32(0.85)
     first = np.float32(low)
     step = np.float32(np.float32(np.float32(high) - first) / np.float32(_N))
-    return _Axis(place, shares, slopes, ratio, pivot, weight, shifts, damping, first, step)
+    return _Axis(place, shares, sweep, spans, weight, shifts, damping, first, step)
+
+
+def _octaves(ratio: float) -> float:
+    # the C library's logarithm: numpy's vectorised one may differ in the last digit
+    return math.log(ratio) / math.log(2)
 
 
 def track(samples: FloatArray, count: int) -> Track:
@@ -94,7 +97,7 @@ def track(samples: FloatArray, count: int) -> Track:
 @compiled
 def _candidates(  # type: ignore[no-untyped-def]
     samples, window, count,
-    place, shares, slopes, ratio, pivot, weight, shifts, damping, first, step,
+    place, shares, sweep, spans, weight, shifts, damping, first, step,
     sizes, kinds, plain, twisted, order, split, half,
 ):  # fmt: skip
     """Frequencies (Hz) and voicing, shape (count, 6) each; empty slots are 0."""
@@ -112,12 +115,12 @@ def _candidates(  # type: ignore[no-untyped-def]
         magnitudes_into(magnitude, re, im, sizes, kinds, plain, twisted, order, split, half)
         _enhance(magnitude, flags)
         _smooth(magnitude, smooth)
-        _second_derivative(smooth, slopes, ratio, pivot, curve)
+        _second_derivative(smooth, sweep, spans, curve)
         for j in range(_N + 1):
             h = place[j]
             a, b, c, d = shares[0, j], shares[1, j], shares[2, j], shares[3, j]
             for t in range(LANES):
-                value = np.float32((a * smooth[h - 1, t] + b * smooth[h, t]) + (c * curve[h - 1, t] + d * curve[h, t]))
+                value = np.float32(a * smooth[h - 1, t] + b * smooth[h, t] + c * curve[h - 1, t] + d * curve[h, t])
                 octave[j, t] = np.float32(max(np.float64(value), 0.0) * weight[j])
         _add_harmonics(octave.ravel(), total.ravel(), shifts, damping)
         mean[:] = 0
@@ -180,27 +183,26 @@ def _smooth(values, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _second_derivative(values, slopes, ratio, pivot, out):  # type: ignore[no-untyped-def]
+def _second_derivative(values, sweep, spans, out):  # type: ignore[no-untyped-def]
     """Of the natural cubic spline, by the Thomas algorithm with its pivots computed before; (knot, lane)."""
     out[0], out[_N] = 0, 0
     for k in range(1, _N):
-        left, right, one, other = slopes[k], slopes[k + 1], pivot[0, k], pivot[1, k]
+        share, inverse, left, right = sweep[0, k], sweep[1, k], spans[0, k], spans[1, k]
         for t in range(LANES):
-            above = (values[k + 1, t] - values[k, t]) * right
-            below = (values[k, t] - values[k - 1, t]) * left
-            out[k, t] = (above - below) * one - other * out[k - 1, t]
+            bend = (values[k + 1, t] - values[k, t]) / right - (values[k, t] - values[k - 1, t]) / left
+            out[k, t] = inverse * (6 * bend - share * out[k - 1, t])
     for k in range(_N - 1, 0, -1):
         for t in range(LANES):
-            out[k, t] -= ratio[k] * out[k + 1, t]
+            out[k, t] += sweep[2, k] * out[k + 1, t]
 
 
 @compiled
 def vertex(x1, y1, x2, y2, x3, y3):  # type: ignore[no-untyped-def]
-    """Vertex (x, y) of the parabola through three points; of a straight line the highest point."""
-    # Cramer's rule in this order: its rounding, some 1e-9 of y, is part of the reference's values
+    """Vertex (x, y) of the parabola through three points; where there is none the highest point."""
+    # Cramer's rule in this order, and y at the rounded x: the last digits are part of the reference's values
     d = x1 * x1 * x2 + x2 * x2 * x3 + x3 * x3 * x1 - x3 * x3 * x2 - x2 * x2 * x1 - x1 * x1 * x3
     a = (y1 * x2 + y2 * x3 + y3 * x1 - y3 * x2 - y2 * x1 - y1 * x3) / d
-    if a == 0:
+    if d == 0 or a == 0:
         if y2 > y1 and y2 > y3:
             return x2, y2
         if y3 > y1 and y3 > y2:
@@ -209,7 +211,8 @@ def vertex(x1, y1, x2, y2, x3, y3):  # type: ignore[no-untyped-def]
     xx1, xx2, xx3 = x1 * x1, x2 * x2, x3 * x3
     b = (xx1 * y2 + xx2 * y3 + xx3 * y1 - xx3 * y2 - xx2 * y1 - xx1 * y3) / d
     c = (xx1 * x2 * y3 + xx2 * x3 * y1 + xx3 * x1 * y2 - xx3 * x2 * y1 - xx2 * x1 * y3 - xx1 * x3 * y2) / d
-    return -b / (2 * a), c - b * b / (4 * a)
+    at = -b / (2 * a)
+    return at, c - a * at * at
 
 
 @compiled

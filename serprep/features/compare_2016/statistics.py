@@ -152,7 +152,7 @@ def times(x, low, span, out):  # type: ignore[no-untyped-def]
         if i < n - 1 and np.float32(x[i] - x[i - 1]) < np.float32(x[i + 1] - x[i]):
             curving += 1
     out[4] = np.float32(rising) / np.float32(n - 1) if n > 1 else np.float32(0)
-    out[5] = np.float32(curving) / np.float32(n - 2) if n > 2 else np.float32(0)
+    out[5] = np.float32(curving) / np.float32(n - 2) if n != 2 else np.float32(0)  # -0.0 of a single frame
 
 
 @compiled
@@ -320,9 +320,9 @@ def regression(x, mean, low, span, per_second, out):  # type: ignore[no-untyped-
     line_error = parabola_error = 0.0
     for i in range(len(x)):
         v = np.float64(x[i])
-        e = (v - m * i - t) * scale
+        e = (v - (m * i + t)) * scale
         line_error += e * e
-        e = (v - a * (i * float(i)) - b * i - c) * scale
+        e = (v - (a * i * i + b * i + c)) * scale
         parabola_error += e * e
     bound = (wide if span != 0 else 1.0) / 10
     m32, b32 = limited(m, bound, bound + 0.01), limited(b, bound, bound + 0.01)
@@ -343,11 +343,15 @@ def regression(x, mean, low, span, per_second, out):  # type: ignore[no-untyped-
 
 @compiled
 def _parabola(n, s1, s2, s3, s4, y0, y1, y2):  # type: ignore[no-untyped-def]
-    """Coefficients of the least-squares parabola, by Cramer's rule; zeros if the system is singular."""
-    determinant = s4 * (s2 * n - s1 * s1) - s3 * (s3 * n - s1 * s2) + s2 * (s3 * s1 - s2 * s2)
+    """Coefficients of the least-squares parabola, by cofactors in this order; zeros if the system is singular."""
+    s12, s22, s33 = s1 * s2, s2 * s2, s3 * s3
+    a11, a12, a13 = s2 * n - s3, s12 - s3 * n, s3 * s1 - s22
+    a22, a23, a33 = s4 * n - s22, s3 * s2 - s4 * s1, s4 * s2 - s33
+    determinant = s4 * s2 * n + 2 * s3 * s12 - s22 * s2 - s33 * n - s3 * s4
     if determinant == 0:
         return 0.0, 0.0, 0.0
-    a = y2 * (s2 * n - s1 * s1) - s3 * (y1 * n - s1 * y0) + s2 * (y1 * s1 - s2 * y0)
-    b = s4 * (y1 * n - s1 * y0) - y2 * (s3 * n - s1 * s2) + s2 * (s3 * y0 - y1 * s2)
-    c = s4 * (s2 * y0 - y1 * s1) - s3 * (s3 * y0 - y1 * s2) + y2 * (s3 * s1 - s2 * s2)
-    return a / determinant, b / determinant, c / determinant
+    return (
+        (a11 * y2 + a12 * y1 + a13 * y0) / determinant,
+        (a12 * y2 + a22 * y1 + a23 * y0) / determinant,
+        (a13 * y2 + a23 * y1 + a33 * y0) / determinant,
+    )

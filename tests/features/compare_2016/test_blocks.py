@@ -2,6 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import soundfile
 
 from serprep.features.compare_2016 import functional_names, functionals
 from serprep.testing.signals import SIGNALS, generated_signal
@@ -22,6 +23,18 @@ def test_functionals_are_the_package_s(package, same_functionals, kind, n, seed)
 
 def test_functionals_of_speech_are_the_package_s(package, same_functionals, speech):
     same_functionals(functionals(speech), package("Functionals", speech)[0])
+
+
+@pytest.mark.parametrize("name", ["1.wav", "2.wav", "3.wav"])
+def test_functionals_of_old_faults_are_the_package_s(package, same_functionals, faults, name):
+    signal, _ = soundfile.read(faults / name, dtype="float32")
+    same_functionals(functionals(signal), package("Functionals", signal)[0])
+
+
+@pytest.mark.parametrize("n", [1120, 1280, 2000, 7000, 50_000])
+def test_functionals_of_a_constant_are_the_package_s(package, same_functionals, n):
+    signal = np.full(n, 0.123, np.float32)  # its contours are all but constant: their range is rounding
+    same_functionals(functionals(signal), package("Functionals", signal)[0])
 
 
 @pytest.mark.parametrize("kind", SIGNALS)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import soundfile
 
 from serprep.errors import FeatureError
 from serprep.features.compare_2016 import lld
@@ -31,6 +32,14 @@ def test_contours_of_speech_are_the_package_s(package, same_contours, speech):
     plain, deltas = printed(speech)
     same_contours(plain, package("LowLevelDescriptors", speech))
     same_contours(deltas, package("LowLevelDescriptors_Deltas", speech))
+
+
+@pytest.mark.parametrize("name", ["1.wav", "2.wav", "3.wav"])
+def test_contours_of_old_faults_are_the_package_s(package, same_contours, faults, name):
+    signal, _ = soundfile.read(faults / name, dtype="float32")
+    plain, deltas = printed(signal)
+    same_contours(plain, package("LowLevelDescriptors", signal))
+    same_contours(deltas, package("LowLevelDescriptors_Deltas", signal))
 
 
 def test_silence_has_its_fixed_points():

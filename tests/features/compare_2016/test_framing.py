@@ -40,6 +40,14 @@ def test_energy_of_a_constant_and_of_an_impulse():
     assert found[49] == pytest.approx(30_000 / 32767 / np.sqrt(320), rel=1e-7)
 
 
+def test_squares_are_summed_in_order():
+    x = np.random.default_rng(0).uniform(-1, 1, 160 * 5 + 320).astype(np.float32)
+    window = hamming()
+    for t, value in enumerate(rms_of_frames(x, window, 320, 6)):
+        squares = (x[160 * t : 160 * t + 320] * window) ** 2
+        assert value == np.float32(np.sqrt(sum(squares.tolist()) / 320))
+
+
 def test_zero_crossings_are_counted_as_the_definition_says():
     rng = np.random.default_rng(0)
     x = rng.integers(-2, 3, 2000).astype(np.float32)  # many zeros

@@ -13,6 +13,14 @@ def test_the_vertex_of_a_parabola_and_of_a_line():
         assert vertex(*points) == pytest.approx((x0, y0), rel=1e-9)
     assert vertex(0.0, 1.0, 1.0, 2.0, 2.0, 3.0) == (2.0, 3.0)
     assert vertex(0.0, 1.0, 1.0, 1.0, 2.0, 1.0) == (0.0, 1.0)
+    assert vertex(1.0, 1.0, 1.0, 3.0, 2.0, 2.0) == (1.0, 3.0)  # two of one abscissa
+
+
+def test_the_height_of_a_vertex_is_taken_at_its_rounded_place():
+    # the specification's example; c - b * b / (4 * a) gives 0.98408479092177
+    x, y = (7.878355503082275, 7.894609451293945, 7.910862922668457), np.array([0.49, 0.98, 0.294], np.float32)
+    points = [value for pair in zip(x, y.astype(float).tolist(), strict=True) for value in pair]
+    assert vertex(*points) == (7.893254740336671, 0.9840847908926662)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +69,7 @@ def test_the_spline_is_the_natural_cubic_one():
     knots = np.concatenate([[2 * knots[0] - knots[1]], knots])
     values = np.random.default_rng(0).uniform(0, 1, (513, pitch.LANES))
     curve = np.empty_like(values)
-    pitch._second_derivative(values, axis.slopes, axis.ratio, axis.pivot, curve)
+    pitch._second_derivative(values, axis.sweep, axis.spans, curve)
     spline = CubicSpline(knots, values[:, 3], bc_type="natural")
     np.testing.assert_allclose(curve[:, 3], spline(knots, 2), atol=1e-6 * np.abs(curve).max())
     targets = np.linspace(np.log2(25), knots[-1], 513)

@@ -1,9 +1,12 @@
+import json
+
 import numpy as np
 import pytest
 import scipy.linalg
 import scipy.stats
 
 from serprep.features.compare_2016 import statistics as s
+from serprep.features.compare_2016.names import REGRESSION
 
 # the specification's worked example
 EXAMPLE = """
@@ -96,6 +99,38 @@ def test_regression_is_numpy_s():
         assert found == pytest.approx(expected, rel=2e-5)
 
 
+@pytest.mark.parametrize(
+    ("n", "value", "expected"),
+    [
+        (100, 0.3, (1.3191507467297244e-19, 0.0, 0.30000001192092385)),
+        (150, -100, (0.0, -3.5968987524039944e-15, -99.99999999999747)),
+    ],
+)
+def test_the_parabola_of_a_constant_has_the_specified_rounding(n, value, expected):
+    x = float(np.float32(value))
+    y1 = y2 = 0.0
+    for i in range(n):
+        y1, y2 = y1 + i * x, y2 + i * (i * x)
+    s1, s2 = n * (n - 1) / 2, n * (n - 1) * (2 * n - 1) / 6
+    s4 = s2 * (3 * ((n - 1) * (n - 1) + (n - 1)) - 1) / 5
+    assert s._parabola(float(n), s1, s2, s1 * s1, s4, x * n, y1, y2) == expected
+
+
+def test_what_has_no_range_keeps_the_signs_of_its_zeros():
+    x = np.full(150, -100, np.float32)
+    found = out(8, s.regression, x, x[0], x[0], np.float32(0), False)
+    assert not found[:7].any()
+    assert np.signbit(found[3:6]).tolist() == [False, True, False]
+
+
+def test_parabolas_of_old_faults_are_the_package_s(faults):
+    for fault in json.loads((faults / "qreg.json").read_text()):
+        x = np.array(fault["contour"][:-1], np.float32)  # as printed: one frame more than its functionals see
+        low, span = x.min(), np.ptp(x)
+        found = dict(zip(REGRESSION, out(8, s.regression, x, s.mean_of(x), low, span, True), strict=True))
+        assert found[fault["feature"].rpartition("_")[2]] == fault["opensmile"]
+
+
 def test_lpc_solves_the_normal_equations():
     x = np.random.default_rng(0).normal(0, 1, 400).astype(np.float32)
     x[1:] += np.float32(0.9) * x[:-1]
@@ -142,7 +177,9 @@ def test_a_constant_contour(c):
 def test_one_frame():
     x = np.array([2.0], np.float32)
     assert out(6, s.lpc, x).tolist() == [4, 0, 0, 0, 0, 0]
-    assert out(6, s.times, x, x[0], np.float32(0)).tolist() == [0] * 6
+    found = out(6, s.times, x, x[0], np.float32(0))
+    assert found.tolist() == [0] * 6
+    assert np.signbit(found).tolist() == [False] * 5 + [True]  # no turn to the left over -1 frames
     assert np.isfinite(out(8, s.regression, x, x[0], x[0], np.float32(0), True)).all()
 
 
