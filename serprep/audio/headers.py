@@ -176,6 +176,8 @@ def _iff(data: bytes) -> Stream:
                 before = 8 + (struct.unpack_from(">I", data, chunk.begin)[0] if there >= 8 else 0)
             unknown = chunk.name == b"SSND" and (chunk.size <= 8 or chunk.size >= ENDLESS)
             refuse_cut(expected if unknown else max(chunk.size - before, expected), there - before)
+            if chunk.name == b"BODY" and there > chunk.size + 1:  # libsndfile takes what lies behind it for sound
+                return Stream(data[: chunk.begin + chunk.size])
     return Stream(data)
 
 

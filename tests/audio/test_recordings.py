@@ -216,6 +216,7 @@ PLAIN = {
     "NIST": written("NIST"),
     "AVR": written("AVR"),
     "16SV": written("SVX"),
+    "16SV with bytes behind": written("SVX") + bytes(range(200)),
     "FLAC": written("FLAC"),
     **{f"{form} behind a tag": data for form, data in TAGGED.items()},
     "wav behind two tags": id3(10) + id3(2000) + wav(),
