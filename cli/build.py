@@ -47,6 +47,7 @@ def build_json(result: Any) -> dict[str, Any]:
         **values,
         "reasons": [dict(entry) for entry in values["reasons"]],
         "warnings": list(result.warnings),
+        "levels": dict(result.levels),
         "repaired": list(result.repaired),
     }
 

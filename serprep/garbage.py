@@ -12,7 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from serprep import remote
+from serprep.cache.levels import level_key
 from serprep.cache.parts import Cache
 from serprep.dataset import files_below, on_disk, stem_of, stores_of, version_named
 from serprep.errors import StoreError, one_line
@@ -135,7 +138,12 @@ def _keys(store: Store) -> set[bytes]:
     """Cache keys of all rows."""
     kinds = [f"logmel/{length}" for length in store.lengths]
     kinds += [kind for kind in store.features.kinds if kind != "logmel"]
-    return {row.tobytes() for kind in kinds for row in store.keys(kind)}
+    columns = [store.column(name) for name in ("audio_digest", "start", "end")]
+    levels = {
+        level_key(digest, None if np.isnan(start) else float(start), None if np.isnan(end) else float(end))
+        for digest, start, end in zip(*columns, strict=True)
+    }
+    return levels | {row.tobytes() for kind in kinds for row in store.keys(kind)}
 
 
 def _orphans(place: "_Disk | _Bucket", keys: set[bytes]) -> list[str]:

@@ -72,12 +72,15 @@ class CorpusConfig:
     pattern: str = ""  # for reader "pattern"
     columns: Mapping[str, str] | None = None  # for readers "table" and "audformat"
     emotions: Mapping[str, str] | None = None
+    silent: str = "keep"  # or "quarantine": what becomes of recordings that hold no sound
 
     def __post_init__(self) -> None:
         if bool(self.reader) == bool(self.manifest):
             raise RecipeError('[corpus] needs either reader = "…" or manifest = "…"')
         if not self.root:
             raise RecipeError("[corpus] needs root: the folder of the recordings")
+        if self.silent not in ("keep", "quarantine"):
+            raise RecipeError(f"[corpus] silent is {self.silent!r}; expected 'keep' or 'quarantine'")
         for name in ("columns", "emotions"):
             table = getattr(self, name)
             if table is not None and not all(isinstance(value, str) and value for value in table.values()):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from serprep._typing import AnyArray, FloatArray, IntArray
-from serprep.cache.parts import key_of
+from serprep.cache.parts import as_keys, key_of, revised_identity
 from serprep.errors import TrainError
 from serprep.features.extract import identities
 from serprep.store.layout import FUNCTIONALS
@@ -237,10 +237,12 @@ def _as_computed_here(store: Store, kind: str, keys: AnyArray) -> AnyArray:
     Nowhere so, if other libraries computed the features: then rows cannot be compared.
     """
     identity = identities(store.features)[kind]
-    columns = (store.column(name) for name in ("audio_digest", "start", "end"))
-    expected = b"".join(
-        key_of(digest, None if np.isnan(start) else start, None if np.isnan(end) else end, identity)
-        for digest, start, end in zip(*columns, strict=True)
-    )
-    same: AnyArray = (np.frombuffer(expected, np.uint8).reshape(-1, 32) == keys).all(axis=1)
+    columns = [store.column(name) for name in ("audio_digest", "start", "end")]
+    same: AnyArray = np.zeros(len(keys), bool)
+    for each in (identity, revised_identity(identity)):  # a store does not say which recordings are revised
+        expected = as_keys(
+            key_of(digest, None if np.isnan(start) else start, None if np.isnan(end) else end, each)
+            for digest, start, end in zip(*columns, strict=True)
+        )
+        same |= (expected == keys).all(axis=1)
     return same

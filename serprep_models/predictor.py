@@ -22,7 +22,6 @@ from serprep_models.standardise import CLIP, OwnMoments, Ranks, Standardiser, St
 
 #: Features of one utterance as a store would hold them: segments by name, "functionals".
 Values = Mapping[str, FloatArray]
-LOUDEST = 16.0  # recordings overshoot full scale, but not by so much
 
 
 class Predictor:
@@ -141,7 +140,7 @@ class Predictor:
         return dict(zip(self.labels, map(float, found), strict=True))
 
     def _guarded(self, signal: FloatArray, sample_rate: int) -> FloatArray:
-        """A caller's signal, guarded; clipping one of another full scale would give a wrong answer in silence."""
+        """A caller's signal, guarded."""
         try:
             signal, rate = np.asarray(signal), int(sample_rate)
         except (TypeError, ValueError, OverflowError) as error:
@@ -149,12 +148,6 @@ class Predictor:
         if signal.ndim == 2 and 0 < signal.shape[0] < signal.shape[1]:
             raise AudioError(
                 f"{signal.shape[1]} channels of {signal.shape[0]} samples; expected (n_samples, n_channels)"
-            )
-        loud = np.issubdtype(signal.dtype, np.floating) and signal.size and LOUDEST < np.abs(signal).max() < np.inf
-        if loud:
-            raise AudioError(
-                f"the largest sample is {np.abs(signal).max():g}; expected a full scale of 1: "
-                "divide samples of 16 bits by 32768"
             )
         return guard(signal, rate, self.features.signal)
 

@@ -18,6 +18,8 @@ from serprep.errors import AudioError
 
 PEAK = np.float32(32767 / 32768)  # largest amplitude that int16 can hold
 
+LOUDEST = 16.0  # recordings of floating point overshoot full scale, but not by so much
+
 _LARGEST = np.float32(1e30)  # the mean of channels and the resampler overflow beyond
 
 
@@ -39,7 +41,8 @@ def guard(samples: FloatArray, rate: int, config: Signal | None = None) -> Float
     Raises
     ------
     AudioError
-        If a sample is NaN or infinite, or there is none, or the rate is impossible.
+        If a sample is NaN or infinite, or there is none, or the rate is impossible, or the
+        full scale is not 1: clipping would make a square wave of it.
 
     Examples
     --------
@@ -60,6 +63,7 @@ def guard(samples: FloatArray, rate: int, config: Signal | None = None) -> Float
     if not usable.all():
         n_bad = int(samples.size - np.count_nonzero(usable))
         raise AudioError(f"{n_bad} of {samples.size} samples are NaN or infinite (or beyond {_LARGEST:.0e})")
+    refuse_scale(samples)
     if samples.ndim == 2:
         samples = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
     if rate != config.sample_rate:
@@ -67,6 +71,15 @@ def guard(samples: FloatArray, rate: int, config: Signal | None = None) -> Float
         if len(samples) == 0:
             raise AudioError("no samples are left after resampling")
     return np.ascontiguousarray(np.clip(samples, np.float32(-1), PEAK))
+
+
+def refuse_scale(samples: NDArray[Any]) -> None:
+    """Raise if floating-point samples have another full scale than 1."""
+    peak = float(np.abs(samples).max(initial=0))
+    if LOUDEST < peak < _LARGEST:
+        raise AudioError(
+            f"the largest sample is {peak:g}; expected a full scale of 1: divide samples of 16 bits by 32768"
+        )
 
 
 def _amplitudes(samples: NDArray[Any]) -> FloatArray:

@@ -20,9 +20,19 @@ class Signal:
 
 
 @dataclass(frozen=True)
+class Probe:
+    """What a recording is, without its samples."""
+
+    duration: float  # seconds
+    sample_rate: int  # Hz
+    revised: bool = False  # serprep decodes it otherwise since revision 2: features of before are not its
+
+
+@dataclass(frozen=True)
 class Recording:
-    """What the header of a file says, and the digest of its bytes."""
+    """What a file is, and the digest of its bytes."""
 
     duration: float  # seconds
     sample_rate: int  # Hz
     digest: str  # SHA-256 of the file's bytes, hex
+    revised: bool = False  # as of `Probe`

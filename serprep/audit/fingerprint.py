@@ -9,6 +9,8 @@ time and bands (Haitsma and Kalker, "A Highly Robust Audio Fingerprinting System
 of frames that are loud enough; two fingerprints that share several rare words at one
 distance in time are aligned there, to a quarter of a frame, and correlated.  Takes of
 one sentence by one actor stay below the threshold; ``docs/proofs.md`` has the rates.
+Takes of one word are more alike than takes of a sentence: with little sound more
+likeness is asked for, and with hardly any nobody can tell.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,6 +24,8 @@ from serprep.errors import FeatureError
 from serprep.features.logmel import LogMel, log_mel
 
 THRESHOLD = 0.97  # correlation from which on two recordings count as one
+NEEDED = ((20, 0.9995), (30, 0.997), (60, 0.99), (80, THRESHOLD))  # loud frames → correlation that is asked for
+DOUBTFUL = 0.99  # correlation from which on less than is asked for may be a copy or not
 FIRST_BAND, N_BANDS = 2, 13  # each the mean of two mel bands
 STEP = 0.05  # natural log units per level
 SPAN = 15  # frames between the energies that a sign compares
@@ -43,6 +47,12 @@ class Fingerprint:
     levels: npt.NDArray[np.uint8]  # (n_frames, N_BANDS); 255 is the loudest
     words: npt.NDArray[np.int32]  # each once
     times: npt.NDArray[np.int32]  # frame of each word
+
+    @property
+    def n_loud(self) -> int:
+        """Frames that are about as loud as the loudest."""
+        loudness = self.levels.mean(axis=1)
+        return int(np.count_nonzero(loudness > loudness.max() - LOUD / STEP))
 
 
 @dataclass(frozen=True)
@@ -93,12 +103,34 @@ def _words(levels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int32], npt.ND
 
 def find_matches(prints: Sequence[Fingerprint | None], *, threshold: float = THRESHOLD) -> list[Match]:
     """All pairs of one recording, by position in `prints`."""
-    found = []
+    return compare(prints, threshold=threshold)[0]
+
+
+def compare(prints: Sequence[Fingerprint | None], *, threshold: float = THRESHOLD) -> tuple[list[Match], list[Match]]:
+    """All pairs of one recording, by position in `prints`; and those that hold too little sound to tell."""
+    certain, doubtful = [], []
     for one, other, shift in _candidates(prints):
-        likeness = _likeness(prints[one], prints[other], shift)
-        if likeness >= threshold:
-            found.append(Match(one, other, round(likeness, 4)))
-    return found
+        a, b = prints[one], prints[other]
+        if a is None or b is None:
+            continue
+        likeness = _likeness(a, b, shift)
+        n_loud = min(a.n_loud, b.n_loud)
+        if likeness >= max(threshold, needed(n_loud)):
+            certain.append(Match(one, other, round(likeness, 4)))
+        elif likeness >= max(threshold, DOUBTFUL):
+            doubtful.append(Match(one, other, round(likeness, 4)))
+    return certain, doubtful
+
+
+def needed(n_loud: int) -> float:
+    """The correlation from which on two recordings with that many loud frames count as one.
+
+    Examples
+    --------
+    >>> needed(60), needed(200)
+    (0.99, 0.97)
+    """
+    return float(np.interp(n_loud, *zip(*NEEDED, strict=True))) if n_loud >= NEEDED[0][0] else np.inf
 
 
 def _candidates(prints: Sequence[Fingerprint | None]) -> Iterator[tuple[int, int, int]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from serprep.audio.decode import SUFFIXES, decode, digest_of, read_bytes
-from serprep.audit.fingerprint import Fingerprint, find_matches, fingerprint
+from serprep.audit.fingerprint import Fingerprint, compare, fingerprint
 from serprep.errors import AudioError, SplitError, one_line
 from serprep.files import walk
 from serprep.utterance import Utterance
@@ -71,7 +71,14 @@ def listen(
         dataclasses.replace(row, audio_digest=one.digest) if isinstance(one, _Heard) else row
         for row, one in zip(utterances, found, strict=True)
     )
-    return Sounds(listened, tuple(_pairs(found)), tuple(notes), n_there)
+    pairs, doubtful = _pairs(found)
+    if doubtful:
+        one, other = (one_line(utterances[i].path) for i in doubtful[0])
+        notes.append(
+            f"{len(doubtful)} pairs of recordings with little sound (less than 0.6 s) are alike, such as {one} and {other}: "
+            "copies or takes of one word, which cannot be told apart"
+        )
+    return Sounds(listened, tuple(pairs), tuple(notes), n_there)
 
 
 def _places(utterances: Sequence[Utterance], root: Path) -> list[str]:
@@ -105,8 +112,11 @@ def _hear(root: Path, path: str, start: float | None, end: float | None) -> _Hea
     return _Heard(digest_of(data), hashlib.sha256(signal.tobytes()).hexdigest(), fingerprint(signal))
 
 
-def _pairs(found: Sequence[_Heard | str]) -> list[tuple[int, int, float]]:
-    """Equal samples, then near duplicates between the first of each group of equal ones and all of another."""
+def _pairs(found: Sequence[_Heard | str]) -> tuple[list[tuple[int, int, float]], list[tuple[int, int]]]:
+    """Equal samples, then near duplicates between the first of each group of equal ones and all of another.
+
+    And pairs that may be: they hold too little sound to tell.
+    """
     groups: dict[str, list[int]] = {}
     for number, one in enumerate(found):
         if isinstance(one, _Heard) and one.print is not None:  # silences are alike, but no recording
@@ -116,10 +126,12 @@ def _pairs(found: Sequence[_Heard | str]) -> list[tuple[int, int, float]]:
         pairs += [(i, j, 1.0) for at, i in enumerate(group) for j in group[at + 1 :] if not _same_bytes(found, i, j)]
     members = list(groups.values())
     prints = [one.print if isinstance(one := found[group[0]], _Heard) else None for group in members]
-    for match in find_matches(prints):
+    certain, doubtful = compare(prints)
+    for match in certain:
         for i in members[match.one]:
             pairs += [(min(i, j), max(i, j), min(match.likeness, 0.9999)) for j in members[match.other]]
-    return sorted(pairs)
+    maybe = [(members[match.one][0], members[match.other][0]) for match in doubtful]
+    return sorted(pairs), sorted((min(pair), max(pair)) for pair in maybe)
 
 
 def _same_bytes(found: Sequence[_Heard | str], i: int, j: int) -> bool:

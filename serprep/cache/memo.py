@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from serprep.errors import CacheError
 from serprep.manifest.look import look_at
 from serprep.remote import UrlPath, has_tag
 
+_FORM = b"2\0"  # what an entry holds; memos of form 1 know estimates of durations, and are not read
 _MEMO_HEAD = 65  # bytes of a digest and a line's end
 _UNSETTLED = 2.0  # seconds; files modified this shortly before being hashed may change within one tick
 
@@ -24,7 +25,7 @@ class Memo:
     """Remembers what files are, so that an unchanged corpus is recognised without reading it.
 
     Maps (path, size, mtime_ns, ctime_ns, inode), at a URL (path, size, ETag), to
-    (duration, rate, digest).  Files
+    (duration, rate, digest, revised).  Files
     modified within 2 s of being hashed are not remembered: they could change again
     without their times changing.
 
@@ -46,7 +47,7 @@ class Memo:
 
     def __post_init__(self) -> None:
         place = str(self.root) if isinstance(self.root, UrlPath) else os.path.realpath(self.root)
-        digest = hashlib.sha256(os.fsencode(place)).hexdigest()
+        digest = hashlib.sha256(_FORM + os.fsencode(place)).hexdigest()
         self._name = f"memo/{digest[:32]}.txt"
         if not self.ignore:
             self._known = self._load()
@@ -84,7 +85,7 @@ class Memo:
         recording = self._read(path)
         age = time.time() - max(status.st_mtime, status.st_ctime)
         if age > _UNSETTLED:
-            self._remember(name, [*stamp, recording.duration, recording.sample_rate, recording.digest])
+            self._remember(name, [*stamp, *astuple(recording)])
         return recording
 
     def _look_at_url(self, path: UrlPath) -> Recording:
@@ -96,7 +97,7 @@ class Memo:
         recording = self._read(path)
         settled = stamp is not None and (has_tag(stamp) or time.time() - stamp[1] > _UNSETTLED)
         if stamp is not None and settled and stamp == path.stamp_now():
-            self._remember(name, [*stamp, recording.duration, recording.sample_rate, recording.digest])
+            self._remember(name, [*stamp, *astuple(recording)])
         return recording
 
     def _read(self, path: Path | UrlPath) -> Recording:

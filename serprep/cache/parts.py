@@ -60,6 +60,14 @@ def key_of(digest: str, start: float | None, end: float | None, identity: Mappin
     return hashlib.sha256(canonical_json([digest, start, end, identity])).digest()
 
 
+def revised_identity(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """The identity of an extractor for recordings that this release decodes to other samples than the one before.
+
+    They have keys of their own, so that features of before are never theirs; all others keep their keys.
+    """
+    return {**identity, "decoding": 2}
+
+
 @dataclass(frozen=True)
 class Place:
     """Where the rows of one utterance lie."""

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from serprep.audio.decode import SUFFIXES, digest_of, probe, read_bytes
+from serprep.audio.decode import SUFFIXES, clip_end, digest_of, probe, read_bytes
 from serprep.audio.signal import Recording
 from serprep.errors import AudioError, ManifestError, one_line
 from serprep.files import walk
@@ -27,8 +27,8 @@ def look_at(path: Path) -> Recording:
         If it is missing or cannot be decoded; the digest is then not known.
     """
     data = read_bytes(path)
-    duration, rate = probe(data)
-    return Recording(duration, rate, digest_of(data))
+    found = probe(data)
+    return Recording(found.duration, found.sample_rate, digest_of(data), found.revised)
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Looked:
 
     manifest: Manifest
     reasons: Mapping[str, str]  # path → why its audio could not be read
+    revised: frozenset[str] = frozenset()  # digests of what is decoded otherwise since revision 2
+    n_clipped: int = 0  # excerpts whose end rounding put behind the file's
 
 
 def look(
@@ -68,7 +70,8 @@ def look(
         except AudioError as error:
             return str(error)
 
-    n_done = 0
+    n_done = n_clipped = 0
+    revised: set[str] = set()
     with ThreadPoolExecutor(max_workers=min(16, 2 * (os.cpu_count() or 1))) as pool:
         # a few at a time: what waits in a thread pool takes kilobytes each
         groups = ((path, list(numbers)) for path, numbers in itertools.groupby(by_path, key=names.__getitem__))
@@ -77,8 +80,12 @@ def look(
                 seen = None if isinstance(recording, str) else recording
                 if isinstance(recording, str):
                     reasons[path] = recording
+                elif recording.revised:
+                    revised.add(recording.digest)
                 for i in numbers:
-                    durations.append(None if seen is None else _duration(rows[i], seen))
+                    duration, clipped = (None, False) if seen is None else _duration(rows[i], seen)
+                    durations.append(duration)
+                    n_clipped += clipped
                     rates.append(None if seen is None else seen.sample_rate)
                     digests.append("" if seen is None else seen.digest)
                 n_done += 1
@@ -90,17 +97,18 @@ def look(
         sample_rate=Numbers("q", (rates[k] for k in back)),
         audio_digest=Texts(digests[k] for k in back),
     )
-    return Looked(make_manifest(rows, manifest.info), reasons)
+    return Looked(make_manifest(rows, manifest.info), reasons, frozenset(revised), n_clipped)
 
 
-def _duration(row: Utterance, recording: Recording) -> float | None:
-    """Seconds of an utterance; None if it starts behind the file's end."""
+def _duration(row: Utterance, recording: Recording) -> tuple[float | None, bool]:
+    """Seconds of an utterance, None if it starts behind the file's end; and whether its end is the file's instead."""
     if row.start is None and row.end is None:
-        return recording.duration
+        return recording.duration, False
     rate = recording.sample_rate
     first = math.floor((row.start or 0.0) * rate + 0.5)
-    last = math.floor((recording.duration if row.end is None else row.end) * rate + 0.5)
-    return (last - first) / rate if last > first else None
+    asked = math.floor((recording.duration if row.end is None else row.end) * rate + 0.5)
+    last = clip_end(asked, rate, round(recording.duration * rate))
+    return ((last - first) / rate if last > first else None), last < asked
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,12 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from serprep.cache.memo import Memo
 from serprep.cache.parts import Cache
@@ -30,6 +32,7 @@ from serprep.manifest.table import Manifest
 from serprep.parallel import Workers
 from serprep.pipeline.extract import compute_features
 from serprep.pipeline.gather import Quarantined, gather, usable
+from serprep.pipeline.loudness import check_loudness
 from serprep.progress import Progress
 from serprep.recipe import Recipe
 from serprep.remote import is_url
@@ -54,6 +57,7 @@ class BuildResult:
     audio_seconds: float  # of the utterances computed
     seconds: float  # the build took
     repaired: tuple[str, ...] = ()  # what was wrong with the store that was there
+    levels: Mapping[str, int] = field(default_factory=dict)  # problem → utterances that have it (`audio.levels`)
     n_before: int | None = None  # rows of the version that was built before this one
 
 
@@ -124,8 +128,20 @@ def build(
         for attempts_left in reversed(range(100)):
             try:
                 rows, origins, failed, n_more, more = compute_features(
-                    good, recipe, cache=cache, pool=pool, batch_size=batch_size, retry=retry, quiet=quiet
+                    good,
+                    recipe,
+                    cache=cache,
+                    pool=pool,
+                    batch_size=batch_size,
+                    retry=retry,
+                    quiet=quiet,
+                    revised=looked.revised,
                 )
+                loudness = check_loudness(
+                    rows, recipe.root, cache=cache, silent=recipe.corpus.silent, retry=retry, quiet=quiet
+                )
+                rows, origins = rows.take(loudness.keep), origins.take(np.array(loudness.keep, np.int64))
+                failed += loudness.quarantined
                 n_computed, seconds = n_computed + n_more, seconds + more
                 _refuse_nothing(rows, [*bad, *failed], on_bad_audio)
                 packed = pack(
@@ -156,13 +172,18 @@ def build(
         quarantined=len(bad),
         reasons=tuple(sorted(bad, key=lambda entry: (entry.id, entry.path))),
         dropped=asked.dropped,
-        warnings=asked.warnings,
+        warnings=(*asked.warnings, *_clipped(looked.n_clipped), *loudness.warnings),
+        levels=loudness.counts,
         n_files_read=memo.n_read,
         audio_seconds=seconds,
         seconds=time.monotonic() - began,
         repaired=tuple(f"{problem.place}: {problem.message}" for problem in packed.repaired),
     )
     return _write_report(result, recipe)
+
+
+def _clipped(n: int) -> list[str]:
+    return [f"{n} excerpts end up to 1 ms behind their recordings and were cut there"] if n else []
 
 
 def _refuse_nothing(rows: Sequence[object], bad: Sequence[Quarantined], on_bad_audio: str) -> None:
@@ -205,6 +226,7 @@ def _write_report(result: BuildResult, recipe: Recipe) -> BuildResult:
         "quarantined": [vars(entry) for entry in result.reasons],
         "dropped": dict(result.dropped),
         "warnings": list(result.warnings),
+        "levels": dict(result.levels),
     }
     try:
         folder.write(name, (json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())

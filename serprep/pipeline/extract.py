@@ -7,7 +7,7 @@ whatever happens next.
 import contextlib
 import ctypes
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,11 @@ from typing import Any
 import numpy as np
 
 from serprep._typing import ByteArray
-from serprep.audio.decode import decode, digest_of, read_bytes
-from serprep.cache.parts import Cache, as_keys, key_of, sortable
+from serprep.audio.decode import digest_of, read_bytes, read_samples
+from serprep.audio.guard import guard
+from serprep.audio.levels import levels_of
+from serprep.cache.levels import keep_levels, level_key
+from serprep.cache.parts import Cache, as_keys, key_of, revised_identity, sortable
 from serprep.errors import (
     AudioError,
     FeatureError,
@@ -105,10 +108,11 @@ def compute_features(
     batch_size: int | None,
     retry: bool,
     quiet: bool,
+    revised: Collection[str] = (),
 ) -> tuple[Utterances, Origins, list[Quarantined], int, float]:
     """Rows, the origins of their features, failures, utterances and audio-seconds computed."""
     features = recipe.features
-    keys = {kind: _keys(utterances, identity) for kind, identity in identities(features).items()}
+    keys = {kind: _keys(utterances, identity, revised) for kind, identity in identities(features).items()}
     origins = _find(cache, keys)
     failures = {} if retry else cache.failures()
     numbers = [i for i in _missing(origins) if failure_key(key_at(origins, i)) not in failures]
@@ -139,10 +143,11 @@ def compute_features(
     return rows, origins.take(stored), bad, len(numbers) - n_failed, seconds
 
 
-def _keys(utterances: Utterances, identity: Mapping[str, Any]) -> ByteArray:
-    """The key of each utterance, shape (n, 32)."""
+def _keys(utterances: Utterances, identity: Mapping[str, Any], revised: Collection[str]) -> ByteArray:
+    """The key of each utterance, shape (n, 32); `revised` are digests of what is decoded otherwise than before."""
     cells = zip(*(utterances.column(name) for name in ("audio_digest", "start", "end")), strict=True)
-    return as_keys(key_of(digest, start, end, identity) for digest, start, end in cells)
+    anew = revised_identity(identity)
+    return as_keys(key_of(digest, start, end, anew if digest in revised else identity) for digest, start, end in cells)
 
 
 def key_at(origins: Origins, i: int) -> dict[str, bytes]:
@@ -151,8 +156,8 @@ def key_at(origins: Origins, i: int) -> dict[str, bytes]:
 
 
 def failure_key(keys: Mapping[str, bytes]) -> bytes:
-    """Under what a failure is remembered: it changes with the file and with every extractor."""
-    return hashlib.sha256(b"".join(keys[kind] for kind in sorted(keys))).digest()
+    """Under what a failure is remembered: it changes with the file, every extractor, and how files are decoded."""
+    return hashlib.sha256(b"decoding 2" + b"".join(keys[kind] for kind in sorted(keys))).digest()
 
 
 def _find(cache: Cache, keys: Mapping[str, ByteArray]) -> Origins:
@@ -210,6 +215,7 @@ def extract_batch(batch: Batch) -> Receipt:
     cache = Cache(batch.cache)
     found: dict[str, list[tuple[bytes, Any, int]]] = {}
     failures: dict[int, str] = {}
+    levels: list[tuple[bytes, Any]] = []
     lasting: dict[bytes, str] = {}  # failures of these very bytes, worth remembering
     path, data, digest = "", b"", ""
     for number, item in enumerate(batch.items):
@@ -224,7 +230,8 @@ def extract_batch(batch: Batch) -> Receipt:
             path = ""
             continue
         try:
-            signal = decode(data, start=item.start, end=item.end, config=batch.features.signal)
+            samples, rate = read_samples(data, start=item.start, end=item.end)
+            signal = guard(samples, rate, batch.features.signal)
             values = extract(signal, batch.features, tuple(item.keys))
         except (AudioError, FeatureError) as error:
             failures[number] = str(error)
@@ -233,6 +240,8 @@ def extract_batch(batch: Batch) -> Receipt:
             continue
         for kind, rows in values.items():
             found.setdefault(kind, []).append((item.keys[kind], rows, len(signal)))
+        levels.append((level_key(item.digest, item.start, item.end), levels_of(samples)))
+    keep_levels(cache, levels)
     if lasting:
         cache.write_failures(lasting)
     for kind, entries in found.items():

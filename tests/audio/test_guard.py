@@ -82,11 +82,13 @@ def test_samples_that_are_no_amplitudes_are_refused(tmp_path, rate, bad):
 
 
 @pytest.mark.parametrize("rate", [16_000, 44_100])
-def test_the_loudest_samples_that_pass_stay_finite(rate):
-    square = np.tile(np.float32([9e29, 9e29, -9e29, -9e29]), 500)
+def test_the_loudest_samples_that_pass_are_clipped_and_louder_ones_have_another_scale(rate):
+    square = np.tile(np.float32([16, 16, -16, -16]), 500)
     signal = guard(np.column_stack([square, square]), rate)
-    assert np.isfinite(signal).all()
     assert (signal.min(), signal.max()) == (-1, PEAK)
+    for scale in (1.01, 2048, 5e28):
+        with pytest.raises(AudioError, match=r"the largest sample is .*; expected a full scale of 1: divide"):
+            guard(square * np.float32(scale), rate)
 
 
 def test_resampling_overshoot_is_clipped():

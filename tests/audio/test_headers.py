@@ -39,5 +39,5 @@ def test_chunks_around_the_sound_are_not_taken_for_missing_sound(tmp_path):
     framed = data[:36] + odd + data[36:] + odd
     framed = framed[:4] + struct.pack("<I", len(framed) - 8) + framed[8:]
     assert (decode(framed) * 32768).tolist() == list(range(100))
-    with pytest.raises(AudioError, match="announces 60 bytes more"):
+    with pytest.raises(AudioError, match="announces 200 bytes of sound, 140 are there"):
         decode(framed[: -len(odd) - 60])
