@@ -5,7 +5,6 @@ go (`serprep.garbage`).  Sizes are bytes on the disk.
 """
 
 import contextlib
-import json
 import math
 import os
 import uuid
@@ -19,7 +18,7 @@ from serprep.errors import StoreError, one_line
 from serprep.files import Folder, write_whole
 from serprep.remote import is_url
 from serprep.store.store import Store, open_store
-from serprep.version import build_number, check_tag, latest, tags, versions
+from serprep.version import build_number, check_tag, latest, read_build, tags, versions
 
 _AUDIO = ("audio_digest", "start", "end")
 _FOLLOWS = {"id", "emotion", "speaker", *_AUDIO, "duration", "sample_rate", "n_samples", "n_frames"}
@@ -187,6 +186,7 @@ class Entry:
     shared_bytes: int  # of these, in files that are also another store's by hard link
     changes: str  # against the version before, in words
     damaged: str  # what is wrong with it, or ""
+    note: str = ""  # what is wrong with its build.json, or ""
 
 
 def log(dataset: str | Path) -> list[Entry]:
@@ -205,7 +205,7 @@ def log(dataset: str | Path) -> list[Entry]:
     previous: Store | None = None
     current: Store | None = None  # the last that could be read
     for name in found:
-        number, built = build_number(dataset, stem_of(name)), _built(dataset, stem_of(name))
+        about, note = _about_build(dataset, stem_of(name))
         place = Folder(dataset).path(name)
         size, shared = _size(place)
         damaged, changes, store = "", "", None
@@ -219,10 +219,10 @@ def log(dataset: str | Path) -> list[Entry]:
             damaged = str(error)
         entries.append(
             Entry(
-                number=number,
+                number=about.get("number", 0),
                 version=version_named(name),
                 store=place,
-                built=built,
+                built=about.get("built", ""),
                 n_utterances=None if store is None else len(store),
                 labels=() if store is None else store.labels,
                 format="hdf5" if name.endswith(".h5") else "zarr",
@@ -232,15 +232,18 @@ def log(dataset: str | Path) -> list[Entry]:
                 shared_bytes=shared,
                 changes=changes,
                 damaged=damaged,
+                note=note,
             )
         )
     return entries[::-1]
 
 
-def _built(dataset: str, stem: str) -> str:
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return str(json.loads(Folder(dataset).read(f"{stem}.build.json"))["built"])
-    return ""
+def _about_build(dataset: str, stem: str) -> tuple[dict[str, Any], str]:
+    """What is known of a build, and what is wrong with the file that tells it."""
+    try:
+        return read_build(dataset, stem), ""
+    except StoreError as error:
+        return {}, str(error)
 
 
 def _size(place: str) -> tuple[int, int]:

@@ -162,8 +162,9 @@ class Folder:
         """
         if self.local:
             with (self.local / name).open("rb") as file:
+                size = os.fstat(file.fileno()).st_size  # else Python makes room for whatever is asked for
                 file.seek(start)
-                return file.read() if end is None else file.read(end - start)
+                return file.read() if end is None else file.read(max(0, min(end, size) - start))
         return remote.read(self.path(name), start, end)
 
     def write(self, name: str, data: bytes | bytearray) -> None:

@@ -20,7 +20,7 @@ from serprep.files import Folder, remove_tree
 from serprep.remote import is_url
 from serprep.store.store import Store
 from serprep.store.zarr_store import ROOT
-from serprep.version import is_version, latest, tags
+from serprep.version import is_version, latest, read_build, tags
 
 YOUNG = 24 * 3600.0  # seconds; younger things are never garbage
 _NO_PARTS = {"failures", "memo"}  # folders of the cache that hold no features
@@ -87,6 +87,7 @@ def _find_garbage(place: "_Disk | _Bucket") -> Garbage:
     for name in found:
         reasons = [f"tagged {names}"] if (names := ", ".join(wanted.get(version_named(name), ()))) else []
         reasons += ["latest"] if stem_of(name) == newest else []
+        reasons += ["its build.json is damaged: it may be the latest"] if _is_unnumbered(place.root, name) else []
         reasons += ["less than 24 hours old"] if _is_young(place.modified(name)) else []
         try:
             store = Store(f"{place.root}/{name}")
@@ -125,6 +126,14 @@ def _tagged_versions(root: str) -> dict[str, list[str]]:
             raise StoreError(f"{one_line(root)}@{name}: the tag is damaged; set it anew or remove {root}/tags/{name}")
         found.setdefault(version, []).append(name)
     return found
+
+
+def _is_unnumbered(root: str, name: str) -> bool:
+    try:
+        read_build(root, stem_of(name))
+    except StoreError:
+        return True
+    return False
 
 
 def _is_young(moment: float) -> bool:
