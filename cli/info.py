@@ -2,7 +2,7 @@
 
 import click
 
-from .output import json_option, print_json, print_table
+from .output import json_option, print_json, print_table, say
 
 
 @click.command(short_help="What a store holds.")
@@ -34,14 +34,14 @@ def info(store: str, as_json: bool) -> None:
         print_json(about)
         return
     counts = Counter(opened.emotions)
-    click.echo(f"version      {opened.version}")
-    click.echo(f"path         {opened.path}")
-    click.echo(f"format       {opened.format}")
-    click.echo(f"corpus       {about['corpus'].get('corpus', '')} {about['corpus'].get('release', '')}".rstrip())
-    click.echo(f"utterances   {len(opened)} of {len(set(opened.speakers))} speakers")
-    click.echo("labels       " + ", ".join(f"{label} {counts[label]}" for label in opened.labels))
-    click.echo("licences     " + "; ".join(opened.attributes["licences"]))
-    click.echo()
+    say(f"version      {opened.version}")
+    say(f"path         {opened.path}")
+    say(f"format       {opened.format}")
+    say(f"corpus       {about['corpus'].get('corpus', '')} {about['corpus'].get('release', '')}".rstrip())
+    say(f"utterances   {len(opened)} of {len(set(opened.speakers))} speakers")
+    say("labels       " + ", ".join(f"{label} {counts[label]}" for label in opened.labels))
+    say("licences     " + "; ".join(opened.attributes["licences"]))
+    say()
     rows = [
         {"array": name, "shape": " × ".join(map(str, entry["shape"])), "type": entry["dtype"]}
         for name, entry in about["arrays"].items()

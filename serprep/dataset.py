@@ -58,6 +58,9 @@ class Difference:
     speaker_changed: tuple[str, ...] = ()
     other_changed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # column → ids
     configuration_changed: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)  # dotted name → before, after
+    renamed: tuple[tuple[str, str], ...] = ()  # the same audio under another id: before, after
+    label_changes: Mapping[str, tuple[str, str]] = field(default_factory=dict, compare=False)  # id → before, after
+    speaker_changes: Mapping[str, tuple[str, str]] = field(default_factory=dict, compare=False)
 
     @property
     def words(self) -> str:
@@ -65,6 +68,7 @@ class Difference:
         counts = {
             "added": self.added,
             "removed": self.removed,
+            "renamed": self.renamed,
             "with other audio": self.audio_changed,
             "with another label": self.label_changed,
             "with another speaker": self.speaker_changed,
@@ -118,24 +122,48 @@ def compare(before: Store, after: Store) -> Difference:
     """What is other in one open store than in another."""
     rows_a = {name: row for row, name in enumerate(before.ids)}
     rows_b = {name: row for row, name in enumerate(after.ids)}
-    both = [(name, row, rows_b[name]) for name, row in rows_a.items() if name in rows_b]
+    renamed = _same_audio(before, after, rows_a, rows_b)
+    same = [(name, row, rows_b[name]) for name, row in rows_a.items() if name in rows_b]
+    both = sorted([*same, *((new, rows_a[old], rows_b[new]) for old, new in renamed.items())])
 
-    def changed(column: str) -> tuple[str, ...]:
+    def changes(column: str) -> dict[str, tuple[Any, Any]]:
         a, b = (store.column(column) if column in store.columns else [""] * len(store) for store in (before, after))
-        return tuple(name for name, i, j in both if not _equal(a[i], b[j]))
+        return {name: (a[i], b[j]) for name, i, j in both if not _equal(a[i], b[j])}
 
-    moved = {name for column in _AUDIO for name in changed(column)}
+    moved = {name for column in _AUDIO for name in changes(column)}
     others = [column for column in dict.fromkeys([*before.columns, *after.columns]) if column not in _FOLLOWS]
-    other = {column: ids for column in others if (ids := changed(column))}
+    other = {column: tuple(found) for column in others if (found := changes(column))}
+    if "path" in other:  # what has another name lies elsewhere, too
+        other["path"] = tuple(name for name in other["path"] if name in rows_a)
+    labels, speakers = changes("emotion"), changes("speaker")
     return Difference(
-        added=tuple(name for name in rows_b if name not in rows_a),
-        removed=tuple(name for name in rows_a if name not in rows_b),
+        added=tuple(name for name in rows_b if name not in rows_a and name not in renamed.values()),
+        removed=tuple(name for name in rows_a if name not in rows_b and name not in renamed),
+        renamed=tuple(renamed.items()),
         audio_changed=tuple(name for name, _, _ in both if name in moved),
-        label_changed=changed("emotion"),
-        speaker_changed=changed("speaker"),
-        other_changed=other,
+        label_changed=tuple(labels),
+        speaker_changed=tuple(speakers),
+        label_changes=labels,
+        speaker_changes=speakers,
+        other_changed={column: ids for column, ids in other.items() if ids},
         configuration_changed=_changed_settings(_settings(before), _settings(after)),
     )
+
+
+def _same_audio(before: Store, after: Store, rows_a: Mapping[str, int], rows_b: Mapping[str, int]) -> dict[str, str]:
+    """Old id → new id of what has the same bytes and times under another id; of several, in the order of ids."""
+
+    def by_audio(store: Store, rows: Mapping[str, int], others: Mapping[str, int]) -> dict[tuple[Any, ...], list[str]]:
+        columns = [store.column(name) for name in _AUDIO]
+        found: dict[tuple[Any, ...], list[str]] = {}
+        for name, row in rows.items():
+            if name not in others and columns[0][row]:
+                found.setdefault(tuple("" if _equal(c[row], "") else c[row] for c in columns), []).append(name)
+        return found
+
+    gone, new = by_audio(before, rows_a, rows_b), by_audio(after, rows_b, rows_a)
+    pairs = (pair for audio, ids in gone.items() for pair in zip(ids, new.get(audio, ()), strict=False))
+    return dict(sorted(pairs))
 
 
 def _equal(a: object, b: object) -> bool:

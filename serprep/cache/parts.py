@@ -174,7 +174,7 @@ class Cache:
 
     root: str
     also: str = ""
-    folder: Folder = field(init=False, repr=False)
+    folder: Folder = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.folder = Folder(self.root)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from serprep.cache.parts import Cache
 from serprep.errors import one_line
+from serprep.files import refuse_store
 from serprep.remote import is_url
 
 
@@ -38,6 +39,7 @@ def cache_of(dataset: str, *, named: str = "", scheduler: str | None = None) -> 
     """
     beside = f"{dataset}/cache"
     if named:
+        refuse_store(named)
         return Where(_with_old(named, beside))
     if is_url(dataset) or scheduler:
         return Where(Cache(beside))
@@ -74,6 +76,7 @@ def _unwritable(folder: Path) -> str:
     """Why nothing can be written into a folder, or ""; makes it, but nobody's home."""
     if folder.parent.name == ".cache" and not folder.parent.parent.is_dir():
         return f"{one_line(folder.parent.parent)} is not there"
+    refuse_store(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from serprep.cache.memo import Memo
@@ -32,7 +31,6 @@ from serprep.pipeline.extract import compute_features
 from serprep.pipeline.gather import Quarantined, gather, usable
 from serprep.progress import Progress
 from serprep.recipe import Recipe
-from serprep.remote import is_url
 from serprep.store.pack import pack
 from serprep.version import build_digest, build_number, read_build, versions
 
@@ -106,8 +104,7 @@ def build(
         raise SerprepError(f"on_bad_audio is {on_bad_audio!r}; expected 'quarantine' or 'fail'")
     if batch_size is not None and batch_size < 1:
         raise SerprepError(f"batch_size is {batch_size}; expected 1 or more")
-    if not is_url(recipe.dataset_path):
-        refuse_store(Path(recipe.dataset_path))
+    refuse_store(recipe.dataset_path)
     own = pool is None
     pool = pool or Workers(workers, scheduler)
     place = cache_of(recipe.dataset_path, named=recipe.cache_path, scheduler=getattr(pool, "scheduler", None))

@@ -154,6 +154,12 @@ class Store:
             "remove it and build again"
         )
 
+    def _of_no_format(self, name: str, reason: str) -> StoreError:
+        return StoreError(
+            f"{one_line(self.path)}: array {one_line(repr(name))} has not the shape and type of its format "
+            f"({reason}); build it again"
+        )
+
     def _check_form(self, name: str, array: Any) -> None:
         """Raise a StoreError unless an array has the shape and type that an array of its name has."""
         spec = self._layout.get(name)
@@ -165,11 +171,11 @@ class Store:
         kind = "string" if array.dtype.kind in "TO" else str(array.dtype)
         if not fits:
             expected = " × ".join("any" if length == _ANY else str(length) for length in spec.shape)
-            raise self._damaged(name, f"it has shape {tuple(array.shape)}, expected {expected}")
+            raise self._of_no_format(name, f"shape {tuple(array.shape)}, expected {expected}")
         if kind != spec.dtype and not (
             name.removeprefix("utterances/") in DIMENSIONS and kind in ("string", "float64")
         ):
-            raise self._damaged(name, f"it has type {kind}, expected {spec.dtype}")
+            raise self._of_no_format(name, f"type {kind}, expected {spec.dtype}")
 
     @cached_property
     def _layout(self) -> dict[str, Array]:

@@ -91,6 +91,7 @@ def every_way(path, tmp_path):
 
 
 HUGE = 10**299
+REFUSED = re.compile("impossible|damaged|do not match|has not the shape")
 ATTRIBUTES = [
     ("n_utterances", -1),
     ("n_utterances", HUGE),
@@ -125,7 +126,7 @@ ATTRIBUTES = [
 def test_forged_attributes_are_one_line_in_either_container(store, file, tmp_path, name, value):
     forged = {**about(store), name: value}
     zarr_store.seal(store, forged)
-    assert any(re.search("impossible|damaged|do not match", line) for line in every_way(store, tmp_path))
+    assert any(REFUSED.search(line) for line in every_way(store, tmp_path))
     with h5py.File(file, "r+", libver=hdf5_store.LIBVER) as opened:
         del opened.attrs[name]
         for key in list(opened.attrs):  # in their order, as the digest asks for
@@ -133,7 +134,7 @@ def test_forged_attributes_are_one_line_in_either_container(store, file, tmp_pat
         for key, entry in forged.items():
             hdf5_store._set_attribute(opened, key, entry)
     hdf5_store._seal(file, forged)
-    assert any(re.search("impossible|damaged|do not match", line) for line in every_way(file, tmp_path))
+    assert any(REFUSED.search(line) for line in every_way(file, tmp_path))
 
 
 @pytest.mark.parametrize("files", [[], None, {"../x": "1" * 64}, {"/etc/passwd": "1" * 64}, {"a": 5}, {"a": "../b"}])
