@@ -18,7 +18,7 @@ from serprep.errors import StoreError, one_line
 from serprep.files import Folder, write_whole
 from serprep.remote import is_url
 from serprep.store.store import Store, open_store
-from serprep.version import build_number, check_tag, latest, read_build, tags, versions
+from serprep.version import advice, build_number, check_tag, latest, read_build, tags, versions
 
 _AUDIO = ("audio_digest", "start", "end")
 _FOLLOWS = {"id", "emotion", "speaker", *_AUDIO, "duration", "sample_rate", "n_samples", "n_frames"}
@@ -28,9 +28,7 @@ def stores_of(dataset: str) -> list[str]:
     """Names of the stores of a data set; a StoreError if there is none."""
     found = versions(dataset)
     if not found:
-        raise StoreError(
-            f"{one_line(dataset)}: no store there; expected the folder of a data set: `serprep build` makes one"
-        )
+        raise StoreError(f"{one_line(dataset)}: no store there; expected the folder of a data set: {advice(dataset)}")
     return found
 
 

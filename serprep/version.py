@@ -8,12 +8,14 @@ paths, dates and machines are not part of it.
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from serprep import remote
 from serprep._json import canonical_json, load_object
 from serprep.errors import StoreError, one_line
 from serprep.files import Folder
+from serprep.remote import is_url
 
 STORE_FORMAT = 1
 SUFFIX_OF = {"zarr": ".zarr", "hdf5": ".h5"}
@@ -105,7 +107,7 @@ def resolve(place: str) -> str:
     found = versions(path)
     if not found:
         raise StoreError(
-            f"{one_line(place)}: no store there; expected PATH.zarr, PATH.h5 or DATASET@NAME: `serprep build` makes one"
+            f"{one_line(place)}: no store there; expected PATH.zarr, PATH.h5 or DATASET@NAME: {advice(path)}"
         )
     if name == "latest":
         wanted = latest(path, found)
@@ -120,6 +122,32 @@ def resolve(place: str) -> str:
     else:
         wanted = _tagged(path, name, found)
     return f"{path.rstrip('/')}/{wanted}"
+
+
+def datasets_in(folder: str) -> list[str]:
+    """Names of the data sets that lie directly in a local folder, sorted."""
+    try:
+        found = [entry.name for entry in Path(folder).iterdir() if (entry / "versions").is_dir()]
+    except OSError:
+        return []
+    return sorted(name for name in found if versions(f"{folder}/{name}"))
+
+
+def advice(place: str) -> str:
+    """What to do about a place that is no data set, in words."""
+    path, shown = Path(place), one_line(place.rstrip("/"))
+    if is_url(place) or not path.exists():
+        return "`serprep build` makes one"
+    if place.rstrip("/").endswith(SUFFIXES):
+        dataset = one_line(path.parent.parent) if path.parent.name == "versions" else ""
+        return f"it is a store: `serprep info {shown}`" + (f"; its data set is {dataset}" if dataset else "")
+    if path.name == "versions" and versions(str(path.parent)):
+        return f"its data set is {one_line(path.parent)}"
+    if inside := datasets_in(place):
+        return f"`serprep info {shown}` lists the data sets in it, such as {shown}/{one_line(inside[0])}"
+    if path.suffix == ".toml":
+        return f"it looks like a recipe: `serprep build {shown}`"
+    return "`serprep build` makes one"
 
 
 def is_version(text: str) -> bool:

@@ -288,7 +288,7 @@ def _mend_links(final: Path, problems: Sequence[Problem]) -> None:
     for problem in problems:
         for other in problem.shared_with:
             target = Path(other) / problem.place
-            beside = target.with_name(f".{target.name}.mended")
+            beside = Path(other).with_name(f".mended.{uuid.uuid4().hex[:12]}.tmp")  # not in the store, if we are killed
             folder = target.parent
             mode = folder.stat().st_mode
             with contextlib.suppress(OSError):

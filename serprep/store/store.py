@@ -76,6 +76,20 @@ class Store:
     def __reduce__(self) -> tuple[type["Store"], tuple[str]]:
         return Store, (self.path,)
 
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close its files; reading opens them again.  A Zarr store keeps none open."""
+        for array in self._arrays.values():
+            if isinstance(array, hdf5_store.FileArray):
+                array.close()
+        self._arrays.clear()
+        self._shards.clear()
+
     def __len__(self) -> int:
         return int(self.attributes["n_utterances"])
 
@@ -238,6 +252,11 @@ class Store:
         return [
             name for name in self.columns if name in DIMENSIONS and self.array(f"utterances/{name}").dtype.kind == "f"
         ]
+
+    @property
+    def hours(self) -> float:
+        """Hours of sound."""
+        return float(np.nansum(self.column("duration"))) / 3600
 
     @property
     def ids(self) -> list[str]:
