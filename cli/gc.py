@@ -9,7 +9,7 @@ from .output import json_option, notes, print_json, say, size
 _UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
-class Size(click.ParamType):
+class Size(click.ParamType):  # type: ignore[type-arg]
     """Bytes with a decimal prefix, such as 20GB."""
 
     name = "size"

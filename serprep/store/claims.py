@@ -50,20 +50,20 @@ def check_attributes(about: Mapping[str, Any]) -> None:
     for name in ("version", "seal"):
         _expect(_is_digest(about.get(name)), f"{name} is no SHA-256")
     _expect(_is_count(about.get("n_utterances")), "n_utterances is no possible number of utterances")
-    columns = about.get("columns")
+    columns: Any = about.get("columns")
     _expect(_is_texts(columns) and len(set(columns)) == len(columns), "columns is no list of different names")
     _expect(all(is_inside(name) and "/" not in name for name in columns), "columns holds an impossible name")
     _expect(set(columns) >= _COLUMNS, "columns lacks some that every store has")
     _expect(about.get("segment_dtype") in ("float16", "float32"), "segment_dtype is neither float16 nor float32")
     _expect(_is_texts(about.get("licences")), "licences is no list of text")
-    origin = about.get("provenance")
+    origin: Any = about.get("provenance")
     _expect(isinstance(origin, dict) and isinstance(origin.get("corpus"), dict), "provenance names no corpus")
     _expect(_is_digest(origin.get("manifest_digest")), "provenance names no digest of the manifest")
-    used = origin.get("extractors")
+    used: Any = origin.get("extractors")
     _expect(isinstance(used, dict) and all(isinstance(one, dict) for one in used.values()), "extractors is no table")
-    asked = about.get("configurations")
+    asked: Any = about.get("configurations")
     _expect(isinstance(asked, dict) and isinstance(asked.get("features"), dict), "configurations names no features")
-    labels = asked.get("labels")
+    labels: Any = asked.get("labels")
     _expect(_is_texts(labels) and len(set(labels)) == len(labels), "labels is no list of different names")
     try:
         features_from_json(asked["features"])
@@ -82,13 +82,15 @@ def check_zarr_array(about: Mapping[str, Any], n_files: int) -> None:
     n_files : int
         Files of chunks or shards that the store has of the array.
     """
-    shape, kind = about.get("shape"), about.get("data_type")
+    shape: Any = about.get("shape")
+    kind: Any = about.get("data_type")
     _expect(about.get("node_type") == "array" and isinstance(shape, list), "no array is described")
     _expect(isinstance(kind, str) and kind in ITEM_BYTES, "its type is none that a store has")
     _expect(1 <= len(shape) <= 3 and all(map(_is_count, shape)), "its shape is impossible")
     grid = about.get("chunk_grid")
     outer = _chunk_of(grid if isinstance(grid, dict) and grid.get("name") == "regular" else None, len(shape))
-    codecs, inner = about.get("codecs"), outer
+    codecs: Any = about.get("codecs")
+    inner = outer
     if isinstance(codecs, list) and len(codecs) == 1 and _name(codecs[0]) == "sharding_indexed":
         inner, codecs = _chunk_of(codecs[0], len(shape)), codecs[0]["configuration"].get("codecs")
         _expect(all(a % b == 0 for a, b in zip(outer, inner, strict=True)), "its shards do not hold whole chunks")
