@@ -252,6 +252,7 @@ def test_the_report_beside_a_store(own, tmp_path):
     )
     # built again: the number and the date stay, what was quarantined is today's
     report["built"] = "2018-09-02T00:00:00+00:00"
+    del report["sha256"]  # as it was before there were checksums
     path.write_text(json.dumps(report))
     (own / "sad" / "x_y_z.wav").unlink()
     build(asked, pool=Inline())
