@@ -6,6 +6,7 @@ set is at a URL or the workers are somebody else's, who do not see this machine'
 ``XDG_CACHE_HOME`` or ``~/.cache``.  Where that cannot be written, beside the stores.
 """
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,7 +63,11 @@ def shared_place(environment: Mapping[str, str]) -> str:
     """
     named = environment.get("SERPREP_CACHE")
     if named is not None:
-        return named.rstrip("/") if is_url(named) else named and str(Path(named).expanduser().resolve())
+        if is_url(named) or not named:
+            return named.rstrip("/")
+        with contextlib.suppress(RuntimeError):  # "~name" of nobody is a name like any other
+            named = str(Path(named).expanduser())
+        return str(Path(named).resolve())
     base = environment.get("XDG_CACHE_HOME", "")
     if not Path(base).is_absolute():  # as its specification says
         try:

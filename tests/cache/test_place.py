@@ -61,6 +61,7 @@ def built(corpus, path, cache="", **kwargs):
         ({"SERPREP_CACHE": "/a/b/"}, "/a/b"),
         ({"SERPREP_CACHE": "s3://bucket/c/"}, "s3://bucket/c"),
         ({"SERPREP_CACHE": ""}, ""),
+        ({"SERPREP_CACHE": "/a/~nobody-of-this-name"}, "/a/~nobody-of-this-name"),
         ({"XDG_CACHE_HOME": "/x"}, "/x/serprep"),
         ({"XDG_CACHE_HOME": "/x", "SERPREP_CACHE": "/y"}, "/y"),
     ],
