@@ -43,6 +43,7 @@ from serprep.recipe import Recipe, recipe_from
 from serprep.store.layout import FUNCTIONALS
 from serprep.store.store import open_store
 
+os.environ["SERPREP_CACHE"] = ""  # each data set has its own, beside its stores: what is built is computed
 ROOT = Path(__file__).resolve().parents[1]
 RAVDESS = ROOT.parent / "shared" / "corpora" / "ravdess"
 ROUNDS = int(os.environ.get("SERPREP_BENCH_ROUNDS", "5"))

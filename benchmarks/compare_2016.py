@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 import opensmile
-from serprep.decode import decode, read_bytes
 
+from serprep.audio.decode import decode, read_bytes
 from serprep.features.compare_2016 import names
 from serprep.features.compare_2016.blocks import functionals_of
 from serprep.features.compare_2016.contours import contours_of

@@ -22,6 +22,7 @@ from serprep.cache.parts import Cache
 from serprep.errors import SerprepError
 from serprep.testing import write_synthetic_corpus
 
+os.environ["SERPREP_CACHE"] = ""  # each data set has its own, beside its stores: what is built is computed
 PATTERN = "{emotion}/{speaker}_{text}_{take}.wav"
 SERPREP = [sys.executable, "-c", "from serprep_cli.main import main; main()"]
 Say = Callable[[str], None]

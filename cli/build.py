@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .output import cluster_options, json_option, notes, print_json
+from .output import cluster_options, json_option, notes, print_json, say
 
 
 @click.command(short_help="A recipe's corpus → a feature store.")
@@ -61,13 +61,13 @@ def print_build(result: Any) -> None:
         notes([f"… and {len(result.reasons) - 20} more, listed in build.json"], "quarantined")
     notes(result.repaired, "repaired")
     for reason, count in result.dropped.items():
-        click.echo(f"left out     {count}: {reason}")
+        say(f"left out     {count}: {reason}")
     speed = result.audio_seconds / result.seconds if result.seconds else 0
     before = ""
     if result.n_before is not None and result.n_before != result.n_utterances:
         before = f"; the version before had {result.n_before}"
-    click.echo(f"utterances   {result.n_utterances}: {result.computed} computed, {result.reused} reused{before}")
-    click.echo(f"quarantined  {result.quarantined}")
-    click.echo(f"took         {result.seconds:.1f} s" + (f", {speed:.0f} audio-seconds/s" if result.computed else ""))
-    click.echo(f"version      {result.version}")
-    click.echo(f"store        {result.store}")
+    say(f"utterances   {result.n_utterances}: {result.computed} computed, {result.reused} reused{before}")
+    say(f"quarantined  {result.quarantined}")
+    say(f"took         {result.seconds:.1f} s" + (f", {speed:.0f} audio-seconds/s" if result.computed else ""))
+    say(f"version      {result.version}")
+    say(f"store        {result.store}")

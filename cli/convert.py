@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .output import json_option, print_json
+from .output import json_option, print_json, say
 
 
 @click.command(short_help="A store → the same store in the other container.")
@@ -32,4 +32,4 @@ def convert(store: str, destination: str, as_json: bool) -> None:
         print_json(about)
         return
     for name in ("version", "format", "store", "seal"):
-        click.echo(f"{name:<12} {about[name]}")
+        say(f"{name:<12} {about[name]}")

@@ -1,10 +1,11 @@
 """``serprep diff``."""
 
 from dataclasses import asdict
+from typing import Any
 
 import click
 
-from .output import json_option, print_json
+from .output import json_option, print_json, say
 
 SHOWN = 10  # ids of a kind
 
@@ -14,27 +15,41 @@ SHOWN = 10  # ids of a kind
 @click.argument("b")
 @json_option
 def diff(a: str, b: str, as_json: bool) -> None:
-    """Tell which utterances came, went, changed audio, label or speaker from store A to store B, and which settings."""
+    """Tell which utterances came, went, changed name, audio, label or speaker from store A to store B, and settings."""
     from serprep.dataset import diff, in_short
-    from serprep.errors import one_line
 
     found = diff(a, b)
     if as_json:
-        print_json(asdict(found))
+        print_json(_as_json(found))
         return
-    lists = {
-        "added": found.added,
-        "removed": found.removed,
-        "other audio": found.audio_changed,
-        "other label": found.label_changed,
-        "other speaker": found.speaker_changed,
-        **{f"other {column}": ids for column, ids in found.other_changed.items()},
+    lists: dict[str, list[str]] = {
+        "added": list(found.added),
+        "removed": list(found.removed),
+        "renamed": [f"{old} → {new}" for old, new in found.renamed],
+        "other audio": list(found.audio_changed),
+        "other label": _changes(found.label_changes),
+        "other speaker": _changes(found.speaker_changes),
+        **{f"other {column}": list(ids) for column, ids in found.other_changed.items()},
     }
-    for title, ids in lists.items():
-        if ids:
-            rest = f" … and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
-            click.echo(f"{title:<13}  {len(ids)}: {', '.join(map(one_line, ids[:SHOWN]))}{rest}")
+    for title, lines in lists.items():
+        if lines:
+            rest = f" … and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+            say(f"{title:<13}  {len(lines)}: {', '.join(lines[:SHOWN])}{rest}")
     for name, (before, after) in found.configuration_changed.items():
-        click.echo(f"{'setting':<13}  {name}: {one_line(in_short(before))} → {one_line(in_short(after))}")
+        say(f"{'setting':<13}  {name}: {in_short(before)} → {in_short(after)}")
     if not any(lists.values()) and not found.configuration_changed:
-        click.echo("no difference")
+        say("no difference")
+
+
+def _changes(found: Any) -> list[str]:
+    """Each id with what it was and is."""
+    return [f"{name} ({before or 'none'} → {after or 'none'})" for name, (before, after) in found.items()]
+
+
+def _as_json(found: Any) -> dict[str, Any]:
+    """The part of the interface that `serprep diff --json` prints."""
+    values = asdict(found)
+    values["renamed"] = [{"from": old, "to": new} for old, new in found.renamed]
+    for name in ("label_changes", "speaker_changes"):
+        values[name] = [{"id": key, "from": old, "to": new} for key, (old, new) in values[name].items()]
+    return values

@@ -35,3 +35,4 @@ def log(dataset: str, as_json: bool) -> None:
     ]
     print_table(rows, list(rows[0]))
     notes([entry.damaged for entry in entries if entry.damaged], "damaged")
+    notes([entry.note for entry in entries if entry.note])

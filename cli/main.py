@@ -83,7 +83,9 @@ def main() -> None:
         error.show()
         status = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        _say("Interrupted: finished work is kept; the same command goes on from there.")
+        keeps = set(sys.argv[1:2]) & {"build", "run", "train", "demo"}
+        rest = "finished work is kept; the same command goes on from there." if keeps else "give the command again."
+        _say(f"Interrupted: {rest}")
         status = 130
     except BrokenPipeError:  # the reader of a pipe has gone, as with `| head`
         _forget_stdout()

@@ -73,16 +73,23 @@ def train_from_option(command: Command) -> Command:
     )(command)
 
 
+def say(line: object = "", *, err: bool = False) -> None:
+    """One line, whatever is in it: titles, labels and file names may hold escapes that a terminal would obey."""
+    from serprep.errors import one_line
+
+    click.echo(one_line(line), err=err)
+
+
 def print_json(value: object) -> None:
-    """One JSON document on standard output."""
-    click.echo(json.dumps(value, indent=1, allow_nan=False))
+    """One JSON document on standard output, in ASCII."""
+    click.echo(json.dumps(value, indent=1, allow_nan=False).replace("\x7f", "\\u007f"))
 
 
 def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
     """Rows under their column names; numbers to the right."""
     from serprep.errors import one_line
 
-    cells = [[one_line(row.get(name, "")) for name in columns] for row in rows]
+    cells = [[one_line(row.get(name, "")) for name in columns] for row in rows]  # before widths are counted
     numeric = [all(isinstance(row.get(name), (int, float)) for row in rows) for name in columns]
     widths = [
         max(len(name), *(len(line[i]) for line in cells)) if cells else len(name) for i, name in enumerate(columns)
@@ -92,7 +99,7 @@ def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) ->
             cell.rjust(width) if right else cell.ljust(width)
             for cell, width, right in zip(line, widths, numeric, strict=True)
         ]
-        click.echo("  ".join(aligned).rstrip())
+        say("  ".join(aligned).rstrip())
 
 
 def percent(value: float | None) -> str:
@@ -147,7 +154,5 @@ def size(n_bytes: int) -> str:
 
 def notes(lines: Sequence[str], label: str = "note") -> None:
     """Remarks on standard error, one a line."""
-    from serprep.errors import one_line
-
     for line in lines:
-        click.echo(f"{label}: {one_line(line)}", err=True)
+        say(f"{label}: {line}", err=True)

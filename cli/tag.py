@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import click
 
-from .output import json_option, print_json
+from .output import json_option, print_json, say
 
 
 @click.command(short_help="Give a version of a data set a name.")
@@ -24,6 +24,6 @@ def tag(dataset: str, version: str, name: str, force: bool, as_json: bool) -> No
     if as_json:
         print_json(asdict(done))
         return
-    click.echo(f"{done.tag} is version {done.version[:12]}")
+    say(f"{done.tag} is version {done.version[:12]}")
     if done.before not in ("", done.version):
-        click.echo(f"it was version {done.before[:12]}")
+        say(f"it was version {done.before[:12]}")

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import click
 
-from .output import json_option, print_json
+from .output import json_option, print_json, say
 
 
 @click.command(short_help="Is a store what was sealed, and what its recordings give?")
@@ -15,7 +15,6 @@ from .output import json_option, print_json
 @json_option
 def verify(store: str, against_audio: str | None, sample: int | None, seed: int, as_json: bool) -> int:
     """Inspect a STORE: its files, digests, seal and content; exit status 1 if anything is wrong."""
-    from serprep.errors import one_line
     from serprep.files import as_root
     from serprep.progress import Progress
     from serprep.store.verify import verify as inspect
@@ -44,18 +43,18 @@ def verify(store: str, against_audio: str | None, sample: int | None, seed: int,
         for problem in found.problems:
             touched = ""
             if problem.utterances and problem.utterances != (problem.place,):
-                touched = f"; utterances touched: {len(problem.utterances)}, such as {one_line(problem.utterances[0])}"
-            click.echo(f"{problem.kind}: {one_line(problem.place)}: {one_line(problem.message)}{touched}")
+                touched = f"; utterances touched: {len(problem.utterances)}, such as {problem.utterances[0]}"
+            say(f"{problem.kind}: {problem.place}: {problem.message}{touched}")
             for other in problem.shared_with:
-                click.echo(f"  shared with {one_line(other)}")
+                say(f"  shared with {other}")
         n_other = sum(problem.recording for problem in found.problems)
         recomputed = f", {found.n_recomputed - n_other} utterances recomputed" if against_audio else ""
-        click.echo(
+        say(
             f"{'whole' if found.whole else 'DAMAGED'}: {found.n_files} files{recomputed}, "
             f"{len(found.problems)} problems"
         )
         if not found.whole:
-            click.echo("mend it with `serprep build RECIPE --repair`")
+            say("mend it with `serprep build RECIPE --repair`")
         elif not found.ok:
-            click.echo(f"not compared: {n_other}, whose recordings are missing or not those the store was made from")
+            say(f"not compared: {n_other}, whose recordings are missing or not those the store was made from")
     return 0 if found.ok else 1

@@ -5,7 +5,6 @@ go (`serprep.garbage`).  Sizes are bytes on the disk.
 """
 
 import contextlib
-import json
 import math
 import os
 import uuid
@@ -19,7 +18,7 @@ from serprep.errors import StoreError, one_line
 from serprep.files import Folder, write_whole
 from serprep.remote import is_url
 from serprep.store.store import Store, open_store
-from serprep.version import build_number, check_tag, latest, tags, versions
+from serprep.version import advice, build_number, check_tag, latest, read_build, tags, versions
 
 _AUDIO = ("audio_digest", "start", "end")
 _FOLLOWS = {"id", "emotion", "speaker", *_AUDIO, "duration", "sample_rate", "n_samples", "n_frames"}
@@ -29,9 +28,7 @@ def stores_of(dataset: str) -> list[str]:
     """Names of the stores of a data set; a StoreError if there is none."""
     found = versions(dataset)
     if not found:
-        raise StoreError(
-            f"{one_line(dataset)}: no store there; expected the folder of a data set: `serprep build` makes one"
-        )
+        raise StoreError(f"{one_line(dataset)}: no store there; expected the folder of a data set: {advice(dataset)}")
     return found
 
 
@@ -59,6 +56,9 @@ class Difference:
     speaker_changed: tuple[str, ...] = ()
     other_changed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # column → ids
     configuration_changed: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)  # dotted name → before, after
+    renamed: tuple[tuple[str, str], ...] = ()  # the same audio under another id: before, after
+    label_changes: Mapping[str, tuple[str, str]] = field(default_factory=dict, compare=False)  # id → before, after
+    speaker_changes: Mapping[str, tuple[str, str]] = field(default_factory=dict, compare=False)
 
     @property
     def words(self) -> str:
@@ -66,6 +66,7 @@ class Difference:
         counts = {
             "added": self.added,
             "removed": self.removed,
+            "renamed": self.renamed,
             "with other audio": self.audio_changed,
             "with another label": self.label_changed,
             "with another speaker": self.speaker_changed,
@@ -119,24 +120,48 @@ def compare(before: Store, after: Store) -> Difference:
     """What is other in one open store than in another."""
     rows_a = {name: row for row, name in enumerate(before.ids)}
     rows_b = {name: row for row, name in enumerate(after.ids)}
-    both = [(name, row, rows_b[name]) for name, row in rows_a.items() if name in rows_b]
+    renamed = _same_audio(before, after, rows_a, rows_b)
+    same = [(name, row, rows_b[name]) for name, row in rows_a.items() if name in rows_b]
+    both = sorted([*same, *((new, rows_a[old], rows_b[new]) for old, new in renamed.items())])
 
-    def changed(column: str) -> tuple[str, ...]:
+    def changes(column: str) -> dict[str, tuple[Any, Any]]:
         a, b = (store.column(column) if column in store.columns else [""] * len(store) for store in (before, after))
-        return tuple(name for name, i, j in both if not _equal(a[i], b[j]))
+        return {name: (a[i], b[j]) for name, i, j in both if not _equal(a[i], b[j])}
 
-    moved = {name for column in _AUDIO for name in changed(column)}
+    moved = {name for column in _AUDIO for name in changes(column)}
     others = [column for column in dict.fromkeys([*before.columns, *after.columns]) if column not in _FOLLOWS]
-    other = {column: ids for column in others if (ids := changed(column))}
+    other = {column: tuple(found) for column in others if (found := changes(column))}
+    if "path" in other:  # what has another name lies elsewhere, too
+        other["path"] = tuple(name for name in other["path"] if name in rows_a)
+    labels, speakers = changes("emotion"), changes("speaker")
     return Difference(
-        added=tuple(name for name in rows_b if name not in rows_a),
-        removed=tuple(name for name in rows_a if name not in rows_b),
+        added=tuple(name for name in rows_b if name not in rows_a and name not in renamed.values()),
+        removed=tuple(name for name in rows_a if name not in rows_b and name not in renamed),
+        renamed=tuple(renamed.items()),
         audio_changed=tuple(name for name, _, _ in both if name in moved),
-        label_changed=changed("emotion"),
-        speaker_changed=changed("speaker"),
-        other_changed=other,
+        label_changed=tuple(labels),
+        speaker_changed=tuple(speakers),
+        label_changes=labels,
+        speaker_changes=speakers,
+        other_changed={column: ids for column, ids in other.items() if ids},
         configuration_changed=_changed_settings(_settings(before), _settings(after)),
     )
+
+
+def _same_audio(before: Store, after: Store, rows_a: Mapping[str, int], rows_b: Mapping[str, int]) -> dict[str, str]:
+    """Old id → new id of what has the same bytes and times under another id; of several, in the order of ids."""
+
+    def by_audio(store: Store, rows: Mapping[str, int], others: Mapping[str, int]) -> dict[tuple[Any, ...], list[str]]:
+        columns = [store.column(name) for name in _AUDIO]
+        found: dict[tuple[Any, ...], list[str]] = {}
+        for name, row in rows.items():
+            if name not in others and columns[0][row]:
+                found.setdefault(tuple("" if _equal(c[row], "") else c[row] for c in columns), []).append(name)
+        return found
+
+    gone, new = by_audio(before, rows_a, rows_b), by_audio(after, rows_b, rows_a)
+    pairs = (pair for audio, ids in gone.items() for pair in zip(ids, new.get(audio, ()), strict=False))
+    return dict(sorted(pairs))
 
 
 def _equal(a: object, b: object) -> bool:
@@ -187,6 +212,7 @@ class Entry:
     shared_bytes: int  # of these, in files that are also another store's by hard link
     changes: str  # against the version before, in words
     damaged: str  # what is wrong with it, or ""
+    note: str = ""  # what is wrong with its build.json, or ""
 
 
 def log(dataset: str | Path) -> list[Entry]:
@@ -205,7 +231,7 @@ def log(dataset: str | Path) -> list[Entry]:
     previous: Store | None = None
     current: Store | None = None  # the last that could be read
     for name in found:
-        number, built = build_number(dataset, stem_of(name)), _built(dataset, stem_of(name))
+        about, note = _about_build(dataset, stem_of(name))
         place = Folder(dataset).path(name)
         size, shared = _size(place)
         damaged, changes, store = "", "", None
@@ -219,10 +245,10 @@ def log(dataset: str | Path) -> list[Entry]:
             damaged = str(error)
         entries.append(
             Entry(
-                number=number,
+                number=about.get("number", 0),
                 version=version_named(name),
                 store=place,
-                built=built,
+                built=about.get("built", ""),
                 n_utterances=None if store is None else len(store),
                 labels=() if store is None else store.labels,
                 format="hdf5" if name.endswith(".h5") else "zarr",
@@ -232,15 +258,18 @@ def log(dataset: str | Path) -> list[Entry]:
                 shared_bytes=shared,
                 changes=changes,
                 damaged=damaged,
+                note=note,
             )
         )
     return entries[::-1]
 
 
-def _built(dataset: str, stem: str) -> str:
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return str(json.loads(Folder(dataset).read(f"{stem}.build.json"))["built"])
-    return ""
+def _about_build(dataset: str, stem: str) -> tuple[dict[str, Any], str]:
+    """What is known of a build, and what is wrong with the file that tells it."""
+    try:
+        return read_build(dataset, stem), ""
+    except StoreError as error:
+        return {}, str(error)
 
 
 def _size(place: str) -> tuple[int, int]:

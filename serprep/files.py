@@ -11,7 +11,7 @@ import shutil
 import stat
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
 from serprep import remote
@@ -55,11 +55,14 @@ def write_whole(path: Path, data: bytes | bytearray) -> None:
             beside.unlink()
 
 
-def refuse_store(path: Path) -> None:
-    """Raise a StoreError if `path` is a store or lies in one: a store never changes.
+def refuse_store(path: str | Path) -> None:
+    """Raise a StoreError if a path or URL is a store or lies in one: a store never changes.
 
-    Permissions alone do not stop the super-user.
+    Permissions alone do not stop the super-user, and object stores have none.
     """
+    if is_url(path):
+        _refuse_remote_store(str(path))
+        return
     real = Path(os.path.realpath(path))
     for place in (real, *real.parents):
         with contextlib.suppress(OSError):  # what cannot be looked at cannot be written either
@@ -68,6 +71,18 @@ def refuse_store(path: Path) -> None:
             ):
                 where = "it is a store" if place == real else f"it lies in the store {one_line(place)}"
                 raise StoreError(f"{one_line(path)}: {where}, and a store never changes; name another place")
+
+
+def _refuse_remote_store(url: str) -> None:
+    scheme, _, rest = url.partition("://")
+    parts = rest.rstrip("/").split("/")
+    for n in range(len(parts), 1, -1):
+        place = f"{scheme}://{'/'.join(parts[:n])}"
+        name = {".zarr": f"{place}/zarr.json", ".h5": place}.get(PurePosixPath(parts[n - 1]).suffix)
+        with contextlib.suppress(OSError):  # what does not answer says so when it is written
+            if name and remote.info(name) is not None:
+                where = "it is a store" if n == len(parts) else f"it lies in the store {one_line(place)}"
+                raise StoreError(f"{one_line(url)}: {where}, and a store never changes; name another place")
 
 
 def make_read_only(path: Path) -> None:
@@ -162,8 +177,9 @@ class Folder:
         """
         if self.local:
             with (self.local / name).open("rb") as file:
+                size = os.fstat(file.fileno()).st_size  # else Python makes room for whatever is asked for
                 file.seek(start)
-                return file.read() if end is None else file.read(end - start)
+                return file.read() if end is None else file.read(max(0, min(end, size) - start))
         return remote.read(self.path(name), start, end)
 
     def write(self, name: str, data: bytes | bytearray) -> None:

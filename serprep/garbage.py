@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from serprep import remote
+from serprep.cache.collect import YOUNG, server_time
 from serprep.cache.levels import level_key
 from serprep.cache.parts import Cache
 from serprep.dataset import files_below, on_disk, stem_of, stores_of, version_named
@@ -23,9 +24,8 @@ from serprep.files import Folder, remove_tree
 from serprep.remote import is_url
 from serprep.store.store import Store
 from serprep.store.zarr_store import ROOT
-from serprep.version import is_version, latest, tags
+from serprep.version import is_version, latest, read_build, tags
 
-YOUNG = 24 * 3600.0  # seconds; younger things are never garbage
 _NO_PARTS = {"failures", "memo"}  # folders of the cache that hold no features
 
 
@@ -67,7 +67,7 @@ def gc(dataset: str | Path, *, yes: bool = False) -> Garbage:
     """
     dataset = str(dataset)
     try:
-        place = _Bucket(dataset) if is_url(dataset) else _Disk(Path(dataset.removeprefix("file://")))
+        place = _Bucket(dataset) if is_url(dataset) else _Disk(Path(dataset.removeprefix("file://")), probe=yes)
         found = _find_garbage(place)
         if yes:
             for name in found.stores:
@@ -90,7 +90,8 @@ def _find_garbage(place: "_Disk | _Bucket") -> Garbage:
     for name in found:
         reasons = [f"tagged {names}"] if (names := ", ".join(wanted.get(version_named(name), ()))) else []
         reasons += ["latest"] if stem_of(name) == newest else []
-        reasons += ["less than 24 hours old"] if _is_young(place.modified(name)) else []
+        reasons += ["its build.json is damaged: it may be the latest"] if _is_unnumbered(place.root, name) else []
+        reasons += ["less than 24 hours old"] if place.is_young(place.modified(name)) else []
         try:
             store = Store(f"{place.root}/{name}")
             own = _keys(store) if reasons else set()
@@ -130,8 +131,12 @@ def _tagged_versions(root: str) -> dict[str, list[str]]:
     return found
 
 
-def _is_young(moment: float) -> bool:
-    return time.time() - moment < YOUNG
+def _is_unnumbered(root: str, name: str) -> bool:
+    try:
+        read_build(root, stem_of(name))
+    except StoreError:
+        return True
+    return False
 
 
 def _keys(store: Store) -> set[bytes]:
@@ -150,7 +155,7 @@ def _orphans(place: "_Disk | _Bucket", keys: set[bytes]) -> list[str]:
     cache = Cache(f"{place.root}/cache")
     kinds = sorted(set(place.kinds()) - _NO_PARTS)
     names = (name for kind in kinds for name, own in cache.parts(kind).items() if own.isdisjoint(keys))
-    return [f"cache/{name}" for name in names if not _is_young(place.modified(f"cache/{name}"))]
+    return [f"cache/{name}" for name in names if not place.is_young(place.modified(f"cache/{name}"))]
 
 
 # -- on a disk -----------------------------------------------------------------------
@@ -159,8 +164,13 @@ def _orphans(place: "_Disk | _Bucket", keys: set[bytes]) -> list[str]:
 class _Disk:
     """A data set in a local folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, probe: bool) -> None:
         self.folder, self.root = folder, str(folder)
+        self.now = server_time(folder) if probe and (folder / "versions").is_dir() else time.time()
+
+    def is_young(self, moment: float) -> bool:
+        """Whether that was less than a day ago; the future counts as just now."""
+        return self.now - moment < YOUNG
 
     def modified(self, name: str) -> float:
         """When something was last written."""
@@ -175,7 +185,7 @@ class _Disk:
         """Temporary files and folders in which nothing has changed for a day."""
         patterns = ("", "versions/", "tags/", "cache/*/", "experiments/**/")
         found = sorted({path for pattern in patterns for path in self.folder.glob(f"{pattern}.*.tmp")})
-        return [path.relative_to(self.folder).as_posix() for path in found if not _is_young(_last_change(path))]
+        return [path.relative_to(self.folder).as_posix() for path in found if not self.is_young(_last_change(path))]
 
     def freed(self, names: Iterable[str]) -> int:
         """Bytes that removing all of these gives back."""
@@ -223,6 +233,11 @@ class _Bucket:
     def __init__(self, url: str) -> None:
         self.root = url.rstrip("/")
         self._files = remote.listing(self.root)
+        self.now = time.time()
+
+    def is_young(self, moment: float) -> bool:
+        """Whether that was less than a day ago; the future counts as just now."""
+        return self.now - moment < YOUNG
 
     def _below(self, name: str) -> list[str]:
         """An object of that name, or all that lie below it."""
@@ -245,7 +260,7 @@ class _Bucket:
             for name in sorted(tops - set(stores))
             if name.endswith(".zarr") and is_version(version_named(name)) and f"{name}/{ROOT}" not in self._files
         ]
-        return [name for name in unfinished if not _is_young(self.modified(name))]
+        return [name for name in unfinished if not self.is_young(self.modified(name))]
 
     def freed(self, names: Iterable[str]) -> int:
         """Bytes that removing all of these gives back."""

@@ -54,10 +54,11 @@ RANGES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """``[dataset]``: the name and the folder or URL of stores, tags and cache."""
+    """``[dataset]``: the name, and the folders or URLs of stores and tags, and of the cache."""
 
     name: str = ""  # default: the recipe's file name
     path: str = ""  # default: stores/<name> beside the recipe
+    cache: str = ""  # folder or URL; default: this user's, shared by all data sets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +214,12 @@ class Recipe:
         """Absolute folder or URL of the data set."""
         path = self.dataset.path.removeprefix("file://")
         return path.rstrip("/") if is_url(path) else str(self.path(path).resolve())
+
+    @property
+    def cache_path(self) -> str:
+        """Absolute folder or URL of the cache that the recipe names; "" where it names none."""
+        path = self.dataset.cache.removeprefix("file://")
+        return path.rstrip("/") if is_url(path) or not path else str(self.path(path).resolve())
 
     @property
     def root(self) -> Path:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from serprep._json import load_json
 from serprep.cache.parts import canonical_json
 from serprep.errors import SplitError, first_ten, one_line
 from serprep.files import write_whole
@@ -286,10 +287,10 @@ def read_split(path: Path) -> Split:
     """
     place = one_line(path)
     try:
-        values = json.loads(path.read_bytes())
+        values = load_json(path.read_bytes())
     except OSError as error:
         raise SplitError(f"{place}: {error.strerror}; expected a split file, as `serprep split` writes") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SplitError(
             f"{place}: {one_line(error)}; expected JSON as `serprep split` writes it "
             "(for a table with a column of partitions: protocol = 'fixed')"

@@ -8,12 +8,14 @@ paths, dates and machines are not part of it.
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from serprep import remote
-from serprep.cache.parts import canonical_json
+from serprep._json import canonical_json, load_object
 from serprep.errors import StoreError, one_line
 from serprep.files import Folder
+from serprep.remote import is_url
 
 STORE_FORMAT = 1
 SUFFIX_OF = {"zarr": ".zarr", "hdf5": ".h5"}
@@ -105,7 +107,7 @@ def resolve(place: str) -> str:
     found = versions(path)
     if not found:
         raise StoreError(
-            f"{place}: no store there; expected PATH.zarr, PATH.h5 or DATASET@NAME: `serprep build` makes one"
+            f"{one_line(place)}: no store there; expected PATH.zarr, PATH.h5 or DATASET@NAME: {advice(path)}"
         )
     if name == "latest":
         wanted = latest(path, found)
@@ -113,11 +115,39 @@ def resolve(place: str) -> str:
         matching = [entry for entry in found if entry.startswith(f"versions/{name}")]
         stems = {entry.rsplit(".", 1)[0] for entry in matching}
         if len(stems) != 1:
-            raise StoreError(f"{place}: {len(stems)} versions begin with {name}; `serprep log {path}` lists them")
+            raise StoreError(
+                f"{one_line(place)}: {len(stems)} versions begin with {name}; `serprep log {one_line(path)}` lists them"
+            )
         wanted = _preferred(matching)
     else:
         wanted = _tagged(path, name, found)
     return f"{path.rstrip('/')}/{wanted}"
+
+
+def datasets_in(folder: str) -> list[str]:
+    """Names of the data sets that lie directly in a local folder, sorted."""
+    try:
+        found = [entry.name for entry in Path(folder).iterdir() if (entry / "versions").is_dir()]
+    except OSError:
+        return []
+    return sorted(name for name in found if versions(f"{folder}/{name}"))
+
+
+def advice(place: str) -> str:
+    """What to do about a place that is no data set, in words."""
+    path, shown = Path(place), one_line(place.rstrip("/"))
+    if is_url(place) or not path.exists():
+        return "`serprep build` makes one"
+    if place.rstrip("/").endswith(SUFFIXES):
+        dataset = one_line(path.parent.parent) if path.parent.name == "versions" else ""
+        return f"it is a store: `serprep info {shown}`" + (f"; its data set is {dataset}" if dataset else "")
+    if path.name == "versions" and versions(str(path.parent)):
+        return f"its data set is {one_line(path.parent)}"
+    if inside := datasets_in(place):
+        return f"`serprep info {shown}` lists the data sets in it, such as {shown}/{one_line(inside[0])}"
+    if path.suffix == ".toml":
+        return f"it looks like a recipe: `serprep build {shown}`"
+    return "`serprep build` makes one"
 
 
 def is_version(text: str) -> bool:
@@ -151,7 +181,7 @@ def tags(dataset: str) -> dict[str, str]:
 
 
 def _read_tag(folder: Folder, name: str) -> str:
-    return folder.read(f"tags/{name}").decode("ascii", "replace").strip()
+    return folder.read(f"tags/{name}", 0, 1000).decode("ascii", "replace").strip()
 
 
 def _tagged(dataset: str, name: str, found: Sequence[str]) -> str:
@@ -159,11 +189,14 @@ def _tagged(dataset: str, name: str, found: Sequence[str]) -> str:
     try:
         version = _read_tag(Folder(dataset), name)
     except OSError:
-        raise StoreError(f"{dataset}@{name}: no such tag; `serprep log {dataset}` lists versions and tags") from None
+        place = one_line(dataset)
+        raise StoreError(f"{place}@{name}: no such tag; `serprep log {place}` lists versions and tags") from None
     matching = [entry for entry in found if entry.rsplit(".", 1)[0] == f"versions/{version}"]
     if matching:
         return _preferred(matching)
-    raise StoreError(f"{dataset}@{name}: its store {version[:12]} is gone; build it again or set the tag anew")
+    raise StoreError(
+        f"{one_line(dataset)}@{name}: its store {one_line(version)[:12]} is gone; build it again or set the tag anew"
+    )
 
 
 def latest(dataset: str, found: Sequence[str]) -> str:
@@ -177,12 +210,56 @@ def _preferred(entries: Sequence[str]) -> str:
     return min(entries, key=lambda entry: SUFFIXES.index("." + entry.rsplit(".", 1)[1]))
 
 
-def build_number(dataset: str, stem: str) -> int:
-    """The running number of a build in its data set; clocks may jump, it does not."""
-    import json
+_BUILD_TYPES: dict[str, type] = {
+    "version": str,
+    "number": int,
+    "dataset": str,
+    "built": str,
+    "libraries": dict,
+    "python": str,
+    "platform": str,
+    "n_utterances": int,
+    "quarantined": list,
+    "dropped": dict,
+    "warnings": list,
+}
 
+
+def read_build(dataset: str, stem: str) -> dict[str, Any]:
+    """What ``build.json`` beside a store says; {} where there is none.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be read, or is not what was written.
+    """
+    place = f"{one_line(dataset)}/{stem}.build.json"
     try:
-        number = json.loads(Folder(dataset).read(f"{stem}.build.json"))["number"]
-    except (OSError, ValueError, KeyError, TypeError):
+        about = load_object(Folder(dataset).read(f"{stem}.build.json"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StoreError(f"{place}: {one_line(reason)[:200]}; build the recipe again to write it anew") from None
+    digest = about.pop("sha256", None)  # those of before had none
+    wrong = [name for name, kind in _BUILD_TYPES.items() if name in about and type(about[name]) is not kind]
+    wrong += [
+        name for name in ("number", "n_utterances") if name not in wrong and not 0 <= about.get(name, 0) < 1 << 53
+    ]
+    if wrong or (digest is not None and digest != build_digest(about)):
+        what = f"{wrong[0]} is not what it can be" if wrong else "it is not what was written"
+        raise StoreError(f"{place}: damaged: {what}; build the recipe again to write it anew")
+    return about
+
+
+def build_digest(about: Mapping[str, Any]) -> str:
+    """The checksum of a ``build.json``: SHA-256 of canonical JSON of everything else in it, hex."""
+    return hashlib.sha256(canonical_json(about)).hexdigest()
+
+
+def build_number(dataset: str, stem: str) -> int:
+    """The running number of a build in its data set, 0 if it is not known; clocks may jump, it does not."""
+    try:
+        return int(read_build(dataset, stem).get("number", 0))
+    except StoreError:
         return 0
-    return number if isinstance(number, int) else 0

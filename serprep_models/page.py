@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 
 from serprep.audit import audit_split
-from serprep.files import Folder
+from serprep.errors import StoreError
 from serprep.manifest.table import Manifest
 from serprep.pipeline.build import BuildResult
 from serprep.recipe import Recipe, TrainConfig
 from serprep.split import Split, describe
 from serprep.store.store import Store, open_store
+from serprep.version import read_build
 from serprep_models.checkpoint import ABOUT
 from serprep_models.experiment import Outcome
 from serprep_models.report import Report, write_report
@@ -107,9 +108,8 @@ def report_store(place: str, *, path: Path) -> Path:
 def _build_report(store: Store) -> dict[str, Any]:
     """``build.json`` beside a store; nothing where there is none."""
     folder, _, file = store.path.rstrip("/").rpartition("/")
-    beside, name = Folder(folder or "."), f"{file.rsplit('.', 1)[0]}.build.json"
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        return dict(json.loads(beside.read(name)))
+    with contextlib.suppress(StoreError):
+        return read_build(folder or ".", file.rsplit(".", 1)[0])
     return {}
 
 

@@ -1,4 +1,5 @@
 import io
+import os
 import signal
 import subprocess
 import sys
@@ -7,6 +8,8 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+
+os.environ["SERPREP_CACHE"] = ""  # each data set has its own, beside its stores; nothing is written into the user's
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -18,6 +18,7 @@ FOUNDATIONS = {
     "progress",
     "parallel",
     "testing",
+    "_json",
     "_typing",
 }
 STAGES = (

@@ -144,6 +144,33 @@ def test_rows_audio_columns_and_settings(made):
     assert back.configuration_changed == {name: (b, a) for name, (a, b) in settings.items()}
 
 
+def test_what_has_another_id_is_paired_by_its_audio(made, tmp_path):
+    """A file moved to another label's folder, another renamed, one speaker renamed, and two copies of one file."""
+    corpus = made[0] / "corpus"
+    stores = []
+    for lines in (
+        ["sad/a,1.wav,s1,sad", "b,2.wav,s1,sad", "c,3.wav,s2,sad", "t1,4.wav,s2,sad", "t2,4.wav,s2,sad"],
+        ["angry/a,1.wav,s1,angry", "b2,2.wav,s1,sad", "c,3.wav,s9,sad", "x1,4.wav,s2,sad", "new,5.wav,s2,sad"],
+    ):
+        (corpus / "t.csv").write_text("\n".join(["id,path,speaker,emotion", *lines, ""]))
+        values = {
+            "dataset": {"path": str(tmp_path / "data")},
+            "corpus": {"reader": "table", "root": str(corpus), "file": "t.csv"},
+            "features": {"functionals": {"enabled": False}},
+        }
+        stores.append(build(recipe_from(values, folder=tmp_path, name="x"), pool=Inline()).store)
+    found = diff(*stores)
+    assert found.renamed == (("b", "b2"), ("sad/a", "angry/a"), ("t1", "x1"))
+    assert (found.added, found.removed) == (("new",), ("t2",))
+    assert found.label_changes == {"angry/a": ("sad", "angry")} and found.label_changed == ("angry/a",)
+    assert found.speaker_changes == {"c": ("s2", "s9")} and found.speaker_changed == ("c",)
+    assert found.audio_changed == () and found.other_changed == {}
+    assert found.words.startswith("1 added, 1 removed, 3 renamed, 1 with another label, 1 with another speaker; labels")
+    back = diff(*stores[::-1])
+    assert back.renamed == (("angry/a", "sad/a"), ("b2", "b"), ("x1", "t1"))
+    assert back.label_changes == {"sad/a": ("angry", "sad")}
+
+
 def test_no_difference(made):
     for result in made[1]:
         assert diff(result.store, result.store) == Difference()
@@ -234,6 +261,65 @@ def test_log_of_a_damaged_version(made, data):
     assert "files are missing" in damaged.damaged and damaged.n_utterances is None and damaged.labels == ()
     assert damaged.latest  # the newest whose number is known
     assert (newest.number, newest.built, newest.latest) == (0, "", False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: "[" * 200_000,
+        lambda text: "",
+        lambda text: text.replace('"number": 3', '"number": 2'),
+        lambda text: text.replace('"number": 3', '"number": -3'),
+        lambda text: text.replace('"number": 3', '"number": "3"'),
+        lambda text: text.replace('"number": 3', f'"number": {"9" * 5000}'),
+        lambda text: text.replace('"number": 3', '"number": NaN'),
+        lambda text: text.replace('"built": "2', '"built": "\\ud8002'),
+        lambda text: text.replace('"built": "2', '"built": "1'),
+        lambda text: text.replace('"libraries": {', '"libraries": 7, "x": {'),
+        lambda text: text[:-20],
+    ],
+)
+def test_a_damaged_report_is_recognised_and_its_store_stays(made, data, serprep, change):
+    path = data / "versions" / f"{made[1][2].version}.build.json"
+    text = path.read_text()
+    assert change(text) != text
+    path.write_text(change(text))
+    entries = {entry.version: entry for entry in log(data)}
+    newest = entries[made[1][2].version]
+    assert "build.json: " in newest.note and "\n" not in newest.note and not newest.damaged
+    assert (newest.number, newest.built) == (0, "")
+    assert all(not entry.note for entry in entries.values() if entry is not newest)
+    assert "its build.json is damaged: it may be the latest" in gc(data).kept[f"versions/{Path(newest.store).name}"]
+    for words in (["log", data], ["info", data], ["gc", data], ["tag", data, "latest", "v1"]):
+        done = serprep(*words)
+        assert done.returncode == 0 and "Traceback" not in done.stderr
+    assert newest.note in serprep("log", data).stderr
+
+
+def test_a_report_of_before_has_no_checksum(made, data):
+    path = data / "versions" / f"{made[1][2].version}.build.json"
+    about = json.loads(path.read_bytes())
+    digest = about.pop("sha256")
+    assert (
+        digest
+        == hashlib.sha256(
+            json.dumps(about, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        ).hexdigest()
+    )
+    path.write_text(json.dumps(about))
+    assert [(entry.number, entry.note) for entry in log(data)] == [(3, ""), (2, ""), (1, "")]
+
+
+def test_a_clock_that_runs_ahead_removes_nothing_young(made, data, monkeypatch):
+    """This machine's clock is two days ahead of the one that dates files: what is two hours old seems older."""
+    grow_old(data, days=1 / 12)
+    (data / "versions" / ".x.tmp").write_text("half")
+    grow_old(data, days=1 / 12)
+    now = time.time()
+    monkeypatch.setattr("serprep.garbage.time.time", lambda: now + 2 * DAY)
+    assert gc(data).stores == names(made, 1, 2)  # a dry run touches nothing, so it cannot know
+    found = gc(data, yes=True)
+    assert (found.stores, found.parts, found.temporary) == ((), (), ())
 
 
 @pytest.mark.parametrize("function", [log, gc, lambda place: tag(place, "latest", "v1")])
@@ -533,7 +619,7 @@ from pathlib import Path
 sys.path[:0] = {path!r}
 from serprep.dataset import tag
 from serprep.garbage import gc
-from serprep.pipeline import build
+from serprep.pipeline.build import build
 from serprep.recipe import read_recipe
 
 class Inline:

@@ -2,12 +2,12 @@
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from serprep._json import load_json
 from serprep.errors import SplitError, one_line
 from serprep.folds import PARTITIONS
 
@@ -76,8 +76,8 @@ def read_rows(file: Path) -> list[Row]:
         return list(_from_lines(text, place))
     if suffix == ".json":
         try:
-            return list(_from_json(json.loads(text)))
-        except (ValueError, RecursionError) as error:
+            return list(_from_json(load_json(text)))
+        except ValueError as error:
             raise SplitError(f"{place}: {one_line(error)}; expected JSON") from None
     if suffix in (".csv", ".tsv"):
         return list(_from_table(text, place))
@@ -95,8 +95,8 @@ def _from_lines(text: str, place: str) -> Iterator[Row]:
         if not line.strip():
             continue
         try:
-            rows = list(_from_json(json.loads(line)))
-        except (ValueError, RecursionError) as error:
+            rows = list(_from_json(load_json(line)))
+        except ValueError as error:
             raise SplitError(f"{place}:{number}: {one_line(error)}; expected a JSON object per line") from None
         if len(rows) != 1:
             raise SplitError(f"{place}:{number}: no name; expected an object with one of {', '.join(NAMES[:2])}, wav …")

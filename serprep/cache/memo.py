@@ -4,19 +4,23 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import time
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from serprep._json import load_json
 from serprep.audio.signal import Recording
 from serprep.cache.parts import Cache
 from serprep.errors import CacheError
+from serprep.files import Folder
 from serprep.manifest.look import look_at
 from serprep.remote import UrlPath, has_tag
 
 _FORM = b"2\0"  # what an entry holds; memos of form 1 know estimates of durations, and are not read
 _MEMO_HEAD = 65  # bytes of a digest and a line's end
+_EVERY = 5.0  # seconds between savings
 _UNSETTLED = 2.0  # seconds; files modified this shortly before being hashed may change within one tick
 
 
@@ -45,7 +49,11 @@ class Memo:
     _known: dict[str, str] = field(default_factory=dict, repr=False)  # name → JSON: decoded, it takes thrice the memory
     _new: bytearray = field(default_factory=lambda: bytearray(_MEMO_HEAD), repr=False)  # the file, with lines to add
 
+    _next: float = field(default=0.0, repr=False)  # when to save again, by the monotonic clock
+    _n_saved: int = field(default=0, repr=False)  # bytes of `_new` that are saved
+
     def __post_init__(self) -> None:
+        self._next = time.monotonic() + _EVERY
         place = str(self.root) if isinstance(self.root, UrlPath) else os.path.realpath(self.root)
         digest = hashlib.sha256(_FORM + os.fsencode(place)).hexdigest()
         self._name = f"memo/{digest[:32]}.txt"
@@ -53,9 +61,14 @@ class Memo:
             self._known = self._load()
 
     def _load(self) -> dict[str, str]:
-        """What the file says: a SHA-256 of the rest, then lines of a name in hex, a tab, and JSON; later lines win."""
+        """What is known, also from an older cache that is only read."""
+        old = self._read_file(Folder(self.cache.also)) if self.cache.also else {}
+        return {**old, **self._read_file(self.cache.folder)}
+
+    def _read_file(self, folder: Folder) -> dict[str, str]:
+        """What a file says: a SHA-256 of the rest, then lines of a name in hex, a tab, and JSON; later lines win."""
         try:
-            data = self.cache.folder.read(self._name)
+            data = folder.read(self._name)
             digest, _, lines = data.partition(b"\n")
             if hashlib.sha256(lines).hexdigest().encode() != digest:
                 return {}
@@ -64,7 +77,11 @@ class Memo:
             return {}
 
     def _recall(self, name: str) -> list[Any]:
-        return list(json.loads(self._known.get(name, "[]")))
+        try:
+            entry = load_json(self._known.get(name, "[]"))
+        except ValueError:
+            return []
+        return entry if isinstance(entry, list) else []
 
     def _remember(self, name: str, entry: list[Any]) -> None:
         self._new.extend(f"{name}\t{json.dumps(entry)}\n".encode("ascii"))  # at once: several threads look
@@ -80,7 +97,7 @@ class Memo:
         stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         name = os.fsencode(os.path.relpath(path, self.root)).hex()
         known = self._recall(name)
-        if known[:4] == stamp:
+        if known[:4] == stamp and _is_recording(known[4:]):
             return Recording(*known[4:])
         recording = self._read(path)
         age = time.time() - max(status.st_mtime, status.st_ctime)
@@ -92,7 +109,7 @@ class Memo:
         """The same for an object; one that was replaced while it was read is not remembered."""
         stamp, name = path.stamp(), os.fsencode(str(path.relative_to(self.root))).hex()
         known = self._recall(name)
-        if stamp is not None and known[:2] == stamp:
+        if stamp is not None and known[:2] == stamp and _is_recording(known[2:]):
             return Recording(*known[2:])
         recording = self._read(path)
         settled = stamp is not None and (has_tag(stamp) or time.time() - stamp[1] > _UNSETTLED)
@@ -104,11 +121,22 @@ class Memo:
         self.n_read += 1
         return look_at(cast(Path, path))
 
+    def save_sometimes(self) -> None:
+        """Keep what was learned, every few seconds: whoever stops a build goes on from there."""
+        if time.monotonic() >= self._next:
+            self._write(bytearray(self._new))
+
     def save(self) -> None:
         """Keep what was learned for the next build."""
         self._known, data, self._new = {}, self._new, bytearray(_MEMO_HEAD)
-        if len(data) == _MEMO_HEAD:
+        self._write(data)
+
+    def _write(self, data: bytearray) -> None:
+        began = time.monotonic()
+        self._next = began + _EVERY
+        if len(data) == _MEMO_HEAD or len(data) == self._n_saved:
             return
+        self._n_saved = len(data)
         others = self._load()  # also what another build has written meanwhile
         if others:
             for line in data[_MEMO_HEAD:].splitlines():
@@ -120,3 +148,12 @@ class Memo:
         data[:_MEMO_HEAD] = f"{digest}\n".encode("ascii")
         with contextlib.suppress(CacheError):  # it only spares work; a finished data set may be read-only
             self.cache._write(self._name, data)
+        self._next = time.monotonic() + max(_EVERY, 20 * (time.monotonic() - began))  # a long list: less often
+
+
+def _is_recording(values: list[Any]) -> bool:
+    """Whether these can be what `_remember` wrote of a recording."""
+    if [type(value) for value in values] != [float, int, str]:
+        return False
+    duration, rate, digest = values
+    return bool(0 <= duration < 1e9 and 0 < rate < 1 << 31 and re.fullmatch("[0-9a-f]{64}", digest))

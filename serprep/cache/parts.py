@@ -16,33 +16,29 @@ Part file, little-endian::
     data      (offsets[n], w) float32
 """
 
+import contextlib
 import hashlib
-import json
+import os
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from serprep._json import canonical_json as canonical_json
+from serprep._json import load_object
 from serprep._typing import AnyArray, ByteArray, FloatArray, IntArray
 from serprep.errors import CacheError, PartError
 from serprep.files import Folder
 
 MAGIC = b"SERPART1"
 _HEAD = 48
-
-
-def canonical_json(value: object) -> bytes:
-    """JSON with sorted keys and no spaces: the same value, the same bytes.
-
-    Examples
-    --------
-    >>> canonical_json({"b": 1, "a": None})
-    b'{"a":null,"b":1}'
-    """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+_HOUR = 3600.0  # seconds
+_LARGEST = 1 << 60  # values of a part
 
 
 def key_of(digest: str, start: float | None, end: float | None, identity: Mapping[str, Any]) -> bytes:
@@ -161,6 +157,8 @@ def unpack_index(name: str, data: bytes) -> tuple[ByteArray, Places] | None:
     if len(index) < _index_size(n) or hashlib.sha256(data[:16] + index).digest() != data[16:_HEAD]:
         return None
     offsets = np.frombuffer(index, "<i8", n + 1, 40 * n)
+    if not width or offsets[0] or (offsets[1:] < offsets[:-1]).any() or offsets[-1] > _LARGEST // width:
+        return None  # nobody writes such a part by accident
     table = np.zeros(n, PLACE)
     table["start"] = _HEAD + len(index) + offsets[:-1] * width * 4
     table["n_rows"] = np.diff(offsets)
@@ -178,10 +176,13 @@ class Cache:
     ----------
     root : str
         Local folder or URL; made when first written to.
+    also : str
+        A local folder of parts that are read, too, and never written; "" for none.
     """
 
     root: str
-    folder: Folder = field(init=False, repr=False)
+    also: str = ""
+    folder: Folder = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.folder = Folder(self.root)
@@ -228,6 +229,7 @@ class Cache:
                 table[at[new]] = places.table[new]
                 table["part"][at[new]] = len(parts)
                 parts.append(name)
+                self._touch(name)
                 n_missing = int(np.count_nonzero(table["part"] < 0))
         return Places(tuple(parts), table[inverse])
 
@@ -236,8 +238,10 @@ class Cache:
         return {name: frozenset(map(bytes, keys)) for name, (keys, _) in self._indices(kind)}
 
     def _names(self, kind: str) -> list[str]:
+        """Names of all files of a kind; what is read besides has an absolute one."""
         try:
-            return self.folder.names(kind)
+            other = Folder(self.also).names(kind) if self.also else []
+            return self.folder.names(kind) + [str(Path(self.also, name).absolute()) for name in other]
         except OSError as error:
             raise CacheError(f"cache {self.root}: {error.strerror or error}; expected a readable folder") from None
 
@@ -250,14 +254,28 @@ class Cache:
             with ThreadPoolExecutor(max_workers=16) as threads:
                 yield from zip(names, threads.map(self._index, names), strict=True)
 
+    def _at(self, name: str) -> tuple[Folder, str]:
+        """The folder that a part or list lies in, and its name there."""
+        path = Path(name)
+        return (Folder(path.parent), path.name) if path.is_absolute() else (self.folder, name)
+
+    def _touch(self, name: str) -> None:
+        """Note that a part is used, once an hour: what is not used goes first when space is wanted."""
+        folder, name = self._at(name)
+        if folder.local:
+            with contextlib.suppress(OSError):
+                if abs(time.time() - (folder.local / name).stat().st_mtime) > _HOUR:
+                    os.utime(folder.local / name)
+
     def _index(self, name: str) -> tuple[ByteArray, Places]:
         none = as_keys(()), Places((), np.zeros(0, PLACE))
         try:
-            data = self.folder.read(name, 0, 8192)
+            folder, inside = self._at(name)
+            data = folder.read(inside, 0, 8192)
             if len(data) >= _HEAD:
                 size = _HEAD + _index_size(int(np.frombuffer(data, "<u4", 1, 8)[0]))
                 if size > len(data) == 8192:  # a damaged head may announce any size: read what is there
-                    data = self.folder.read(name)
+                    data = folder.read(inside)
         except FileNotFoundError:
             return none
         except OSError as error:
@@ -282,7 +300,8 @@ class Cache:
             first = min(wanted[number].start for number in numbers)
             last = max(wanted[number].start + 4 * int(np.prod(wanted[number].shape)) for number in numbers)
             try:
-                data = self.folder.read(part, first, last)
+                folder, inside = self._at(part)
+                data = folder.read(inside, first, last)
             except FileNotFoundError:
                 raise PartError(f"cache {self.root}: part {part} was removed during the build; build again") from None
             for number in numbers:
@@ -290,7 +309,7 @@ class Cache:
                 start, count = place.start - first, int(np.prod(place.shape))
                 block = data[start : start + 4 * count]
                 if len(block) < 4 * count or zlib.crc32(block) != place.crc:
-                    self.folder.remove(part)
+                    folder.remove(inside)
                     raise PartError(
                         f"cache {self.root}: part {part} was damaged and is removed now; "
                         "build again to compute its utterances afresh"
@@ -310,11 +329,25 @@ class Cache:
         found: dict[bytes, str] = {}
         for name in self._names("failures"):
             try:
-                values = json.loads(self.folder.read(name))
-                found.update({bytes.fromhex(key): str(reason) for key, reason in values.items()})
-            except (OSError, ValueError, AttributeError):
+                folder, inside = self._at(name)
+                values = load_object(folder.read(inside))
+                found.update({_key(key): _reason(reason) for key, reason in values.items()})
+            except (OSError, ValueError):
                 continue  # damaged or removed: those utterances are tried again
         return found
+
+
+def _key(text: str) -> bytes:
+    key = bytes.fromhex(text)
+    if len(key) != 32:
+        raise ValueError("no key")
+    return key
+
+
+def _reason(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("no reason")
+    return value
 
 
 def offsets_of(lengths: Sequence[int]) -> IntArray:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from serprep._json import load_json
 from serprep.errors import ManifestError, first_ten, one_line
 from serprep.files import write_whole
 from serprep.utterance import Texts, Utterance, Utterances
@@ -308,15 +309,11 @@ def _row(cells: Mapping[str, str]) -> Utterance:
 def _info(path: Path) -> dict[str, object]:
     """The small JSON file beside a manifest; {} where there is none."""
     try:
-        about = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+        about = load_json(path.read_bytes())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise ManifestError(f"{one_line(path)}: {one_line(error)}; expected JSON") from None
     if not isinstance(about, dict) or about.get("format", FORMAT) != FORMAT:
         raise ManifestError(f"{one_line(path)}: expected a JSON object with format {FORMAT}; make the manifest again")
     return {name: value for name, value in about.items() if name not in {"format", "n_utterances", "digest"}}
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")

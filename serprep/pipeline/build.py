@@ -11,13 +11,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from serprep.cache.memo import Memo
-from serprep.cache.parts import Cache
+from serprep.cache.place import cache_of
 from serprep.errors import (
     PartError,
     SerprepError,
@@ -35,9 +34,8 @@ from serprep.pipeline.gather import Quarantined, gather, usable
 from serprep.pipeline.loudness import check_loudness
 from serprep.progress import Progress
 from serprep.recipe import Recipe
-from serprep.remote import is_url
 from serprep.store.pack import pack
-from serprep.version import build_number, versions
+from serprep.version import build_digest, build_number, read_build, versions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,19 +108,26 @@ def build(
         raise SerprepError(f"on_bad_audio is {on_bad_audio!r}; expected 'quarantine' or 'fail'")
     if batch_size is not None and batch_size < 1:
         raise SerprepError(f"batch_size is {batch_size}; expected 1 or more")
-    if not is_url(recipe.dataset_path):
-        refuse_store(Path(recipe.dataset_path))
+    refuse_store(recipe.dataset_path)
     own = pool is None
     pool = pool or Workers(workers, scheduler)
-    cache = Cache(f"{recipe.dataset_path}/cache")
+    place = cache_of(recipe.dataset_path, named=recipe.cache_path, scheduler=getattr(pool, "scheduler", None))
+    cache = place.cache
     try:
         asked = gather(recipe)
         memo = Memo(cache, recipe.root, ignore=rehash)
         with Progress(
             "reading recordings", len(set(asked.manifest.utterances.column("path"))), unit="files", quiet=quiet
         ) as progress:
-            looked = look(asked.manifest, recipe.root, look_at=memo.look_at, progress=progress.to)
-        memo.save()
+
+            def done(n: int) -> None:
+                progress.to(n)
+                memo.save_sometimes()
+
+            try:
+                looked = look(asked.manifest, recipe.root, look_at=memo.look_at, progress=done)
+            finally:  # also after Ctrl-C
+                memo.save()
         good, bad = usable(asked.manifest, looked.manifest, looked.reasons)
         n_computed, seconds = 0, 0.0
         for attempts_left in reversed(range(100)):
@@ -151,6 +156,7 @@ def build(
                     labels=asked.labels,
                     features=recipe.features,
                     config=recipe.store,
+                    cache=cache,
                     pool=pool,
                     repair=repair,
                     quiet=quiet,
@@ -172,7 +178,7 @@ def build(
         quarantined=len(bad),
         reasons=tuple(sorted(bad, key=lambda entry: (entry.id, entry.path))),
         dropped=asked.dropped,
-        warnings=(*asked.warnings, *_clipped(looked.n_clipped), *loudness.warnings),
+        warnings=(*asked.warnings, *place.notes, *_clipped(looked.n_clipped), *loudness.warnings),
         levels=loudness.counts,
         n_files_read=memo.n_read,
         audio_seconds=seconds,
@@ -204,9 +210,8 @@ def _write_report(result: BuildResult, recipe: Recipe) -> BuildResult:
     number = numbers.get(stem) or 1 + max(numbers.values(), default=0)
     earlier = {one: at for one, at in numbers.items() if 0 < at < number}
     if earlier:
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            before = json.loads(folder.read(f"{max(earlier, key=earlier.__getitem__)}.build.json"))["n_utterances"]
-            result = replace(result, n_before=int(before))
+        before = read_build(recipe.dataset_path, max(earlier, key=earlier.__getitem__)).get("n_utterances")
+        result = replace(result, n_before=before)
     platform = os.uname().sysname + " " + os.uname().machine if hasattr(os, "uname") else sys.platform
     made: dict[str, Any] = {
         "built": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -214,8 +219,8 @@ def _write_report(result: BuildResult, recipe: Recipe) -> BuildResult:
         "python": sys.version.split()[0],
         "platform": platform,
     }
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # of the build that made it
-        before = json.loads(folder.read(name))
+    with contextlib.suppress(StoreError, KeyError):  # of the build that made it
+        before = read_build(recipe.dataset_path, stem)
         made |= {key: before[key] for key in (("built",) if result.repaired else tuple(made))}
     report = {
         "version": result.version,
@@ -228,6 +233,8 @@ def _write_report(result: BuildResult, recipe: Recipe) -> BuildResult:
         "warnings": list(result.warnings),
         "levels": dict(result.levels),
     }
+    report = json.loads(json.dumps(report))  # as it will be read
+    report["sha256"] = build_digest(report)
     try:
         folder.write(name, (json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
     except OSError:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from serprep._typing import AnyArray
 from serprep.errors import StoreError, first_ten, one_line
-from serprep.files import discard, file_size, make_read_only
+from serprep.files import discard, file_size, make_read_only, refuse_store
 from serprep.progress import Progress
 from serprep.remote import entries, info, is_url, upload
 from serprep.store import hdf5_store, zarr_store
@@ -104,6 +104,7 @@ def _new_place(destination: str, version: str) -> str:
     path, place = Path(destination), one_line(destination)
     if path.suffix not in SUFFIXES:
         raise StoreError(f"{place}: expected a name that ends in .zarr or .h5")
+    refuse_store(f"{destination.rpartition('/')[0]}/" if is_url(destination) else path.parent)
     if re.fullmatch(r"[0-9a-f]{64}", path.stem) and path.stem != version:
         raise StoreError(f"{place}: named like version {path.stem[:12]}, but the store is version {version[:12]}")
     try:

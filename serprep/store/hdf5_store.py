@@ -15,6 +15,7 @@ the process that reads.
 
 import hashlib
 import json
+import math
 import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,11 +25,13 @@ from typing import Any
 import h5py
 import numpy as np
 
+from serprep._json import load_json
 from serprep._typing import AnyArray
 from serprep.errors import StoreError, one_line
 from serprep.files import file_size, open_bytes
 from serprep.remote import ObjectFile, is_url
 from serprep.store import layout
+from serprep.store.claims import CHUNK_LIMIT, ITEM_BYTES
 from serprep.store.layout import Array
 
 BLOCK = 512
@@ -39,7 +42,7 @@ CHUNK_CACHE = 8 << 20  # bytes per array: a chunk stays while neighbours are rea
 READING = 1 << 22
 
 #: What h5py raises for a file that is damaged.
-DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError, MemoryError)
 
 
 # -- writing -------------------------------------------------------------------------
@@ -214,7 +217,7 @@ def _get_attribute(value: Any) -> Any:
         return int(value)
     text = value.decode() if isinstance(value, bytes) else str(value)
     try:
-        return json.loads(text)
+        return load_json(text)
     except ValueError:
         return text
 
@@ -308,11 +311,12 @@ def read_attributes(path: str, *, complete: bool = True) -> dict[str, Any]:
     try:
         with _open(path) as file:
             attributes = {str(name): _get_attribute(value) for name, value in file.attrs.items()}
+        digest = _digest(attributes)
     except DAMAGE as error:
         raise StoreError(
             f"{one_line(path)}: its root is unfinished or damaged ({one_line(error)}); build it again"
         ) from None
-    if _digest(attributes) != block["attributes"]:
+    if digest != block["attributes"]:
         raise StoreError(f"{one_line(path)}: its root attributes do not match their digest; build it again")
     return {**attributes, "seal": block["sha256"]}
 
@@ -364,6 +368,7 @@ class FileArray:
         self.path, self.name = path, name
         self._handles: tuple[h5py.File, h5py.Dataset] | None = None
         dataset = self._dataset()
+        _check_array(dataset.file, name)
         self.shape: tuple[int, ...] = dataset.shape
         self.is_text = h5py.check_string_dtype(dataset.dtype) is not None
         self.dtype: np.dtype[Any] = np.dtype(object) if self.is_text else dataset.dtype
@@ -393,6 +398,25 @@ class FileArray:
         handles, self._handles = self._handles, None
         if handles is not None:
             handles[0].close()
+
+
+def _check_array(file: h5py.File, name: str) -> None:
+    """Raise an OSError unless an array lies in its own file, as written: no links, filters, or rows out of nothing."""
+    parts = name.split("/")
+    for depth in range(1, len(parts) + 1):
+        if not isinstance(file.get("/".join(parts[:depth]), getlink=True), h5py.HardLink):
+            raise OSError("it is a link")
+    array = file[name]
+    text = h5py.check_string_dtype(array.dtype)
+    if not isinstance(array, h5py.Dataset) or array.external or array.is_virtual or (text and text.length is None):
+        raise OSError("it does not lie in this file")
+    if array.compression or array.shuffle or array.scaleoffset is not None:
+        raise OSError("its filters are none that a store has")
+    if not text and array.dtype.name not in ITEM_BYTES:
+        raise OSError("its type is none that a store has")
+    n_bytes = math.prod(array.shape) * array.dtype.itemsize
+    if n_bytes > array.id.get_storage_size() or math.prod(array.chunks or ()) * array.dtype.itemsize > CHUNK_LIMIT:
+        raise OSError(f"it announces {n_bytes} bytes, {array.id.get_storage_size()} are there")
 
 
 _opened: "weakref.WeakSet[FileArray]" = weakref.WeakSet()

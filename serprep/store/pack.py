@@ -51,6 +51,7 @@ def pack(
     features: Features,
     config: StoreConfig,
     pool: Workers,
+    cache: Cache | None = None,
     repair: bool = False,
     quiet: bool = True,
 ) -> Packed:
@@ -61,7 +62,7 @@ def pack(
     manifest : Manifest
         The rows in the store.
     origins : Origins
-        Where the features of each row lie in the data set's cache.
+        Where the features of each row lie in the cache.
     dataset : str
         Folder of the data set.
     labels : sequence of str
@@ -69,6 +70,8 @@ def pack(
     features, config
         What the store holds, and how.
     pool : Workers
+    cache : Cache, optional
+        By default the one beside the stores.
     repair : bool
         Look through an existing store, and write it again where it is damaged.
     quiet : bool
@@ -78,6 +81,7 @@ def pack(
     StoreError
         If an existing store is damaged and not to be repaired, or the disk is full.
     """
+    cache = cache or Cache(f"{dataset}/cache")
     configurations = {"features": features.to_json(), "labels": list(labels), "corpus": dict(manifest.info)}
     used = extractors(features)
     version = version_of(
@@ -92,9 +96,7 @@ def pack(
         if found is None or found:
             plan = writer.plan_store(manifest, origins, features, config)
             about = writer.attributes(plan, version=version, configurations=configurations, extractors=used)
-            _write_remote(
-                plan, about, url, cache=Cache(f"{dataset}/cache"), damaged=bool(found), pool=pool, quiet=quiet
-            )
+            _write_remote(plan, about, url, cache=cache, damaged=bool(found), pool=pool, quiet=quiet)
         return Packed(version=version, path=url, repaired=found or ())
     final = Path(dataset) / "versions" / f"{version}{SUFFIX_OF[config.format]}"
     problems: tuple[Problem, ...] = ()
@@ -113,7 +115,7 @@ def pack(
     beside = final.with_name(f".{version[:16]}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        _write(plan, about, beside, cache=Cache(f"{dataset}/cache"), older=_older(dataset), pool=pool, quiet=quiet)
+        _write(plan, about, beside, cache=cache, older=_older(dataset), pool=pool, quiet=quiet)
         make_read_only(beside)
         if problems:
             _swap(beside, final)
@@ -286,7 +288,7 @@ def _mend_links(final: Path, problems: Sequence[Problem]) -> None:
     for problem in problems:
         for other in problem.shared_with:
             target = Path(other) / problem.place
-            beside = target.with_name(f".{target.name}.mended")
+            beside = Path(other).with_name(f".mended.{uuid.uuid4().hex[:12]}.tmp")  # not in the store, if we are killed
             folder = target.parent
             mode = folder.stat().st_mode
             with contextlib.suppress(OSError):

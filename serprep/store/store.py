@@ -1,6 +1,7 @@
 """Reading a store: the small interface that everything downstream uses."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -14,10 +15,13 @@ from serprep.features.extract import Features, features_from_json
 from serprep.manifest.table import DIMENSIONS, RESERVED, Manifest, make_manifest
 from serprep.remote import is_url
 from serprep.store import hdf5_store, zarr_store
-from serprep.store.layout import FUNCTIONALS, LLD, segments_name
+from serprep.store.claims import check_attributes
+from serprep.store.layout import FUNCTIONALS, LLD, Array, StoreConfig, arrays, segments_name
 from serprep.store.shards import Shards
 from serprep.utterance import Utterance
 from serprep.version import STORE_FORMAT, resolve
+
+_ANY = -1  # rows: the attributes do not tell how many
 
 Rows = slice | Sequence[int] | IntArray
 
@@ -57,13 +61,34 @@ class Store:
         number = self.attributes.get("format")
         if number != STORE_FORMAT:
             raise StoreError(f"{one_line(path)} has format {number}, this serprep reads {STORE_FORMAT}: build it again")
+        try:
+            check_attributes(self.attributes)
+        except ValueError as error:
+            raise StoreError(
+                f"{one_line(path)}: its root metadata is impossible: {one_line(error)}; build it again"
+            ) from None
         self._arrays: dict[str, Any] = {}
+        self._arrays_of_offsets: dict[str, IntArray] = {}
         self._shards: dict[str, Shards | None] = {}
         self._names: list[str] = []
         self._columns: dict[str, list[Any]] = {}
 
     def __reduce__(self) -> tuple[type["Store"], tuple[str]]:
         return Store, (self.path,)
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close its files; reading opens them again.  A Zarr store keeps none open."""
+        for array in self._arrays.values():
+            if isinstance(array, hdf5_store.FileArray):
+                array.close()
+        self._arrays.clear()
+        self._shards.clear()
 
     def __len__(self) -> int:
         return int(self.attributes["n_utterances"])
@@ -111,11 +136,16 @@ class Store:
         """
         if name not in self._arrays:
             if name not in self.array_names:
-                known = [known for known in self.array_names if known.endswith("s")]
-                raise StoreError(f"{one_line(self.path)} has no array {name!r}; it has {', '.join(known)}, …")
+                known = ", ".join(map(one_line, self.array_names))
+                raise StoreError(f"{one_line(self.path)} has no array {one_line(repr(name))}; it has {known}")
             if self.format == "zarr":
-                zarr_store.check_file(self.path, f"{name}/zarr.json", self.attributes["files"])
-            self._arrays[name] = self._container.open_array(self.path, name)
+                zarr_store.check_array(self.path, name, self.attributes["files"])
+            try:
+                array = self._container.open_array(self.path, name)
+            except hdf5_store.DAMAGE as error:
+                raise error if isinstance(error, StoreError) else self._damaged(name, error) from None
+            self._check_form(name, array)
+            self._arrays[name] = array
             if self.format == "zarr" and not is_url(self.path):
                 self._shards[name] = Shards.of(f"{self.path}/{name}", self._arrays[name])
         return self._arrays[name]
@@ -130,9 +160,58 @@ class Store:
                 zarr_store.check_chunks(self.path, name, array, first, last)
             return np.asarray(array[first:last])
         except hdf5_store.DAMAGE as error:  # a checksum, or a file cut short
-            raise StoreError(
-                f"{one_line(self.path)}: array {name!r} is damaged ({one_line(error)}); remove it and build again"
-            ) from None
+            raise error if isinstance(error, StoreError) else self._damaged(name, error) from None
+
+    def _damaged(self, name: str, reason: object) -> StoreError:
+        return StoreError(
+            f"{one_line(self.path)}: array {one_line(repr(name))} is damaged ({one_line(reason)[:200]}); "
+            "remove it and build again"
+        )
+
+    def _of_no_format(self, name: str, reason: str) -> StoreError:
+        return StoreError(
+            f"{one_line(self.path)}: array {one_line(repr(name))} has not the shape and type of its format "
+            f"({reason}); build it again"
+        )
+
+    def _check_form(self, name: str, array: Any) -> None:
+        """Raise a StoreError unless an array has the shape and type that an array of its name has."""
+        spec = self._layout.get(name)
+        if spec is None:
+            return
+        fits = len(spec.shape) == len(array.shape) and all(
+            expected in (length, _ANY) for length, expected in zip(array.shape, spec.shape, strict=True)
+        )
+        kind = "string" if array.dtype.kind in "TO" else str(array.dtype)
+        if not fits:
+            expected = " × ".join("any" if length == _ANY else str(length) for length in spec.shape)
+            raise self._of_no_format(name, f"shape {tuple(array.shape)}, expected {expected}")
+        if kind != spec.dtype and not (
+            name.removeprefix("utterances/") in DIMENSIONS and kind in ("string", "float64")
+        ):
+            raise self._of_no_format(name, f"type {kind}, expected {spec.dtype}")
+
+    @cached_property
+    def _layout(self) -> dict[str, Array]:
+        """Every array that the attributes announce; lengths that they do not tell are `_ANY`."""
+        found = arrays(
+            columns=[name for name in self.columns if name not in ("n_samples", "n_frames")],
+            n=len(self),
+            n_segments=dict.fromkeys(self.lengths, _ANY),
+            n_lld=_ANY,
+            features=self.features,
+            config=StoreConfig(segment_dtype=self.attributes["segment_dtype"]),
+        )
+        return {array.name: array for array in found}
+
+    def _offsets(self, name: str, rows: str) -> IntArray:
+        """Offsets into an array, which must rise from 0 to its length."""
+        if name not in self._arrays_of_offsets:
+            offsets = self._read(name).astype(np.int64)
+            if offsets[0] or (np.diff(offsets) < 0).any() or offsets[-1] != self.array(rows).shape[0]:
+                raise self._damaged(name, f"it does not rise from 0 to the {self.array(rows).shape[0]} rows of {rows}")
+            self._arrays_of_offsets[name] = offsets
+        return self._arrays_of_offsets[name]
 
     def _read_runs(self, name: str, runs: Sequence[tuple[int, int]]) -> AnyArray:
         """Several runs of rows of an array, one after the other."""
@@ -173,6 +252,11 @@ class Store:
         return [
             name for name in self.columns if name in DIMENSIONS and self.array(f"utterances/{name}").dtype.kind == "f"
         ]
+
+    @property
+    def hours(self) -> float:
+        """Hours of sound."""
+        return float(np.nansum(self.column("duration"))) / 3600
 
     @property
     def ids(self) -> list[str]:
@@ -220,10 +304,7 @@ class Store:
 
     def offsets(self, length: int) -> IntArray:
         """Segments of utterance *i* are rows ``offsets[i]:offsets[i + 1]``; shape (n + 1,)."""
-        key = f"offsets of {length}"
-        if key not in self._arrays:
-            self._arrays[key] = self._read(f"logmel/{length}/offsets").astype(np.int64)
-        return self._arrays[key]  # type: ignore[no-any-return]
+        return self._offsets(f"logmel/{length}/offsets", segments_name(length))
 
     def segments(self, i: int, length: int) -> AnyArray:
         """Segments of one utterance, shape (n_segments, length, n_mels), as stored."""
@@ -274,9 +355,7 @@ class Store:
     @property
     def lld_offsets(self) -> IntArray:
         """Contours of utterance *i* are rows ``lld_offsets[i]:lld_offsets[i + 1]``; shape (n + 1,)."""
-        if "lld offsets" not in self._arrays:
-            self._arrays["lld offsets"] = self._read("lld/offsets").astype(np.int64)
-        return self._arrays["lld offsets"]  # type: ignore[no-any-return]
+        return self._offsets("lld/offsets", LLD)
 
     def lld(self, i: int) -> FloatArray:
         """Low-level descriptors and deltas of one utterance as contours, shape (n_rows, 130)."""

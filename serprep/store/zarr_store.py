@@ -21,10 +21,12 @@ import zarr.abc.store
 from zarr.codecs import Crc32cCodec
 
 from serprep import remote
+from serprep._json import load_object
 from serprep._typing import AnyArray
 from serprep.errors import StoreError, one_line
 from serprep.files import Folder, open_bytes
 from serprep.remote import is_url, listing, read
+from serprep.store import claims
 from serprep.store.layout import Array
 
 ROOT = "zarr.json"
@@ -156,13 +158,17 @@ def read_attributes(path: str, *, complete: bool = True) -> dict[str, Any]:
     except OSError as error:
         raise StoreError(f"{place}: {error.strerror or error}; make it readable") from None
     try:
-        attributes = json.loads(data)["attributes"]
+        attributes = dict(load_object(data)["attributes"])
         found = str(attributes["seal"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         raise StoreError(f"{place}: its root metadata is unfinished or damaged; build it again") from None
     unsealed = data.replace(found.encode(), NO_SEAL.encode(), 1) if len(found) == 64 else b""
     if data.count(found.encode()) != 1 or hashlib.sha256(unsealed).hexdigest() != found:
         raise StoreError(f"{place}: its root metadata does not match its seal; build it again")
+    try:
+        claims.check_files(attributes.get("files"))
+    except ValueError as error:
+        raise StoreError(f"{place}: its root metadata is impossible: {error}; build it again") from None
     if complete:
         try:
             there = set() if folder.local else file_names(path)
@@ -178,7 +184,7 @@ def read_attributes(path: str, *, complete: bool = True) -> dict[str, Any]:
                 f"{place}: {len(missing)} of its {len(attributes['files'])} files are missing, "
                 f"such as {one_line(missing[0])}; build it again"
             )
-    return dict(attributes)
+    return attributes
 
 
 def upload(path: Path, url: str, *, progress: Callable[[int], None] | None = None) -> None:
@@ -195,14 +201,26 @@ def upload(path: Path, url: str, *, progress: Callable[[int], None] | None = Non
     one(ROOT)
 
 
-def check_file(path: str, name: str, files: Mapping[str, str]) -> None:
-    """Raise a StoreError unless a file of a store is what was sealed."""
+def check_file(path: str, name: str, files: Mapping[str, str]) -> bytes:
+    """The bytes of a file of a store; a StoreError if they are not what was sealed."""
     try:
         data = Folder(path).read(name)
     except OSError as error:
         raise StoreError(f"{one_line(path)}: {one_line(name)}: {error.strerror or error}; build it again") from None
     if hashlib.sha256(data).hexdigest() != files[name]:
         raise StoreError(f"{one_line(path)}: {one_line(name)} does not match its digest; remove it and build again")
+    return data
+
+
+def check_array(path: str, name: str, files: Mapping[str, str]) -> None:
+    """Raise a StoreError unless the metadata of an array are what was sealed, and can be true."""
+    data = check_file(path, f"{name}/{ROOT}", files)
+    try:
+        claims.check_zarr_array(load_object(data), sum(file.startswith(f"{name}/c/") for file in files))
+    except ValueError as error:
+        raise StoreError(
+            f"{one_line(path)}: array {one_line(repr(name))} is damaged ({one_line(error)}); remove it and build again"
+        ) from None
 
 
 def check_chunks(path: str, name: str, array: Any, first: int, last: int | None) -> None:

@@ -6,7 +6,7 @@ def test_diff(serprep, two_versions):
     found = serprep("diff", f"{data}@{first}", data)
     assert (found.returncode, found.stderr) == (0, "")
     assert [line.split("  ", 1)[0] for line in found.stdout.splitlines()] == ["added", "other label"]
-    assert [line.split("  ")[-1].strip() for line in found.stdout.splitlines()] == ["1: u3", "1: u1"]
+    assert [line.split("  ")[-1].strip() for line in found.stdout.splitlines()] == ["1: u3", "1: u1 (sad → angry)"]
     assert serprep("diff", data, f"{data}@{second}").stdout == "no difference\n"
 
 
@@ -20,6 +20,9 @@ def test_diff_json(serprep, two_versions):
         "speaker_changed": [],
         "other_changed": {},
         "configuration_changed": {},
+        "renamed": [],
+        "label_changes": [{"id": "u1", "from": "angry", "to": "sad"}],
+        "speaker_changes": [],
     }
 
 

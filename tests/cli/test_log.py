@@ -20,7 +20,7 @@ def test_log_json(serprep, two_versions):
     assert [entry["n_utterances"] for entry in versions] == [4, 3]
     assert set(versions[0]) == {
         *("number", "version", "store", "built", "n_utterances", "labels", "format", "tags", "latest"),
-        *("bytes", "shared_bytes", "changes", "damaged"),
+        *("bytes", "shared_bytes", "changes", "damaged", "note"),
     }
 
 

@@ -328,3 +328,13 @@ def test_rows_of_a_closed_store_are_freed(store):
     for _ in range(20):
         Store(os.fspath(store.path)).segments(0, 30)
     assert n_open() <= before + 1
+
+
+def test_a_closed_store_holds_no_file_and_opens_again(store, copy):
+    with Store(str(copy)) as opened:
+        expected = everything(opened)
+    held = [place.resolve() for place in Path("/proc/self/fd").iterdir() if place.exists()]
+    assert not [path for path in held if str(path).startswith(str(copy))]
+    opened.close()
+    assert everything(opened) == expected
+    opened.close()

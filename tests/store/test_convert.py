@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from serprep import remote
 from serprep.errors import StoreError
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
@@ -205,3 +206,25 @@ def test_the_command_converts_and_says_so(built, serprep, tmp_path):
     np.testing.assert_array_equal(
         open_store(tmp_path / "y.zarr").read_functionals([3]), open_store(built["zarr"]).read_functionals([3])
     )
+
+
+@pytest.mark.parametrize("name", ["inner.zarr", "inner.h5", "deep/er/inner.zarr"])
+def test_nothing_is_written_into_a_sealed_store(built, tmp_path, name):
+    """Permissions stop nobody but ordinary users, so it is asked for."""
+    store = built["zarr"]
+    before = sorted(store.rglob("*"))
+    link = tmp_path / "link"
+    link.symlink_to(store)
+    for place in (store / name, link / name, store / ".." / store.name / name):
+        with pytest.raises(StoreError, match=r"store.* never changes; name another place"):
+            convert(store, place)
+    assert sorted(store.rglob("*")) == before
+
+
+def test_nothing_is_written_into_a_sealed_store_at_a_url(built, tmp_path):
+    url = f"memory://{tmp_path.name}/s.zarr"
+    convert(built["zarr"], url)
+    for place in (f"{url}/inner.zarr", f"{url}/a/inner.h5"):
+        with pytest.raises(StoreError, match=r"store.* never changes; name another place"):
+            convert(built["zarr"], place)
+    assert not [name for name in remote.listing(url) if "inner" in name]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import os
 import shutil
 import time
 from pathlib import Path
@@ -87,7 +88,7 @@ def test_repair_without_a_cache_recomputes_from_the_recordings(project) -> None:
     assert digests(store) == reference
 
 
-def test_damage_that_stores_share_is_named_and_mended_in_all(project) -> None:
+def test_damage_that_stores_share_is_named_and_mended_in_all(project, monkeypatch) -> None:
     emotions = {name: name for name in ("angry", "happy", "neutral", "sad")}
     first = Path(build(recipe(project), pool=Inline()).store)
     second = Path(build(recipe(project, emotions=emotions | {"sad": "low"}), pool=Inline()).store)
@@ -98,7 +99,15 @@ def test_damage_that_stores_share_is_named_and_mended_in_all(project) -> None:
     (second / name).write_bytes(b"damaged")
     (problem,) = container_problems(str(first)).problems
     assert problem.shared_with == (str(second),)
+    link, seen = os.link, []
+
+    def linked(source, target):
+        link(source, target)
+        seen.append(set(digests(second)))  # what a kill at this moment would leave
+
+    monkeypatch.setattr("serprep.store.pack.os.link", linked)
     build(recipe(project), pool=Inline(), repair=True)
+    assert seen and all(names == set(reference[1]) for names in seen)
     assert (digests(first), digests(second)) == reference
     assert verify(str(second)).ok
 

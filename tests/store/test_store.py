@@ -330,3 +330,10 @@ def test_a_file_that_goes_missing_under_an_open_store_is_an_error(name, tmp_path
             "functionals/compare_2016": lambda: opened.read_functionals([2]),
             "utterances/emotion": lambda: opened.emotions,
         }[name]()
+
+
+def test_an_unknown_array_is_answered_with_those_there_are(store):
+    expected = r"has no array 'x\\nlogmel'; it has functionals/compare_2016, .*utterances/start"
+    with pytest.raises(StoreError, match=expected) as caught:
+        store.array("x\nlogmel")
+    assert all(name in str(caught.value) for name in store.array_names)
