@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from serprep._json import load_json
 from serprep.corpora.corpus import Rating
 from serprep.errors import ManifestError, first_ten, one_line
 from serprep.files import write_whole
@@ -76,9 +77,9 @@ def read_ratings(path: Path) -> tuple[Rating, ...]:
         if not line.strip():
             continue
         try:
-            ratings.append(_rating(json.loads(line)))
-        except (ValueError, OverflowError, RecursionError) as error:
-            problems.append(f"{place}:{number}: {one_line(error)}")
+            ratings.append(_rating(load_json(line, place)))
+        except (ValueError, OverflowError) as error:
+            problems.append(f"{place}:{number}: {one_line(error).removeprefix(f'{place}: ')}")
     if problems:
         raise ManifestError(first_ten(problems))
     return tuple(ratings)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from serprep._json import load_json
 from serprep.cache.parts import canonical_json
 from serprep.errors import SplitError, first_ten, one_line
 from serprep.files import write_whole
@@ -286,12 +287,12 @@ def read_split(path: Path) -> Split:
     """
     place = one_line(path)
     try:
-        values = json.loads(path.read_bytes())
+        values = load_json(path.read_bytes(), place)
     except OSError as error:
         raise SplitError(f"{place}: {error.strerror}; expected a split file, as `serprep split` writes") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SplitError(
-            f"{place}: {one_line(error)}; expected JSON as `serprep split` writes it "
+            f"{one_line(error)}; expected JSON as `serprep split` writes it "
             "(for a table with a column of partitions: protocol = 'fixed')"
         ) from None
     try:
@@ -299,28 +300,45 @@ def read_split(path: Path) -> Split:
             raise SplitError(f"{place}: expected a JSON object with a list of folds; see docs/split.md")
         if values["format"] != FORMAT:
             raise SplitError(f"{place} has format {values['format']!r}, this serprep reads {FORMAT}")
+        roles: dict[tuple[str, ...], tuple[str, ...]] = {}  # utterances of one group share their roles
         split = Split(
-            protocol=str(values["protocol"]),
-            group=str(values["group"]),
-            seed=int(values["seed"]),
-            folds=tuple(map(str, values["folds"])),
+            protocol=_text(values["protocol"], "protocol"),
+            group=_text(values["group"], "group"),
+            seed=_whole(values["seed"]),
+            folds=tuple(_text(fold, "a fold") for fold in values["folds"]),
             utterances={
-                str(name): Assignment(str(row["speaker"]), str(row["group"]), tuple(row["roles"]))
+                name: Assignment(
+                    _text(row["speaker"], "a speaker"),
+                    _text(row["group"], "a group"),
+                    roles.setdefault(tuple(row["roles"]), tuple(row["roles"])),
+                )
                 for name, row in values["utterances"].items()
             },
-            manifest_digest=str(values.get("manifest_digest", "")),
-            notes=tuple(map(str, values.get("notes", ()))),
+            manifest_digest=_text(values.get("manifest_digest", ""), "manifest_digest"),
+            notes=tuple(_text(note, "a note") for note in values.get("notes", ())),
         )
         _check_roles(split, place)
         if values.get("rows_digest", split.rows_digest) != split.rows_digest:
             raise SplitError(f"{place}: its rows do not have the digest it names; it was edited: make it again")
     except (KeyError, TypeError, AttributeError) as error:
         raise SplitError(f"{place}: {one_line(error)} is missing or misplaced; see docs/split.md") from None
-    except SplitError:
-        raise
+    except SplitError as error:
+        raise SplitError(str(error) if str(error).startswith(place) else f"{place}: {error}") from None
     except (ValueError, OverflowError) as error:
         raise SplitError(f"{place}: {one_line(error)}; see docs/split.md") from None
     return split
+
+
+def _text(value: object, what: str) -> str:
+    if not isinstance(value, str):
+        raise SplitError(f"{what} is {str(value)[:40]!r}; expected text; see docs/split.md")
+    return value
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise SplitError(f"seed is {str(value)[:40]!r}; expected a whole number; see docs/split.md")
+    return value
 
 
 def _check_roles(split: Split, place: str) -> None:

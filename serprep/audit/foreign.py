@@ -6,13 +6,13 @@ of file and folders.  A fold that is there twice is merged, or kept twice where 
 differ, and said so.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from serprep.audit.rows import FOLD, WORDS, Entry, Row, read_rows
+from serprep._json import load_json
 from serprep.errors import SplitError, one_line
 from serprep.split import ROLES, Split, read_split
 
@@ -92,8 +92,8 @@ def _is_ours(path: Path) -> bool:
     if path.suffix.lower() != ".json":
         return False
     try:
-        values = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        values = load_json(path.read_bytes(), path.name)
+    except (OSError, ValueError):
         return False
     return isinstance(values, dict) and {"format", "protocol", "utterances"} <= set(values)
 

@@ -6,7 +6,6 @@ required.  ``id`` defaults to the path without suffix, and its times for an exce
 along.  Cells are stripped; "" and "?" are missing labels.  Text is UTF-8.
 """
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -16,6 +15,7 @@ from serprep.corpora.labels import csv_rows
 from serprep.errors import CorpusError, one_line
 from serprep.files import without_suffix
 from serprep.remote import UrlPath
+from serprep.text import as_float, described, not_table, not_text
 from serprep.utterance import Utterance
 
 ROLES = ("id", "path", "speaker", "emotion", "start", "end", "partition")
@@ -45,14 +45,19 @@ def read_text(path: Path) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise CorpusError(f"{one_line(path)}: {error.strerror}; expected a label file") from None
+    if why := not_text(data):
+        raise CorpusError(f"{one_line(path)} is {why}")
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise CorpusError(
             f"{one_line(path)}:{line}: byte 0x{data[error.start]:02x} is not UTF-8; "
             "convert it, for example with `iconv -f latin1 -t utf-8`"
         ) from None
+    if why := not_table(text):
+        raise CorpusError(f"{one_line(path)} is {why}")
+    return text
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
@@ -74,11 +79,14 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         reason = getattr(error, "strerror", None) or one_line(error)
         raise CorpusError(f"{one_line(path)}: {reason}; expected a Parquet file") from None
     for number, row in enumerate(frame.to_pylist()):
-        cells = {
-            str(name).strip(): "" if value is None or value != value else str(value).strip()
-            for name, value in row.items()
-        }
-        yield f"{one_line(path)}, row {number}", cells
+        yield f"{one_line(path)}, row {number}", {str(name).strip(): _cell(value) for name, value in row.items()}
+
+
+def _cell(value: object) -> str:
+    """A value of a Parquet file as text; "" where it is missing, seconds where it is a span of time."""
+    if value is None or value != value:
+        return ""
+    return repr(value.total_seconds()) if hasattr(value, "total_seconds") else str(value).strip()
 
 
 def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Finding]:
@@ -135,12 +143,9 @@ def _utterance(place: str, cells: Mapping[str, str], wanted: Mapping[str, str], 
 def _seconds(cell: str, place: str) -> float | None:
     if not cell:
         return None
-    try:
-        seconds = float(cell)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise CorpusError(f"{place}: {cell!r} is not a time; expected seconds such as 1.25, or nothing")
+    seconds = as_float(cell)
+    if seconds is None or seconds < 0:
+        raise CorpusError(f"{place}: {described(cell)} is not a time; expected seconds such as 1.25, or nothing")
     return seconds
 
 
