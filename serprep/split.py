@@ -19,6 +19,7 @@ from serprep.errors import SplitError, first_ten, one_line
 from serprep.files import write_whole
 from serprep.folds import count_groups, group_roles, partition_roles, set_apart
 from serprep.manifest.table import FIRST, LAST, Manifest, value_of
+from serprep.text import did_you_mean
 
 FORMAT = 1
 ROLES = ("train", "dev", "test")
@@ -41,7 +42,8 @@ class SplitConfig:
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
-            raise SplitError(f"protocol is {self.protocol!r}; expected one of {', '.join(PROTOCOLS)}")
+            meant = did_you_mean(self.protocol, PROTOCOLS)
+            raise SplitError(f"protocol is {self.protocol!r}; expected one of {', '.join(PROTOCOLS)}{meant}")
         if not 2 <= self.folds <= 10_000:
             raise SplitError(f"folds is {self.folds}; expected 2 or more")
         if not 0 <= self.dev_groups <= 1000 or not 0 <= self.seed < 2**31:

@@ -1,4 +1,4 @@
-"""Text that people and programs wrote: how it is encoded, the numbers in it, and the word a misspelt one was meant to be.
+"""Text that people and programs wrote: its encoding, the numbers in it, and what a misspelt word was meant to be.
 
 A number is what a CSV may hold: digits 0 to 9, a point, an exponent.  Python's own
 ``float`` and ``int`` take more, silently: ``1_0``, digits of other scripts, ``infinity``.

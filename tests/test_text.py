@@ -109,7 +109,9 @@ def test_files_that_are_no_text_are_told(data, what):
     assert what in not_text(data)
 
 
-@pytest.mark.parametrize("data", [b"", b"id,path\n", "größe\n".encode(), "gr\xf6\xdfe\n".encode("latin-1"), b"a\0b", b"\0"])
+@pytest.mark.parametrize(
+    "data", [b"", b"id,path\n", "größe\n".encode(), "gr\xf6\xdfe\n".encode("latin-1"), b"a\0b", b"\0"]
+)
 def test_other_files_are_not_guessed_at(data):
     assert not_text(data) == ""
 

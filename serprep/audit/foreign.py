@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from serprep.audit.rows import FOLD, WORDS, Entry, Row, read_rows
 from serprep._json import load_json
+from serprep.audit.rows import FOLD, WORDS, Entry, Row, read_rows
 from serprep.errors import SplitError, one_line
 from serprep.split import ROLES, Split, read_split
 

@@ -106,7 +106,9 @@ def _from_lines(text: str, place: str) -> Iterator[Row]:
         try:
             rows = list(_from_json(load_json(line, place)))
         except RecursionError:
-            raise SplitError(f"{place}:{number}: lists are nested too deeply; expected a JSON object per line") from None
+            raise SplitError(
+                f"{place}:{number}: lists are nested too deeply; expected a JSON object per line"
+            ) from None
         except ValueError as error:
             reason = one_line(error).removeprefix(f"{place}: ")
             raise SplitError(f"{place}:{number}: {reason}; expected a JSON object per line") from None

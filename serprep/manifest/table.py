@@ -296,7 +296,9 @@ def _row(cells: Mapping[str, str]) -> Utterance:
         raise ValueError(f"audio_digest is {digest!r}; expected 64 lower-case hexadecimal digits, or nothing")
     rate = as_int(cells.get("sample_rate", ""))
     if cells.get("sample_rate") and (rate is None or rate < 0):
-        raise ValueError(f"sample_rate is {described(cells['sample_rate'])}; expected a whole number from 0, or nothing")
+        raise ValueError(
+            f"sample_rate is {described(cells['sample_rate'])}; expected a whole number from 0, or nothing"
+        )
     return Utterance(
         id=cells["id"],
         path=cells["path"],

@@ -296,6 +296,10 @@ def test_a_time_without_a_unit_is_refused_with_its_line(tmp_path, cell):
         "name: t\nsource: s\nusage: research\nschemes:\n  emotion: {dtype: str}\n"
         "tables:\n  x:\n    type: segmented\n    columns:\n      emotion: {scheme_id: emotion}\n"
     )
-    (tmp_path / "db.x.csv").write_text(f'file,start,end,emotion\na.wav,0 days,0 days 00:00:02,joy\nb.wav,0 days,"{cell}",joy\n')
-    with pytest.raises(CorpusError, match=r"db\.x\.csv:3: .* is no time of an audformat table; expected such as 0 days"):
+    (tmp_path / "db.x.csv").write_text(
+        f'file,start,end,emotion\na.wav,0 days,0 days 00:00:02,joy\nb.wav,0 days,"{cell}",joy\n'
+    )
+    with pytest.raises(
+        CorpusError, match=r"db\.x\.csv:3: .* is no time of an audformat table; expected such as 0 days"
+    ):
         read_corpus("audformat", tmp_path)
