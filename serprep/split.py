@@ -23,14 +23,18 @@ from serprep.text import did_you_mean
 
 FORMAT = 1
 ROLES = ("train", "dev", "test")
-PROTOCOLS = ("fixed", "leave-one-group-out", "group-k-fold", "list")
+PROTOCOLS = ("fixed", "leave-one-group-out", "group-k-fold", "list", "auto")
+MOST_LEFT_OUT = (
+    100  # groups that "auto" leaves out one by one: a role per utterance and group, which grows with the square
+)
+MOST_FOLDS = 1000  # of leave-one-group-out where it is asked for by name
 
 
 @dataclass(frozen=True, kw_only=True)
 class SplitConfig:
     """Configuration of ``[split]``."""
 
-    protocol: str = "leave-one-group-out"
+    protocol: str = "auto"  # leave-one-group-out, or group-k-fold for more than `MOST_LEFT_OUT` groups
     group: str = "speaker"  # column; for the group protocols
     folds: int = 5  # for group-k-fold
     dev_groups: int = 0  # groups of each training side set apart for development
@@ -97,7 +101,8 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
     ----------
     manifest : Manifest
     config : SplitConfig
-        Protocols: "fixed" takes roles from a column, "leave-one-group-out" tests each
+        Protocols: "auto" is "leave-one-group-out" up to `MOST_LEFT_OUT` groups, else
+        "group-k-fold"; "fixed" takes roles from a column, "leave-one-group-out" tests each
         group in turn, "group-k-fold" tests groups in `folds` parts, alike in classes
         and, where there is a column ``gender``, in genders.
         (A list is read with `read_split`.)
@@ -121,31 +126,52 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
     if group not in manifest.columns:
         raise SplitError(f"no column {group!r} to split by; the manifest has {', '.join(manifest.columns)}")
     values = [str(value_of(row, group) or "") for row in manifest.utterances]
+    protocol, remarks = config.protocol, list[str]()
     if config.protocol == "fixed":
         folds, roles = ["fixed"], [partition_roles(values, column=group, test=config.test)]
     else:
         _check_complete(manifest, values, group)
         genders = manifest.column("gender") if "gender" in manifest.columns else [""] * len(values)
         groups = count_groups(values, [row.emotion for row in manifest.utterances], genders)
-        n_folds = config.folds if config.protocol == "group-k-fold" else None
+        protocol, remarks = _protocol(config.protocol, len(groups.names), group)
+        n_folds = config.folds if protocol == "group-k-fold" else None
         own_column = config.dev_group in ("", group)
         n_dev = config.dev_groups if own_column else 0
         folds, of_group = group_roles(groups, column=group, n_folds=n_folds, n_dev=n_dev, seed=config.seed)
         roles = [[role[value] for value in values] for role in of_group]
         if config.dev_groups and not own_column:
             roles = [_with_dev(manifest, roles[i], config=config, fold=fold) for i, fold in enumerate(folds)]
+    shared: dict[tuple[str, ...], tuple[str, ...]] = {}  # many utterances have the same roles
+    of_row = (tuple(column[i] for column in roles) for i in range(len(values)))
     split = Split(
-        protocol=config.protocol,
+        protocol=protocol,
         group=group,
         seed=config.seed,
         folds=tuple(folds),
         utterances={
-            row.id: Assignment(row.speaker, values[i], tuple(column[i] for column in roles))
-            for i, row in enumerate(manifest.utterances)
+            row.id: Assignment(row.speaker, value, shared.setdefault(several, several))
+            for row, value, several in zip(manifest.utterances, values, of_row, strict=True)
         },
         manifest_digest=manifest.digest,
     )
-    return replace(split, notes=(*_notes(split), *_class_notes(split, manifest)))
+    return replace(split, notes=(*remarks, *_notes(split), *_class_notes(split, manifest)))
+
+
+def _protocol(asked: str, n_groups: int, group: str) -> tuple[str, list[str]]:
+    """The protocol for so many groups, and what to say of the choice."""
+    if asked == "leave-one-group-out" and n_groups > MOST_FOLDS:
+        raise SplitError(
+            f"{n_groups} values of {group!r} would be as many folds; leave-one-group-out makes {MOST_FOLDS} at most: "
+            'ask for protocol = "group-k-fold"'
+        )
+    if asked != "auto":
+        return asked, []
+    if n_groups <= MOST_LEFT_OUT:
+        return "leave-one-group-out", []
+    return "group-k-fold", [
+        f"{n_groups} values of {group!r} are many: they are tested in folds (group-k-fold), not one by one; "
+        'protocol = "leave-one-group-out" asks for that'
+    ]
 
 
 def _with_dev(manifest: Manifest, roles: list[str], *, config: SplitConfig, fold: str) -> list[str]:
