@@ -6,12 +6,13 @@ from typing import Any
 import click
 
 from .output import json_option, notes, print_json, print_table
+from .places import rows_of
 
 _N_LINES = 24  # class counts of more sides are left to --json
 
 
 @click.command(short_help="What is wrong with a split: leaks, copies, gaps.")
-@click.argument("places", metavar="[MANIFEST] SPLIT", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("places", metavar="[ROWS] SPLIT", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--corpus", metavar="READER", help="Speakers by this reader's name rules, in place of a MANIFEST.")
 @click.option("--audio", type=click.Path(path_type=Path), metavar="ROOT", help="Compare recordings by sound too.")
 @click.option("--allow", multiple=True, metavar="KIND", help="A kind of leak that is meant; may be repeated.")
@@ -21,16 +22,19 @@ def audit(
 ) -> int:
     """Inspect a SPLIT, ours or one brought from elsewhere; exit status 1 if it leaks.
 
-    SPLIT is a file or a folder of files: a split file, JSON lines, CSV or lists of names.
+    ROWS is a manifest, a store or a recipe.  SPLIT is a file or a folder of files: a split
+    file, JSON lines, CSV or lists of names.
     """
     expected = 1 if corpus else 2
     if len(places) != expected:
-        raise click.UsageError("expected " + ("SPLIT alone, since --corpus is given" if corpus else "MANIFEST SPLIT"))
+        raise click.UsageError(
+            "expected "
+            + ("SPLIT alone, since --corpus is given" if corpus else "ROWS (a manifest, store or recipe) and SPLIT")
+        )
     from serprep.audit import audit_split
-    from serprep.manifest.table import read_manifest
     from serprep.progress import Progress
 
-    known = corpus or read_manifest(places[0])
+    known = corpus or rows_of(places[0], digests=True)
     with Progress("listening", 0, unit="recordings") as progress:
 
         def listened(done: int, total: int) -> None:
@@ -69,6 +73,8 @@ def _print(found: dict[str, Any]) -> None:
                 f"\nthe speaker alone tells {100 * one['nmi']:.1f} % of the class entropy "
                 f"({100 * one['chance']:.1f} % by chance)"
             )
+    if found["skipped"]:
+        click.echo(f"\nnot compared, since no column tells them: {', '.join(found['skipped'])}")
     n_leaks = sum(one["severity"] == "leak" and not one["allowed"] for one in found["findings"])
     kinds = sorted({one["kind"] for one in found["findings"] if one["severity"] == "leak" and not one["allowed"]})
     click.echo(

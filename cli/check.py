@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .output import json_option, print_json, recognise_option, recognised
+from .output import json_option, notes, print_json, recognise_option, recognised
 
 
 @click.command(short_help="Compare a folder with a manifest: missing, extra, changed files.")
@@ -16,17 +16,25 @@ def check(manifest: Path, root: str, no_samples: bool, as_json: bool) -> int:
     """Compare the recordings under ROOT, a folder or URL, with a MANIFEST; exit status 1 if they differ."""
     from serprep.errors import one_line
     from serprep.files import as_root
+    from serprep.manifest.locate import locate
     from serprep.manifest.look import check_manifest
-    from serprep.manifest.table import read_manifest
+    from serprep.manifest.table import make_manifest, read_manifest
     from serprep.progress import Progress
 
     expected = read_manifest(manifest)
+    folder = as_root(root)
+    located = locate(expected.utterances, folder) if folder.is_dir() else None
+    if located:
+        expected = make_manifest(located.utterances, expected.info)
     with Progress("hashing", len({row.path for row in expected.utterances}), unit="files") as progress:
-        found = check_manifest(expected, as_root(root), progress=progress.to)
-    release = recognised(expected.info, found.digests, as_root(root), no_samples=no_samples)
+        found = check_manifest(expected, folder, progress=progress.to)
+    release = recognised(expected.info, found.digests, folder, no_samples=no_samples)
+    warnings = located.warnings if located else ()
+    notes(warnings, "warning")
     if as_json:
         lists = {name: list(getattr(found, name)) for name in ("missing", "changed", "extra")}
-        print_json({"n_files": found.n_files, "same": found.same, **lists, "release": release and release.as_dict()})
+        about = {"n_files": found.n_files, "same": found.same, "warnings": list(warnings)}
+        print_json({**about, **lists, "release": release and release.as_dict()})
     else:
         for kind in ("missing", "changed", "extra"):
             for path in getattr(found, kind):

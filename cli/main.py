@@ -23,6 +23,7 @@ from . import (
     export_onnx,
     gc,
     info,
+    init,
     log,
     manifest,
     predict,
@@ -42,13 +43,15 @@ def cli() -> None:
 
     \b
     Try:   serprep demo
-    Then:  serprep run RECIPE.toml      corpus → store → systems → report
+    Then:  serprep init FOLDER          looks at your recordings and writes RECIPE.toml
+           serprep run RECIPE.toml      corpus → store → systems → report
     """
 
 
 for command in (
     demo.demo,
     run.run,
+    init.init,
     corpora.corpora,
     manifest.manifest,
     check.check,
@@ -107,7 +110,9 @@ def main() -> None:
 
         if not isinstance(error, SerprepError):
             raise
-        for number, line in enumerate(str(error).splitlines()):
+        from .places import instead
+
+        for number, line in enumerate((instead(sys.argv[1:]) or str(error)).splitlines()):
             _say(("Error: " if number == 0 else "       ") + line)
         status = 1
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done: Ctrl-C while Python ends would only make noise

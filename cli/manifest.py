@@ -20,6 +20,10 @@ from .output import json_option, notes, print_json, print_table, recognise_optio
     metavar="ROLE=NAME",
     help="For readers table and audformat, such as emotion=label.",
 )
+@click.option("--prefix", help="For reader table: a folder that the paths in it lack, such as samples.")
+@click.option("--title", help="For readers table and pattern: what the corpus is called.")
+@click.option("--licence", help="For readers table and pattern: of the recordings.")
+@click.option("--source", help="For readers table and pattern: where the corpus comes from.")
 @click.option("--pattern", help="For reader pattern, such as '{emotion}/{speaker}_{text}.wav'.")
 @recognise_option
 @json_option
@@ -32,6 +36,7 @@ def manifest(
     pattern: str | None,
     no_samples: bool,
     as_json: bool,
+    **said: str | None,
 ) -> None:
     """Read a corpus folder or URL ROOT with READER and write utterances.csv and manifest.json.
 
@@ -42,17 +47,24 @@ def manifest(
     """
     from serprep.corpora import read_corpus
     from serprep.files import as_root
+    from serprep.manifest.locate import locate
     from serprep.manifest.look import look
+    from serprep.manifest.select import spellings
     from serprep.manifest.table import make_manifest, write_manifest
     from serprep.pipeline.gather import describe_corpus
     from serprep.progress import Progress
     from serprep.ratings import write_ratings
 
     pairs = dict(pair.partition("=")[::2] for pair in columns)
-    given = {"file": file, "pattern": pattern, "columns": pairs}
+    for pair in columns:
+        if not all(pair.partition("=")[::2]):
+            raise click.UsageError(f"--column {pair!r}: expected ROLE=NAME, such as emotion=label")
+    given = {"file": file, "pattern": pattern, "columns": pairs, **said}
     folder = as_root(root)
     reading = read_corpus(reader, folder, {name: value for name, value in given.items() if value})
-    found = make_manifest(reading.utterances, describe_corpus(reading.corpus))
+    located = locate(reading.utterances, folder)
+    located.refuse_nothing(folder)
+    found = make_manifest(located.utterances, describe_corpus(reading.corpus))
     with Progress("reading recordings", len({row.path for row in found.utterances}), unit="files") as progress:
         looked = look(found, folder, progress=progress.to)
     release = recognised(
@@ -65,8 +77,12 @@ def manifest(
     raters = write_ratings(reading.ratings, output)
     counts = Counter(row.emotion for row in looked.manifest.utterances)
     speakers = {row.speaker for row in looked.manifest.utterances}
-    notes(reading.warnings, "warning")
-    notes([f"{place}: {reason}" for place, reason in list(looked.reasons.items())[:20]], "unreadable")
+    warnings = (*reading.warnings, *located.warnings, *spellings(looked.manifest))
+    notes(warnings, "warning")
+    unreadable = [f"{place}: {reason}" for place, reason in looked.reasons.items()]
+    notes(unreadable[:20], "unreadable")
+    if len(unreadable) > 20:
+        notes([f"… and {len(unreadable) - 20} more; --json lists all"], "unreadable")
     result = {
         "manifest": str(path.resolve()),
         "digest": looked.manifest.digest,
@@ -75,7 +91,7 @@ def manifest(
         "emotions": dict(sorted(counts.items())),
         "n_ratings": len(reading.ratings),
         "unreadable": dict(looked.reasons),
-        "warnings": list(reading.warnings),
+        "warnings": list(warnings),
         "release": release and release.as_dict(),
     }
     if as_json:

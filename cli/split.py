@@ -1,21 +1,23 @@
 """``serprep split``."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from .output import json_option, notes, print_json, print_table
+from .places import kind_of, rows_of
 
 
-@click.command(short_help="A manifest → who trains, who develops, who tests.")
-@click.argument("manifest", type=click.Path(path_type=Path))
+@click.command(short_help="A manifest, store or recipe → who trains, who develops, who tests.")
+@click.argument("rows", type=click.Path(path_type=Path))
 @click.option(
     "--protocol",
-    type=click.Choice(["fixed", "leave-one-group-out", "group-k-fold"]),
-    default="leave-one-group-out",
+    type=click.Choice(["auto", "fixed", "leave-one-group-out", "group-k-fold"]),
+    default="auto",
     show_default=True,
+    help="auto: leave-one-group-out, or group-k-fold for more than 100 groups.",
 )
 @click.option("--group", default="speaker", show_default=True, help="Column whose values stay together.")
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="For group-k-fold.")
@@ -29,22 +31,33 @@ from .output import json_option, notes, print_json, print_table
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("split.json"), show_default=True)
 @json_option
-def split(manifest: Path, output: Path, emotions: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Split a MANIFEST and write the split file; it holds no audio and can be shared."""
-    from serprep.manifest.select import select, spellings
-    from serprep.manifest.table import read_manifest
-    from serprep.split import SplitConfig, describe, make_split, write_split
+@click.pass_context
+def split(
+    context: click.Context, rows: Path, output: Path, emotions: tuple[str, ...], as_json: bool, **options: Any
+) -> None:
+    """Split ROWS, a manifest, a store or a recipe, and write the split file, which can be shared: it holds no audio.
 
-    kept = select(read_manifest(manifest), emotions={name: name for name in emotions} or None)
-    made = make_split(kept.manifest, SplitConfig(**options))
+    A recipe says how by itself, in [split]; options given here go first.
+    """
+    from serprep.manifest.select import select, spellings
+    from serprep.split import SplitConfig, describe, make_split, read_split, write_split
+
+    config = SplitConfig(**options)
+    if kind_of(str(rows)) == "recipe":
+        from serprep.recipe import read_recipe
+
+        recipe = read_recipe(rows)
+        typed = click.core.ParameterSource.COMMANDLINE
+        given = {name: value for name, value in options.items() if context.get_parameter_source(name) == typed}
+        config = replace(recipe.split, **given)
+    kept = select(rows_of(rows), emotions={name: name for name in emotions} or None)
+    made = read_split(recipe.path(config.file)) if config.protocol == "list" else make_split(kept.manifest, config)
     write_split(made, output)
     notes([f"{count} utterances dropped: {reason}" for reason, count in kept.dropped.items()])
     notes((*spellings(kept.manifest), *made.notes))
     if as_json:
         about = {"split": str(output.resolve()), "digest": made.digest, "rows_digest": made.rows_digest}
-        print_json(
-            {**about, "config": asdict(SplitConfig(**options)), "folds": describe(made), "notes": list(made.notes)}
-        )
+        print_json({**about, "config": asdict(config), "folds": describe(made), "notes": list(made.notes)})
         return
     print_table(describe(made), ["fold", "train", "dev", "test", "test_groups"])
     click.echo(f"\nsplit        {output}")

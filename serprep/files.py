@@ -226,42 +226,73 @@ def walk(root: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
     """Relative ``/`` paths of everything below `root` whose suffix is one of `suffixes`.
 
     In sorted order, upper-case suffixes too.  Hidden names (``._x``, ``.DS_Store``)
-    are skipped.  Links to folders are followed, each real folder once.  A folder or
-    a dangling link with such a suffix is listed as well, so that it can be reported.
+    are skipped.  Links to folders are followed, each real folder once: at its own place
+    if that lies below `root`, else at the first link to it.  `unfollowed` tells of the
+    others.  A folder or a dangling link with such a suffix is listed as well, so that it
+    can be reported.
 
     Raises
     ------
     CorpusError
         If a folder cannot be listed: what is in it would be left out silently.
     """
-    if isinstance(root, UrlPath):
-        yield from _walk_url(root, "", suffixes)
-    else:
-        yield from _walk(root, "", suffixes, {os.path.realpath(root)})
+    yield from _walk_url(root, suffixes) if isinstance(root, UrlPath) else _walk(root, suffixes)[0]
 
 
-def _walk_url(folder: UrlPath, prefix: str, suffixes: tuple[str, ...]) -> Iterator[str]:
-    for entry in folder.iterdir() if folder.is_dir() else ():
-        if entry.name.startswith("."):
-            continue
-        if entry.name.lower().endswith(suffixes):
-            yield prefix + entry.name
-        elif entry.is_dir():
-            yield from _walk_url(entry, f"{prefix}{entry.name}/", suffixes)
+def unfollowed(root: Path, suffixes: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Links below `root` that `walk` does not follow: relative path, and why."""
+    return [] if isinstance(root, UrlPath) else _walk(root, suffixes)[1]
 
 
-def _walk(folder: Path, prefix: str, suffixes: tuple[str, ...], seen: set[str]) -> Iterator[str]:
-    try:
-        with os.scandir(folder) as entries:
-            ordered = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        raise CorpusError(f"{one_line(folder)}: {error.strerror}; make the folder readable") from None
-    for entry in ordered:
-        if entry.name.startswith("."):
-            continue
-        if entry.name.lower().endswith(suffixes):
-            yield prefix + entry.name
-        elif entry.is_dir():
-            real = os.path.realpath(entry.path)
-            if real not in seen:
-                yield from _walk(Path(entry.path), f"{prefix}{entry.name}/", suffixes, seen | {real})
+def _walk_url(root: UrlPath, suffixes: tuple[str, ...]) -> Iterator[str]:
+    found: list[str] = []
+    folders = [("", root)] if root.is_dir() else []
+    while folders:
+        prefix, folder = folders.pop()
+        for entry in folder.iterdir():
+            if entry.name.startswith("."):
+                continue
+            if entry.name.lower().endswith(suffixes):
+                found.append(prefix + entry.name)
+            elif entry.is_dir():
+                folders.append((f"{prefix}{entry.name}/", entry))
+    yield from sorted(found, key=lambda path: path.split("/"))
+
+
+def _walk(root: Path, suffixes: tuple[str, ...]) -> tuple[list[str], list[tuple[str, str]]]:
+    """What is listed, and the links that are not followed."""
+    found: list[str] = []
+    passed: list[tuple[str, str]] = []
+    folders, links = [""], list[str]()  # with a final "/"
+    seen: set[tuple[int, int]] = set()
+    while folders or links:
+        is_link = not folders
+        if is_link:  # all real folders are known: now those that only links lead to, in path order
+            links.sort(key=lambda path: path.split("/"), reverse=True)
+        prefix = links.pop() if is_link else folders.pop()
+        folder = root / prefix
+        try:
+            state = folder.stat()
+            if (state.st_dev, state.st_ino) in seen:
+                passed.append((prefix[:-1], "a link to a folder that is listed elsewhere"))
+                continue
+            seen.add((state.st_dev, state.st_ino))
+            with os.scandir(folder) as entries:
+                listed = list(entries)
+        except OSError as error:
+            raise CorpusError(f"{one_line(folder)}: {error.strerror}; make the folder readable") from None
+        for entry in listed:
+            name = prefix + entry.name
+            if entry.name.startswith("."):
+                continue
+            if entry.name.lower().endswith(suffixes):
+                found.append(name)
+                continue
+            try:
+                if entry.is_dir():
+                    (links if entry.is_symlink() else folders).append(f"{name}/")
+                elif entry.is_symlink() and not Path(entry.path).exists():
+                    passed.append((name, "a link that leads nowhere"))
+            except OSError:  # such as a link to itself
+                passed.append((name, "a link that leads nowhere"))
+    return sorted(found, key=lambda path: path.split("/")), sorted(passed)

@@ -118,7 +118,13 @@ def group_roles(
     """
     protocol = "group-k-fold" if n_folds else "leave-one-group-out"
     if len(groups.names) < (n_folds or 2):
-        remedy = "ask for fewer folds" if n_folds else "there is nothing to leave out"
+        if len(groups.names) == 1:
+            remedy = (
+                "one cannot be both trained and tested: name the speakers, or another column, such as "
+                'group = "session", or take the corpus\'s own partition with protocol = "fixed"'
+            )
+        else:
+            remedy = f"ask for fewer folds, {len(groups.names)} at most" if n_folds else "there is nothing to leave out"
         raise SplitError(f"{column!r} has {len(groups.names)} values, {protocol} needs {n_folds or 2}; {remedy}")
     for emotion, counts in zip(groups.classes, groups.counts.T, strict=True):
         if emotion and np.count_nonzero(counts) == 1:

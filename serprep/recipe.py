@@ -24,6 +24,10 @@ from serprep.files import as_root
 from serprep.remote import is_url
 from serprep.split import SplitConfig
 from serprep.store.layout import StoreConfig
+from serprep.text import did_you_mean, nearest, not_text
+
+_LARGEST = 1 << 20  # bytes of a recipe
+_DEEPEST = 20  # tables in tables
 
 SYSTEMS = ("plain-crnn", "multi-crnn", "hsf-crnn", "compare-svm", "majority")
 NEURAL = SYSTEMS[:3]
@@ -71,6 +75,10 @@ class CorpusConfig:
     exclude: str = ""  # file of utterance ids, one a line
     file: str = ""  # for reader "table", relative to root; for "audformat": which of its tables
     pattern: str = ""  # for reader "pattern"
+    prefix: str = ""  # for reader "table": a folder that its paths lack
+    title: str = ""  # for readers "table" and "pattern": what the corpus is called,
+    licence: str = ""  # what may be done with it,
+    source: str = ""  # and where it comes from
     columns: Mapping[str, str] | None = None  # for readers "table" and "audformat"
     emotions: Mapping[str, str] | None = None
     silent: str = "keep"  # or "quarantine": what becomes of recordings that hold no sound
@@ -78,6 +86,8 @@ class CorpusConfig:
     def __post_init__(self) -> None:
         if bool(self.reader) == bool(self.manifest):
             raise RecipeError('[corpus] needs either reader = "…" or manifest = "…"')
+        if self.manifest and self.options:
+            raise RecipeError(f"[corpus] {next(iter(self.options))} is for a reader; a manifest says that itself")
         if not self.root:
             raise RecipeError("[corpus] needs root: the folder of the recordings")
         if self.silent not in ("keep", "quarantine"):
@@ -92,7 +102,8 @@ class CorpusConfig:
     @property
     def options(self) -> dict[str, object]:
         """What the reader takes besides the root."""
-        given = {"file": self.file, "pattern": self.pattern, "columns": self.columns}
+        names = ("file", "pattern", "columns", "prefix", "title", "licence", "source")
+        given = {name: getattr(self, name) for name in names}
         return {name: value for name, value in given.items() if value}
 
 
@@ -138,7 +149,10 @@ class TrainConfig:
     def __post_init__(self) -> None:
         unknown = [name for name in self.systems if name not in SYSTEMS]
         if unknown or not self.systems:
-            raise RecipeError(f"[train] systems: {unknown or 'none'}; expected some of {', '.join(SYSTEMS)}")
+            meant = did_you_mean(unknown[0], SYSTEMS) if unknown else ""
+            raise RecipeError(
+                f"[train] systems: {unknown or 'none'}{meant or ';'} expected some of {', '.join(SYSTEMS)}"
+            )
         if len(set(self.systems)) < len(self.systems):
             raise RecipeError(f"[train] systems names one twice: {', '.join(self.systems)}")
         if (
@@ -157,7 +171,10 @@ class TrainConfig:
             raise RecipeError(f"[train] learning_rate is {self.learning_rate}; expected between 0 and 10")
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
-                raise RecipeError(f"[train] {name} is {getattr(self, name)!r}; expected one of {', '.join(allowed)}")
+                meant = did_you_mean(getattr(self, name), allowed)
+                raise RecipeError(
+                    f"[train] {name} is {_shown(getattr(self, name))}; expected one of {', '.join(allowed)}{meant}"
+                )
         if self.sampling == self.class_weights == "balanced":
             raise RecipeError("[train] sampling and class_weights would balance twice; choose one of them")
         if not 0 <= self.enrol <= 1_000_000 or (self.enrol and not self.transductive):
@@ -228,7 +245,7 @@ class Recipe:
         return as_root(root) if is_url(root) else self.path(root).resolve()
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(path: str | Path) -> Recipe:
     """Read a recipe.
 
     Raises
@@ -237,6 +254,7 @@ def read_recipe(path: Path) -> Recipe:
         If it is not TOML, holds an unknown key, or an impossible value; the message
         names the key and what is expected.
     """
+    path = Path(path)
     values = _read_toml(path)
     try:
         return recipe_from(values, folder=path.resolve().parent, name=path.stem)
@@ -247,13 +265,58 @@ def read_recipe(path: Path) -> Recipe:
 def _read_toml(path: Path) -> dict[str, Any]:
     place = one_line(path)
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise RecipeError(f"{place}: {error.strerror}; expected a recipe (see docs/recipe.md)") from None
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or one_line(error)
+        raise RecipeError(f"{place}: {reason}; expected a recipe (see docs/recipe.md){_beside(path)}") from None
+    if len(data) > _LARGEST:
+        raise RecipeError(f"{place}: larger than {_LARGEST >> 10} KiB; expected a recipe (see docs/recipe.md)")
+    if why := not_text(data):
+        raise RecipeError(f"{place} is {why}")
+    try:
+        values = tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise RecipeError(f"{place}: byte {error.start} is not UTF-8; save it as UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise RecipeError(f"{place}: {one_line(error)}; expected TOML") from None
+    except RecursionError:
+        raise RecipeError(f"{place}: brackets are nested too deeply; expected TOML") from None
+    except ValueError as error:  # of TOML, or of a number of thousands of digits
+        reason = "a number of thousands of digits" if "integer string" in str(error) else one_line(error)[:300]
+        raise RecipeError(f"{place}: {reason}; expected TOML") from None
+    _refuse_extremes(values, place)
+    return values
+
+
+def _beside(path: Path) -> str:
+    """The recipes that might have been meant by a path at which there is none, for the end of a message."""
+    folder = path if path.is_dir() else path.parent
+    try:
+        names = sorted(entry.name for entry in folder.iterdir() if entry.suffix == ".toml" and entry.is_file())
+    except OSError:
+        return "" if folder.exists() else f"; there is no folder {one_line(folder)}"
+    if not names:
+        return "; `serprep init CORPUS` writes one"
+    meant = nearest(path.name, names) if folder != path else ""
+    if meant:
+        return f"; did you mean {one_line(folder / meant)}?"
+    return f"; there is {one_line(', '.join(str(folder / name) for name in names[:5]))}"
+
+
+def _refuse_extremes(values: Mapping[str, Any], place: str) -> None:
+    """Raise for what TOML allows and no recipe needs: numbers beyond 64 bits, NUL characters, depth."""
+    waiting: list[tuple[Any, int]] = [(values, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > _DEEPEST:
+            raise RecipeError(f"{place}: tables are nested more than {_DEEPEST} deep; see docs/recipe.md")
+        if isinstance(value, dict):
+            waiting += [(part, depth + 1) for item in value.items() for part in item]
+        elif isinstance(value, list):
+            waiting += [(part, depth + 1) for part in value]
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise RecipeError(f"{place}: it holds a whole number beyond 64 bits; see docs/recipe.md")
+        elif isinstance(value, str) and "\0" in value:
+            raise RecipeError(f"{place}: a text holds a NUL character; remove it")
 
 
 def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe:
@@ -265,6 +328,10 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
     _refuse_unknown(features, ("logmel", "segments", "functionals", "lld"), "features")
     segments = _table(features, "segments", "features")
     dataset = _configured(Dataset, tables["dataset"], "dataset")
+    if not dataset.name and not name.isprintable():
+        raise RecipeError(
+            f"the recipe's file name {one_line(name)!r} names the data set; rename it, or set [dataset] name"
+        )
     dataset = dataclasses.replace(dataset, name=dataset.name or name)
     dataset = dataclasses.replace(dataset, path=dataset.path or f"stores/{dataset.name}")
     return Recipe(
@@ -288,13 +355,14 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
     )
 
 
-def read_training(path: Path) -> TrainConfig:
+def read_training(path: str | Path) -> TrainConfig:
     """The ``[train]`` table of a recipe, which needs no others.
 
     Raises
     ------
     RecipeError
     """
+    path = Path(path)
     values = _read_toml(path)
     try:
         return _configured(TrainConfig, _table(values, "train"), "train")
@@ -328,26 +396,30 @@ def _typed(value: Any, hint: Any, place: str) -> Any:
         return _typed(value, options[0], place)
     if typing.get_origin(hint) is tuple:
         if not isinstance(value, list):
-            raise RecipeError(f"{place} is {value!r}; expected a list")
+            raise RecipeError(f"{place} is {_shown(value)}; expected a list")
         return tuple(_typed(entry, options[0], place) for entry in value)
     if typing.get_origin(hint) is not None:  # Mapping[str, str]
         if not isinstance(value, dict):
-            raise RecipeError(f"{place} is {value!r}; expected a table")
+            raise RecipeError(f"{place} is {_shown(value)}; expected a table")
         return value
-    if type(value) is str and "\0" in value:
-        raise RecipeError(f"{place} holds a NUL character; remove it")
     if hint is float and type(value) is int:
         return float(value)
     if type(value) is not hint:
         names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-        raise RecipeError(f"{place} is {value!r}; expected {names.get(hint, hint)}")
+        raise RecipeError(f"{place} is {_shown(value)}; expected {names.get(hint, hint)}")
     return value
+
+
+def _shown(value: Any) -> str:
+    """A value for a message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"
 
 
 def _table(values: Mapping[str, Any], key: str, place: str = "") -> dict[str, Any]:
     table = values.get(key, {})
     if not isinstance(table, dict):
-        raise RecipeError(f"{place + '.' if place else ''}{key} is {table!r}; expected a table")
+        raise RecipeError(f"{place + '.' if place else ''}{key} is {_shown(table)}; expected a table")
     return table
 
 
@@ -355,4 +427,23 @@ def _refuse_unknown(values: Mapping[str, Any], known: tuple[str, ...], place: st
     for key in values:
         if key not in known:
             where = f"[{place}] " if place else ""
-            raise RecipeError(f"{where}unknown key {key!r}; expected one of {', '.join(known)}")
+            meant = did_you_mean(key, known)
+            others = [table for table, keys in _keys().items() if key in keys and table != place]
+            if others and not meant:
+                meant = f"; it belongs into [{others[0]}]"
+            raise RecipeError(f"{where}unknown key {_shown(key)}; expected one of {', '.join(known)}{meant}")
+
+
+def _keys() -> dict[str, tuple[str, ...]]:
+    """The keys of each table."""
+    kinds = {
+        "dataset": Dataset,
+        "corpus": CorpusConfig,
+        "features.logmel": LogMel,
+        "features.functionals": Functionals,
+        "features.lld": LLD,
+        "store": StoreConfig,
+        "split": SplitConfig,
+        "train": TrainConfig,
+    }
+    return {table: tuple(typing.get_type_hints(kind)) for table, kind in kinds.items()}

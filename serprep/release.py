@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from serprep.audio.decode import decode_int16, read_bytes
 from serprep.errors import AudioError, one_line
 
+LOSSY = (".mp3", ".ogg")
 LENGTH = 32  # hexadecimal digits of a digest that are kept
 
 
@@ -49,22 +50,34 @@ class Recognition:
     same: int  # byte for byte
     same_samples: int  # other bytes, such as FLAC, that decode to the published samples
     different: tuple[str, ...]  # paths of all others
+    lossy: tuple[str, ...]  # MP3 and Ogg, which cannot be compared: the digests are of the wav files
     n_missing: int  # published files that are not there
     decoded: bool  # whether files with other bytes were decoded
 
     @property
     def n_files(self) -> int:
         """Files compared."""
-        return self.same + self.same_samples + len(self.different)
+        return self.same + self.same_samples + len(self.different) + len(self.lossy)
 
     def as_dict(self) -> dict[str, object]:
         """For JSON: counts, the paths that differ, and the sentence."""
-        return {**asdict(self), "different": list(self.different), "n_files": self.n_files, "sentence": self.sentence}
+        return {
+            **asdict(self),
+            "different": list(self.different),
+            "lossy": list(self.lossy),
+            "n_files": self.n_files,
+            "sentence": self.sentence,
+        }
 
     @property
     def sentence(self) -> str:
         """One line for people."""
         n, n_different, found = self.n_files, len(self.different), []
+        if self.lossy:
+            found.append(
+                f"{len(self.lossy)} of {n} files are MP3 or Ogg and were not compared: serprep has digests of the "
+                f"wav files of {self.title}, and none of another release"
+            )
         if n_different == n and self.decoded:
             found.append(f"{n} of {n} files differ: not the published recordings of {self.title}")
         elif n_different:
@@ -123,6 +136,8 @@ def recognise(
             return "different"
         if digests[path][:LENGTH] == expected.bytes:
             return "same"
+        if path.lower().endswith(LOSSY):
+            return "lossy"
         return "same_samples" if decode and _same_samples(root / path, expected) else "different"
 
     found: dict[str, str] = {}
@@ -138,6 +153,7 @@ def recognise(
         same=counts["same"],
         same_samples=counts["same_samples"],
         different=tuple(path for path, kind in found.items() if kind == "different"),
+        lossy=tuple(path for path, kind in found.items() if kind == "lossy"),
         n_missing=len(known.keys() - {PurePosixPath(path).stem for path in digests}),
         decoded=decode,
     )

@@ -19,17 +19,22 @@ from serprep.errors import SplitError, first_ten, one_line
 from serprep.files import write_whole
 from serprep.folds import count_groups, group_roles, partition_roles, set_apart
 from serprep.manifest.table import FIRST, LAST, Manifest, value_of
+from serprep.text import did_you_mean
 
 FORMAT = 1
 ROLES = ("train", "dev", "test")
-PROTOCOLS = ("fixed", "leave-one-group-out", "group-k-fold", "list")
+PROTOCOLS = ("fixed", "leave-one-group-out", "group-k-fold", "list", "auto")
+MOST_LEFT_OUT = (
+    100  # groups that "auto" leaves out one by one: a role per utterance and group, which grows with the square
+)
+MOST_FOLDS = 1000  # of leave-one-group-out where it is asked for by name
 
 
 @dataclass(frozen=True, kw_only=True)
 class SplitConfig:
     """Configuration of ``[split]``."""
 
-    protocol: str = "leave-one-group-out"
+    protocol: str = "auto"  # leave-one-group-out, or group-k-fold for more than `MOST_LEFT_OUT` groups
     group: str = "speaker"  # column; for the group protocols
     folds: int = 5  # for group-k-fold
     dev_groups: int = 0  # groups of each training side set apart for development
@@ -41,7 +46,8 @@ class SplitConfig:
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
-            raise SplitError(f"protocol is {self.protocol!r}; expected one of {', '.join(PROTOCOLS)}")
+            meant = did_you_mean(self.protocol, PROTOCOLS)
+            raise SplitError(f"protocol is {self.protocol!r}; expected one of {', '.join(PROTOCOLS)}{meant}")
         if not 2 <= self.folds <= 10_000:
             raise SplitError(f"folds is {self.folds}; expected 2 or more")
         if not 0 <= self.dev_groups <= 1000 or not 0 <= self.seed < 2**31:
@@ -95,7 +101,8 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
     ----------
     manifest : Manifest
     config : SplitConfig
-        Protocols: "fixed" takes roles from a column, "leave-one-group-out" tests each
+        Protocols: "auto" is "leave-one-group-out" up to `MOST_LEFT_OUT` groups, else
+        "group-k-fold"; "fixed" takes roles from a column, "leave-one-group-out" tests each
         group in turn, "group-k-fold" tests groups in `folds` parts, alike in classes
         and, where there is a column ``gender``, in genders.
         (A list is read with `read_split`.)
@@ -119,31 +126,52 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
     if group not in manifest.columns:
         raise SplitError(f"no column {group!r} to split by; the manifest has {', '.join(manifest.columns)}")
     values = [str(value_of(row, group) or "") for row in manifest.utterances]
+    protocol, remarks = config.protocol, list[str]()
     if config.protocol == "fixed":
         folds, roles = ["fixed"], [partition_roles(values, column=group, test=config.test)]
     else:
         _check_complete(manifest, values, group)
         genders = manifest.column("gender") if "gender" in manifest.columns else [""] * len(values)
         groups = count_groups(values, [row.emotion for row in manifest.utterances], genders)
-        n_folds = config.folds if config.protocol == "group-k-fold" else None
+        protocol, remarks = _protocol(config.protocol, len(groups.names), group)
+        n_folds = config.folds if protocol == "group-k-fold" else None
         own_column = config.dev_group in ("", group)
         n_dev = config.dev_groups if own_column else 0
         folds, of_group = group_roles(groups, column=group, n_folds=n_folds, n_dev=n_dev, seed=config.seed)
         roles = [[role[value] for value in values] for role in of_group]
         if config.dev_groups and not own_column:
             roles = [_with_dev(manifest, roles[i], config=config, fold=fold) for i, fold in enumerate(folds)]
+    shared: dict[tuple[str, ...], tuple[str, ...]] = {}  # many utterances have the same roles
+    of_row = (tuple(column[i] for column in roles) for i in range(len(values)))
     split = Split(
-        protocol=config.protocol,
+        protocol=protocol,
         group=group,
         seed=config.seed,
         folds=tuple(folds),
         utterances={
-            row.id: Assignment(row.speaker, values[i], tuple(column[i] for column in roles))
-            for i, row in enumerate(manifest.utterances)
+            row.id: Assignment(row.speaker, value, shared.setdefault(several, several))
+            for row, value, several in zip(manifest.utterances, values, of_row, strict=True)
         },
         manifest_digest=manifest.digest,
     )
-    return replace(split, notes=(*_notes(split), *_class_notes(split, manifest)))
+    return replace(split, notes=(*remarks, *_notes(split), *_class_notes(split, manifest)))
+
+
+def _protocol(asked: str, n_groups: int, group: str) -> tuple[str, list[str]]:
+    """The protocol for so many groups, and what to say of the choice."""
+    if asked == "leave-one-group-out" and n_groups > MOST_FOLDS:
+        raise SplitError(
+            f"{n_groups} values of {group!r} would be as many folds; leave-one-group-out makes {MOST_FOLDS} at most: "
+            'ask for protocol = "group-k-fold"'
+        )
+    if asked != "auto":
+        return asked, []
+    if n_groups <= MOST_LEFT_OUT:
+        return "leave-one-group-out", []
+    return "group-k-fold", [
+        f"{n_groups} values of {group!r} are many: they are tested in folds (group-k-fold), not one by one; "
+        'protocol = "leave-one-group-out" asks for that'
+    ]
 
 
 def _with_dev(manifest: Manifest, roles: list[str], *, config: SplitConfig, fold: str) -> list[str]:
@@ -292,7 +320,7 @@ def read_split(path: Path) -> Split:
         raise SplitError(f"{place}: {error.strerror}; expected a split file, as `serprep split` writes") from None
     except ValueError as error:
         raise SplitError(
-            f"{place}: {one_line(error)}; expected JSON as `serprep split` writes it "
+            f"{one_line(error)}; expected JSON as `serprep split` writes it "
             "(for a table with a column of partitions: protocol = 'fixed')"
         ) from None
     try:
@@ -300,28 +328,45 @@ def read_split(path: Path) -> Split:
             raise SplitError(f"{place}: expected a JSON object with a list of folds; see docs/split.md")
         if values["format"] != FORMAT:
             raise SplitError(f"{place} has format {values['format']!r}, this serprep reads {FORMAT}")
+        roles: dict[tuple[str, ...], tuple[str, ...]] = {}  # utterances of one group share their roles
         split = Split(
-            protocol=str(values["protocol"]),
-            group=str(values["group"]),
-            seed=int(values["seed"]),
-            folds=tuple(map(str, values["folds"])),
+            protocol=_text(values["protocol"], "protocol"),
+            group=_text(values["group"], "group"),
+            seed=_whole(values["seed"]),
+            folds=tuple(_text(fold, "a fold") for fold in values["folds"]),
             utterances={
-                str(name): Assignment(str(row["speaker"]), str(row["group"]), tuple(row["roles"]))
+                name: Assignment(
+                    _text(row["speaker"], "a speaker"),
+                    _text(row["group"], "a group"),
+                    roles.setdefault(tuple(row["roles"]), tuple(row["roles"])),
+                )
                 for name, row in values["utterances"].items()
             },
-            manifest_digest=str(values.get("manifest_digest", "")),
-            notes=tuple(map(str, values.get("notes", ()))),
+            manifest_digest=_text(values.get("manifest_digest", ""), "manifest_digest"),
+            notes=tuple(_text(note, "a note") for note in values.get("notes", ())),
         )
         _check_roles(split, place)
         if values.get("rows_digest", split.rows_digest) != split.rows_digest:
             raise SplitError(f"{place}: its rows do not have the digest it names; it was edited: make it again")
     except (KeyError, TypeError, AttributeError) as error:
         raise SplitError(f"{place}: {one_line(error)} is missing or misplaced; see docs/split.md") from None
-    except SplitError:
-        raise
+    except SplitError as error:
+        raise SplitError(str(error) if str(error).startswith(place) else f"{place}: {error}") from None
     except (ValueError, OverflowError) as error:
         raise SplitError(f"{place}: {one_line(error)}; see docs/split.md") from None
     return split
+
+
+def _text(value: object, what: str) -> str:
+    if not isinstance(value, str):
+        raise SplitError(f"{what} is {str(value)[:40]!r}; expected text; see docs/split.md")
+    return value
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise SplitError(f"seed is {str(value)[:40]!r}; expected a whole number; see docs/split.md")
+    return value
 
 
 def _check_roles(split: Split, place: str) -> None:

@@ -10,6 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOUNDATIONS = {
     "errors",
+    "_json",
+    "text",
     "utterance",
     "audio",
     "files",
@@ -18,7 +20,6 @@ FOUNDATIONS = {
     "progress",
     "parallel",
     "testing",
-    "_json",
     "_typing",
 }
 STAGES = (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from serprep.errors import StoreError
-from serprep.files import Folder, make_read_only, refuse_store, remove_tree, walk, write_whole
+from serprep.files import Folder, make_read_only, refuse_store, remove_tree, unfollowed, walk, write_whole
 
 SUFFIXES = (".wav", ".flac")
 
@@ -100,7 +100,37 @@ def test_walk_follows_links_to_folders_and_ends_in_loops(tmp_path):
     (tmp_path / "real/up").symlink_to(tmp_path)
     (tmp_path / "real/self").symlink_to(tmp_path / "real")
     (tmp_path / "other").symlink_to(tmp_path / "real")
-    assert list(walk(tmp_path, SUFFIXES)) == ["other/a.wav", "real/a.wav"]
+    assert list(walk(tmp_path, SUFFIXES)) == ["real/a.wav"]
+    elsewhere = "a link to a folder that is listed elsewhere"
+    assert unfollowed(tmp_path, SUFFIXES) == [(name, elsewhere) for name in ("other", "real/self", "real/up")]
+
+
+@pytest.mark.parametrize("n", [5, 8, 12])
+def test_folders_that_link_to_one_another_are_listed_once(tmp_path, n):
+    names = [f"{i:02}" for i in range(n)]
+    touch(tmp_path, *(f"{name}/a.wav" for name in names))
+    for name in names:
+        for other in {*names} - {name}:
+            (tmp_path / name / f"to{other}").symlink_to(tmp_path / other)
+    assert list(walk(tmp_path, SUFFIXES)) == [f"{name}/a.wav" for name in names]
+    assert len(unfollowed(tmp_path, SUFFIXES)) == n * (n - 1)
+
+
+def test_a_link_to_itself_or_to_nothing_is_passed_over(tmp_path):
+    touch(tmp_path, "b/x.wav")
+    for name, target in (("a", "a"), ("c", "d"), ("d", "c"), ("e", "gone")):
+        (tmp_path / name).symlink_to(target)
+    assert list(walk(tmp_path, SUFFIXES)) == ["b/x.wav"]
+    assert unfollowed(tmp_path, SUFFIXES) == [(name, "a link that leads nowhere") for name in "acde"]
+
+
+def test_a_folder_that_only_links_lead_to_is_listed_at_the_first(tmp_path):
+    touch(tmp_path, "elsewhere/x.wav", "elsewhere/deep/y.wav", "root/m.wav")
+    for name in ("z", "k", "n"):
+        (tmp_path / "root" / name).symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "root" / "copy.wav").symlink_to("m.wav")  # a link to a file is a file of its own name
+    assert list(walk(tmp_path / "root", SUFFIXES)) == ["copy.wav", "k/deep/y.wav", "k/x.wav", "m.wav"]
+    assert [path for path, _ in unfollowed(tmp_path / "root", SUFFIXES)] == ["n", "z"]
 
 
 # -- writing whole -------------------------------------------------------------------

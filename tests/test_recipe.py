@@ -6,7 +6,7 @@ import pytest
 from serprep.errors import RecipeError
 from serprep.features.framing import Segment
 from serprep.features.logmel import LogMel
-from serprep.recipe import CorpusConfig, TrainConfig, read_recipe, read_training
+from serprep.recipe import CorpusConfig, TrainConfig, read_recipe, read_training, recipe_from
 from serprep.split import SplitConfig
 from serprep.store.layout import StoreConfig
 
@@ -349,7 +349,7 @@ def test_corpora_that_are_none(tmp_path, text, message):
 
 
 def test_files_that_are_no_recipe(tmp_path):
-    with pytest.raises(RecipeError, match="No such file or directory; expected a recipe"):
+    with pytest.raises(RecipeError, match=r"No such file or directory; expected a recipe .*`serprep init CORPUS`"):
         read_recipe(tmp_path / "none.toml")
     with pytest.raises(RecipeError, match="Is a directory; expected a recipe"):
         read_recipe(tmp_path)
@@ -376,3 +376,64 @@ def test_the_training_of_another_recipe_needs_none_of_its_other_tables(tmp_path)
         read_training(path)
     with pytest.raises(RecipeError, match=r"nowhere.toml: No such file"):
         read_training(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[corpus]\nroot = " + "9" * 5000, "a number of thousands of digits"),
+        ("[train]\nlearning_rate = 0x" + "f" * 50_000, "a whole number beyond 64 bits"),
+        ("[train]\nepochs = 9223372036854775808", "a whole number beyond 64 bits"),
+        ("x = " + "[" * 50_000, "nested too deeply"),
+        (".".join("a" * 5000) + " = 1", "tables are nested more than 20 deep"),
+        ('[corpus]\nreader = "\\ud800"', "expected TOML"),
+        ('[corpus.emotions]\nhappy = "a\\u0000"', "a text holds a NUL character"),
+        ('[corpus.emotions]\n"\\u0000" = "a"', "a text holds a NUL character"),
+        ("a = 1\n".encode("utf-16"), "is UTF-16: save it as UTF-8"),
+        (b"PK\x03\x04", "is a zip archive"),
+        ("#" * 2**20 + "\n", "larger than 1024 KiB"),
+        (
+            "[corpus]\nreader = 'emodb'\nroot = '.'\n[train]\nepoch = 3",
+            r"\[train\] unknown key 'epoch'; .*; did you mean 'epochs'\?",
+        ),
+        ("[corpus]\nreader = 'emodb'\nroot = '.'\n[train]\nsystems = ['compare_svm']", r"did you mean 'compare-svm'\?"),
+        (
+            "[corpus]\nreader = 'emodb'\nroot = '.'\n[split]\nprotocol = 'leave-one-out'",
+            r"did you mean 'leave-one-group-out'\?",
+        ),
+        ("[dataset]\nepochs = 3", r"\[dataset\] unknown key 'epochs'; .*; it belongs into \[train\]"),
+        ("[corpora]\n", r"unknown key 'corpora'; .*; did you mean 'corpus'\?"),
+        ("[corpus]\nmanifest = 'm'\nroot = '.'\ntitle = 'x'\n", "title is for a reader; a manifest says that itself"),
+    ],
+    ids=range(17),
+)
+def test_whatever_a_recipe_holds_is_one_line(tmp_path, text, message):
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(RecipeError, match=rf"recipe\.toml.*{message}") as error:
+        read_recipe(path)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 1000 + len(str(tmp_path))
+
+
+def test_a_path_may_be_text_and_a_misspelt_one_is_guessed(tmp_path):
+    path = tmp_path / "ravdess.toml"
+    path.write_text('[corpus]\nreader = "ravdess"\nroot = "."\n')
+    assert read_recipe(str(path)) == read_recipe(path)
+    with pytest.raises(RecipeError, match=r"ravdes\.toml: No such file.*did you mean .*/ravdess\.toml\?"):
+        read_recipe(str(tmp_path / "ravdes.toml"))
+    with pytest.raises(RecipeError, match=r"; there is .*/ravdess\.toml"):
+        read_recipe(tmp_path / "completely-different")
+    with pytest.raises(RecipeError, match=r"Is a directory; expected a recipe .*there is .*/ravdess\.toml"):
+        read_recipe(tmp_path)
+    with pytest.raises(RecipeError, match=r"there is no folder .*/gone"):
+        read_recipe(tmp_path / "gone" / "x.toml")
+
+
+def test_title_licence_source_and_prefix_reach_the_reader():
+    values = {"corpus": {"reader": "table", "root": ".", "file": "a.csv", "title": "T", "prefix": "samples"}}
+    assert recipe_from(values, folder=Path(), name="x").corpus.options == {
+        "file": "a.csv",
+        "title": "T",
+        "prefix": "samples",
+    }

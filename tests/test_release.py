@@ -102,6 +102,19 @@ def test_one_sample_is_enough_to_differ(root):
     assert compare(root).sentence == "4 of 4 files differ: not the published recordings of EmoDB"
 
 
+def test_lossy_copies_are_not_called_other_recordings(root):
+    for name in "abcd":
+        samples, rate = soundfile.read(root / "wav" / f"{name}.wav")
+        (root / "wav" / f"{name}.wav").unlink()
+        soundfile.write(root / "wav" / f"{name}.mp3", samples, rate)
+    found = compare(root)
+    assert (len(found.lossy), found.different, found.n_files) == (4, (), 4)
+    assert found.sentence == (
+        "4 of 4 files are MP3 or Ogg and were not compared: serprep has digests of the wav files of EmoDB, "
+        "and none of another release"
+    )
+
+
 def test_a_mixture_is_counted_kind_by_kind(root):
     pack(root, "a")
     write_wav(root / "wav" / "b.wav", signal(1)[:3000])  # cut short
@@ -156,7 +169,9 @@ def test_the_byte_identical_pair_of_ravdess_is_in_the_table():
 
 
 def test_a_recognition_without_files_to_decode_says_only_what_it_knows():
-    found = Recognition(title="X", n_published=2, same=1, same_samples=0, different=(), n_missing=1, decoded=False)
+    found = Recognition(
+        title="X", n_published=2, same=1, same_samples=0, different=(), lossy=(), n_missing=1, decoded=False
+    )
     assert found.sentence == "1 of 1 files are the published X; 1 of 2 published files are not here"
 
 

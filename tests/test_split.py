@@ -478,13 +478,16 @@ def edited(tmp_path, change):
         (lambda v: v.update(utterances={}), "no folds or no utterances"),
         (lambda v: v.update(folds=[]), "expected 0 of train, dev, test or nothing"),
         (lambda v: v.update(folds=3), "expected a JSON object with a list of folds"),
-        (lambda v: v.update(seed="x"), "invalid literal"),
-        (lambda v: v.update(seed=float("inf")), "infinity"),
+        (lambda v: v.update(seed="x"), "seed is 'x'; expected a whole number"),
+        (lambda v: v.update(seed=float("inf")), "Infinity is not JSON"),
+        (lambda v: v.update(seed="1_0"), "expected a whole number"),
+        (lambda v: v.update(seed=1.5), "expected a whole number"),
+        (lambda v: v["utterances"]["s00_00"].update(speaker=None), "a speaker is 'None'; expected text"),
         (lambda v: v["utterances"]["s00_00"].update(roles=["test"]), "'s00_00' has roles .*expected 3 of train, dev"),
         (lambda v: v["utterances"]["s00_00"].update(roles=["x", "train", "test"]), "expected 3 of train, dev, test"),
         (lambda v: v["utterances"]["s00_00"].update(roles=[["train"], "", ""]), "is missing or misplaced"),
         (lambda v: v["utterances"]["s00_00"].update(roles=None), "is missing or misplaced"),
-        (lambda v: v["utterances"].update({"\ud800": v["utterances"]["s00_00"]}), "surrogates not allowed"),
+        (lambda v: v["utterances"].update({"\ud800": v["utterances"]["s00_00"]}), "half of a surrogate pair"),
     ],
 )
 def test_edited_split_files(tmp_path, change, message):
@@ -527,3 +530,31 @@ def test_describe_counts_each_role():
     manifest = corpus(4, 5)
     for fold, row in enumerate(describe(make_split(manifest, SplitConfig(dev_groups=1)))):
         assert row == {"fold": f"s{fold:02}", "train": 10, "dev": 5, "test": 5, "test_groups": f"s{fold:02}"}
+
+
+def many(n):
+    rows = [Utterance(id=f"{s:05}{e}", path="x", speaker=f"{s:05}", emotion=e) for s in range(n) for e in "ab"]
+    return make_manifest(rows)
+
+
+def test_by_default_many_speakers_are_tested_in_folds_and_few_one_by_one():
+    few = make_split(many(100), SplitConfig())
+    assert (few.protocol, len(few.folds), few.notes) == ("leave-one-group-out", 100, ())
+    assert few == make_split(many(100), SplitConfig(protocol="leave-one-group-out"))
+    lots = make_split(many(101), SplitConfig())
+    assert (lots.protocol, len(lots.folds)) == ("group-k-fold", 5)
+    assert "101 values of 'speaker' are many: they are tested in folds" in lots.notes[0]
+    assert make_split(many(4000), SplitConfig()).protocol == "group-k-fold"
+
+
+def test_more_than_a_thousand_are_not_left_out_one_by_one():
+    with pytest.raises(SplitError, match=r'1001 values of .speaker. would be as many folds.*"group-k-fold"'):
+        make_split(many(1001), SplitConfig(protocol="leave-one-group-out"))
+
+
+def test_utterances_share_their_roles_in_memory(tmp_path):
+    split = make_split(many(50), SplitConfig())
+    again = read_split(write_split(split, tmp_path / "s.json"))
+    for one in (split, again):
+        assert len({id(row.roles) for row in one.utterances.values()}) == 50
+    assert again == split

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from serprep.audit.checks import find_all
+from serprep.audit.checks import TEXTS, find_all
 from serprep.audit.findings import LEAKS, OTHERS, Finding, summarise
 from serprep.audit.foreign import Listing, list_split, read_listing
 from serprep.audit.sides import BITS, Sides, find_sides, finder, namer
 from serprep.audit.sounds import Sounds, listen
 from serprep.corpora import CORPORA, corpus_named
 from serprep.errors import SplitError, one_line
-from serprep.manifest.table import Manifest
+from serprep.manifest.table import Manifest, value_of
 from serprep.split import ROLES, Split
 
 __all__ = ["LEAKS", "OTHERS", "Audit", "Finding", "audit_split", "read_listing"]
@@ -30,6 +30,7 @@ class Audit:
 
     findings: tuple[Finding, ...]  # the worst first
     notes: tuple[str, ...]
+    skipped: tuple[str, ...]  # checks that no column tells enough for, and the columns
     allowed: frozenset[str]  # kinds of leaks that are meant
     folds: tuple[str, ...]
     n_utterances: int  # matched
@@ -72,6 +73,7 @@ class Audit:
             ],
             "summary": self.summary,
             "notes": list(self.notes),
+            "skipped": list(self.skipped),
         }
 
 
@@ -123,6 +125,7 @@ def audit_split(
     return Audit(
         findings=find_all(sides, sounds.pairs),
         notes=(*sides.notes, *_notes(corpus, sides), *sounds.notes),
+        skipped=tuple(_skipped(sides)),
         allowed=frozenset(allow),
         folds=sides.folds,
         n_utterances=len(sides.utterances),
@@ -157,6 +160,16 @@ def _notes(corpus: Manifest | str, sides: Sides) -> list[str]:
         if lacking and not (lacking == ["test"] and there & BITS["dev"]):
             notes.append(f"fold {one_line(fold)!r} has no {' and no '.join(lacking)} side: nothing is compared there")
     return notes
+
+
+def _skipped(sides: Sides) -> list[str]:
+    """The checks that could not be made, because nothing tells what they compare."""
+    empty = {
+        "texts": (TEXTS, [value_of(row, name) for name in TEXTS for row in sides.utterances]),
+        "dialogues": (("dialogue",), [value_of(row, "dialogue") for row in sides.utterances]),
+        "bytes": (("audio_digest",), [row.audio_digest for row in sides.utterances]),
+    }
+    return [f"{what} (no {' or '.join(names)})" for what, (names, values) in empty.items() if not any(values)]
 
 
 def _n_scored(sides: Sides) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from serprep._json import load_json
 from serprep.errors import SplitError, one_line
 from serprep.folds import PARTITIONS
+from serprep.text import as_float, clock_seconds, described, not_table, not_text
 
 #: What split files call their sides → role.
 WORDS = PARTITIONS | {
@@ -35,6 +36,7 @@ SPEAKERS = ("speaker", "speaker_id", "spk", "spk_id", "spkr_id", "spkrid")
 LABELS = ("emotion", "emo", "label")
 
 _LARGEST = 1 << 29  # bytes of one split file
+_NO_TIME = ("", "nan", "nat", "none", "null", "na", "n/a", "-", "?")
 FOLD = re.compile(r"(?:fold|cv|split)[\W_]*([0-9]+)", re.IGNORECASE)
 
 
@@ -66,7 +68,10 @@ def read_rows(file: Path) -> list[Row]:
     try:
         if file.stat().st_size > _LARGEST:
             raise SplitError(f"{place}: larger than {_LARGEST >> 20} MiB; expected a list of names")
-        text = file.read_bytes().decode("utf-8-sig")
+        data = file.read_bytes()
+        if why := not_text(data):
+            raise SplitError(f"{place} is {why}")
+        text = data.decode("utf-8-sig")
     except OSError as error:
         raise SplitError(f"{place}: {error.strerror}; make it readable") from None
     except UnicodeDecodeError as error:
@@ -80,6 +85,8 @@ def read_rows(file: Path) -> list[Row]:
         except ValueError as error:
             raise SplitError(f"{place}: {one_line(error)}; expected JSON") from None
     if suffix in (".csv", ".tsv"):
+        if why := not_table(text):
+            raise SplitError(f"{place} is {why}")
         return list(_from_table(text, place))
     return [_from_line(line) for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
@@ -157,14 +164,15 @@ def _text(cell: object) -> str:
 
 
 def _seconds(cell: object) -> float | None:
-    """Seconds, also as "0 days 00:01:02.5"."""
-    clock = re.fullmatch(r"(?:0 days )?(\d+):(\d+):(\d+(?:\.\d+)?)", str(cell).strip())
-    if clock:
-        return 3600 * int(clock[1]) + 60 * int(clock[2]) + float(clock[3])
-    try:
-        return float(str(cell))
-    except ValueError:
+    """Seconds, also as "0 days 00:01:02.5"; ValueError where it is something else, since it tells excerpts apart."""
+    text = "" if cell is None else str(cell).strip()
+    if text.lower() in _NO_TIME:
         return None
+    seconds = clock_seconds(text)
+    seconds = as_float(text) if seconds is None else seconds
+    if seconds is None:
+        raise ValueError(f"start is {described(text)}; expected seconds")
+    return seconds
 
 
 def _from_table(text: str, place: str) -> Iterator[Row]:
@@ -188,7 +196,10 @@ def _from_table(text: str, place: str) -> Iterator[Row]:
     for number, cells in enumerate(lines[1:], 2):
         if len(cells) != len(header):
             raise SplitError(f"{place}:{number}: {len(cells)} cells, the header has {len(header)}")
-        row = _from_cells(dict(zip(header, cells, strict=True)))
+        try:
+            row = _from_cells(dict(zip(header, cells, strict=True)))
+        except ValueError as error:
+            raise SplitError(f"{place}:{number}: {error}") from None
         if row is None:
             raise SplitError(f"{place}:{number}: no name; expected one in {', '.join(set(header) & set(NAMES))}")
         roles = {header[i]: side_of(cells[i]) for i in wide}

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from serprep.audio.decode import SUFFIXES
 from serprep.corpora import (
     audformat_db,
     compare,
@@ -29,6 +30,8 @@ from serprep.corpora import (
 )
 from serprep.corpora.corpus import About, Corpus, Finding, Rating
 from serprep.errors import CorpusError, first_ten, one_line
+from serprep.files import unfollowed
+from serprep.text import did_you_mean
 from serprep.utterance import Utterance, Utterances
 
 CORPORA: dict[str, Corpus] = {
@@ -70,7 +73,8 @@ def corpus_named(name: str) -> Corpus:
         If there is none; the message lists the known ones.
     """
     if name not in CORPORA:
-        raise CorpusError(f"unknown reader {name!r}; expected one of {', '.join(CORPORA)}")
+        meant = did_you_mean(name, CORPORA)
+        raise CorpusError(f"unknown reader {name!r}; expected one of {', '.join(CORPORA)}{meant}")
     return CORPORA[name]
 
 
@@ -104,7 +108,8 @@ def read_corpus(name: str, root: Path, options: Mapping[str, object] | None = No
     unknown = sorted(set(given) - set(corpus.options))
     if unknown:
         takes = f"it takes {', '.join(corpus.options)}" if corpus.options else "it takes none"
-        raise CorpusError(f"reader {name!r} has no option {unknown[0]!r}; {takes}")
+        meant = did_you_mean(unknown[0], corpus.options)
+        raise CorpusError(f"reader {name!r} has no option {unknown[0]!r}; {takes}{meant}")
     missing = sorted(set(corpus.required) - set(given))
     if missing:
         raise CorpusError(f"reader {name!r} needs {missing[0]!r}: add it to [corpus] or to the command line")
@@ -133,6 +138,7 @@ def read_corpus(name: str, root: Path, options: Mapping[str, object] | None = No
     if not utterances:
         hint = first_ten(_counted(findings)) if findings else f"expected {corpus.layout}"
         raise CorpusError(f"{one_line(root)}: no utterance of {corpus.title} found; {hint}")
+    findings += (Finding(f"{why}: passed over", path) for path, why in unfollowed(root, SUFFIXES))
     warnings = [*_counted(findings), *_count_warnings(corpus, utterances)]
     return Reading(corpus, utterances, tuple(warnings), tuple(ratings))
 

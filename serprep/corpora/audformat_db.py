@@ -18,6 +18,8 @@ A header is read as plain YAML and a pickled table is never opened: either could
 """
 
 import csv
+import io
+import itertools
 import math
 import re
 import warnings
@@ -33,6 +35,7 @@ from serprep.corpora.labels import ABSENT, UNLABELLED, read_text
 from serprep.corpora.table import OWN_COLUMNS, column_name
 from serprep.errors import CorpusError, one_line
 from serprep.files import walk, without_suffix
+from serprep.text import as_float, described
 from serprep.utterance import Utterance
 
 HEADER = "db.yaml"
@@ -41,6 +44,11 @@ EMOTION = ""  # no column of a table has this name
 SCALES = ("valence", "arousal", "dominance")
 PARTITIONS = {"train": "train", "dev": "dev", "test": "test"}
 RATERS = ("human", "machine")  # types of raters that are one of several; truth, vote and other are not
+
+TIME = re.compile(
+    r"(?:[0-9]+ days?,? ?)?(?:\+?[0-9]+:[0-9]{1,2}:[0-9]{1,2}(?:\.[0-9]+)?)?|NaT|P[0-9DTHMS.]+"
+    r"|[0-9]+(?:\.[0-9]+)? ?(?:ns|us|µs|ms|s|sec|seconds?|min|minutes?|m|h|hours?)"
+)
 
 Key = tuple[str, float | None, float | None]  # file, start and end in seconds
 
@@ -88,7 +96,7 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
         row = _joined(rows, key, tables=tables)
         path = key[0] if key[0] in known else there.get(without_suffix(key[0]), key[0])
         name = "_".join([without_suffix(key[0]), *(repr(time) for time in key[1:] if time is not None)])
-        if path not in known:
+        if path not in known and not (root / path).is_file():  # it may lie behind a link
             yield Finding(ABSENT, f"{places[key]}: {key[0]}")
         label, speaker = row.cells.pop(EMOTION, ""), row.cells.pop(columns["speaker"], "")
         yield Utterance(
@@ -193,6 +201,23 @@ def _check_columns(text: str, path: Path, table: Any) -> None:
     found = next(csv.reader([text.partition("\n")[0]]), [])
     if found != expected:
         raise CorpusError(f"{one_line(path)}:1: columns {','.join(found)[:80]!r}; expected {','.join(expected)}")
+    if {"start", "end"} <= set(levels):
+        _check_times(text, path, [levels.index("start"), levels.index("end")])
+
+
+def _check_times(text: str, path: Path, places: list[int]) -> None:
+    """Refuse times without a unit, which the package takes for nanoseconds, and those before the file begins."""
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        for cells in itertools.islice(reader, 1, None):
+            for cell in (cells[i].strip() for i in places if i < len(cells)):
+                if not TIME.fullmatch(cell):
+                    raise CorpusError(
+                        f"{one_line(path)}:{reader.line_num}: {described(cell)} is no time of an audformat table; "
+                        "expected such as 0 days 00:00:01.5"
+                    )
+    except csv.Error as error:
+        raise CorpusError(f"{one_line(path)}:{reader.line_num}: {error}; expected comma-separated cells") from None
 
 
 def _emotion_tables(database: Any, columns: Mapping[str, str], *, chosen: str) -> tuple[str, list[str]]:
@@ -325,11 +350,7 @@ def _rating(name: str, rater: str, said: Mapping[str, str]) -> Rating:
 
 
 def _number(cell: str) -> float | None:
-    try:
-        value = float(cell)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+    return as_float(cell)
 
 
 CORPUS = Corpus(

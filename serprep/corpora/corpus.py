@@ -37,6 +37,9 @@ class About:
     source: str
 
 
+SAID = ("title", "licence", "source")  # options of readers of any folder
+
+
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
     """A corpus: where it comes from, what it should hold, how it is read.
@@ -65,3 +68,9 @@ class Corpus:
     n_per_emotion: Mapping[str, int] = field(default_factory=dict)
     n_per: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # column → value → utterances
     n_different: Mapping[str, int] = field(default_factory=dict)  # column → how many values it has
+
+
+def told_about(options: Mapping[str, object], corpus: Corpus) -> Iterator[About]:
+    """What a recipe says of the folder's title, licence and source; the reader's own words for what it does not say."""
+    if any(options.get(name) for name in SAID):
+        yield About(**{name: str(options.get(name) or getattr(corpus, name)) for name in SAID})

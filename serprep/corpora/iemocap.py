@@ -199,6 +199,8 @@ def _rating(turn: str, line: str) -> Rating | None:
     if field["rater"].startswith("C"):
         emotions = tuple(CODES.get(word, word) for word in words)
         return Rating(id=turn, rater=field["rater"], emotions=emotions, comment=comment) if emotions else None
+    if DIMENSION.sub("", field["said"]).strip():  # such as "act 3_0;", which must not be left out silently
+        return None
     said = {found["name"]: found["value"] for found in DIMENSION.finditer(field["said"])}
     valence, arousal, dominance = (float(said[name]) if said.get(name) else None for name in ("val", "act", "dom"))
     if valence is arousal is dominance is None:

@@ -16,6 +16,7 @@ from serprep.audio.decode import SUFFIXES
 from serprep.corpora.corpus import Finding
 from serprep.errors import CorpusError, one_line
 from serprep.files import walk
+from serprep.text import not_text
 from serprep.utterance import Utterance
 
 LATIN_1 = "label files that are not UTF-8, read as Latin-1"
@@ -68,6 +69,8 @@ def read_text(root: Path, name: str) -> tuple[str, list[Finding]]:
         data = (root / name).read_bytes()
     except OSError as error:
         raise CorpusError(f"{one_line(root / name)}: {error.strerror}; expected a label file") from None
+    if why := not_text(data):
+        raise CorpusError(f"{one_line(root / name)}:1: the file is {why}")
     findings = []
     try:
         text = data.decode("utf-8-sig")

@@ -25,7 +25,6 @@ stand; activation is reported to run the other way, from 1 (active) to 5 (calm).
 """
 
 import dataclasses
-import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -33,6 +32,7 @@ from pathlib import Path
 from serprep.corpora.corpus import Corpus, Finding, Rating
 from serprep.corpora.labels import ABSENT, UNLABELLED, find, read_lines, recordings
 from serprep.errors import CorpusError, one_line
+from serprep.text import as_float, described
 from serprep.utterance import Utterance
 
 EMOTIONS = {  # code → what raters call it
@@ -54,7 +54,7 @@ NAME = re.compile(
     r"-(?P<kind>[PRST])-(?P<turn>[A-Z]{1,2}[0-9]+)"
 )
 AVI = re.compile(r"\s*\S+\.avi\s*;")  # how the line of a turn begins
-DIMENSION = re.compile(r"(?P<name>[AVDN]):\s*(?P<value>[0-9.]+|NaN)")
+DIMENSION = re.compile(r"(?P<name>[AVDN]):\s*(?P<value>[^\s;:]+)")
 
 
 def named(name: str) -> Utterance | None:
@@ -129,7 +129,10 @@ def _turn(line: str, place: str) -> Utterance | Finding:
         return Finding("turns not named like MSP-IMPROV passed over", place)
     if code not in EMOTIONS:
         raise CorpusError(f"{place}: unknown emotion {code!r}; expected one of {', '.join(EMOTIONS)}")
-    values = dimensions("; ".join(rest))
+    try:
+        values = dimensions("; ".join(rest))
+    except ValueError as error:
+        raise CorpusError(f"{place}: {error}") from None
     if not {"A", "V", "D"} <= values.keys():
         raise CorpusError(f"{place}: {line.strip()[:80]!r}; expected A:…; V:…; D:… after the emotion, numbers or NaN")
     told = {word: "" if values.get(letter) is None else repr(values[letter]) for letter, word in DIMENSIONS.items()}
@@ -137,7 +140,12 @@ def _turn(line: str, place: str) -> Utterance | Finding:
 
 
 def dimensions(text: str) -> dict[str, float | None]:
-    """Letter → number of such as ``A:3.0; V:NaN``; None for NaN and for what is no number.
+    """Letter → number of such as ``A:3.0; V:NaN``; None for NaN.
+
+    Raises
+    ------
+    ValueError
+        If something else stands in its place.
 
     Examples
     --------
@@ -146,11 +154,9 @@ def dimensions(text: str) -> dict[str, float | None]:
     """
     found: dict[str, float | None] = {}
     for field in DIMENSION.finditer(text):
-        try:
-            value = float(field["value"])
-        except ValueError:
-            value = math.nan
-        found[field["name"]] = value if math.isfinite(value) else None
+        found[field["name"]] = as_float(field["value"])
+        if found[field["name"]] is None and field["value"] != "NaN":
+            raise ValueError(f"{field['name']} is {described(field['value'])}; expected a number or NaN")
     return found
 
 
@@ -167,7 +173,10 @@ def rating_of(line: str, turn: str, *, codes: Mapping[str, str]) -> Rating | Non
     numbers = DIMENSION.search(rest)
     if not rater.strip() or not code or numbers is None:
         return None
-    values = dimensions(rest[numbers.start() :])
+    try:
+        values = dimensions(rest[numbers.start() :])
+    except ValueError:
+        return None
     words = rest[: numbers.start()].strip(" ;")
     return Rating(
         id=turn,

@@ -3,22 +3,36 @@
 Each ``{name}`` stands for one or more characters without ``/``.  ``emotion``,
 ``speaker``, ``partition`` and ``id`` have their meaning; ``{_}`` matches and is
 forgotten; every other name becomes a column.  A name used twice must match the
-same text.  The suffix stands for any kind of recording.
+same text.  Between two names stands something that tells them apart.  ``*`` stands for
+any characters without ``/``, none included, and ``**/`` for any folders; both are
+forgotten.  The suffix stands for any kind of recording.
 """
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from serprep.audio.decode import OTHER_SUFFIXES, SUFFIXES
-from serprep.corpora.corpus import Corpus, Finding
-from serprep.corpora.table import OWN_COLUMNS
+from serprep.corpora.corpus import SAID, About, Corpus, Finding, told_about
+from serprep.corpora.table import GROUPS, OWN_COLUMNS
 from serprep.errors import CorpusError
 from serprep.files import walk, without_suffix
 from serprep.remote import UrlPath
 from serprep.utterance import Utterance
 
 FIELD = re.compile(r"\{([^{}]*)\}")
+WILD = re.compile(r"\*\*/|\*+")
+#: Columns that mean something to the audit or to splits; a name near one of these is most likely it, misspelt.
+MEANT = ("speaker", "emotion", "partition", "id", *GROUPS)
+#: What people call them; ``{label}`` alone could be anything and is asked about.
+OTHER_NAMES = {
+    **dict.fromkeys(
+        ("spk", "spkr", "spkid", "speaker_id", "speakerid", "spk_id", "actor", "subject", "talker"), "speaker"
+    ),
+    **dict.fromkeys(("emo", "emotions", "label", "class", "affect"), "emotion"),
+    **dict.fromkeys(("split", "set", "subset", "fold"), "partition"),
+}
 NOT_NAMED = OWN_COLUMNS - {"id", "speaker", "emotion", "partition"}  # columns that no path can give
 
 
@@ -37,11 +51,22 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     """
     suffix = PurePosixPath(pattern).suffix.lower()
     body = pattern[: -len(suffix)] if suffix in SUFFIXES else pattern
-    expression, place, seen = "", 0, set()
+    expression, place, seen, before = "", 0, set[str](), ""
+    names = [found[1].strip() for found in FIELD.finditer(body)]
+    seen_twice = {name for name in names if names.count(name) > 1 and name != "_"}  # the other one fixes its text
     for found in FIELD.finditer(body):
-        name = found[1].strip()
-        expression += re.escape(body[place : found.start()])
-        place = found.end()
+        name, between = found[1].strip(), body[place : found.start()]
+        if place and not between and not {before, name} & seen_twice:
+            raise CorpusError(
+                f"pattern {pattern!r}: nothing stands between {{{before}}} and {{{name}}}, so that it could be cut "
+                "anywhere; expected a sign between them, such as _, or one name for both"
+            )
+        if between.endswith("*") or (place and between.startswith("*")):
+            raise CorpusError(
+                f"pattern {pattern!r}: * beside a name could take any of it; expected a sign between them"
+            )
+        expression += _literal(between)
+        place, before = found.end(), name
         if name == "_":
             expression += "[^/]+?"
         elif not name.isidentifier() or name.startswith("__") or name in NOT_NAMED:
@@ -53,7 +78,9 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
         else:
             expression += f"(?P<{name}>[^/]+?)"
             seen.add(name)
-    expression += re.escape(body[place:])
+    if body[place:].startswith("*"):
+        raise CorpusError(f"pattern {pattern!r}: * beside a name could take any of it; expected a sign between them")
+    expression += _literal(body[place:])
     if not seen or "{" in FIELD.sub("", body) or "}" in FIELD.sub("", body):
         raise CorpusError(
             f"pattern {pattern!r}: expected names in braces, such as {{emotion}}/{{speaker}}_{{text}}.wav"
@@ -61,9 +88,50 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     return re.compile(expression + r"\.(?i:wav|flac|ogg|mp3)", re.DOTALL)
 
 
-def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Finding]:
+def _literal(text: str) -> str:
+    """The expression of what stands between names."""
+    expression, place = "", 0
+    for found in WILD.finditer(text):
+        expression += re.escape(text[place : found.start()])
+        expression += r"(?:[^/]+/)*?" if found[0] == "**/" else "[^/]*?"
+        place = found.end()
+    return expression + re.escape(text[place:])
+
+
+def check_names(pattern: str) -> None:
+    """Refuse names that are most likely misspelt ones of those with a meaning, where these are not named as well.
+
+    Raises
+    ------
+    CorpusError
+    """
+    names = {found[1].strip() for found in FIELD.finditer(pattern)}
+    for name in sorted(names - set(MEANT)):
+        meant = "" if name.startswith("_") else OTHER_NAMES.get(name.lower()) or _near(name)
+        if meant and meant not in names:
+            raise CorpusError(
+                f"pattern {pattern!r}: {{{name}}} is not expected; did you mean {{{meant}}}? "
+                f"Write {{_{name}}} to have a column of that name"
+            )
+
+
+def _near(name: str) -> str:
+    """The name with a meaning that is written almost like this one."""
+    near = difflib.get_close_matches(name.lower(), MEANT, n=1, cutoff=0.8)
+    return near[0] if near else ""
+
+
+def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Finding | About]:
     """Utterances of every recording whose path fits the pattern, in path order."""
-    expression = compile_pattern(str(options["pattern"]))
+    pattern = str(options["pattern"])
+    expression = compile_pattern(pattern)
+    check_names(pattern)
+    lacking = [name for name in ("speaker", "emotion") if name not in expression.groupindex]
+    if lacking:
+        yield Finding(
+            f"the pattern gives {', '.join(expression.groupindex)} and no {' and no '.join(lacking)}", pattern
+        )
+    yield from told_about(options, CORPUS)
     if not isinstance(root, UrlPath):  # a bucket is not listed twice for a remark
         for path in walk(root, OTHER_SUFFIXES):
             if (root / path).is_file():
@@ -92,6 +160,6 @@ CORPUS = Corpus(
     citation="",
     layout="recordings that fit the pattern",
     utterances=utterances,
-    options=("pattern",),
+    options=("pattern", *SAID),
     required=("pattern",),
 )

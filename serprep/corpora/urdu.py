@@ -6,7 +6,7 @@
 | size | 400 utterances, Urdu, spontaneous |
 | speakers | 38 by its publication (27 men, 11 women): not asserted, as no file lists them |
 | labels | Angry, Happy, Neutral, Sad: 100 each |
-| licence | none stated by the publisher |
+| licence | for research purposes only, as its publisher says |
 
 Tree: ``{Angry,Happy,Neutral,Sad}/S{M,F}<id>_F<n>_{A,H,N,S}<n>.wav``; the speaker is what
 stands before the first ``_``, its second letter the gender.
@@ -58,7 +58,7 @@ CORPUS = Corpus(
     name="urdu",
     title="URDU",
     release="2018",
-    licence="none stated by the publisher",
+    licence="for research purposes only, as its publisher says",
     source="https://github.com/siddiquelatif/URDU-Dataset",
     citation="Latif, Qayyum, Usman and Qadir, "
     "Cross Lingual Speech Emotion Recognition: Urdu vs. Western Languages, FIT 2018",

@@ -9,15 +9,15 @@ import hashlib
 import io
 import itertools
 import json
-import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from serprep._json import load_json
 from serprep.errors import ManifestError, first_ten, one_line
 from serprep.files import write_whole
+from serprep.text import as_float, as_int, described, not_table, not_text, why_no_number
 from serprep.utterance import Texts, Utterance, Utterances
 
 FORMAT = 1
@@ -141,25 +141,26 @@ def _as_number(cell: str) -> str:
     >>> _as_number("2.5000"), _as_number("3"), _as_number("high"), _as_number("nan")
     ('2.5', '3.0', '', '')
     """
-    try:
-        value = float(cell)
-    except ValueError:
-        return ""
-    return repr(value) if math.isfinite(value) else ""
+    value = as_float(cell)
+    return "" if value is None else repr(value)
 
 
 def _with_numbers(rows: Utterances, name: str) -> tuple[Utterances, list[str]]:
     """Rows whose column `name` has its numbers by repr, and what is wrong with it; words alone stay as they are."""
     numbers = Texts(_as_number(cell) for cell in rows.column(name))
-    if not any(numbers):
-        return rows, []
+    are_numbers = any(numbers)
     cells = zip(rows.column("id"), rows.column(name), numbers, strict=True)
-    words = [
-        f"utterance {one_line(id_)!r}: {name} is {one_line(cell)!r}; expected a number, or nothing"
+    wrong = [
+        f"utterance {one_line(id_)!r}: {name} is {described(cell)}; expected a number, or nothing"
         for id_, cell, number in cells
-        if cell and not number
+        if cell and not number and (are_numbers or _is_miswritten(cell))
     ]
-    return rows.replace(**{name: numbers}), words
+    return rows.replace(**{name: numbers}) if are_numbers else rows, wrong
+
+
+def _is_miswritten(cell: str) -> bool:
+    """Whether a cell is a number that only serprep cannot read, as ``2,5`` is; "nan" stands among words, too."""
+    return bool(why := why_no_number(cell)) and not why.startswith("no number")
 
 
 def _problem(row: Utterance) -> str:
@@ -239,11 +240,17 @@ def read_manifest(path: Path) -> Manifest:
         path = path / "utterances.csv"
     place = one_line(path)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
     except OSError as error:
         raise ManifestError(f"{place}: {error.strerror}; expected a manifest written by `serprep manifest`") from None
+    if why := not_text(data):
+        raise ManifestError(f"{place} is {why}")
+    try:
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ManifestError(f"{place}: {error.reason} at byte {error.start}; expected UTF-8") from None
+    if why := not_table(text):
+        raise ManifestError(f"{place} is {why}; expected a manifest written by `serprep manifest`")
     problems: list[str] = []
     rows = Utterances(_rows(text, place, problems))
     if problems:
@@ -277,31 +284,32 @@ def _rows(text: str, place: str, problems: list[str]) -> Iterator[Utterance]:
 def _row(cells: Mapping[str, str]) -> Utterance:
     """One row from its cells; ValueError says which is wrong."""
 
-    def number(column: str, kind: Callable[[str], float]) -> float | None:
+    def number(column: str) -> float | None:
         text = cells.get(column, "")
-        try:
-            value = kind(text) if text else None
-        except ValueError:
-            value = math.nan
-        if value is not None and not 0 <= value < math.inf:
-            raise ValueError(f"{column} is {text!r}; expected a number from 0, or nothing")
+        value = as_float(text)
+        if text and (value is None or value < 0):
+            raise ValueError(f"{column} is {described(text)}; expected a number from 0, or nothing")
         return value
 
     digest = cells.get("audio_digest", "")
     if digest and not _DIGEST.fullmatch(digest):
         raise ValueError(f"audio_digest is {digest!r}; expected 64 lower-case hexadecimal digits, or nothing")
-    rate = number("sample_rate", int)
+    rate = as_int(cells.get("sample_rate", ""))
+    if cells.get("sample_rate") and (rate is None or rate < 0):
+        raise ValueError(
+            f"sample_rate is {described(cells['sample_rate'])}; expected a whole number from 0, or nothing"
+        )
     return Utterance(
         id=cells["id"],
         path=cells["path"],
-        start=number("start", float),
-        end=number("end", float),
+        start=number("start"),
+        end=number("end"),
         speaker=cells.get("speaker", ""),
         emotion=cells.get("emotion", ""),
         partition=cells.get("partition", ""),
         extra={name: cell for name, cell in cells.items() if name not in RESERVED},
-        duration=number("duration", float),
-        sample_rate=None if rate is None else int(rate),
+        duration=number("duration"),
+        sample_rate=rate,
         audio_digest=digest,
     )
 

@@ -115,6 +115,8 @@ def build(
     cache = place.cache
     try:
         asked = gather(recipe)
+        if asked.located:
+            asked.located.refuse_nothing(recipe.root)
         memo = Memo(cache, recipe.root, ignore=rehash)
         with Progress(
             "reading recordings", len(set(asked.manifest.utterances.column("path"))), unit="files", quiet=quiet

@@ -1,7 +1,7 @@
 """Which utterances a recipe asks for, and whose audio can be read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -11,9 +11,11 @@ from serprep.errors import (
     ManifestError,
     one_line,
 )
+from serprep.manifest.locate import Located, locate
 from serprep.manifest.select import Selection, select, spellings
 from serprep.manifest.table import Manifest, make_manifest, read_manifest
 from serprep.recipe import Recipe
+from serprep.text import not_text
 from serprep.utterance import Utterances
 
 
@@ -31,6 +33,7 @@ class Asked(Selection):
     """The rows a recipe asks for, what it left out, and the reader's warnings."""
 
     warnings: tuple[str, ...] = field(default=())
+    located: Located | None = None  # where the recordings lie
 
 
 def gather(recipe: Recipe) -> Asked:
@@ -50,14 +53,25 @@ def gather(recipe: Recipe) -> Asked:
     exclude: list[str] = []
     if corpus.exclude:
         try:
-            text = recipe.path(corpus.exclude).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
+            data = recipe.path(corpus.exclude).read_bytes()
+            if why := not_text(data):
+                raise ManifestError(f"exclude = {corpus.exclude!r} is {why}")
+            text = data.decode("utf-8-sig")
+        except OSError as error:
             raise ManifestError(
-                f"exclude = {corpus.exclude!r}: {one_line(error)}; expected utterance ids, one a line"
+                f"exclude = {corpus.exclude!r}: {error.strerror}; expected utterance ids, one a line"
+            ) from None
+        except UnicodeDecodeError as error:
+            raise ManifestError(
+                f"exclude = {corpus.exclude!r}: byte {error.start} is not UTF-8; expected utterance ids, one a line"
             ) from None
         exclude = [line.strip() for line in text.splitlines() if line.strip()]
     chosen = select(manifest, emotions=corpus.emotions, exclude=exclude)
-    return Asked(chosen.manifest, chosen.dropped, chosen.labels, (*warnings, *spellings(chosen.manifest)))
+    located = locate(chosen.manifest.utterances, recipe.root)
+    warnings = (*warnings, *located.warnings, *spellings(chosen.manifest))
+    if located.utterances is not chosen.manifest.utterances:
+        chosen = replace(chosen, manifest=make_manifest(located.utterances, manifest.info))
+    return Asked(chosen.manifest, chosen.dropped, chosen.labels, warnings, located)
 
 
 def describe_corpus(corpus: Any) -> dict[str, object]:

@@ -102,3 +102,18 @@ def test_bytes_that_are_no_text(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"id,role\n\xff\xfe,train\n")
     with pytest.raises(SplitError, match=r"a\.csv: invalid start byte at byte 8; expected UTF-8"):
         read_rows(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("cell", ["1_0", "1,5", "soon", "١"])
+def test_a_start_that_is_no_time_is_refused_with_its_line(tmp_path, cell):
+    for name, text in (
+        ("a.csv", f'id,role,start\na,train,0.5\nb,test,"{cell}"\n'),
+        ("a.jsonl", f'{{"id": "a", "role": "train", "start": 0.5}}\n\n{{"id": "b", "start": "{cell}"}}\n'),
+    ):
+        with pytest.raises(SplitError, match=rf"{name}:3: start is '{cell}'.*expected"):
+            read_rows(write(tmp_path, name, text))
+
+
+def test_starts_of_excerpts(tmp_path):
+    text = "id\trole\tstart\n" + "".join(f"a\ttrain\t{cell}\n" for cell in ("1.5", "0 days 00:00:01.5", "nan", "", "-"))
+    assert [row.entry.start for row in read_rows(write(tmp_path, "a.tsv", text))] == [1.5, 1.5, None, None, None]

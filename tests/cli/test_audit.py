@@ -74,3 +74,21 @@ def test_what_a_file_holds_is_no_traceback(serprep, place, text, message):
     assert found.stderr.startswith("Error: ")
     assert message in found.stderr
     assert "Traceback" not in found.stderr
+
+
+def test_checks_that_no_column_allows_are_named(serprep, place):
+    found = serprep("audit", place / "m.csv", place / "good.csv")
+    said = (
+        "not compared, since no column tells them: texts (no text or sentence or transcript), dialogues (no dialogue), "
+    )
+    assert said + "bytes (no audio_digest)" in found.stdout
+    text = (
+        (place / "m.csv")
+        .read_text()
+        .replace("emotion\n", "emotion,text\n")
+        .replace("x\n", "x,t\n")
+        .replace("y\n", "y,t\n")
+    )
+    (place / "m.csv").write_text(text)
+    skipped = json.loads(serprep("audit", place / "m.csv", place / "good.csv", "--json").stdout)["skipped"]
+    assert skipped == ["dialogues (no dialogue)", "bytes (no audio_digest)"]

@@ -288,3 +288,18 @@ def test_without_the_package_one_line_says_what_to_install(tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "audformat", None)
     with pytest.raises(CorpusError, match=r"needs the package audformat: `pip install serprep\[audformat\]`"):
         read_corpus("audformat", tmp_path)
+
+
+@pytest.mark.parametrize("cell", ["10", "1.5", "1,5", "1_0", "-1 days", "inf", "١", "1e3", "0x10", "soon"])
+def test_a_time_without_a_unit_is_refused_with_its_line(tmp_path, cell):
+    (tmp_path / "db.yaml").write_text(
+        "name: t\nsource: s\nusage: research\nschemes:\n  emotion: {dtype: str}\n"
+        "tables:\n  x:\n    type: segmented\n    columns:\n      emotion: {scheme_id: emotion}\n"
+    )
+    (tmp_path / "db.x.csv").write_text(
+        f'file,start,end,emotion\na.wav,0 days,0 days 00:00:02,joy\nb.wav,0 days,"{cell}",joy\n'
+    )
+    with pytest.raises(
+        CorpusError, match=r"db\.x\.csv:3: .* is no time of an audformat table; expected such as 0 days"
+    ):
+        read_corpus("audformat", tmp_path)

@@ -6,7 +6,7 @@ import pytest
 
 from serprep.corpora import CORPORA, read_corpus
 from serprep.corpora.corpus import Rating
-from serprep.corpora.iemocap import HEADER, named
+from serprep.corpora.iemocap import HEADER, _rating, named
 from serprep.errors import CorpusError
 from serprep.manifest.select import select
 from serprep.manifest.table import make_manifest
@@ -266,3 +266,8 @@ def test_missing_words_are_counted(folder):
     assert warnings(folder) == [f"turns without a transcript: {LABELS}:3"]
     (folder / SPOKEN).unlink()
     assert warnings(folder) == [f"transcripts that are not there: {SPOKEN}"]
+
+
+def test_a_rater_line_with_a_miswritten_number_is_counted_not_halved():
+    assert _rating("Ses01F_impro01_F000", "A-E3:\tval 3; act 2_0; dom 2;\t()") is None
+    assert _rating("Ses01F_impro01_F000", "A-E3:\tval 3; act 2; dom ;\t()").arousal == 2.0

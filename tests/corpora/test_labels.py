@@ -29,7 +29,7 @@ def test_what_is_no_text_is_refused_with_its_line(tmp_path):
     with pytest.raises(CorpusError, match=r"a\.txt:3: a zero byte; expected text in UTF-8 or Latin-1"):
         read_text(tmp_path, "a.txt")
     (tmp_path / "b.txt").write_bytes("file,emotion\n".encode("utf-16"))
-    with pytest.raises(CorpusError, match=r"b\.txt:1: a zero byte"):
+    with pytest.raises(CorpusError, match=r"b\.txt:1: the file is UTF-16: save it as UTF-8"):
         read_text(tmp_path, "b.txt")
     (tmp_path / "c.txt").mkdir()
     with pytest.raises(CorpusError, match=r"c\.txt: Is a directory; expected a label file"):

@@ -143,8 +143,15 @@ def test_an_unknown_code_is_named_with_its_line(folder):
 
 
 def test_a_turn_without_numbers_is_named_with_its_line(folder):
-    edit(folder, TURN, "UTD-IMPROV-S01A-F01-S-MF01.avi; A; A:3; V:x;")
+    edit(folder, TURN, "UTD-IMPROV-S01A-F01-S-MF01.avi; A; A:3; V:NaN;")
     with pytest.raises(CorpusError, match=r"Evaluation\.txt:1: .* expected A:…; V:…; D:… after the emotion"):
+        read_corpus("msp_improv", folder)
+
+
+@pytest.mark.parametrize("value", ["x", "3_0", "3,0", "3.0.0", "٣"])
+def test_what_is_no_number_is_not_read_as_one(folder, value):
+    edit(folder, TURN, f"UTD-IMPROV-S01A-F01-S-MF01.avi; A; A:3; V:{value}; D:3;")
+    with pytest.raises(CorpusError, match=r"Evaluation\.txt:1: V is .*; expected a number or NaN"):
         read_corpus("msp_improv", folder)
 
 

@@ -35,8 +35,14 @@ def named(pattern, path):
         ("{speaker}/{speaker}_{emotion}.wav", "f1/f2_sad.wav", None),
         ("{_take}/{_take}{take}.wav", "1/12.wav", {"_take": "1", "take": "2"}),
         ("{größe}_{class}.wav", "x_y.wav", {"größe": "x", "class": "y"}),
-        ("a.b+c(d)[e]^$|?*{speaker}.wav", "a.b+c(d)[e]^$|?*f1.wav", {"speaker": "f1"}),
+        ("a.b+c(d)[e]^$|?{speaker}.wav", "a.b+c(d)[e]^$|?f1.wav", {"speaker": "f1"}),
         ("a.b{speaker}.wav", "axbf1.wav", None),
+        ("*/{speaker}_*.wav", "any/f1_x_y.wav", {"speaker": "f1"}),
+        ("*/{speaker}_*.wav", "any/deep/f1_x.wav", None),
+        ("**/{speaker}_{text}.wav", "any/deep/f1_x.wav", {"speaker": "f1", "text": "x"}),
+        ("**/{speaker}_{text}.wav", "f1_x.wav", {"speaker": "f1", "text": "x"}),
+        ("take*_{speaker}.wav", "take_f1.wav", {"speaker": "f1"}),
+        ("take*_{speaker}.wav", "tuke_f1.wav", None),
         ("{speaker}.wav", "deep/f1.wav", None),
         ("{speaker}_{emotion}.wav", "_sad.wav", None),
         ("{speaker}.wav", "f1.wav.bak", None),
@@ -66,6 +72,16 @@ def test_paths_give_what_the_pattern_names(pattern, path, expected):
         "{speaker}}.wav",
         "{{speaker}}.wav",
         "{path}.wav",
+        "{emotion}/{speaker}{text}.wav",
+        "{_}{speaker}.wav",
+        "{speaker}*{text}.wav",
+        "take*{speaker}.wav",
+        "{speaker}*.wav",
+        "{speaker}*_{text}.wav",
+        "{spk}_{text}.wav",
+        "{label}/{speaker}.wav",
+        "{emotoin}/{speaker}.wav",
+        "{Speaker}_{emotion}.wav",
         "{start}_{speaker}.wav",
         "{duration}.wav",
         "{n_frames}.wav",
@@ -116,3 +132,25 @@ def test_recordings_in_other_formats_are_counted(tmp_path):
     assert [utterance.path for utterance in reading.utterances] == ["sad/f1_a.wav", "sad.mp4/f2_a.wav"]
     (warning,) = reading.warnings
     assert warning.startswith("2 recordings in other formats passed over: convert them") and "f1_b.m4a" in warning
+
+
+@pytest.mark.parametrize(("name", "meant"), [("spk", "speaker"), ("label", "emotion"), ("sesion", "session")])
+def test_a_name_that_is_most_likely_misspelt_is_refused_unless_marked(tmp_path, name, meant):
+    make(tmp_path, "a_b.wav")
+    with pytest.raises(CorpusError, match=rf"{{{name}}} is not expected; did you mean {{{meant}}}\?"):
+        read(tmp_path, f"{{{name}}}_{{x}}.wav")
+    assert read(tmp_path, f"{{_{name}}}_{{x}}.wav").utterances[0].extra == {f"_{name}": "a", "x": "b"}
+    assert read(tmp_path, f"{{{name}}}_{{{meant}}}.wav").utterances
+
+
+def test_a_pattern_without_speakers_says_which_columns_it_gives(tmp_path):
+    make(tmp_path, "sad_1.wav")
+    (warning,) = read(tmp_path, "{emotion}_{take}.wav").warnings
+    assert warning == "the pattern gives emotion, take and no speaker: {emotion}_{take}.wav"
+
+
+def test_title_licence_and_source_are_the_users_to_say(tmp_path):
+    make(tmp_path, "f1_sad.wav")
+    options = {"pattern": "{speaker}_{emotion}.wav", "title": "Mine", "licence": "CC0", "source": "https://x.org"}
+    corpus = read_corpus("pattern", tmp_path, options).corpus
+    assert (corpus.title, corpus.licence, corpus.source) == ("Mine", "CC0", "https://x.org")

@@ -175,9 +175,21 @@ def test_a_row_without_a_path_is_passed_over_and_counted(tmp_path):
         ('id,path\na,"a".wav\n', r"labels\.csv:2: .*; expected a table separated by ','"),
         ("path,start\na.wav,0.5\nb.wav,soon\n", r"labels\.csv:3: 'soon' is not a time; expected seconds such as 1\.25"),
         ("path,end\na.wav,-1\n", r"labels\.csv:2: '-1' is not a time"),
-        ("path,end\na.wav,nan\n", r"labels\.csv:2: 'nan' is not a time"),
-        ("path,end\na.wav,inf\n", r"labels\.csv:2: 'inf' is not a time"),
-        ("path,end\na.wav,00:01:02\n", r"labels\.csv:2: '00:01:02' is not a time"),
+        ("path,end\na.wav,nan\n", r"labels\.csv:2: 'nan' \(no number.*\) is not a time"),
+        ("path,end\na.wav,inf\n", r"labels\.csv:2: 'inf' \(no number.*\) is not a time"),
+        (
+            "path,end\na.wav,00:01:02\n",
+            r"labels\.csv:2: '00:01:02' \(a clock time: write seconds, 62.0\) is not a time",
+        ),
+        ("path,end\na.wav,1_0\n", r"labels\.csv:2: '1_0' \(digits joined by underscores.*\) is not a time"),
+        ('path,end\na.wav,"1,5"\n', r"labels\.csv:2: '1,5' \(a decimal comma: write 1.5\) is not a time"),
+        ("path;end\na.wav;1,5\n", r"labels\.csv:2: '1,5' \(a decimal comma"),
+        ("path,end\na.wav,0 days 00:00:01.5\n", r"labels\.csv:2: .*write seconds, 1.5"),
+        ("path,end\na.wav,١\n", r"labels\.csv:2: '١' \(written with other signs"),
+        ("path,emotion\na.wav,joy\n".encode("utf-16"), r"labels\.csv is UTF-16: save it as UTF-8"),
+        ("path,emotion\na.wav,joy\n".encode("utf-16-le"), r"labels\.csv is UTF-16"),
+        (b"PK\x03\x04 xl/workbook.xml", r"labels\.csv is an Excel workbook \(xlsx\): export it as CSV"),
+        ('[{"path": "a.wav"}]', r"labels\.csv is JSON: write the rows as CSV"),
         ("", "no utterance of a corpus described by a table found"),
         ("path\n", "no utterance of a corpus described by a table found"),
     ],
@@ -201,6 +213,7 @@ def test_what_is_no_parquet_file_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
+        ({"speeker": "c"}, r"\[corpus\.columns\] has no 'speeker'; expected id, .*; did you mean 'speaker'\?"),
         ({"colour": "c"}, r"\[corpus\.columns\] has no 'colour'; expected id, path, speaker"),
         ({"emotion": "label"}, r"no column 'label' for emotion; it has id, path"),
         ("path", r"\[corpus\.columns\] is 'path'; expected a table"),
@@ -221,3 +234,29 @@ def test_absolute_paths_below_the_root_are_relative_ones(tmp_path):
         ("c", "c.wav"),
         ("/elsewhere/d", "/elsewhere/d.wav"),
     ]
+
+
+def test_a_prefix_comes_before_the_paths_and_not_into_the_ids(tmp_path):
+    text = f"path\nb/a.wav\n{tmp_path}/elsewhere/c.wav\n"
+    for prefix in ("samples", "samples/", "./samples"):
+        found = [(row.id, row.path) for row in read(tmp_path, text, prefix=prefix)]
+        assert found == [("b/a", "samples/b/a.wav"), ("elsewhere/c", "elsewhere/c.wav")]
+
+
+def test_columns_that_the_audit_knows_may_be_named(tmp_path):
+    text = "path,utt_text,Sex,text\na.wav,hello,f,other\n"
+    (row,) = read(tmp_path, text, columns={"text": "utt_text", "gender": "Sex"})
+    assert row.extra == {"text": "hello", "gender": "f", "table_text": "other"}
+
+
+def test_title_licence_and_source_are_the_users_to_say(tmp_path):
+    (tmp_path / "labels.csv").write_text("path\na.wav\n")
+    plain = read_corpus("table", tmp_path, {"file": "labels.csv"}).corpus
+    said = read_corpus("table", tmp_path, {"file": "labels.csv", "title": "nEMO", "licence": "CC BY 4.0"}).corpus
+    assert (said.title, said.licence, said.source) == ("nEMO", "CC BY 4.0", plain.source)
+
+
+def test_spans_of_time_in_a_parquet_file_are_seconds(tmp_path):
+    frame = pandas.DataFrame({"path": ["a.wav"], "start": pandas.to_timedelta([1.5], unit="s")})
+    frame.to_parquet(tmp_path / "labels.parquet", index=False)
+    assert read_corpus("table", tmp_path, {"file": "labels.parquet"}).utterances[0].start == 1.5

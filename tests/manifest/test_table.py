@@ -201,8 +201,16 @@ def test_the_first_ten_problems_are_listed_and_all_are_counted():
     [
         ("b,b.wav,x,,,,,,,", r"start is 'x'; expected a number from 0"),
         ("b,b.wav,,-1,,,,,,", r"end is '-1'; expected a number from 0"),
-        ("b,b.wav,,,,,,nan,,", r"duration is 'nan'; expected a number from 0"),
-        ("b,b.wav,,,,,,inf,,", r"duration is 'inf'; expected"),
+        ("b,b.wav,,,,,,nan,,", r"duration is 'nan' \(no number.*; expected a number from 0"),
+        ("b,b.wav,,,,,,inf,,", r"duration is 'inf' \(no number.*; expected"),
+        ("b,b.wav,1_0,,,,,,,", r"start is '1_0' \(digits joined by underscores.*expected a number from 0"),
+        ('b,b.wav,"1,5",,,,,,,', r"start is '1,5' \(a decimal comma: write 1.5\)"),
+        ("b,b.wav,0 days 00:00:01.5,,,,,,,", r"start is '0 days 00:00:01.5' \(a clock time: write seconds, 1.5\)"),
+        ("b,b.wav,,１,,,,,,", r"end is '１' \(written with other signs"),
+        ("b,b.wav,, 1,,,,,,", r"end is ' 1' \(spaces around a number"),
+        ("b,b.wav,,,,,,1e999,,", r"duration is '1e999' \(too large a number\)"),
+        ("b,b.wav,,,,,,,1_6000,", r"sample_rate is '1_6000' \(digits joined by underscores"),
+        pytest.param("b,b.wav,,,,,,," + "9" * 5000 + ",", r"sample_rate is '9+…'", id="5000 digits"),
         ("b,b.wav,,,,,,,16000.5,", r"sample_rate is '16000.5'; expected"),
         ("b,b.wav,,,,,,,,abc", r"audio_digest is 'abc'; expected 64 lower-case hexadecimal digits"),
         ("b,b.wav,,,,,,,," + "A" * 64, "audio_digest is 'AAA"),
@@ -316,12 +324,18 @@ def test_a_dimension_in_words_is_text():
 
 @pytest.mark.parametrize("cell", ["high", "nan", "inf", "2,5"])
 def test_numbers_and_words_in_one_dimension_are_refused(tmp_path, cell):
-    message = f"utterance 'u1': valence is '{cell}'; expected a number, or nothing"
+    message = rf"utterance 'u1': valence is '{cell}'( \(.*\))?; expected a number, or nothing"
     with pytest.raises(ManifestError, match=message):
         make_manifest(rated("1", cell))
     (tmp_path / "x.csv").write_text(f'id,path,valence\na,a.wav,1\nu1,b.wav,"{cell}"\n')
     with pytest.raises(ManifestError, match=rf"x\.csv: {message}"):
         read_manifest(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize("cell", ["3_4", "3,4", "٣", "2.5 s", "0x1F"])
+def test_a_dimension_of_miswritten_numbers_alone_is_not_taken_for_words(cell):
+    with pytest.raises(ManifestError, match=r"utterance 'u0': valence is .* \(.*\); expected a number"):
+        make_manifest(rated(cell, "", cell))
 
 
 def test_a_dimension_may_be_left_as_it_was_written():

@@ -1,0 +1,111 @@
+"""``serprep init``."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .output import json_option, notes, print_json
+
+if TYPE_CHECKING:
+    from serprep.corpora.guess import Guess
+
+
+@click.command(short_help="A corpus folder → a commented recipe.")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The recipe; default: FOLDER's name, here.")
+@json_option
+def init(folder: Path, output: Path | None, as_json: bool) -> None:
+    """Look at a FOLDER of recordings and write a recipe for it; nothing is overwritten.
+
+    Known corpora are recognised, then a table that names the recordings, then a pattern
+    that their names follow.
+    """
+    from serprep.corpora.guess import guess
+    from serprep.errors import RecipeError, one_line
+
+    path = output or Path(f"{folder.resolve().name or 'corpus'}.toml")
+    if path.is_dir():
+        path = path / f"{folder.resolve().name or 'corpus'}.toml"
+    if path.exists() or path.is_symlink():
+        raise RecipeError(f"{one_line(path)} is there already and is not overwritten; name another file with --output")
+    found = guess(folder)
+    text = recipe_text(found, root=os.path.relpath(folder.resolve(), path.resolve().parent))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
+    about = {
+        "recipe": str(path),
+        "reader": found.reader,
+        "options": dict(found.options),
+        "n_recordings": found.n_recordings,
+        "n_utterances": len(found.reading.utterances),
+        "n_speakers": found.n_speakers,
+        "emotions": found.emotions,
+        "warnings": list(found.reading.warnings),
+        "next": f"serprep run {path}",
+    }
+    notes(found.reading.warnings, "warning")
+    if as_json:
+        print_json(about)
+        return
+    how = ", ".join(f"{name} {value}" for name, value in found.options.items())
+    click.echo(f"recordings   {found.n_recordings} in {one_line(folder)}")
+    click.echo(f"reader       {found.reader}{f' ({one_line(how)})' if how else ''}")
+    click.echo(f"utterances   {len(found.reading.utterances)} of {found.n_speakers or 'unknown'} speakers")
+    click.echo("emotions     " + one_line(", ".join(f"{name} {n}" for name, n in found.emotions.items()) or "none"))
+    click.echo(f"recipe       {one_line(path)}: read it, then")
+    click.echo(f"next         serprep run {one_line(path)}")
+
+
+def recipe_text(found: "Guess", *, root: str) -> str:
+    """The recipe of a guess, with comments."""
+    from serprep.errors import one_line
+
+    told = one_line(", ".join(f"{name} {n}" for name, n in found.emotions.items()))
+    lines = [
+        f"# {found.n_recordings} recordings, {len(found.reading.utterances)} utterances, "
+        f"{found.n_speakers or 'unknown'} speakers",
+        f"# emotions: {told or 'none found'}",
+        "# What every key means: docs/recipe.md",
+        "",
+        "[corpus]",
+        f"reader = {_quoted(found.reader)}",
+        f"root = {_quoted(root)}",
+    ]
+    lines += [f"{name} = {_quoted(value)}" for name, value in found.options.items() if isinstance(value, str)]
+    if found.reader in ("table", "pattern"):
+        lines += [
+            '# title = ""    # what the corpus is called on pages',
+            '# licence = ""  # of the recordings; it goes into every store',
+            '# source = ""   # where they come from',
+        ]
+    columns = found.options.get("columns")
+    if isinstance(columns, dict):
+        lines += ["", "[corpus.columns] # role = the table's column"]
+        lines += [f"{role} = {_quoted(name)}" for role, name in columns.items()]
+    lines += ["", "# [corpus.emotions] # keep, rename or merge; what is not named is dropped, and counted"]
+    lines += [f"# {_quoted(name)} = {_quoted(name)}" for name in found.emotions]
+    lines += ["", "[split]", *_split_lines(found.n_speakers), ""]
+    lines += ["# [train]", '# systems = ["multi-crnn", "compare-svm"] # default: all five', "# seeds = [0, 1, 2]", ""]
+    return "\n".join(lines)
+
+
+def _split_lines(n_speakers: int) -> list[str]:
+    if n_speakers < 2:
+        return [
+            f"# {n_speakers or 'no'} speaker{'s' * (n_speakers != 1)} found: nobody can be left out;",
+            "# name the speakers, or another column that keeps people apart:",
+            '# group = "session"',
+        ]
+    if n_speakers <= 12:
+        return ['protocol = "leave-one-group-out" # each speaker is tested once', 'group = "speaker"']
+    return ['protocol = "group-k-fold"', 'group = "speaker" # nobody is in training and test', "folds = 5"]
+
+
+def _quoted(text: object) -> str:
+    """A TOML string."""
+    import json
+
+    return json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007F")

@@ -1,0 +1,119 @@
+"""What a path on the command line is: a recipe, a store, a manifest …; and the command that takes such a thing."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from serprep.manifest.table import Manifest
+
+#: Command → the kinds that its first argument may be.
+TAKES = {
+    **dict.fromkeys(("build", "run", "train", "compare"), ("recipe",)),
+    **dict.fromkeys(("info", "verify", "convert", "diff"), ("store", "data set")),
+    **dict.fromkeys(("log", "tag", "gc"), ("data set",)),
+    "report": ("recipe", "store", "data set"),
+    "check": ("manifest",),
+    **dict.fromkeys(("split", "audit"), ("manifest", "recipe", "store", "data set")),
+    "init": ("corpus",),
+}
+#: Kind → what can be done with it.
+USES = {
+    "recipe": "`serprep build {}` makes its store, `serprep run {}` the scores as well",
+    "store": "`serprep info {}` shows it, `serprep verify {}` inspects it, `serprep report {}` writes its page",
+    "data set": "`serprep log {}` lists its versions, `serprep info {}` shows the latest",
+    "manifest": "`serprep split {}` splits it, `serprep check {} ROOT` compares a folder with it",
+    "split": "`serprep audit MANIFEST {}` inspects it",
+    "corpus": "`serprep init {}` writes a recipe for it",
+    "recording": "`serprep predict CHECKPOINT {}` labels it",
+}
+
+
+def kind_of(place: str) -> str:
+    """What lies at a path, by its names alone; "" where that is not clear.
+
+    Examples
+    --------
+    >>> kind_of("s3://bucket/x"), kind_of("nothing-there")
+    ('', '')
+    """
+    path = Path(place.partition("@")[0])
+    if "://" in place:
+        return ""
+    try:
+        if path.is_file():
+            if path.name in ("utterances.csv", "manifest.json"):
+                return "manifest"
+            by_suffix = {".toml": "recipe", ".h5": "store"}
+            by_suffix |= dict.fromkeys((".wav", ".flac", ".ogg", ".mp3"), "recording")
+            kind = by_suffix.get(path.suffix.lower(), "")
+            return "split" if not kind and path.suffix == ".json" and b'"roles"' in path.read_bytes()[:65_536] else kind
+        if path.is_dir():
+            if path.suffix == ".zarr" and (path / "zarr.json").is_file():
+                return "store"
+            if (path / "utterances.csv").is_file():
+                return "manifest"
+            if (path / "versions").is_dir():
+                return "data set"
+            return "corpus" if _has_recordings(path) else ""
+    except OSError:
+        pass
+    return ""
+
+
+def _has_recordings(folder: Path) -> bool:
+    """Whether recordings lie in a folder or one below it; looks at a few names only."""
+    suffixes = (".wav", ".flac", ".ogg", ".mp3")
+    for number, path in enumerate(path for pattern in ("*", "*/*") for path in folder.glob(pattern)):
+        if path.name.lower().endswith(suffixes):
+            return True
+        if number > 2000:
+            return False
+    return False
+
+
+def instead(words: list[str]) -> str:
+    """What to say where a command was given a thing of another kind; "" where its arguments may be right.
+
+    Parameters
+    ----------
+    words : list of str
+        The command and its arguments, as `sys.argv` has them after the program.
+    """
+    command = next((word for word in words if not word.startswith("-")), "")
+    if command not in TAKES:
+        return ""
+    for word in words[words.index(command) + 1 :]:
+        kind = "" if word.startswith("-") else kind_of(word)
+        if kind:
+            if kind in TAKES[command]:
+                return ""
+            wanted = " or ".join(f"a {name}" for name in TAKES[command][:3])
+            return f"{word} is a {kind}, and `serprep {command}` takes {wanted}: {USES[kind].replace('{}', word)}"
+    return ""
+
+
+def rows_of(place: Path, *, digests: bool = False) -> "Manifest":
+    """The rows of a manifest, a store, a data set's latest store, or of what a recipe asks for.
+
+    Parameters
+    ----------
+    place : Path
+    digests : bool
+        Whether recordings of a recipe are read for their digests.
+    """
+    kind = kind_of(str(place))
+    if kind in ("store", "data set"):
+        from serprep.store.store import open_store
+
+        return open_store(str(place)).manifest()
+    if kind == "recipe":
+        from serprep.manifest.look import look
+        from serprep.pipeline.gather import gather
+        from serprep.recipe import read_recipe
+
+        recipe = read_recipe(place)
+        asked = gather(recipe)
+        return look(asked.manifest, recipe.root).manifest if digests else asked.manifest
+    from serprep.manifest.table import read_manifest
+
+    return read_manifest(place)

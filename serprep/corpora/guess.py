@@ -1,0 +1,199 @@
+"""A folder nobody has described yet → the reader that fits it, and what it says.
+
+First the corpora whose layout is known, then a table that names recordings, then a
+pattern that most names follow, by the words for emotions in them.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from serprep.audio.decode import SUFFIXES
+from serprep.corpora import CORPORA, Reading, read_corpus
+from serprep.corpora.pattern import OTHER_NAMES
+from serprep.corpora.table import GROUPS, read_rows
+from serprep.errors import CorpusError, one_line
+from serprep.files import walk, without_suffix
+
+TABLES = (".csv", ".tsv", ".parquet")
+_ROWS = 500  # of a table that are looked at
+_ENOUGH = 0.6  # share of the recordings that a guess has to explain
+#: Words for emotions, as folders and file names have them.
+WORDS = """
+    anger angry ang angr boredom bored bor calm cal contempt contemptuous confident disgust disgusted dis disg
+    excited excitement exc fear fearful fea scared anxious anxiety frustrated frustration fru happiness happy hap
+    joy joyful neutral neu neut normal sad sadness sadly pain sarcastic sleepy sleepiness surprise surprised sur
+    surp ps pleasantsurprise annoyed amused amusement tender passion pride relief interest irritation despair
+    wut ärger freude angst trauer ekel langeweile rabbia gioia paura tristezza disgusto sorpresa neutrale neutro
+    colère joie peur tristesse dégoût neutre enojo alegría miedo tristeza asco ira raiva alegria medo
+"""
+EMOTIONS = frozenset(WORDS.split())
+_SPEAKER = {**{name: "speaker" for name, meant in OTHER_NAMES.items() if meant == "speaker"}, "speaker": "speaker"}
+_EMOTION = {**{name: "emotion" for name, meant in OTHER_NAMES.items() if meant == "emotion"}, "emotion": "emotion"}
+_NAMES = {**_SPEAKER, **_EMOTION, "split": "partition", "partition": "partition", "set": "partition"}
+_NAMES |= {name: name for name in ("start", "end", *GROUPS)} | {"sex": "gender", "utterance": "text", "words": "text"}
+
+
+@dataclass(frozen=True)
+class Guess:
+    """How a folder can be read, and what reading it gave."""
+
+    reader: str
+    options: Mapping[str, object]
+    reading: Reading
+    n_recordings: int  # in the folder
+
+    @property
+    def n_speakers(self) -> int:
+        """Different speakers."""
+        return len(set(self.reading.utterances.column("speaker")) - {""})
+
+    @property
+    def emotions(self) -> dict[str, int]:
+        """Emotion → utterances, sorted."""
+        return dict(sorted(Counter(filter(None, self.reading.utterances.column("emotion"))).items()))
+
+
+def guess(root: Path) -> Guess:
+    """The way to read a folder that explains most of its recordings.
+
+    Raises
+    ------
+    CorpusError
+        If there are no recordings, or nothing fits; the message says what was seen.
+    """
+    if not root.is_dir():
+        raise CorpusError(f"{one_line(root)}: no such folder; expected the folder of a corpus")
+    paths = list(walk(root, SUFFIXES))
+    if not paths:
+        raise CorpusError(f"{one_line(root)}: no recordings (*{', *'.join(SUFFIXES)}) lie in it or below it")
+    for candidates in (_known(), _tables(root, paths), _patterns(paths)):
+        found: list[Guess] = []
+        for reader, options in candidates:
+            try:
+                found.append(Guess(reader, options, read_corpus(reader, root, options), len(paths)))
+            except CorpusError:
+                continue
+        there = set(paths)
+        explained = [len(there & set(one.reading.utterances.column("path"))) for one in found]
+        if explained and max(explained) >= _ENOUGH * len(paths):
+            return found[explained.index(max(explained))]
+    raise CorpusError(
+        f"{one_line(root)}: {len(paths)} recordings, such as {one_line(paths[0])}, whose names tell no emotion, and no "
+        'table that names them; write a recipe with reader "table" or "pattern" (docs/recipe.md)'
+    )
+
+
+def _known() -> Iterator[tuple[str, dict[str, object]]]:
+    yield from ((name, {}) for name in CORPORA if name not in ("table", "pattern"))
+
+
+# -- tables --------------------------------------------------------------------------
+
+
+def _tables(root: Path, paths: Sequence[str]) -> Iterator[tuple[str, dict[str, object]]]:
+    """Tables in the folder that have a column of its recordings."""
+    files = sorted(walk(root, TABLES), key=lambda name: (name.count("/"), name))[:20]
+    for file in files:
+        rows = []
+        try:
+            for _, cells in read_rows(root / file):
+                rows.append(cells)
+                if len(rows) == _ROWS:
+                    break
+        except CorpusError:
+            continue
+        if not rows:
+            continue
+        found = _path_column(rows, paths)
+        if found is None:
+            continue
+        column, prefix = found
+        columns = {} if column == "path" else {"path": column}
+        for name in rows[0]:
+            role = _NAMES.get(re.sub(r"\W+", "_", name.strip().lower()), "")
+            if role and role != name and role not in rows[0] and role not in columns and name != column:
+                columns[role] = name
+        options: dict[str, object] = {"file": file}
+        if prefix:
+            options["prefix"] = prefix
+        if columns:
+            options["columns"] = columns
+        yield "table", options
+
+
+def _path_column(rows: Sequence[Mapping[str, str]], paths: Sequence[str]) -> tuple[str, str] | None:
+    """The column that names recordings, and the folder that its cells lack."""
+    there = set(paths)
+    by_name: dict[str, list[str]] = {}
+    for path in paths:
+        by_name.setdefault(PurePosixPath(path).name, []).append(path)
+    best: tuple[int, str, str] = (0, "", "")
+    for column in rows[0]:
+        prefixes = Counter[str]()
+        for row in rows:
+            cell = str(PurePosixPath(row[column].replace("\\", "/"))) if row[column] else ""
+            if cell in there:
+                prefixes[""] += 1
+            elif cell:
+                found = by_name.get(PurePosixPath(cell).name, ())
+                prefixes.update({path.removesuffix(f"/{cell}") for path in found if path.endswith(f"/{cell}")})
+        for prefix, count in prefixes.most_common(1):
+            if count > best[0]:
+                best = (count, column, prefix)
+    return best[1:] if best[0] >= len(rows) / 2 else None
+
+
+# -- patterns ------------------------------------------------------------------------
+
+
+def _patterns(paths: Sequence[str]) -> Iterator[tuple[str, dict[str, object]]]:
+    """The pattern of the form that most names have."""
+    split = [re.split(r"([/_\-. ]+)", without_suffix(path)) for path in paths]
+    form, n = Counter((len(parts), *parts[1::2]) for parts in split).most_common(1)[0]
+    if n < _ENOUGH * len(paths):
+        return
+    alike = [parts for parts in split if (len(parts), *parts[1::2]) == form]
+    columns = [list(column) for column in zip(*alike, strict=True)]
+    names = _named(columns)
+    if "emotion" not in names.values():
+        return
+    suffixes = Counter(PurePosixPath(path).suffix.lower() for path in paths)
+    body = "".join(names[i] and f"{{{names[i]}}}" if i in names else column[0] for i, column in enumerate(columns))
+    yield "pattern", {"pattern": f"{body}{suffixes.most_common(1)[0][0]}"}
+
+
+def _named(columns: Sequence[Sequence[str]]) -> dict[int, str]:
+    """Number of a part of the names → what it tells; parts that are always the same are left out."""
+    n = len(columns[0])
+    varying = [i for i in range(0, len(columns), 2) if len(set(columns[i])) > 1]
+    told = {i: sum(word.casefold() in EMOTIONS for word in columns[i]) / n for i in varying}
+    emotional = [i for i in varying if told[i] >= 0.8 and len(set(columns[i])) <= 30]
+    if not emotional:
+        return {}
+    names = {max(emotional, key=lambda i: told[i]): "emotion"}
+    rest = [i for i in varying if i not in names]
+    speakers = {i: _speaker_score(columns[i], is_first=i == min(rest), is_last=i == len(columns) - 1) for i in rest}
+    if speakers and max(speakers.values()) > 0:
+        names[max(speakers, key=lambda i: speakers[i])] = "speaker"
+    left = [i for i in rest if i not in names]
+    takes = [i for i in left if all(value.isdigit() for value in columns[i])]
+    for i in left:
+        names[i] = "take" if takes and i == takes[-1] else "text" if "text" not in names.values() else "_"
+    return names
+
+
+def _speaker_score(values: Sequence[str], *, is_first: bool, is_last: bool) -> float:
+    """How likely a part of the names is the speaker; 0 where it cannot be."""
+    counts = Counter(values)
+    if min(counts.values()) < 2 or len(counts) > max(2, len(values) / 4):
+        return 0.0
+    digits = all(value.isdigit() for value in counts)
+    like = sum(bool(re.fullmatch(r"(?i)(?:spk|speaker|actor|subj(?:ect)?|[sfmp])[0-9]+", v)) for v in counts) / len(
+        counts
+    )
+    first = 0.4 if digits and max(map(len, counts)) < 3 else 1.0  # "01" may be anything, "1001" hardly
+    score = 2 * like + first * is_first + 0.5 * (not digits) - 1.5 * (digits and is_last)
+    return max(score, 0.0)
