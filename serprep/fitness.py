@@ -54,7 +54,7 @@ def question() -> str:
 @lru_cache(maxsize=1)
 def own() -> Mapping[str, Any]:
     """The answer of this process."""
-    return dict(json.loads(eval(question())))
+    return dict(json.loads(eval(question())))  # noqa: S307 - text of this module
 
 
 def unfit(answer: object, mine: Mapping[str, Any] | None = None) -> str:

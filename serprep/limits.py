@@ -61,7 +61,6 @@ def _limit(name: str, flag: str) -> str:
 
         soft = resource.getrlimit(getattr(resource, name))[0]
         if soft != resource.RLIM_INFINITY:
-            return (
-                f"the limit is {soft >> 10} kB (ulimit -v)" if flag == "-v" else f"the limit is {soft} (ulimit {flag})"
-            )
+            amount = f"{soft >> 10} kB" if flag == "-v" else str(soft)
+            return f"the limit is {amount} (ulimit {flag})"
     return "the machine gives no more"

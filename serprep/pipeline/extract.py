@@ -21,6 +21,7 @@ from serprep.errors import (
     AudioError,
     FeatureError,
     KilledError,
+    LimitError,
     PartError,
 )
 from serprep.features.extract import Features, extract, identities, prepare
@@ -228,7 +229,7 @@ def extract_batch(batch: Batch) -> Receipt:
             values = extract(signal, batch.features, tuple(item.keys))
         except (AudioError, FeatureError) as error:
             failures[number] = str(error)
-            if not isinstance(error, KilledError):
+            if not isinstance(error, KilledError | LimitError):
                 lasting[item.failure_key] = str(error)
             continue
         for kind, rows in values.items():
