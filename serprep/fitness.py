@@ -26,7 +26,10 @@ def about(libraries):
         except Exception:
             return ""
     def digest(package):
-        spec = importlib.util.find_spec(package)
+        try:
+            spec = importlib.util.find_spec(package)
+        except (ImportError, ValueError):
+            spec = None
         total = hashlib.sha256()
         for root in sorted(spec.submodule_search_locations or ()) if spec else ():
             paths = [os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names]

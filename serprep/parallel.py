@@ -177,10 +177,16 @@ class Workers:
         self._stack.callback(_in_time, client.close, f"{place} to let go")
         return client
 
-    def admit(self, test: Callable[[], str]) -> None:
-        """Use only workers of a scheduler where `test`, run there, gives no reason against it."""
+    @contextmanager
+    def admitting(self, test: Callable[[], str]) -> Iterator[None]:
+        """While the block runs, use only workers of the scheduler where `test` gives no reason against it."""
         self._tests.append(test)
         self._seen.clear()
+        self._threads.clear()
+        try:
+            yield
+        finally:
+            self._tests.remove(test)
 
     def distrust(self, worker: str, reason: str) -> None:
         """Use a worker of a scheduler no more.

@@ -28,8 +28,9 @@ class Progress:
     def __init__(
         self, label: str, total: int, *, unit: str = "utterances", quiet: bool = False, stream: TextIO | None = None
     ) -> None:
-        self.label, self.total, self.unit, self.quiet = label, total, unit, quiet
+        self.label, self.total, self.unit = label, total, unit
         self.stream = stream or sys.stderr
+        self.quiet = quiet or self.stream is None  # a service may have closed it
         self.done = 0
         self.seconds = 0.0  # of audio
         self.n_bad = 0

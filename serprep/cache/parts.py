@@ -19,7 +19,7 @@ Part file, little-endian::
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -109,6 +109,13 @@ class Places(Sequence[Place | None]):
         table = table.copy()
         table["part"] = part
         return Places(tuple(self.parts[i] for i in used), table)
+
+
+def nowhere(n: int) -> Places:
+    """Places of `n` rows that are not there."""
+    table = np.zeros(n, PLACE)
+    table["part"] = -1
+    return Places((), table)
 
 
 def as_keys(keys: Iterable[bytes]) -> ByteArray:
@@ -226,6 +233,14 @@ class Cache:
     def parts(self, kind: str) -> dict[str, frozenset[bytes]]:
         """Name of every part → its keys; damaged parts have none."""
         return {name: frozenset(map(bytes, keys)) for name, (keys, _) in self._indices(kind)}
+
+    def forget(self, kind: str, keys: ByteArray, *, keep: Collection[str] = ()) -> int:
+        """Remove every part that has one of these keys, except those to `keep`; how many were removed."""
+        own = frozenset(map(bytes, keys))
+        stale = [name for name, held in self.parts(kind).items() if name not in keep and held & own]
+        for name in stale:
+            self.folder.remove(name)
+        return len(stale)
 
     def _names(self, kind: str) -> list[str]:
         try:

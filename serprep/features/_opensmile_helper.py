@@ -12,6 +12,7 @@ times that, counted in ticks of this process, so that being suspended does not c
 that crashes takes nobody along, and all go when the parent goes.
 """
 
+import contextlib
 import ctypes
 import json
 import mmap
@@ -95,25 +96,21 @@ def child(api, smile, shared, request, libc):
     n_bytes, seconds, memory = request
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    try:
+    with contextlib.suppress(OSError):  # where it is refused, the ticks of the parent limit it
         signal.setitimer(signal.ITIMER_PROF, seconds)
-    except OSError:  # refused here: the ticks of the parent limit it
-        pass
     limit_memory(memory)
     os._exit(compute(api, smile, shared, n_bytes))
 
 
 def limit_memory(more):
     """Allow so many bytes more than this process has, where the system knows how; never more than it may have."""
-    try:
+    with contextlib.suppress(OSError, ValueError):
         with open("/proc/self/statm") as file:  # noqa: PTH123 - pathlib is slow to import
             most = int(file.read().split()[0]) * resource.getpagesize() + more
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(resource.RLIMIT_AS, (most, hard))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    except (OSError, ValueError):
-        pass
 
 
 def wake_on_end():

@@ -27,14 +27,17 @@ from serprep.features.extract import library_versions
 from serprep.files import Folder, refuse_store
 from serprep.manifest.look import look
 from serprep.manifest.table import Manifest
-from serprep.parallel import Workers
+from serprep.parallel import WAIT, Workers
 from serprep.pipeline.extract import compute_features
 from serprep.pipeline.gather import Quarantined, gather, usable
+from serprep.pipeline.places import shared
 from serprep.progress import Progress
 from serprep.recipe import Recipe
 from serprep.remote import is_url
 from serprep.store.pack import pack
 from serprep.version import build_number, versions
+
+ATTEMPTS = 10  # at features that vanish from the cache meanwhile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +71,8 @@ def build(
     rehash: bool = False,
     retry: bool = False,
     repair: bool = False,
+    recompute: bool = False,
+    wait_for_workers: float = WAIT,
     quiet: bool = True,
 ) -> BuildResult:
     """Build the store a recipe asks for, computing only what the cache does not have.
@@ -88,6 +93,10 @@ def build(
         Try utterances again that failed in an earlier build.
     repair : bool
         Look through the store if it is there already, and write it again if it is damaged.
+    recompute : bool
+        Compute all features again, whatever the cache has, and replace the store if it differs.
+    wait_for_workers : float
+        Seconds to wait for workers of a scheduler that has none.
     quiet : bool
         Show no progress.
 
@@ -109,7 +118,7 @@ def build(
     if not is_url(recipe.dataset_path):
         refuse_store(Path(recipe.dataset_path))
     own = pool is None
-    pool = pool or Workers(workers, scheduler)
+    pool = pool or Workers(workers, scheduler, wait=wait_for_workers)
     cache = Cache(f"{recipe.dataset_path}/cache")
     try:
         asked = gather(recipe)
@@ -121,28 +130,41 @@ def build(
         memo.save()
         good, bad = usable(asked.manifest, looked.manifest, looked.reasons)
         n_computed, seconds = 0, 0.0
-        for attempts_left in reversed(range(100)):
-            try:
-                rows, origins, failed, n_more, more = compute_features(
-                    good, recipe, cache=cache, pool=pool, batch_size=batch_size, retry=retry, quiet=quiet
-                )
-                n_computed, seconds = n_computed + n_more, seconds + more
-                _refuse_nothing(rows, [*bad, *failed], on_bad_audio)
-                packed = pack(
-                    Manifest(rows, asked.manifest.info),
-                    origins,
-                    dataset=recipe.dataset_path,
-                    labels=asked.labels,
-                    features=recipe.features,
-                    config=recipe.store,
-                    pool=pool,
-                    repair=repair,
-                    quiet=quiet,
-                )
-                break
-            except PartError:  # damaged, or removed by somebody who wanted space: compute it again; it is gone now
-                if not attempts_left:
-                    raise
+        asked_again = recompute  # once is enough
+        with shared(recipe, good, cache=cache.root, pool=pool):
+            for attempts_left in reversed(range(ATTEMPTS)):
+                try:
+                    rows, origins, failed, n_more, more = compute_features(
+                        good,
+                        recipe,
+                        cache=cache,
+                        pool=pool,
+                        batch_size=batch_size,
+                        retry=retry,
+                        quiet=quiet,
+                        recompute=asked_again,
+                    )
+                    asked_again = False
+                    n_computed, seconds = n_computed + n_more, seconds + more
+                    _refuse_nothing(rows, [*bad, *failed], on_bad_audio)
+                    packed = pack(
+                        Manifest(rows, asked.manifest.info),
+                        origins,
+                        dataset=recipe.dataset_path,
+                        labels=asked.labels,
+                        features=recipe.features,
+                        config=recipe.store,
+                        pool=pool,
+                        repair=repair,
+                        anew=recompute or (repair and n_computed > 0),
+                        quiet=quiet,
+                    )
+                    break
+                except PartError as error:  # damaged, or removed by somebody who wanted space: it is gone now
+                    if not attempts_left:
+                        raise
+                    if not quiet:
+                        print(f"computing again: {one_line(error)}", file=sys.stderr)
         bad += failed
     finally:
         if own:
