@@ -348,12 +348,20 @@ class Workers:
                         raise self._lost()
                     self._hand_out_again(waiting, flight)
                     continue
-                number = flight.numbers.pop(future)
-                flight.n_restarts = flight.n_idle = flight.n_ends = 0
                 try:
-                    receipt: Receipt | Died = future.result()
+                    receipt: Receipt | Died = future.result(timeout=LOOK)
                 except KilledWorker:
                     receipt = Died("the process that computed it was killed or crashed")
+                except TimeoutError:
+                    if future.status == "error":  # the task's own
+                        raise
+                    # the worker that held it has died: Dask computes it again, or nobody does
+                    future.add_done_callback(flight.done.put)
+                    if not self._look(flight):
+                        self._hand_out_again(waiting, flight)
+                    continue
+                number = flight.numbers.pop(future)
+                flight.n_restarts = flight.n_idle = flight.n_ends = 0
                 future.release()
                 self._hand_out(function, items, waiting, flight, limit=1 if alone else None)
                 yield number, receipt

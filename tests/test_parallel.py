@@ -46,7 +46,7 @@ def test_results_come_as_they_are_done(pool, tmp_path):
         return number
 
     order = [number for number, _ in pool.run(waits_for_others, [(tmp_path, number) for number in range(12)])]
-    assert order.index(0) >= 5 and sorted(order) == list(range(12))  # at most the few that waited behind it follow
+    assert order.index(0) >= 4 and sorted(order) == list(range(12))  # at most the few that waited behind it follow
 
 
 def test_work_is_done_in_other_processes_one_thread_each(pool, tmp_path):

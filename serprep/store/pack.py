@@ -102,7 +102,7 @@ def pack(
                 plan, about, url, cache=Cache(f"{dataset}/cache"), damaged=found is not None, pool=pool, quiet=quiet
             )
         if before is not None and not found and seal_of(url) != before:
-            found = (Problem("content", url, REPLACED),)
+            found = (Problem(kind="content", place=url, message=REPLACED),)
         return Packed(version=version, path=url, repaired=found or ())
     final = Path(dataset) / "versions" / f"{version}{SUFFIX_OF[config.format]}"
     problems: tuple[Problem, ...] = ()
@@ -287,7 +287,9 @@ def _publish(beside: Path, final: Path) -> None:
 def differences(old: Path, new: Path) -> tuple[Problem, ...]:
     """Arrays that two stores of one version hold differently."""
     if old.is_file():
-        return () if filecmp.cmp(old, new, shallow=False) else (Problem("content", old.name, REPLACED),)
+        return (
+            () if filecmp.cmp(old, new, shallow=False) else (Problem(kind="content", place=old.name, message=REPLACED),)
+        )
     names = {path.relative_to(root).as_posix() for root in (old, new) for path in root.rglob("*") if path.is_file()} - {
         zarr_store.ROOT
     }
@@ -297,7 +299,7 @@ def differences(old: Path, new: Path) -> tuple[Problem, ...]:
         if not ((old / name).is_file() and (new / name).is_file())
         or not filecmp.cmp(old / name, new / name, shallow=False)
     }
-    return tuple(Problem("content", name, REPLACED) for name in sorted(arrays))
+    return tuple(Problem(kind="content", place=name, message=REPLACED) for name in sorted(arrays))
 
 
 def seal_of(place: str) -> str:
