@@ -37,10 +37,9 @@ def refusal(error: BaseException | str) -> str:
         if isinstance(cause, MemoryError) or number == errno.ENOMEM or MEMORY.search(text):
             return f"out of memory: {_limit('RLIMIT_AS', '-v')}; allow more, or use fewer --workers"
         if number == errno.EAGAIN or PROCESSES.search(text):
-            return (
-                f"no further process or thread may be started: {_limit('RLIMIT_NPROC', '-u')}; "
-                "allow more, or use fewer --workers"
-            )
+            memory = _limit("RLIMIT_AS", "-v")  # which threads need for their stacks
+            limit = memory if "ulimit" in memory else _limit("RLIMIT_NPROC", "-u")
+            return f"no further process or thread may be started: {limit}; allow more, or use fewer --workers"
     return ""
 
 

@@ -29,6 +29,7 @@ import numpy as np
 from serprep._typing import AnyArray, ByteArray, FloatArray, IntArray
 from serprep.errors import CacheError, PartError
 from serprep.files import Folder
+from serprep.limits import refusal
 
 MAGIC = b"SERPART1"
 _HEAD = 48
@@ -246,7 +247,8 @@ class Cache:
         try:
             return self.folder.names(kind)
         except OSError as error:
-            raise CacheError(f"cache {self.root}: {error.strerror or error}; expected a readable folder") from None
+            reason = refusal(error) or f"{error.strerror or error}; expected a readable folder"
+            raise CacheError(f"cache {self.root}: {reason}") from None
 
     def _indices(self, kind: str) -> Iterator[tuple[str, tuple[ByteArray, Places]]]:
         """Name and index of every part; at a URL many are fetched at a time."""
