@@ -1,6 +1,7 @@
 """Builds that are killed, stores that are damaged, disks that fill up: proofs for docs/proofs.md.
 
-Part of ``make prove``; alone: ``python benchmarks/faults.py [kill] [training] [flip] [disk]``.
+Part of ``make prove``; alone: ``python benchmarks/faults.py [kill] [suspend] [training] [flip] [disk]``.
+`SERPREP_SUSPEND` is for how many seconds builds are suspended; 60 is what the page shows.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -61,7 +63,7 @@ def victim(process: subprocess.Popen[bytes], kind: str) -> psutil.Process | None
     if kind == "helper":
         found = [child for child in children if any("_opensmile_helper" in word for word in child.cmdline())]
     else:
-        found = [child for child in children if any("spawn_main" in word for word in child.cmdline())]
+        found = [child for child in children if any("serve(**" in word for word in child.cmdline())]
     return random.choice(found) if found else None
 
 
@@ -119,6 +121,56 @@ def kill(say: Say, rounds: int = 10) -> None:
             unfinished = int(str(expected["n_utterances"])) - before
             if not same or int(str(result["computed"])) > unfinished:
                 sys.exit("a killed build did not resume as it should")
+    say("")
+
+
+def suspend(say: Say, times: int = 5) -> None:
+    """SIGSTOP to a whole build at random moments: workers, helpers and all; then it goes on."""
+    seconds = float(os.environ.get("SERPREP_SUSPEND", "60"))
+    say(f"## Suspended for {seconds:.0f} s at {times} random moments\n")
+    say("| engine | utterances | undisturbed s | suspended at s | exit | quarantined | same store |")
+    say("| --- | --- | --- | --- | --- | --- | --- |")
+    rng = random.Random(0)
+    for engine in ("opensmile", "native"):
+        with tempfile.TemporaryDirectory() as scratch:
+            whole, stopped = Path(scratch) / "whole", Path(scratch) / "stopped"
+            write_synthetic_corpus(whole / "corpus", n_speakers=7, n_texts=4)
+            for path in sorted((whole / "corpus").rglob("*.wav"))[100:]:
+                path.unlink()
+            stopped.mkdir()
+            (stopped / "corpus").symlink_to(whole / "corpus")
+            for folder in (whole, stopped):
+                with write_recipe(folder).open("a", encoding="utf-8") as file:
+                    file.write(f'[features.functionals]\nengine = "{engine}"\n')
+            started = time.monotonic()
+            expected = run(whole)
+            length = time.monotonic() - started
+            process = subprocess.Popen(
+                [*SERPREP, "build", str(stopped / "recipe.toml"), "--json"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            moments = sorted(rng.uniform(0.1, 0.9) * length for _ in range(times))
+            at = 0.0
+            for moment in moments:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(moment - at)
+                at = moment
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGSTOP)
+                    time.sleep(seconds)
+                    os.killpg(process.pid, signal.SIGCONT)
+            output, _ = process.communicate(timeout=600)
+            result = json.loads(output)
+            same = digests(Path(result["store"])) == digests(Path(str(expected["store"])))
+            words = ", ".join(f"{moment:.1f}" for moment in moments)
+            say(
+                f"| {engine} | {expected['n_utterances']} | {length:.1f} | {words} | {process.returncode} "
+                f"| {result['quarantined']} | {'yes' if same else 'NO'} |"
+            )
+            if not same:
+                sys.exit("a suspended build gave another store")
     say("")
 
 
@@ -334,7 +386,7 @@ def last_line(text: str) -> str:
     return "`" + lines[-1].replace(tempfile.gettempdir(), "…") + "`" if lines else ""
 
 
-PROOFS = {"kill": kill, "training": kill_training, "flip": flips, "disk": disk}
+PROOFS = {"kill": kill, "suspend": suspend, "training": kill_training, "flip": flips, "disk": disk}
 
 if __name__ == "__main__":
     for chosen in sys.argv[1:] or PROOFS:

@@ -173,6 +173,7 @@ def main() -> None:
     faults.flips(say)
     faults.disk(say)
     faults.kill(say)
+    faults.suspend(say)
     faults.kill_training(say)
     if CORPORA.is_dir():
         prove_fingerprint()

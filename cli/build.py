@@ -23,6 +23,7 @@ from .output import cluster_options, json_option, notes, print_json, say
 @click.option("--rehash", is_flag=True, help="Read every file again, whatever is remembered of it.")
 @click.option("--retry", is_flag=True, help="Try utterances again that failed in an earlier build.")
 @click.option("--repair", is_flag=True, help="If the store is there and damaged, write it again.")
+@click.option("--recompute", is_flag=True, help="Compute all features again, and replace the store if it differs.")
 @json_option
 def build(recipe: Path, as_json: bool, **options: Any) -> int:
     """Build the store a RECIPE asks for; only what is not in the cache is computed.

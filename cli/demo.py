@@ -1,6 +1,7 @@
 """``serprep demo``."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -37,7 +38,7 @@ batch_size = 16
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=Path("serprep-demo"))
 @cluster_options
 @json_option
-def demo(folder: Path, workers: int | None, scheduler: str | None, as_json: bool) -> int:
+def demo(folder: Path, as_json: bool, **options: Any) -> int:
     """Walk the whole path on a small synthetic corpus, written into DIR (default: serprep-demo)."""
     from serprep.errors import SerprepError, one_line
     from serprep.files import refuse_store, write_whole
@@ -58,7 +59,7 @@ def demo(folder: Path, workers: int | None, scheduler: str | None, as_json: bool
     except OSError as error:
         raise SerprepError(f"{one_line(folder)}: {error.strerror}; name a folder that can be written") from None
     click.echo(f"{len(recordings)} synthetic recordings of 8 made-up speakers in {folder / 'corpus'}", err=True)
-    built, outcome, page = run_recipe(read_recipe(recipe), workers=workers, scheduler=scheduler, quiet=False)
+    built, outcome, page = run_recipe(read_recipe(recipe), quiet=False, **options)
     if as_json:
         print_json({"build": build_json(built), **outcome_json(outcome), "report": str(page)})
         return 0

@@ -4,7 +4,7 @@ Exit status: 0 all good, 1 failed, 2 wrong usage, 3 built with quarantined utter
 130 interrupted.
 """
 
-import errno
+import contextlib
 import os
 import signal
 import sys
@@ -76,6 +76,7 @@ for command in (
 
 def main() -> None:
     """Entry point of the console command."""
+    _open_streams()
     try:
         status = cli.main(standalone_mode=False)
         if sys.stdout is not None:
@@ -93,40 +94,68 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe has gone, as with `| head`
         _forget_stdout()
         status = 1
-    except OSError as error:  # a disk, a permission, a closed output: nothing of ours
-        _forget_stdout()
-        place = f"{error.filename}: " if error.filename else ""
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "make room; the same command goes on from there" if full else "name a place that can be written"
-        _say(f"Error: {place}{error.strerror or error}; {remedy}")
-        status = 1
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "safetensors"):
-            raise
-        _say(f"Error: training needs {error.name}, which is not installed; add it with `pip install serprep[train]`")
-        status = 1
-    except ValueError as error:
-        from serprep.errors import SerprepError
-
-        if not isinstance(error, SerprepError):
-            raise
-        from .places import instead
-
-        for number, line in enumerate((instead(sys.argv[1:]) or str(error)).splitlines()):
+    except Exception as error:
+        for number, line in enumerate(_explained(error)):
             _say(("Error: " if number == 0 else "       ") + line)
         status = 1
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done: Ctrl-C while Python ends would only make noise
     sys.exit(status if isinstance(status, int) else 0)
 
 
+def _explained(error: Exception) -> list[str]:
+    """What the user can do about an error, in lines; what nobody can is a bug and raised again."""
+    from serprep.errors import SerprepError, one_line
+    from serprep.limits import refusal
+
+    if isinstance(error, SerprepError):
+        from .places import instead
+
+        return (instead(sys.argv[1:]) or str(error)).splitlines()
+    place = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
+    reason = refusal(error)
+    if isinstance(error, OSError):  # a disk, a permission, a closed output: nothing of ours
+        _forget_stdout()
+        if isinstance(error, FileNotFoundError) and not _here():
+            return ["the working directory was deleted; change to one that exists (`cd`)"]
+        if not isinstance(error, ConnectionError | TimeoutError) or reason:
+            return [place + (reason or f"{error.strerror or one_line(error)}; name a place that can be written")]
+        return [f"{place}{one_line(error)}: the connection was lost; the same command goes on from what is finished"]
+    if isinstance(error, ModuleNotFoundError) and error.name in ("torch", "safetensors"):
+        return [f"training needs {error.name}, which is not installed; add it with `pip install serprep[train]`"]
+    if reason:
+        return [reason]
+    raise error
+
+
+def _here() -> bool:
+    """Whether the working directory is there."""
+    try:
+        return bool(os.getcwd())  # noqa: PTH109 - a path is not asked for
+    except OSError:
+        return False
+
+
+def _open_streams() -> None:
+    """Standard input, output and error, where a service has closed them: else the next files get their numbers."""
+    with contextlib.suppress(OSError):
+        while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+            os.set_inheritable(descriptor, True)
+        os.close(descriptor)
+    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if number == 0 else "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
 def _say(line: str) -> None:
-    """One line on standard error, whatever a file is called."""
+    """One line on standard error, whatever a file is called, if anybody reads it."""
     from serprep.errors import one_line
 
-    click.echo(one_line(line), err=True)
+    with contextlib.suppress(OSError):
+        click.echo(one_line(line), err=True)
 
 
 def _forget_stdout() -> None:
     """Nobody reads it any more: what is still buffered must not fail at exit."""
     if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

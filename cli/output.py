@@ -19,7 +19,15 @@ def json_option(command: Command) -> Command:
 
 
 def cluster_options(command: Command) -> Command:
-    """Add ``--workers`` and ``--scheduler``."""
+    """Add ``--workers``, ``--scheduler`` and ``--wait-for-workers``."""
+    command = click.option(
+        "--wait-for-workers",
+        type=click.FloatRange(0),
+        default=300.0,
+        show_default=True,
+        metavar="S",
+        help="Seconds to wait for workers of a scheduler that has none.",
+    )(command)
     command = click.option("--scheduler", metavar="URL", help="A running Dask scheduler, such as tcp://host:8786.")(
         command
     )

@@ -8,7 +8,8 @@
     ├── ManifestError    a manifest
     ├── AudioError       one recording: the reason it is quarantined for
     ├── FeatureError     a signal a feature cannot be computed from
-    │   └── KilledError  its extractor was killed from outside: worth trying again
+    │   ├── KilledError  its extractor was killed from outside: worth trying again
+    │   └── LimitError   its extractor reached a limit or crashed: worth trying in another build
     ├── CacheError       the intermediate store
     │   └── PartError    a part of it is damaged or gone: compute it again
     ├── StoreError       a feature store
@@ -47,6 +48,10 @@ class FeatureError(SerprepError):
 
 class KilledError(FeatureError):
     """The extractor was killed from outside; that says nothing about the signal."""
+
+
+class LimitError(FeatureError):
+    """The extractor reached a limit of time or memory, or crashed; not remembered, since the machine has its part."""
 
 
 class CacheError(SerprepError):

@@ -4,21 +4,63 @@ Tasks take batches and return receipts, never arrays.  Only a few per worker are
 flight, so the scheduler's memory does not grow with the corpus.  A batch whose
 worker died is run again with nothing beside it: if the worker dies again, the batch is
 handed back as `Died`.  Its neighbours are unblamed.
+
+Nothing waits for ever: every few seconds the workers are asked what they do.  Where
+batches are waiting and nobody works, they are handed out again, a few times, and then
+one line says why not.  A batch that a live worker computes may take as long as it likes.
+
+A local cluster is this module's own: it takes nothing from the user's Dask
+configuration.  On somebody's scheduler that configuration counts, and only workers are
+used that compute what this process would (`serprep.fitness`) and see what it sees.
 """
 
+import asyncio
+import logging
 import os
-import signal
-import tempfile
+import sys
+import threading
+import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from serprep.errors import SerprepError
+from serprep import fitness
+from serprep.errors import SerprepError, one_line
+from serprep.limits import refusal
+from serprep.processes import Processes, scratch
 
 Item = TypeVar("Item")
 Receipt = TypeVar("Receipt")
+
+TICK = 0.5  # seconds between looks at this machine's processes
+LOOK = 5.0  # seconds between questions to the workers; also after what time a wait is said
+ANSWER = 10.0  # seconds a worker may take to answer
+PATIENCE = 5  # looks that find nobody at work before batches are handed out again
+SILENCE = 12  # looks that a process neither answers nor computes before it is ended
+RESTARTS = 2  # times batches are handed out again without any of them being done
+WAIT = 300.0  # seconds to wait for workers of a scheduler
+KEPT = "what is computed is kept: the same command goes on from there"
+
+LOCAL = {
+    "distributed.scheduler.allowed-failures": 0,  # `run` tries again itself, alone
+    "distributed.scheduler.worker-ttl": None,  # a suspended machine misses heartbeats
+    "distributed.admin.log-format": "%(message)s",
+    "distributed.admin.low-level-log-length": 10,  # else the last 1000 messages, with their batches
+    "distributed.diagnostics.nvml": False,
+    "distributed.worker.profile.enabled": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.terminate": False,
+}
+LOGGERS = ("distributed", "tornado", "tornado.application", "tornado.access", "tornado.general", "asyncio")
+# what a worker executes: an expression, for workers without serprep and of another Python
+BUSY = "[str(key.key) for one in __import__('distributed').worker.Worker._instances for key in one.state.executing]"
 
 
 @dataclass(frozen=True)
@@ -35,6 +77,16 @@ def n_cores() -> int:
     return os.cpu_count() or 1
 
 
+def here() -> str:
+    """Address of the worker that runs this, "" where none does."""
+    if "distributed.worker" in sys.modules:
+        from distributed import get_worker
+
+        with suppress(ValueError):
+            return str(get_worker().address)
+    return ""
+
+
 class Workers:
     """Runs functions over batches; starts its cluster when first needed.
 
@@ -45,170 +97,571 @@ class Workers:
     scheduler : str or None
         Address of a running Dask scheduler, such as ``tcp://host:8786``, instead of a
         local cluster.  Its workers need serprep and the same paths or URLs.
+    wait : float
+        Seconds to wait for workers of a scheduler that has none.
     """
 
-    def __init__(self, n_workers: int | None = None, scheduler: str | None = None) -> None:
+    def __init__(self, n_workers: int | None = None, scheduler: str | None = None, *, wait: float = WAIT) -> None:
         if n_workers is not None and not 1 <= n_workers <= 10_000:
             raise SerprepError(f"workers is {n_workers}; expected 1 or more")
         self.n_workers = n_workers or n_cores()
         self.scheduler = scheduler
+        self.wait = wait
         self._client: Any = None
+        self._processes: Processes | None = None
         self._stack = ExitStack()
+        self._tests: list[Callable[[], str]] = []
+        self._seen: dict[str, str] = {}  # address of a scheduler's worker → why it is not used, "" if it is
+        self._threads: dict[str, int] = {}  # address → threads, of those that are there and used
 
     @property
     def client(self) -> Any:
         """The Dask client; the first use starts or joins the cluster."""
         if self._client is None:
-            self._client = self._connect()
+            self._client = self._join() if self.scheduler else self._start()
         return self._client
 
-    def _connect(self) -> Any:
-        import dask
-        from distributed import Client
+    # -- a cluster of this machine ---------------------------------------------------
 
-        if self.scheduler:
-            try:
-                client = Client(self.scheduler, timeout="10s")
-            except (OSError, TimeoutError, ValueError) as error:
-                raise SerprepError(
-                    f"scheduler {self.scheduler}: {error or 'no answer'}; expected a running Dask scheduler, "
-                    "such as tcp://host:8786"
-                ) from None
-            return self._stack.enter_context(client)
-        scratch = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="serprep-", ignore_cleanup_errors=True))
-        self._stack.enter_context(
-            dask.config.set(
-                {
-                    "distributed.scheduler.allowed-failures": 0,  # `run` tries again itself, alone
-                    "distributed.admin.log-format": "%(message)s",
-                    "distributed.admin.low-level-log-length": 10,  # else the last 1000 messages, with their batches
-                    # Dask's default gives freed memory back at once: half of a training step is then page faults
-                    "distributed.nanny.pre-spawn-environ": {
-                        "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
-                        "MALLOC_MMAP_THRESHOLD_": str(256 << 20),
-                        "OMP_NUM_THREADS": "1",
-                        "MKL_NUM_THREADS": "1",
-                        "OPENBLAS_NUM_THREADS": "1",
-                    },
-                    "distributed.worker.profile.enabled": False,
-                    "distributed.worker.memory.pause": False,
-                    "distributed.worker.memory.spill": False,
-                    "distributed.worker.memory.target": False,
-                    "distributed.worker.memory.terminate": False,
-                }
-            )
-        )
-        # Ctrl-C is for this process alone, which then closes the workers: they inherit a blocked signal
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
-        try:
-            return self._local(scratch)
-        finally:
-            if mask is not None:
-                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-    def _local(self, scratch: str) -> Any:
+    def _start(self) -> Any:
         """A client of a new local cluster."""
+        try:
+            return self._local()
+        except SerprepError:
+            raise
+        except Exception as error:
+            with suppress(Exception):
+                self.close()
+            reason = refusal(error) or one_line(f"{type(error).__name__}: {error}")
+            raise SerprepError(f"workers of this machine cannot be started: {reason}") from None
+
+    def _local(self) -> Any:
+        folder = self._stack.enter_context(scratch())
+        self._stack.enter_context(_isolated({**LOCAL, "temporary-directory": str(folder)}))
         from distributed import Client, LocalCluster
 
-        with _quiet_children():
-            cluster = LocalCluster(
-                n_workers=self.n_workers,
-                threads_per_worker=1,
-                processes=True,
-                # None would still open a port, 8787 on every interface
-                dashboard_address="127.0.0.1:0",
-                scheduler_kwargs={"dashboard": False},
-                local_directory=scratch,
-                memory_limit=0,
-                silence_logs=50,
-            )
-        self._stack.enter_context(cluster)
-        return self._stack.enter_context(Client(cluster))
+        cluster = LocalCluster(
+            n_workers=0,
+            processes=True,
+            # None would still open a port, 8787 on every interface
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
+            silence_logs=False,
+        )
+        self._stack.callback(_in_time, cluster.close, "the local cluster to close")
+        client = Client(cluster)
+        self._stack.callback(_in_time, client.close, "the local cluster to close")
+        self._processes = Processes(self.n_workers, cluster.scheduler_address, folder)
+        self._stack.callback(self._processes.close)
+        self._processes.revive()
+        return client
+
+    # -- somebody's scheduler --------------------------------------------------------
+
+    def _join(self) -> Any:
+        """A client of a running scheduler."""
+        place = f"scheduler {one_line(self.scheduler)}"
+        try:
+            self._stack.enter_context(_configured())
+            from distributed import Client
+
+            with _saying(f"an answer of {place}"):
+                client = Client(self.scheduler, timeout="10s")
+        except Exception as error:
+            self._stack.close()
+            reason = refusal(error) or one_line(str(error).strip().partition("\n")[0] or "no answer")
+            if "ssl" in reason.lower() or "tls" in reason.lower():
+                reason += " (TLS needs certificates: name them in distributed.comm.tls of Dask's configuration)"
+            raise SerprepError(
+                f"{place}: {reason}; expected a running Dask scheduler, such as tcp://host:8786"
+            ) from None
+        self._stack.callback(_in_time, client.close, f"{place} to let go")
+        return client
+
+    @contextmanager
+    def admitting(self, test: Callable[[], str]) -> Iterator[None]:
+        """While the block runs, use only workers of the scheduler where `test` gives no reason against it."""
+        self._tests.append(test)
+        self._seen.clear()
+        self._threads.clear()
+        try:
+            yield
+        finally:
+            self._tests.remove(test)
+
+    def distrust(self, worker: str, reason: str) -> None:
+        """Use a worker of a scheduler no more.
+
+        Raises
+        ------
+        SerprepError
+            If none is left.
+        """
+        if self.scheduler and not self._seen.get(worker):
+            self._refuse(worker, reason)
+            self._threads.pop(worker, None)
+            if not self._threads:
+                self._meet()
+
+    def _refuse(self, worker: str, reason: str) -> None:
+        self._seen[worker] = one_line(reason)
+        _say(f"worker {worker} is not used: {reason}")
+
+    def _meet(self) -> Mapping[str, int]:
+        """Threads of each worker of the scheduler that may be used; waits for one.
+
+        Raises
+        ------
+        SerprepError
+            If there is none in time, or none can be used.
+        """
+        began, said = time.monotonic(), False
+        while True:
+            self._threads = self._look_around()
+            if self._threads:
+                return self._threads
+            present = {worker: reason for worker, reason in self._seen.items() if worker in self._present}
+            if present:
+                worker, reason = next(iter(present.items()))
+                rest = f", and {len(present) - 1} more cannot either" if len(present) > 1 else ""
+                raise SerprepError(f"scheduler {self.scheduler}: worker {worker} cannot be used: {reason}{rest}")
+            waited = time.monotonic() - began
+            if waited >= self.wait:
+                raise SerprepError(
+                    f"scheduler {self.scheduler}: no worker within {self.wait:.0f} s; start some with "
+                    f"`dask worker {self.scheduler}`, or wait longer with --wait-for-workers"
+                )
+            if waited >= LOOK and not said:
+                said = True
+                _say(
+                    f"waiting for workers: scheduler {self.scheduler} has none; "
+                    f"start some with `dask worker {self.scheduler}` (gives up after {self.wait:.0f} s)"
+                )
+            time.sleep(min(TICK, max(0.0, self.wait - waited)))
+
+    def _look_around(self) -> dict[str, int]:
+        """Threads of each worker that is there and fit; new ones are asked first."""
+        threads = self._ask(self.client.scheduler.ncores, workers=None)
+        self._present = frozenset(threads)
+        new = [worker for worker in threads if worker not in self._seen]
+        if new:
+            with _saying(f"{len(new)} workers to say what they compute with"):
+                answers = self._tell(eval, fitness.question(), workers=new)
+            for worker in new:
+                reason = fitness.unfit(answers[worker])
+                if not reason:
+                    reason = self._test(worker)
+                if reason:
+                    self._refuse(worker, reason)
+                else:
+                    self._seen[worker] = ""
+        return {worker: n for worker, n in threads.items() if self._seen.get(worker) == ""}
+
+    def _test(self, worker: str) -> str:
+        for test in self._tests:
+            with _saying(f"worker {worker} to look at corpus and data set"):
+                answer = self._tell(test, workers=[worker], seconds=60.0)[worker]
+            if answer:
+                return one_line(answer)
+        return ""
+
+    def _ask(self, question: Callable[..., Any], **options: Any) -> Any:
+        """What the scheduler answers.
+
+        Raises
+        ------
+        SerprepError
+            If it does not.
+        """
+        try:
+            with _saying(f"an answer of scheduler {self.scheduler}"):
+                return self.client.sync(question, callback_timeout=2 * ANSWER, **options)
+        except Exception as error:
+            raise self._lost(error) from None
+
+    def _lost(self, error: object = "") -> SerprepError:
+        """That the connection to the scheduler is gone."""
+        detail = one_line(str(error).strip().partition("\n")[0])
+        place = f"scheduler {self.scheduler}" if self.scheduler else "the local cluster"
+        return SerprepError(f"{place}: the connection was lost{f' ({detail})' if detail else ''}; {KEPT}")
+
+    def _tell(
+        self, function: Callable[..., Any], *words: object, workers: Sequence[str], seconds: float = ANSWER
+    ) -> dict[str, Any]:
+        """What a function gives on each of these workers, an error, or None where it does not answer in time."""
+        client = self.client
+
+        async def one(worker: str) -> Any:
+            try:
+                answers = await asyncio.wait_for(
+                    client._run(function, *words, workers=[worker], on_error="return"), seconds
+                )
+            except TimeoutError:
+                return None
+            except Exception as error:
+                return error
+            return answers.get(worker)
+
+        async def every() -> list[Any]:
+            return await asyncio.gather(*map(one, workers))
+
+        try:
+            return dict(zip(workers, client.sync(every), strict=True))
+        except Exception as error:
+            raise self._lost(error) from None
+
+    # -- work ------------------------------------------------------------------------
 
     def run(self, function: Callable[[Item], Receipt], items: Sequence[Item]) -> Iterator[tuple[int, Receipt | Died]]:
-        """``(number, function(item))`` in order of completion; those whose worker died come last."""
+        """``(number, function(item))`` in order of completion; those whose worker died come last.
+
+        Raises
+        ------
+        SerprepError
+            If nobody works on them, and nobody will.
+        """
         if not items:  # nothing to do needs no cluster, not even its import
             return
-        from distributed import as_completed
+        suspects = []  # Dask blames everything the dead worker had been given
+        for number, receipt in self._flow(function, items, range(len(items)), alone=False):
+            if isinstance(receipt, Died):
+                suspects.append(number)
+            else:
+                yield number, receipt
+        yield from self._flow(function, items, suspects, alone=True)
+
+    def _flow(
+        self, function: Callable[[Item], Receipt], items: Sequence[Item], numbers: Sequence[int], *, alone: bool
+    ) -> Iterator[tuple[int, Receipt | Died]]:
+        """Hand out batches and take their receipts, a few at a time or one by one."""
+        waiting, flight = deque(numbers), _Flight()
+        if not waiting:
+            return
+        self.client  # noqa: B018 - imports Dask, as it must be
         from distributed.scheduler import KilledWorker
 
-        waiting = iter(enumerate(items))
-        in_flight: dict[Any, int] = {}
-        flow = as_completed(loop=self.client.loop)
+        while waiting or flight.numbers:
+            self._hand_out(function, items, waiting, flight, limit=1 if alone else None)
+            try:
+                future = flight.done.get(timeout=TICK)
+            except Empty:
+                future = None
+            if future in flight.numbers:
+                if future.status in ("cancelled", "lost"):
+                    if self.scheduler:
+                        raise self._lost()
+                    self._hand_out_again(waiting, flight)
+                    continue
+                try:
+                    receipt: Receipt | Died = future.result(timeout=LOOK)
+                except KilledWorker:
+                    receipt = Died("the process that computed it was killed or crashed")
+                except TimeoutError:
+                    if future.status == "error":  # the task's own
+                        raise
+                    # the worker that held it has died: Dask computes it again, or nobody does
+                    future.add_done_callback(flight.done.put)
+                    if not self._look(flight):
+                        self._hand_out_again(waiting, flight)
+                    continue
+                number = flight.numbers.pop(future)
+                flight.n_restarts = flight.n_idle = flight.n_ends = 0
+                future.release()
+                self._hand_out(function, items, waiting, flight, limit=1 if alone else None)
+                yield number, receipt
+            if flight.numbers and not self._look(flight):
+                self._hand_out_again(waiting, flight)
 
-        def submit() -> None:
-            for number, item in waiting:
+    def _hand_out(
+        self,
+        function: Callable[[Item], Receipt],
+        items: Sequence[Item],
+        waiting: deque[int],
+        flight: "_Flight",
+        *,
+        limit: int | None,
+    ) -> None:
+        """Submit batches until enough are in flight."""
+        client = self.client
+        if self.scheduler and waiting and not self._threads:
+            self._meet()
+        if limit is None:
+            limit = 2 * (max(1, sum(self._threads.values())) if self.scheduler else self.n_workers) + 2
+        where = {"workers": sorted(self._threads)} if self.scheduler else {}
+        while waiting and len(flight.numbers) < limit:
+            number = waiting.popleft()
+            item = items[number]
+            try:
                 with warnings.catch_warnings():  # the plan of a whole store is large, and is sent once
                     warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
-                    future = self.client.submit(function, item, pure=False)
-                in_flight[future] = number
-                flow.add(future)
-                break
+                    future = client.submit(function, item, pure=False, **where)
+                future.add_done_callback(flight.done.put)
+            except (OSError, TimeoutError, asyncio.CancelledError) as error:
+                waiting.appendleft(number)
+                raise self._lost(error) from None
+            flight.numbers[future] = number
 
-        for _ in range(2 * self._n_threads() + 2):
-            submit()
-        suspects = []  # Dask blames everything the dead worker had been given
-        for future in flow:
-            number = in_flight.pop(future)
-            try:
-                receipt = future.result()
-            except KilledWorker:
-                suspects.append(number)
-                submit()
-                continue
-            future.release()
-            submit()
-            yield number, receipt
-        for number in suspects:
-            yield number, self._run_alone(function, items[number])
-        if suspects and not self.scheduler:  # a cluster closed while workers restart complains loudly
-            with suppress(TimeoutError):
-                self.client.wait_for_workers(self.n_workers, timeout=60)
+    def _look(self, flight: "_Flight") -> bool:
+        """Whether batches in flight are, or will be, worked on; looks from time to time only."""
+        if not self.scheduler:
+            flight.n_ends += self._revive()
+            if flight.n_ends > 3 * self.n_workers + 3:
+                raise SerprepError(f"workers of this machine end again and again: {self._end}; {KEPT}")
+        now = time.monotonic()
+        if now - flight.looked < LOOK:
+            return True
+        flight.looked = now
+        if self.scheduler:
+            self._threads = self._look_around()
+            if not self._threads:
+                flight.say(f"waiting for workers: all that scheduler {self.scheduler} had are gone")
+                self._meet()
+                return False
+            present = sorted(self._threads)
+        else:
+            present = sorted(self._ask(self.client.scheduler.ncores, workers=None))
+        answers = self._tell(eval, BUSY, workers=present)
+        keys = {str(future.key) for future in flight.numbers}
+        answered = [set(answer) for answer in answers.values() if isinstance(answer, list)]
+        silent = [worker for worker, answer in answers.items() if not isinstance(answer, list)]
+        at_work = any(keys & set(answer) for answer in answered)
+        if not self.scheduler:
+            self._end_silent(flight)
+        others = self.scheduler and any(answered)  # a scheduler shared with others: they go first
+        flight.n_idle = 0 if at_work or others else flight.n_idle + 1
+        if flight.n_idle >= 2:
+            flight.say(
+                f"waiting for workers: {len(flight.numbers)} batches are handed out, "
+                + (f"{len(present)} workers are there and none works on them" if present else "no worker is there yet")
+                + (f"; {len(silent)} do not answer" if silent else "")
+            )
+        patience = PATIENCE * (1 + flight.n_restarts)
+        return flight.n_idle < (patience if present and not silent else 2 * patience)
 
-    def _run_alone(self, function: Callable[[Item], Receipt], item: Item) -> Receipt | Died:
-        from distributed.scheduler import KilledWorker
+    _end = ""
+    _present: frozenset[str] = frozenset()
 
-        future = self.client.submit(function, item, pure=False)
+    def _revive(self) -> int:
+        """Start local processes again that ended; how many had."""
+        assert self._processes is not None
         try:
-            receipt: Receipt = future.result()
-        except KilledWorker:
-            return Died("the process that computed it was killed or crashed")
-        return receipt
+            ends = self._processes.revive()
+        except OSError as error:
+            raise SerprepError(
+                f"workers of this machine cannot be started: {refusal(error) or one_line(error)}"
+            ) from None
+        if ends:
+            self._end = one_line(refusal(ends[-1]) or ends[-1])
+        return len(ends)
 
-    def _n_threads(self) -> int:
-        return max(1, sum(self.client.nthreads().values())) if self.scheduler else self.n_workers
+    def _end_silent(self, flight: "_Flight") -> None:
+        """End local processes that have used no time of a processor in many looks while nobody worked: stopped ones."""
+        assert self._processes is not None
+        for name in self._processes.names:
+            ticks = self._processes.ticks(name)
+            before, n_same = flight.ticks.get(name, (None, 0))
+            flight.ticks[name] = (ticks, n_same + 1 if ticks is not None and ticks == before else 0)
+            if flight.ticks[name][1] >= SILENCE:
+                self._processes.kill(name)
+
+    def _hand_out_again(self, waiting: deque[int], flight: "_Flight") -> None:
+        """Take back what is in flight, to be handed out again, on a new cluster where it is ours."""
+        flight.n_restarts += 1
+        if flight.n_restarts > RESTARTS:
+            why = f"; the last process to end: {self._end}" if self._end else ""
+            raise SerprepError(
+                f"{len(flight.numbers)} batches were handed out {flight.n_restarts} times, and no worker "
+                f"worked on them{why}; {KEPT}"
+            )
+        waiting.extendleft(sorted(flight.numbers.values(), reverse=True))
+        _say(f"no worker works: {len(flight.numbers)} batches are handed out again")
+        taken = list(flight.numbers)
+        flight.numbers.clear()
+        flight.ticks.clear()
+        flight.n_idle = 0
+        if self.scheduler:
+            with suppress(Exception):
+                self.client.cancel(taken)
+        else:
+            self.close()
 
     def close(self) -> None:
         """Stop the local cluster, or leave the running one."""
         self._stack.close()
-        self._client = None
+        self._client = self._processes = None
+        self._threads = {}
+
+
+class _Flight:
+    """Batches that are handed out, and what was seen of the work on them."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[Any, int] = {}  # future → number
+        self.done: SimpleQueue[Any] = SimpleQueue()
+        self.looked = time.monotonic()
+        self.n_idle = 0  # looks in a row that found nobody at work
+        self.n_restarts = 0  # since a batch was done
+        self.n_ends = 0  # of local processes since a batch was done
+        self.ticks: dict[str, tuple[int | None, int]] = {}  # process → its time, looks without more of it
+        self._said = ""
+
+    def say(self, line: str) -> None:
+        """A line, once."""
+        if line != self._said:
+            self._said = line
+            _say(line)
+
+
+def serve(address: str, scratch: str, name: str) -> None:
+    """Work for a scheduler of this machine until it, or whoever started this process, ends."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+    async def work() -> None:
+        from distributed import Worker
+
+        async with Worker(
+            address,
+            nthreads=1,
+            name=name,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            local_directory=scratch,
+            memory_limit=0,
+        ) as worker:
+            await worker.finished()
+
+    with _isolated({**LOCAL, "temporary-directory": scratch}):
+        asyncio.run(work())
+    os._exit(0)  # a thread that still computes must not keep it
+
+
+def _end_with_parent() -> None:
+    with suppress(OSError):
+        while os.read(0, 1):
+            pass
+    os._exit(0)
+
+
+# -- Dask's configuration ---------------------------------------------------------------
 
 
 @contextmanager
-def _quiet_children() -> Iterator[None]:
-    """Processes started meanwhile have no standard error: closed in mid-start, they print tracebacks.
+def _isolated(settings: Mapping[str, Any]) -> Iterator[None]:
+    """Dask with its defaults and these settings, whatever the user's files and environment say."""
+    with _quiet():
+        dask = _imported()
+        before = dict(dask.config.config)
+        dask.config.refresh(paths=[], env={})
+        try:
+            with dask.config.set(settings):
+                yield
+        finally:
+            dask.config.config.clear()
+            dask.config.config.update(before)
 
-    What goes wrong in a task comes back with its future.
-    """
+
+_imported_here = False
+_process = 0  # that imported Dask
+
+
+def _imported() -> Any:
+    """Dask, imported where it finds none of its files: a broken one does no harm."""
+    global _imported_here, _process
+    _imported_here |= "dask" not in sys.modules
+    nowhere = {"HOME": os.devnull, "DASK_ROOT_CONFIG": os.devnull, "DASK_CONFIG": f"{os.devnull}/dask"}
+    before = {name: value for name, value in os.environ.items() if name in nowhere or name.startswith("DASK_")}
     try:
-        before = os.dup(2)
-    except OSError:  # there is none
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+        if "distributed" not in sys.modules:
+            for name in before:
+                del os.environ[name]
+            os.environ.update(nowhere)
+        import dask
+        import distributed  # adds its own defaults
+    finally:
+        for name in nowhere:
+            os.environ.pop(name, None)
+        os.environ.update(before)
+    if _process not in (0, os.getpid()):  # forked since: the threads that it had are not there
+        distributed.utils._offload_executor = ThreadPoolExecutor(1, thread_name_prefix="Dask-Offload")
+    _process = os.getpid()
+    _silence()
+    return dask
+
+
+@contextmanager
+def _configured() -> Iterator[None]:
+    """Dask as the user configured it: in files and environment, or in the process that imported it."""
+    with _quiet():
+        dask = _imported()
+        before = dict(dask.config.config)
+        if _imported_here:
+            try:
+                dask.config.refresh(paths=dask.config._get_paths())
+            except Exception as error:
+                raise ValueError(f"Dask's configuration cannot be read: {error}") from None
+        try:
+            yield
+        finally:
+            dask.config.config.clear()
+            dask.config.config.update(before)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What Dask logs does not reach the user; afterwards it may, if somebody else had imported it."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [logger.level for logger in loggers] if "dask" in sys.modules and not _imported_here else []
     try:
-        os.dup2(nowhere, 2)
         yield
     finally:
-        os.dup2(before, 2)
-        os.close(before)
-        os.close(nowhere)
+        for logger, level in zip(loggers, before, strict=False):
+            logger.setLevel(level)
+
+
+def _silence() -> None:
+    """After the import, which sets levels."""
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+# -- waits ------------------------------------------------------------------------------
+
+
+def _say(line: str) -> None:
+    """One line on standard error, if there is one."""
+    with suppress(OSError, ValueError, AttributeError):
+        print(one_line(line), file=sys.stderr, flush=True)
 
 
 @contextmanager
-def workers(n_workers: int | None = None, scheduler: str | None = None) -> Iterator[Workers]:
+def _saying(what: str) -> Iterator[None]:
+    """If the block takes more than five seconds, say what it waits for."""
+    timer = threading.Timer(LOOK, _say, [f"waiting for {what}"])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _in_time(close: Callable[[], object], what: str) -> None:
+    """Close something that may hang or complain, for a few seconds at most."""
+
+    def quietly() -> None:
+        with suppress(BaseException):
+            close()
+
+    thread = threading.Thread(target=quietly, daemon=True)
+    with _saying(what):
+        thread.start()
+        thread.join(2 * ANSWER)
+
+
+@contextmanager
+def workers(n_workers: int | None = None, scheduler: str | None = None, *, wait: float = WAIT) -> Iterator[Workers]:
     """Workers that are closed on leaving the block."""
-    pool = Workers(n_workers, scheduler)
+    pool = Workers(n_workers, scheduler, wait=wait)
     try:
         yield pool
     finally:

@@ -1,7 +1,7 @@
 """Progress of anything that takes more than two seconds: a bar on a terminal, plain lines elsewhere."""
 
 import sys
-import time
+from time import monotonic
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -28,12 +28,13 @@ class Progress:
     def __init__(
         self, label: str, total: int, *, unit: str = "utterances", quiet: bool = False, stream: TextIO | None = None
     ) -> None:
-        self.label, self.total, self.unit, self.quiet = label, total, unit, quiet
+        self.label, self.total, self.unit = label, total, unit
         self.stream = stream or sys.stderr
+        self.quiet = quiet or self.stream is None  # a service may have closed it
         self.done = 0
         self.seconds = 0.0  # of audio
         self.n_bad = 0
-        self._start = self._last = time.monotonic()
+        self._start = self._last = monotonic()
         self._bar: Any = None
         self._printed = False
 
@@ -74,7 +75,7 @@ class Progress:
         self.n_bad += n_bad
         if self._bar is not None:
             self._bar.update(self._task, completed=self.done, note=self._note())
-        elif not self.quiet and time.monotonic() - self._last >= (EVERY if self._printed else 2.0):
+        elif not self.quiet and monotonic() - self._last >= (EVERY if self._printed else 2.0):
             self._line()
 
     def to(self, done: int) -> None:
@@ -82,7 +83,7 @@ class Progress:
         self.add(done - self.done)
 
     def _note(self) -> str:
-        elapsed = max(time.monotonic() - self._start, 1e-9)
+        elapsed = max(monotonic() - self._start, 1e-9)
         parts = []
         if self.seconds:
             parts.append(f"{self.seconds / elapsed:.0f} audio-seconds/s")
@@ -91,7 +92,7 @@ class Progress:
         return "".join(f", {part}" for part in parts)
 
     def _line(self) -> None:
-        now = time.monotonic()
+        now = monotonic()
         left = (now - self._start) / max(self.done, 1) * (self.total - self.done)
         remaining = f", {left:.0f} s left" if 0 < self.done < self.total else ""
         of = f"/{self.total}" if self.total else ""

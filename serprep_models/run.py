@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from serprep.parallel import Workers
+from serprep.parallel import WAIT, Workers
 from serprep.pipeline.build import BuildResult, build
 from serprep.recipe import Recipe, read_recipe, read_training
 from serprep.store.store import open_store
@@ -26,6 +26,7 @@ def run_recipe(
     memory_budget: int | None = None,
     train_from: Path | None = None,
     on_bad_audio: str = "quarantine",
+    wait_for_workers: float = WAIT,
     page: bool = True,
     quiet: bool = True,
 ) -> tuple[BuildResult, Outcome, Path]:
@@ -45,6 +46,8 @@ def run_recipe(
     train_from : Path, optional
         The recipe whose ``[train]`` is taken in place of this one's.
     on_bad_audio : {"quarantine", "fail"}
+    wait_for_workers : float
+        Seconds to wait for workers of a scheduler that has none.
     page, quiet : bool
 
     Returns
@@ -57,7 +60,7 @@ def run_recipe(
     how = replace(recipe.train, **{name: value for name, value in given.items() if value is not None})
     recipe = replace(recipe, train=how)
     check_recipe(recipe, systems or recipe.train.systems)
-    used = Workers(workers, scheduler) if pool is None else pool
+    used = Workers(workers, scheduler, wait=wait_for_workers) if pool is None else pool
     try:
         built = build(recipe, pool=used, on_bad_audio=on_bad_audio, quiet=quiet)
         outcome = run_experiments(

@@ -1,10 +1,11 @@
 import os
 import subprocess
 import sys
-import time
+from types import SimpleNamespace
 
 import pytest
 
+from serprep import fitness, parallel
 from serprep.errors import CacheError, SerprepError
 from serprep.parallel import Died, Workers, n_cores, workers
 
@@ -34,27 +35,32 @@ def test_equal_items_are_each_run(pool):
     assert len({receipt for _, receipt in pool.run(token, ["same"] * 9)}) == 9
 
 
-def test_results_come_as_they_are_done(pool):
-    def slow_first(item):
+def test_results_come_as_they_are_done(pool, tmp_path):
+    def waits_for_others(item):
         import time
 
-        time.sleep(1.0 if item == 0 else 0.0)
-        return item
+        folder, number = item
+        while number == 0 and len(list(folder.iterdir())) < 5:
+            time.sleep(0.01)
+        (folder / str(number)).touch()
+        return number
 
-    order = [number for number, _ in pool.run(slow_first, range(12))]
-    assert order.index(0) >= 5 and sorted(order) == list(range(12))  # at most the few that waited behind it follow
+    order = [number for number, _ in pool.run(waits_for_others, [(tmp_path, number) for number in range(12)])]
+    assert order.index(0) >= 4 and sorted(order) == list(range(12))  # at most the few that waited behind it follow
 
 
-def test_work_is_done_in_other_processes_one_thread_each(pool):
-    def who(item):
+def test_work_is_done_in_other_processes_one_thread_each(pool, tmp_path):
+    def who(folder):
         import os
         import threading
         import time
 
-        time.sleep(0.02)
+        (folder / str(os.getpid())).touch()
+        while len(list(folder.iterdir())) < 2:  # until both workers have something to do
+            time.sleep(0.01)
         return os.getpid(), threading.get_ident()
 
-    found = {receipt for _, receipt in pool.run(who, range(20))}
+    found = {receipt for _, receipt in pool.run(who, [tmp_path] * 20)}
     assert os.getpid() not in {process for process, _ in found}
     assert len({process for process, _ in found}) == len(found) == 2
 
@@ -67,7 +73,6 @@ def test_only_a_few_items_are_in_flight(pool, tmp_path):
 
     flow = pool.run(mark, [(tmp_path, number) for number in range(40)])
     next(flow)
-    time.sleep(0.5)  # whatever was handed out is done by now
     assert len(list(tmp_path.iterdir())) <= 2 * 2 + 2 + 1
     assert len(list(flow)) == 39
 
@@ -75,11 +80,9 @@ def test_only_a_few_items_are_in_flight(pool, tmp_path):
 def test_a_task_that_kills_its_worker_is_handed_back_and_nothing_else_is_lost(pool):
     def work(item):
         import os
-        import time
 
         if item in (3, 7):
             os.kill(os.getpid(), 9)
-        time.sleep(0.01)
         return -item
 
     items = [3, 1, 2, 7, 4, 5, 6, 8, 9]
@@ -138,12 +141,8 @@ def test_a_closed_pool_can_be_closed_again_and_leaves_no_process(tmp_path):
     ((_, process),) = pool.run(who, [0])
     pool.close()
     pool.close()
-    for _ in range(100):
-        if not os.path.exists(f"/proc/{process}"):  # noqa: PTH110
-            break
-        time.sleep(0.05)
-    else:
-        pytest.fail("the worker is still there")
+    with pytest.raises(ProcessLookupError, match="No such process"):
+        os.kill(process, 0)
 
 
 def test_the_cluster_listens_on_this_machine_only(pool):
@@ -186,3 +185,203 @@ def test_a_running_scheduler_is_used_and_left_running(pool):
 
 def test_a_large_item_is_sent_without_a_warning(pool):
     assert list(pool.run(len, [bytes(12 << 20)])) == [(0, 12 << 20)]
+
+
+# -- nothing waits for ever ---------------------------------------------------------------
+
+
+def test_batches_nobody_works_on_are_handed_out_again_on_new_workers(monkeypatch, capsys):
+    """As if the scheduler had lost them: every look finds nobody at work, once."""
+    with workers(1) as pool:
+        first = pool.client
+        works = iter([False])
+        monkeypatch.setattr(pool, "_look", lambda flight: next(works, True))
+
+        def wait_for(item):
+            import time
+
+            time.sleep(0.0 if item else 0.6)
+            return item
+
+        assert sorted(pool.run(wait_for, range(4))) == [(number, number) for number in range(4)]
+        assert pool.client is not first
+    assert "no worker works: 4 batches are handed out again" in capsys.readouterr().err
+
+
+def test_who_never_works_is_given_up(monkeypatch):
+    with workers(1) as pool:
+        monkeypatch.setattr(pool, "_look", lambda flight: False)
+        monkeypatch.setattr(pool, "close", lambda: None)
+        with pytest.raises(
+            SerprepError, match=r"handed out 3 times, and no worker worked on them; .*goes on from there"
+        ):
+            list(pool.run(lambda item: __import__("time").sleep(60), range(2)))
+        monkeypatch.undo()
+
+
+@pytest.fixture
+def looking(monkeypatch):
+    """A pool whose workers answer what the test says, and which looks at once; → pool, flight, answers."""
+    monkeypatch.setattr(parallel, "LOOK", 0.0)
+    pool, flight, answers = Workers(2), parallel._Flight(), {}
+    flight.numbers[type("Future", (), {"key": "batch"})()] = 0
+    pool._client = SimpleNamespace(scheduler=SimpleNamespace(ncores=None))
+    pool._processes = SimpleNamespace(names=frozenset(), revive=list)
+    monkeypatch.setattr(pool, "_ask", lambda question, **options: dict.fromkeys(answers, 1))
+    monkeypatch.setattr(pool, "_tell", lambda *words, workers, **options: dict(answers))
+    return pool, flight, answers
+
+
+def test_a_batch_that_is_computed_may_take_as_long_as_it_likes(looking):
+    pool, flight, answers = looking
+    answers.update(one=["batch"], two=[])
+    assert all(pool._look(flight) for _ in range(1000))
+
+
+@pytest.mark.parametrize(
+    ("state", "looks"),
+    [
+        ({"one": [], "two": []}, parallel.PATIENCE),  # alive and idle
+        ({"one": ["another batch"], "two": []}, parallel.PATIENCE),
+        ({}, 2 * parallel.PATIENCE),  # none is there, or not yet
+        ({"one": None, "two": []}, 2 * parallel.PATIENCE),  # one does not answer
+    ],
+)
+def test_after_so_many_looks_nobody_works(looking, capsys, state, looks):
+    pool, flight, answers = looking
+    answers.update(state)
+    found = [pool._look(flight) for _ in range(looks)]
+    assert found == [True] * (looks - 1) + [False]
+    assert looks * 5 <= 60  # seconds
+    assert capsys.readouterr().err.count("waiting for workers: 1 batches are handed out") == 1
+
+
+def test_a_stopped_process_is_ended_and_one_that_computes_is_not(looking):
+    pool, flight, answers = looking
+    answers.update(one=None)
+    killed, now = [], iter(range(10_000))
+    pool._processes = SimpleNamespace(
+        names=frozenset(["stopped", "computing", "unknown"]),
+        revive=list,
+        kill=killed.append,
+        ticks={"stopped": lambda: 7, "computing": lambda: next(now), "unknown": lambda: None},
+    )
+    ticks = pool._processes.ticks
+    pool._processes.ticks = lambda name: ticks[name]()
+    for _ in range(parallel.SILENCE + 1):
+        pool._look(flight)
+    assert killed == ["stopped"]
+
+
+def test_processes_that_end_again_and_again_are_named(looking):
+    pool, flight, _ = looking
+    pool._processes.revive = lambda: ["OSError: [Errno 24] Too many open files"]
+    with pytest.raises(SerprepError, match=r"end again and again: too many open files.*ulimit -n"):
+        for _ in range(100):
+            pool._look(flight)
+
+
+@pytest.fixture(scope="module")
+def deserted():
+    """Address of a scheduler without workers."""
+    pool = Workers(1)
+    address = pool.client.scheduler.address
+    pool._processes.close()
+    yield address
+    pool.close()
+
+
+def test_a_scheduler_without_workers_is_left(deserted):
+    with (
+        workers(scheduler=deserted, wait=0.0) as guest,
+        pytest.raises(SerprepError, match=r"no worker within 0 s; start some with `dask worker .*--wait-for-workers"),
+    ):
+        list(guest.run(abs, [1]))
+
+
+def test_who_waits_for_workers_says_so(deserted, monkeypatch, capsys):
+    monkeypatch.setattr(parallel, "LOOK", 0.0)
+    with workers(scheduler=deserted, wait=0.2) as guest, pytest.raises(SerprepError, match="no worker within"):
+        list(guest.run(abs, [1]))
+    assert f"waiting for workers: scheduler {deserted} has none" in capsys.readouterr().err
+
+
+def test_a_worker_with_other_code_is_not_used(pool, monkeypatch, capsys):
+    own = fitness.own()
+    monkeypatch.setattr(fitness, "own", lambda: {**own, "code": "0" * 64})
+    address = pool.client.scheduler.address
+    with workers(scheduler=address) as guest, pytest.raises(SerprepError, match=r"cannot be used: .*has other code"):
+        list(guest.run(abs, [1]))
+    assert capsys.readouterr().err.count("is not used: its serprep") == 2
+
+
+def test_a_worker_that_fails_a_test_is_not_used(pool, tmp_path):
+    def only_the_first():
+        try:
+            (tmp_path / "first").open("x").close()
+        except FileExistsError:
+            return "it is another"
+        return ""
+
+    def who(item):
+        from serprep.parallel import here
+
+        return here()
+
+    with workers(scheduler=pool.client.scheduler.address) as guest:
+        with guest.admitting(only_the_first):
+            used = {receipt for _, receipt in guest.run(who, range(8))}
+        refused = [worker for worker, reason in guest._seen.items() if reason == "it is another"]
+        assert len(used) <= 1 and not used & set(refused)
+        (worker,) = used
+        with pytest.raises(SerprepError, match=f"worker {worker} cannot be used|cannot be used: it is another"):
+            guest.distrust(worker, "it cannot read a.wav")
+
+
+SCRIPT = """
+import multiprocessing, os
+from serprep.parallel import workers
+
+def square(item):
+    return item * item
+
+def work():
+    with workers(1) as pool:
+        print(sorted(pool.run(square, range(4))), flush=True)
+
+os.rmdir(os.getcwd())
+work()
+daemon = multiprocessing.get_context("fork").Process(target=work, daemon=True)
+daemon.start()
+daemon.join()
+"""
+
+
+def test_a_local_cluster_takes_nothing_from_the_user_and_leaves_nothing(tmp_path):
+    """A broken configuration, TLS, a lifetime; no main guard, a daemonic process, no working directory."""
+    settings, temporary, here = tmp_path / ".config" / "dask", tmp_path / "temporary", tmp_path / "here"
+    for folder in (settings, temporary, here):
+        folder.mkdir(parents=True)
+    (settings / "broken.yaml").write_text("distributed: [")
+    (tmp_path / "script.py").write_text(SCRIPT)
+    environment = {
+        **os.environ,
+        "HOME": str(tmp_path),
+        "TMPDIR": str(temporary),
+        "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "True",
+        "DASK_DISTRIBUTED__COMM__DEFAULT_SCHEME": "tls",
+        "DASK_DISTRIBUTED__WORKER__LIFETIME__DURATION": "1s",
+        "DASK_DISTRIBUTED__SCHEDULER__IDLE_TIMEOUT": "1s",
+        "DASK_DISTRIBUTED__WORKER__PRELOAD": "no_such_module",
+    }
+    command = [sys.executable, str(tmp_path / "script.py")]
+    done = subprocess.run(command, env=environment, cwd=here, capture_output=True, text=True)
+    assert done.stdout == "[(0, 0), (1, 1), (2, 4), (3, 9)]\n" * 2
+    assert all(line.startswith("waiting for ") for line in done.stderr.splitlines()), done.stderr  # on a busy machine
+    assert list(temporary.iterdir()) == [] and [path.name for path in settings.iterdir()] == ["broken.yaml"]
+
+
+@pytest.mark.parametrize("address", ["tls://127.0.0.1:1", "nonsense", "tcp://"])
+def test_bad_addresses_are_one_line(address):
+    with workers(scheduler=address) as guest, pytest.raises(SerprepError, match=r"^scheduler [^\n]*expected a running"):
+        list(guest.run(abs, [1]))

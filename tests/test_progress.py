@@ -6,12 +6,20 @@ from serprep import progress
 from serprep.progress import Progress
 
 
-def test_short_work_prints_nothing() -> None:
+def test_short_work_prints_nothing(monkeypatch) -> None:
+    monkeypatch.setattr(progress, "monotonic", lambda: 0.0)
     stream = io.StringIO()
     with Progress("features", 3, stream=stream) as bar:
         for _ in range(3):
             bar.add(1, seconds=2.0)
     assert stream.getvalue() == ""
+
+
+def test_nobody_is_told_where_standard_error_is_closed(monkeypatch) -> None:
+    monkeypatch.setattr(progress.sys, "stderr", None)
+    with Progress("features", 3) as bar:
+        bar.add(3)
+    assert bar.done == 3
 
 
 def test_long_work_prints_counts_speed_and_remaining_time(monkeypatch) -> None:
@@ -20,7 +28,7 @@ def test_long_work_prints_counts_speed_and_remaining_time(monkeypatch) -> None:
     def monotonic() -> float:
         return now[0]
 
-    monkeypatch.setattr(progress.time, "monotonic", monotonic)
+    monkeypatch.setattr(progress, "monotonic", monotonic)
     stream = io.StringIO()
     with Progress("features", 4, stream=stream) as bar:
         for second in (10.0, 20.0, 30.0, 40.0):
@@ -34,7 +42,7 @@ def test_long_work_prints_counts_speed_and_remaining_time(monkeypatch) -> None:
 
 def test_an_unknown_total_is_not_counted_against(monkeypatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(progress, "monotonic", lambda: now[0])
     stream = io.StringIO()
     with Progress("verifying", 0, unit="files", stream=stream) as bar:
         now[0] = 10.0

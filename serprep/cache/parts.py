@@ -21,7 +21,7 @@ import hashlib
 import os
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +34,7 @@ from serprep._json import load_object
 from serprep._typing import AnyArray, ByteArray, FloatArray, IntArray
 from serprep.errors import CacheError, PartError
 from serprep.files import Folder
+from serprep.limits import refusal
 
 MAGIC = b"SERPART1"
 _HEAD = 48
@@ -113,6 +114,13 @@ class Places(Sequence[Place | None]):
         table = table.copy()
         table["part"] = part
         return Places(tuple(self.parts[i] for i in used), table)
+
+
+def nowhere(n: int) -> Places:
+    """Places of `n` rows that are not there."""
+    table = np.zeros(n, PLACE)
+    table["part"] = -1
+    return Places((), table)
 
 
 def as_keys(keys: Iterable[bytes]) -> ByteArray:
@@ -237,13 +245,22 @@ class Cache:
         """Name of every part → its keys; damaged parts have none."""
         return {name: frozenset(map(bytes, keys)) for name, (keys, _) in self._indices(kind)}
 
+    def forget(self, kind: str, keys: ByteArray, *, keep: Collection[str] = ()) -> int:
+        """Remove every part that has one of these keys, except those to `keep`; how many were removed."""
+        own = frozenset(map(bytes, keys))
+        stale = [name for name, held in self.parts(kind).items() if name not in keep and held & own]
+        for name in stale:
+            self.folder.remove(name)
+        return len(stale)
+
     def _names(self, kind: str) -> list[str]:
         """Names of all files of a kind; what is read besides has an absolute one."""
         try:
             other = Folder(self.also).names(kind) if self.also else []
             return self.folder.names(kind) + [str(Path(self.also, name).absolute()) for name in other]
         except OSError as error:
-            raise CacheError(f"cache {self.root}: {error.strerror or error}; expected a readable folder") from None
+            reason = refusal(error) or f"{error.strerror or error}; expected a readable folder"
+            raise CacheError(f"cache {self.root}: {reason}") from None
 
     def _indices(self, kind: str) -> Iterator[tuple[str, tuple[ByteArray, Places]]]:
         """Name and index of every part; at a URL many are fetched at a time."""

@@ -3,12 +3,16 @@
 Run as ``python -I -S this_file SETTINGS`` by `opensmile_fork`; imports nothing but the
 standard library (numpy alone would double the cost of a fork) and stays single-threaded.
 
-Protocol: a request is 24 bytes on standard input (bytes of int16 samples, seconds
-allowed as float64, bytes of memory allowed), an answer one line on standard output.
-Samples and values lie in one shared memory file.  A child that hangs is killed by its
-own alarm, one that crashes takes nobody along, and all go when the parent goes.
+Protocol: a request is 24 bytes on standard input (bytes of int16 samples, seconds of the
+processor allowed as float64, bytes of memory allowed), an answer one line on standard
+output: ``exit N``, ``signal N``, ``hung`` or ``refused ERRNO`` (no process could be made).
+Samples and values lie in one shared memory file.  A child that computes too long is killed
+by its own alarm, which counts its own time; one that waits for ever is killed after many
+times that, counted in ticks of this process, so that being suspended does not count.  One
+that crashes takes nobody along, and all go when the parent goes.
 """
 
+import contextlib
 import ctypes
 import json
 import mmap
@@ -18,12 +22,15 @@ import select
 import signal
 import struct
 import sys
+import time
 
 REQUEST = struct.Struct("<QdQ")
 N_VALUES = 6373
 VALUES = 4 * N_VALUES  # bytes at the beginning of the shared memory; samples follow
 PR_SET_PDEATHSIG = 1
 SOURCE, SINK = b"extsource", b"extsink"
+TICK = 1.0  # seconds
+PATIENCE, LEAST = 10, 300  # ticks allowed per second of the processor, and at least
 
 SinkCallback = ctypes.CFUNCTYPE(
     ctypes.c_int,
@@ -88,30 +95,63 @@ def child(api, smile, shared, request, libc):
     """Limits, then the computation; never returns."""
     n_bytes, seconds, memory = request
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    with open("/proc/self/statm") as file:  # noqa: PTH123 - pathlib is slow to import
-        base = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (base + memory, base + memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    with contextlib.suppress(OSError):  # where it is refused, the ticks of the parent limit it
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+    limit_memory(memory)
     os._exit(compute(api, smile, shared, n_bytes))
 
 
-def wait_for(pid):
-    """The child's wait status; exits if the parent has gone meanwhile."""
-    handle = os.pidfd_open(pid)
-    try:
-        poll = select.poll()
-        poll.register(handle, select.POLLIN)
-        poll.register(0, 0)  # nothing but hang-ups and errors
-        while True:
-            ready = dict(poll.poll())
-            if handle in ready:
-                return os.waitpid(pid, 0)[1]
+def limit_memory(more):
+    """Allow so many bytes more than this process has, where the system knows how; never more than it may have."""
+    with contextlib.suppress(OSError, ValueError):
+        with open("/proc/self/statm") as file:  # noqa: PTH123 - pathlib is slow to import
+            most = int(file.read().split()[0]) * resource.getpagesize() + more
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def wake_on_end():
+    """A descriptor that can be read when a child has ended."""
+    ear, mouth = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(mouth)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return ear
+
+
+def wait_for(pid, ear, ticks):
+    """The child's wait status, None if it took more ticks than it may; exits if the parent has gone meanwhile."""
+    poll = select.poll()
+    poll.register(ear, select.POLLIN)
+    poll.register(0, 0)  # nothing but hang-ups and errors
+    while True:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return status
+        ready = dict(poll.poll(1000 * TICK))
+        if ear in ready:
+            os.read(ear, 4096)
+        elif ready:
             os.kill(pid, signal.SIGKILL)
             raise SystemExit(0)
-    finally:
-        os.close(handle)
+        else:  # a tick, however long this process was stopped in it
+            ticks -= 1
+            if ticks <= 0:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                return None
+
+
+def fork():
+    """`os.fork`, tried again where the system has too many processes for the moment."""
+    for pause in (0.1, 0.3, 1.0):
+        try:
+            return os.fork()
+        except BlockingIOError:
+            time.sleep(pause)
+    return os.fork()
 
 
 def main():
@@ -122,6 +162,7 @@ def main():
     smile = initialise(api, settings)
     memory = settings["memory"]
     shared = mmap.mmap(memory, VALUES)
+    ear = wake_on_end()
     os.write(1, b"ready\n")
     while True:
         data = os.read(0, REQUEST.size)
@@ -134,7 +175,11 @@ def main():
         if len(shared) < VALUES + request[0]:
             shared.close()
             shared = mmap.mmap(memory, VALUES + request[0])
-        pid = os.fork()
+        try:
+            pid = fork()
+        except OSError as error:
+            os.write(1, f"refused {error.errno}\n".encode())
+            continue
         if pid == 0:
             try:
                 child(api, smile, shared, request, libc)
@@ -142,9 +187,13 @@ def main():
                 os._exit(3)
             finally:
                 os._exit(4)
-        status = wait_for(pid)
-        killed = os.WIFSIGNALED(status)
-        answer = f"signal {os.WTERMSIG(status)}" if killed else f"exit {os.WEXITSTATUS(status)}"
+        status = wait_for(pid, ear, max(LEAST, int(PATIENCE * request[1])))
+        if status is None:
+            answer = "hung"
+        elif os.WIFSIGNALED(status):
+            answer = f"signal {os.WTERMSIG(status)}"
+        else:
+            answer = f"exit {os.WEXITSTATUS(status)}"
         os.write(1, answer.encode() + b"\n")
 
 

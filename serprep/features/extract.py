@@ -173,9 +173,11 @@ def extractors(features: Features) -> dict[str, dict[str, Any]]:
 
 
 def prepare(features: Features, say: Callable[[str], None] | None = None) -> None:
-    """Whatever must happen once before many processes compute `features`: the native engine is compiled."""
+    """What must happen once before many processes compute `features`: compile the native engine, try openSMILE."""
     if features.lld.enabled or (features.functionals.enabled and features.functionals.engine == "native"):
         compare_2016.prepare(say)
+    if features.functionals.uses_opensmile:
+        compare.prepare(say or (lambda line: None))
 
 
 @lru_cache(maxsize=1)

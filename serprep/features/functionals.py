@@ -7,7 +7,7 @@ how close it comes.
 """
 
 import hashlib
-import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -50,6 +50,11 @@ class Functionals:
         return self.enabled and self.engine == "opensmile"
 
 
+def prepare(say: Callable[[str], None]) -> None:
+    """Find out, once, how openSMILE can be run here."""
+    opensmile_fork.check(_smile, say)
+
+
 def shortest(sample_rate: int) -> int:
     """The fewest samples that functionals are computed from: 960 at 16 kHz."""
     return round(SHORTEST * sample_rate)
@@ -87,9 +92,7 @@ def functionals(signal: FloatArray, *, sample_rate: int = 16_000, engine: str = 
 
 def by_package(signal: FloatArray, sample_rate: int) -> FloatArray:
     """What the ``opensmile`` package returns: slower, not contained, the same bytes."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # "segment too short", which `checked` turns into an error
-        return np.asarray(_smile().process_signal(signal, sample_rate).to_numpy())
+    return opensmile_fork.by_package(_smile, signal, sample_rate)
 
 
 def check_rate(sample_rate: int, what: str = "engine 'native' computes functionals") -> None:

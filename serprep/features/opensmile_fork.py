@@ -5,8 +5,8 @@ than a second of audio; the helper pays once.  The fork also contains a crash, a
 a memory leak: that utterance fails alone, and the helper goes on.
 
 Same library, same configuration, same int16 samples, hence the same bytes as the
-package.  Without fork, pidfd or memfd (Windows, macOS) there is no helper and the
-package is used.
+package.  Without fork (Windows) or another C library's calls (macOS) there is no helper,
+and the package is used; also where no helper or none of its children can be started.
 """
 
 import atexit
@@ -18,7 +18,9 @@ import platform
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+import warnings
 from collections.abc import Callable
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -28,23 +30,17 @@ from typing import Any
 import numpy as np
 
 from serprep._typing import FloatArray
-from serprep.errors import FeatureError, KilledError, SerprepError
+from serprep.errors import FeatureError, KilledError, LimitError
 from serprep.features import _opensmile_helper as protocol
 
-SECONDS, SECONDS_PER_SECOND = 30.0, 0.1  # time allowed: fixed, and per second of audio
+SECONDS, SECONDS_PER_SECOND = 30.0, 0.1  # of the processor, allowed: fixed, and per second of audio
 KNOWN = "2.6."  # versions of the package whose settings need not be asked for
 MEMORY, MEMORY_PER_SECOND = 512 << 20, 1 << 20  # bytes allowed beyond the helper's own
 
 
 def available() -> bool:
     """Whether this system can run the helper."""
-    return (
-        sys.platform == "linux"
-        and hasattr(os, "fork")
-        and hasattr(os, "pidfd_open")
-        and hasattr(os, "memfd_create")
-        and not os.environ.get("SERPREP_NO_FORK")
-    )
+    return sys.platform == "linux" and hasattr(os, "fork") and not _refused and not os.environ.get("SERPREP_NO_FORK")
 
 
 def known_settings() -> dict[str, Any] | None:
@@ -102,7 +98,7 @@ class Helper:
         settings = known_settings() or asked_settings(smile())
         settings["options"] |= {"sampleRate": str(sample_rate), "nBits": "16"}
         self.sample_rate = sample_rate
-        self._memory = os.memfd_create("serprep-signal", 0)
+        self._memory = _memory_file()
         os.ftruncate(self._memory, protocol.VALUES)
         self._shared = mmap.mmap(self._memory, protocol.VALUES)
         settings["memory"] = self._memory
@@ -119,8 +115,7 @@ class Helper:
             self.close()
             if killed:
                 raise KilledError("openSMILE's helper process was killed")
-            # not a property of any recording: the build must stop, not quarantine them all
-            raise SerprepError("openSMILE's helper process did not start; set SERPREP_NO_FORK=1 to use the package")
+            raise _Refused  # not a property of any recording
 
     def functionals(self, signal_: FloatArray) -> FloatArray:
         """6373 functionals of a guarded signal, shape (6373,).
@@ -149,12 +144,16 @@ class Helper:
         except BrokenPipeError:
             answer = ""
         if not answer:  # it is gone, or will be in a moment
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=5)
             self._process.kill()
-            self._process.wait()
+            if self._process.wait() > 0:  # it gave up by itself: something it needs is refused here
+                raise _Refused
         if answer == "exit 0":
             return np.frombuffer(self._shared[: protocol.VALUES], "<f4").copy()
-        kind = KilledError if answer in ("", f"signal {int(signal.SIGKILL)}") else FeatureError
-        raise kind(_reason(answer, seconds, memory))
+        if answer.startswith("refused"):
+            raise _Refused
+        raise _kind(answer)(_reason(answer, seconds, memory))
 
     def _answer(self) -> str:
         stdout = self._process.stdout
@@ -180,11 +179,43 @@ class Helper:
         os.close(self._memory)
 
 
+class _Refused(Exception):
+    """No helper, or no child of it, can be started on this system."""
+
+
+def _memory_file() -> int:
+    """Descriptor of a file in memory; on a disk where the system knows no such files."""
+    with contextlib.suppress(OSError, AttributeError):
+        return os.memfd_create("serprep-signal", 0)
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _kind(answer: str) -> type[FeatureError]:
+    """What an answer says of the signal.
+
+    That it gives no functionals is a property of it.  A signal from outside is not, and
+    worth another try; a limit, or a crash that may come of one, is worth one in a later build.
+    """
+    outside = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    if answer in ("", *(f"signal {int(one)}" for one in outside)):
+        return KilledError
+    if answer.startswith(("signal", "hung")) or answer in ("exit 3", "exit 4"):
+        return LimitError
+    return FeatureError
+
+
 def _reason(answer: str, seconds: float, memory: int) -> str:
     """Why an utterance failed, in words."""
     kind, _, value = answer.partition(" ")
-    if kind == "signal" and value == str(int(signal.SIGALRM)):
-        return f"openSMILE took longer than {seconds:.0f} s"
+    if answer == f"signal {int(signal.SIGPROF)}":
+        return f"openSMILE computed longer than {seconds:.0f} s"
+    if kind == "hung":
+        return "openSMILE did not come to an end"
+    if answer == "exit 3":
+        return f"openSMILE needs more memory than it may use ({memory >> 20} MB)"
+    if answer == "exit 4":
+        return "openSMILE's helper could not start computing"
     if kind == "signal":
         name = signal.Signals(int(value)).name if value.isdigit() else value
         return f"openSMILE crashed ({name}; it may use {memory >> 20} MB)"
@@ -194,6 +225,7 @@ def _reason(answer: str, seconds: float, memory: int) -> str:
 
 
 _lock = threading.Lock()
+_refused: list[bool] = []  # whether this process had to do without
 _helpers: dict[tuple[int, int], Helper] = {}
 
 
@@ -206,8 +238,8 @@ def functionals(smile: Callable[[], Any], signal_: FloatArray, sample_rate: int)
     ------
     FeatureError
         As `Helper.functionals`.
-    SerprepError
-        If the helper cannot be started at all.
+    LimitError
+        If it computed too long or needed too much memory.
     """
     for _ in range(2):
         with contextlib.suppress(KilledError):
@@ -222,9 +254,32 @@ def _functionals(smile: Callable[[], Any], signal_: FloatArray, sample_rate: int
         if helper is not None and not helper.alive:
             helper.close()
             helper = None
-        if helper is None:
-            helper = _helpers[key] = Helper(smile, sample_rate)
-        return helper.functionals(signal_)
+        try:
+            if helper is None:
+                helper = _helpers[key] = Helper(smile, sample_rate)
+            return helper.functionals(signal_)
+        except (_Refused, OSError):
+            _refused.append(True)
+    return by_package(smile, signal_, sample_rate)
+
+
+def by_package(smile: Callable[[], Any], signal_: FloatArray, sample_rate: int) -> FloatArray:
+    """What the ``opensmile`` package returns: slower, not contained, the same bytes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # "segment too short", which the caller turns into an error
+        return np.asarray(smile().process_signal(signal_, sample_rate).to_numpy())
+
+
+def check(smile: Callable[[], Any], say: Callable[[str], None]) -> None:
+    """Find out once whether the helper runs here, and say so if it does not."""
+    if available():
+        with contextlib.suppress(FeatureError):
+            functionals(smile, np.zeros(16_000, np.float32), 16_000)
+        if not available():
+            say(
+                "openSMILE's helper process cannot run on this system: the package is used, which is slower and "
+                "does not contain crashes; the values are the same"
+            )
 
 
 @atexit.register

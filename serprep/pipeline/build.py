@@ -28,14 +28,17 @@ from serprep.features.extract import library_versions
 from serprep.files import Folder, refuse_store
 from serprep.manifest.look import look
 from serprep.manifest.table import Manifest
-from serprep.parallel import Workers
+from serprep.parallel import WAIT, Workers
 from serprep.pipeline.extract import compute_features
 from serprep.pipeline.gather import Quarantined, gather, usable
 from serprep.pipeline.loudness import check_loudness
+from serprep.pipeline.places import shared
 from serprep.progress import Progress
 from serprep.recipe import Recipe
 from serprep.store.pack import pack
 from serprep.version import build_digest, build_number, read_build, versions
+
+ATTEMPTS = 10  # at features that vanish from the cache meanwhile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +73,8 @@ def build(
     rehash: bool = False,
     retry: bool = False,
     repair: bool = False,
+    recompute: bool = False,
+    wait_for_workers: float = WAIT,
     quiet: bool = True,
 ) -> BuildResult:
     """Build the store a recipe asks for, computing only what the cache does not have.
@@ -90,6 +95,10 @@ def build(
         Try utterances again that failed in an earlier build.
     repair : bool
         Look through the store if it is there already, and write it again if it is damaged.
+    recompute : bool
+        Compute all features again, whatever the cache has, and replace the store if it differs.
+    wait_for_workers : float
+        Seconds to wait for workers of a scheduler that has none.
     quiet : bool
         Show no progress.
 
@@ -110,7 +119,7 @@ def build(
         raise SerprepError(f"batch_size is {batch_size}; expected 1 or more")
     refuse_store(recipe.dataset_path)
     own = pool is None
-    pool = pool or Workers(workers, scheduler)
+    pool = pool or Workers(workers, scheduler, wait=wait_for_workers)
     place = cache_of(recipe.dataset_path, named=recipe.cache_path, scheduler=getattr(pool, "scheduler", None))
     cache = place.cache
     try:
@@ -132,41 +141,48 @@ def build(
                 memo.save()
         good, bad = usable(asked.manifest, looked.manifest, looked.reasons)
         n_computed, seconds = 0, 0.0
-        for attempts_left in reversed(range(100)):
-            try:
-                rows, origins, failed, n_more, more = compute_features(
-                    good,
-                    recipe,
-                    cache=cache,
-                    pool=pool,
-                    batch_size=batch_size,
-                    retry=retry,
-                    quiet=quiet,
-                    revised=looked.revised,
-                )
-                loudness = check_loudness(
-                    rows, recipe.root, cache=cache, silent=recipe.corpus.silent, retry=retry, quiet=quiet
-                )
-                rows, origins = rows.take(loudness.keep), origins.take(np.array(loudness.keep, np.int64))
-                failed += loudness.quarantined
-                n_computed, seconds = n_computed + n_more, seconds + more
-                _refuse_nothing(rows, [*bad, *failed], on_bad_audio)
-                packed = pack(
-                    Manifest(rows, asked.manifest.info),
-                    origins,
-                    dataset=recipe.dataset_path,
-                    labels=asked.labels,
-                    features=recipe.features,
-                    config=recipe.store,
-                    cache=cache,
-                    pool=pool,
-                    repair=repair,
-                    quiet=quiet,
-                )
-                break
-            except PartError:  # damaged, or removed by somebody who wanted space: compute it again; it is gone now
-                if not attempts_left:
-                    raise
+        asked_again = recompute  # once is enough
+        with shared(recipe, good, cache=cache.root, pool=pool):
+            for attempts_left in reversed(range(ATTEMPTS)):
+                try:
+                    rows, origins, failed, n_more, more = compute_features(
+                        good,
+                        recipe,
+                        cache=cache,
+                        pool=pool,
+                        batch_size=batch_size,
+                        retry=retry,
+                        quiet=quiet,
+                        revised=looked.revised,
+                        recompute=asked_again,
+                    )
+                    asked_again = False
+                    loudness = check_loudness(
+                        rows, recipe.root, cache=cache, silent=recipe.corpus.silent, retry=retry, quiet=quiet
+                    )
+                    rows, origins = rows.take(loudness.keep), origins.take(np.array(loudness.keep, np.int64))
+                    failed += loudness.quarantined
+                    n_computed, seconds = n_computed + n_more, seconds + more
+                    _refuse_nothing(rows, [*bad, *failed], on_bad_audio)
+                    packed = pack(
+                        Manifest(rows, asked.manifest.info),
+                        origins,
+                        dataset=recipe.dataset_path,
+                        labels=asked.labels,
+                        features=recipe.features,
+                        config=recipe.store,
+                        cache=cache,
+                        pool=pool,
+                        repair=repair,
+                        anew=recompute or (repair and n_computed > 0),
+                        quiet=quiet,
+                    )
+                    break
+                except PartError as error:  # damaged, or removed by somebody who wanted space: it is gone now
+                    if not attempts_left:
+                        raise
+                    if not quiet:
+                        print(f"computing again: {one_line(error)}", file=sys.stderr)
         bad += failed
     finally:
         if own:

@@ -8,7 +8,7 @@ import contextlib
 import ctypes
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +19,26 @@ from serprep.audio.decode import digest_of, read_bytes, read_samples
 from serprep.audio.guard import guard
 from serprep.audio.levels import levels_of
 from serprep.cache.levels import keep_levels, level_key
-from serprep.cache.parts import Cache, as_keys, key_of, revised_identity, sortable
+from serprep.cache.parts import Cache, as_keys, key_of, nowhere, revised_identity, sortable
 from serprep.errors import (
     AudioError,
     FeatureError,
     KilledError,
+    LimitError,
     PartError,
+    SerprepError,
+    one_line,
 )
 from serprep.features.extract import Features, extract, identities, prepare
 from serprep.files import as_root
-from serprep.parallel import Died, Workers
+from serprep.parallel import Died, Workers, here
 from serprep.pipeline.gather import Quarantined
 from serprep.progress import Progress
 from serprep.recipe import Recipe
 from serprep.store.writer import Origins
 from serprep.utterance import Utterances
+
+ATTEMPTS = 3  # at a recording that this process can read and a worker cannot
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,9 @@ class Receipt:
     """What one task did."""
 
     failures: Mapping[int, str]  # number in the batch → reason
+    unread: Mapping[int, str] = field(default_factory=dict)  # what could not be read, which may be the worker's fault
+    parts: Mapping[str, str] = field(default_factory=dict)  # kind → the part of the cache that it wrote
+    worker: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,27 +117,32 @@ def compute_features(
     retry: bool,
     quiet: bool,
     revised: Collection[str] = (),
+    recompute: bool = False,
 ) -> tuple[Utterances, Origins, list[Quarantined], int, float]:
     """Rows, the origins of their features, failures, utterances and audio-seconds computed."""
     features = recipe.features
     keys = {kind: _keys(utterances, identity, revised) for kind, identity in identities(features).items()}
-    origins = _find(cache, keys)
-    failures = {} if retry else cache.failures()
+    origins = _nowhere(keys) if recompute else _find(cache, keys)
+    failures = {} if retry or recompute else cache.failures()
     numbers = [i for i in _missing(origins) if failure_key(key_at(origins, i)) not in failures]
     if any(not places.found[numbers].all() for kind, places in origins.places.items() if kind != "logmel"):
         prepare(features, (lambda line: None) if quiet else None)
     cuts = _cuts(len(numbers), pool.n_workers, batch_size)
     batches = Batches(utterances, numbers, origins, cuts, features, recipe.root, cache.root)
     n_failed, seconds = 0, 0.0
+    written: dict[str, set[str]] = {kind: set() for kind in keys}
     _give_back()
     with Progress("features", len(numbers), quiet=quiet or not numbers) as progress:
-        for item, reason in _compute(batches, pool):
+        for item, reason in _compute(batches, pool, written):
             if reason:
                 failures[item.failure_key] = reason
                 n_failed += 1
             else:
                 seconds += item.duration
             progress.add(1, seconds=item.duration, n_bad=bool(reason))
+    if recompute:
+        for kind, own in keys.items():
+            cache.forget(kind, own, keep=written[kind])
     if numbers:
         origins = _find(cache, keys)
     bad = []
@@ -164,6 +177,11 @@ def _find(cache: Cache, keys: Mapping[str, ByteArray]) -> Origins:
     return Origins(keys, {kind: cache.find(kind, own) for kind, own in keys.items()})
 
 
+def _nowhere(keys: Mapping[str, ByteArray]) -> Origins:
+    """As if the cache had none of them."""
+    return Origins(keys, {kind: nowhere(len(own)) for kind, own in keys.items()})
+
+
 def _missing(origins: Origins) -> list[int]:
     """Utterances to compute; of byte-identical ones the first."""
     missing = np.flatnonzero(~origins.complete)
@@ -193,21 +211,61 @@ def _cuts(n: int, n_workers: int, size: int | None) -> list[int]:
     return cuts
 
 
-def _compute(batches: Batches, pool: Workers) -> Iterator[tuple[Item, str]]:
-    """Each item with "" or the reason it failed, as batches finish."""
+def _compute(batches: Batches, pool: Workers, written: Mapping[str, set[str]]) -> Iterator[tuple[Item, str]]:
+    """Each item with "" or the reason it failed, as batches finish; `written` gets the names of parts."""
     alone: list[Batch] = []
-    for number, receipt in pool.run(extract_batch, batches):
-        batch = batches[number]
-        if isinstance(receipt, Died):  # find the culprit: each of its utterances alone
-            alone += [replace(batch, items=(item,)) for item in batch.items]
-            continue
-        yield from ((item, receipt.failures.get(i, "")) for i, item in enumerate(batch.items))
+    work: Sequence[Batch] = batches
+    for attempt in range(ATTEMPTS):
+        again: list[Batch] = []
+        for number, receipt in pool.run(extract_batch, work):
+            batch = work[number]
+            if isinstance(receipt, Died):  # find the culprit: each of its utterances alone
+                alone += [replace(batch, items=(item,)) for item in batch.items]
+                continue
+            for kind, name in receipt.parts.items():
+                written[kind].add(name)
+            for i, item in enumerate(batch.items):
+                if i in receipt.unread and _is_there(item):
+                    again.append(_elsewhere(replace(batch, items=(item,)), receipt, i, pool, attempt))
+                else:
+                    yield item, receipt.unread.get(i, "") or receipt.failures.get(i, "")
+        work = again
     for number, receipt in pool.run(extract_batch, alone):
         item = alone[number].items[0]
-        yield (
-            item,
-            f"crashed the extractor: {receipt.reason}" if isinstance(receipt, Died) else receipt.failures.get(0, ""),
+        if isinstance(receipt, Died):
+            yield item, f"crashed the extractor: {receipt.reason}"
+            continue
+        for kind, name in receipt.parts.items():
+            written[kind].add(name)
+        yield item, receipt.unread.get(0, "") or receipt.failures.get(0, "")
+
+
+def _is_there(item: Item) -> bool:
+    """Whether this process reads what it has read before: then who does not is to blame, and not the recording."""
+    try:
+        return digest_of(read_bytes(as_root(item.path))) == item.digest
+    except AudioError:
+        return False
+
+
+def _elsewhere(batch: Batch, receipt: Receipt, i: int, pool: Workers, attempt: int) -> Batch:
+    """A batch to be tried by another worker.
+
+    Raises
+    ------
+    SerprepError
+        If no worker can read what this process reads.
+    """
+    path = one_line(batch.items[0].path)
+    if receipt.worker:
+        pool.distrust(receipt.worker, f"it cannot read {path}, which is there: {receipt.unread[i]}")
+    if attempt == ATTEMPTS - 1:
+        who = f"worker {receipt.worker}" if receipt.worker else "a worker"
+        raise SerprepError(
+            f"{path}: {who} cannot read it ({receipt.unread[i]}), this process can; "
+            "let all workers read the corpus, and build again"
         )
+    return batch
 
 
 def extract_batch(batch: Batch) -> Receipt:
@@ -216,6 +274,7 @@ def extract_batch(batch: Batch) -> Receipt:
     found: dict[str, list[tuple[bytes, Any, int]]] = {}
     failures: dict[int, str] = {}
     levels: list[tuple[bytes, Any]] = []
+    unread: dict[int, str] = {}
     lasting: dict[bytes, str] = {}  # failures of these very bytes, worth remembering
     path, data, digest = "", b"", ""
     for number, item in enumerate(batch.items):
@@ -226,7 +285,7 @@ def extract_batch(batch: Batch) -> Receipt:
             if digest != item.digest:
                 raise AudioError("the file changed during the build; build again")
         except AudioError as error:
-            failures[number] = str(error)
+            unread[number] = str(error)
             path = ""
             continue
         try:
@@ -235,7 +294,7 @@ def extract_batch(batch: Batch) -> Receipt:
             values = extract(signal, batch.features, tuple(item.keys))
         except (AudioError, FeatureError) as error:
             failures[number] = str(error)
-            if not isinstance(error, KilledError):
+            if not isinstance(error, KilledError | LimitError):
                 lasting[item.failure_key] = str(error)
             continue
         for kind, rows in values.items():
@@ -244,7 +303,8 @@ def extract_batch(batch: Batch) -> Receipt:
     keep_levels(cache, levels)
     if lasting:
         cache.write_failures(lasting)
+    parts: dict[str, str] = {}
     for kind, entries in found.items():
         keys, blocks, n_samples = zip(*entries, strict=True)
-        cache.write(kind, keys, blocks, n_samples)
-    return Receipt(failures)
+        parts[kind] = cache.write(kind, keys, blocks, n_samples)
+    return Receipt(failures, unread, parts, here())

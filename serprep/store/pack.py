@@ -6,6 +6,7 @@ are put right there as well.
 """
 
 import contextlib
+import filecmp
 import os
 import tempfile
 import threading
@@ -31,6 +32,7 @@ from serprep.store.writer import Origins
 from serprep.version import SUFFIX_OF, build_number, version_of, versions
 
 Receipt = TypeVar("Receipt")
+REPLACED = "computed again, it has other values: replaced"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,7 @@ def pack(
     pool: Workers,
     cache: Cache | None = None,
     repair: bool = False,
+    anew: bool = False,
     quiet: bool = True,
 ) -> Packed:
     """Write the store of these rows into a data set, unless it is there.
@@ -74,6 +77,8 @@ def pack(
         By default the one beside the stores.
     repair : bool
         Look through an existing store, and write it again where it is damaged.
+    anew : bool
+        Write the store even if it is there, and put it in its place if it differs.
     quiet : bool
 
     Raises
@@ -93,10 +98,13 @@ def pack(
     if is_url(dataset):
         url = f"{dataset}/versions/{version}{SUFFIX_OF[config.format]}"
         found = remote_problems(url, repair=repair)
-        if found is None or found:
+        before = seal_of(url) if found is not None and anew else None
+        if found is None or found or anew:
             plan = writer.plan_store(manifest, origins, features, config)
             about = writer.attributes(plan, version=version, configurations=configurations, extractors=used)
-            _write_remote(plan, about, url, cache=cache, damaged=bool(found), pool=pool, quiet=quiet)
+            _write_remote(plan, about, url, cache=cache, damaged=found is not None, pool=pool, quiet=quiet)
+        if before is not None and not found and seal_of(url) != before:
+            found = (Problem(kind="content", place=url, message=REPLACED),)
         return Packed(version=version, path=url, repaired=found or ())
     final = Path(dataset) / "versions" / f"{version}{SUFFIX_OF[config.format]}"
     problems: tuple[Problem, ...] = ()
@@ -108,18 +116,21 @@ def pack(
                 container_of(str(final)).read_attributes(str(final))  # a damaged one is refused, not handed out
             except StoreError as error:
                 raise StoreError(f"{error}, with `serprep build --repair`") from None
-        if not problems:
+        if not problems and not anew:
             return Packed(version=version, path=str(final))
     plan = writer.plan_store(manifest, origins, features, config)
     about = writer.attributes(plan, version=version, configurations=configurations, extractors=used)
     beside = final.with_name(f".{version[:16]}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        _write(plan, about, beside, cache=cache, older=_older(dataset), pool=pool, quiet=quiet)
+        older = [] if anew else _older(dataset)  # what they hold may be what is doubted
+        _write(plan, about, beside, cache=cache, older=older, pool=pool, quiet=quiet)
         make_read_only(beside)
-        if problems:
-            _swap(beside, final)
-            _mend_links(final, problems)
+        if final.exists() and (problems or anew):
+            problems = problems or differences(final, beside)
+            if problems:
+                _swap(beside, final)
+                _mend_links(final, problems)
         else:
             _publish(beside, final)
     except OSError as error:
@@ -273,6 +284,32 @@ def _publish(beside: Path, final: Path) -> None:
     except OSError:
         if not final.exists():
             raise
+
+
+def differences(old: Path, new: Path) -> tuple[Problem, ...]:
+    """Arrays that two stores of one version hold differently."""
+    if old.is_file():
+        return (
+            () if filecmp.cmp(old, new, shallow=False) else (Problem(kind="content", place=old.name, message=REPLACED),)
+        )
+    names = {path.relative_to(root).as_posix() for root in (old, new) for path in root.rglob("*") if path.is_file()} - {
+        zarr_store.ROOT
+    }
+    arrays = {
+        name.partition("/c/")[0].removesuffix(f"/{zarr_store.ROOT}")
+        for name in names
+        if not ((old / name).is_file() and (new / name).is_file())
+        or not filecmp.cmp(old / name, new / name, shallow=False)
+    }
+    return tuple(Problem(kind="content", place=name, message=REPLACED) for name in sorted(arrays))
+
+
+def seal_of(place: str) -> str:
+    """The seal of a store, "" of a damaged one."""
+    try:
+        return str(container_of(place).read_attributes(place).get("seal", ""))
+    except StoreError:
+        return ""
 
 
 def _swap(beside: Path, final: Path) -> None:

@@ -267,3 +267,26 @@ def test_training_without_torch_is_one_line(project) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=project)
     assert "training needs torch" in one_error(done)
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "1>&-", "0<&-", "0<&- 1>&- 2>&-"])
+def test_streams_that_a_service_closed_change_no_status(closed, project, built) -> None:
+    command = f'exec "{SERPREP}" build recipe.toml --workers 1 {closed}'
+    done = subprocess.run(["sh", "-c", command], cwd=project, capture_output=True, text=True)
+    assert done.returncode == 3, done.stderr
+    assert "1>&-" in closed or "0 computed" in done.stdout
+
+
+def test_a_deleted_working_directory_is_named(tmp_path) -> None:
+    command = f'mkdir gone && cd gone && rmdir ../gone && exec "{SERPREP}" build recipe.toml'
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr == "Error: the working directory was deleted; change to one that exists (`cd`)\n"
+
+
+def test_what_the_machine_refuses_is_one_line(serprep, monkeypatch, tmp_path) -> None:
+    def refuse(path):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("serprep.recipe.read_recipe", refuse)
+    assert "no further process or thread may be started" in one_error(serprep("build", tmp_path / "r.toml"))

@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 import time
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as metadata_version
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 import soundfile
 
 from serprep.audio.decode import decode
-from serprep.errors import CacheError, FeatureError, SerprepError, StoreError
+from serprep.errors import CacheError, FeatureError, LimitError, SerprepError, StoreError
 from serprep.features import compare_2016
 from serprep.features.framing import Segment, cut_segments
 from serprep.features.functionals import functionals
@@ -26,6 +27,7 @@ from serprep.features.logmel import LogMel, log_mel
 from serprep.files import remove_tree
 from serprep.manifest.table import make_manifest, write_manifest
 from serprep.parallel import Died, workers
+from serprep.pipeline import extract
 from serprep.pipeline.build import build
 from serprep.pipeline.extract import extract_batch
 from serprep.recipe import recipe_from
@@ -504,6 +506,90 @@ def test_a_recording_that_changes_during_the_build_is_quarantined(own, tmp_path,
     gone.write_bytes((own / "sad" / "synth03_t01_1.wav").read_bytes())
     again = build(recipe(own, tmp_path / "a"), pool=Inline())
     assert counts(again) == (1, 11, 0)
+
+
+class Blind(Inline):
+    """One of its workers cannot read some recordings."""
+
+    def __init__(self, name, *, only_first):
+        super().__init__()
+        self.name, self.only_first, self.blamed = name, only_first, []
+
+    def run(self, function, items):
+        self.n_runs += 1
+        for number, receipt in [(number, function(items[number])) for number in range(len(items))]:
+            if function is extract_batch and (self.n_runs == 1 or not self.only_first):
+                unread = {i: "file is missing" for i, item in enumerate(items[number].items) if self.name in item.path}
+                receipt = replace(receipt, unread=unread, worker="tcp://blind:1")
+            yield number, receipt
+
+    def distrust(self, worker, reason):
+        self.blamed.append((worker, reason))
+
+
+def test_what_one_worker_cannot_read_another_does(own, tmp_path):
+    """What the main process has hashed is not missing: that is the worker's fault."""
+    pool = Blind("synth02", only_first=True)
+    result = build(recipe(own, tmp_path / "a"), pool=pool, batch_size=4)
+    assert counts(result) == (12, 0, 0)
+    assert {worker for worker, _ in pool.blamed} == {"tcp://blind:1"} and len(pool.blamed) == 4
+    assert all("which is there: file is missing" in reason for _, reason in pool.blamed)
+
+
+def test_what_no_worker_can_read_stops_the_build_and_quarantines_nothing(own, tmp_path):
+    with pytest.raises(SerprepError, match=r"synth02.*: worker tcp://blind:1 cannot read it \(file is missing\), this"):
+        build(recipe(own, tmp_path / "a"), pool=Blind("synth02", only_first=False), batch_size=4)
+    assert not (tmp_path / "a" / "versions").exists()
+
+
+def test_a_limit_is_not_remembered(own, tmp_path, monkeypatch, later):
+    def over(signal, features, kinds):
+        raise LimitError("openSMILE computed longer than 30 s")
+
+    asked = recipe(own, tmp_path / "a")
+    build(asked, pool=Inline())
+    soundfile.write(own / "sad" / "new_t01_1.wav", noise(1, 16_000), 16_000)
+    with monkeypatch.context() as patched:
+        patched.setattr("serprep.pipeline.extract.extract", over)
+        first = build(asked, pool=Inline())
+    assert counts(first) == (0, 12, 1) and "computed longer" in first.reasons[0].reason
+    assert counts(build(asked, pool=Inline())) == (1, 12, 0)
+
+
+@pytest.mark.parametrize("container", ["zarr", "hdf5"])
+@pytest.mark.parametrize("how", ["recompute", "repair without the cache"])
+def test_wrong_features_are_computed_again_and_replaced(own, tmp_path, monkeypatch, container, how):
+    """Workers with other code stored them; cache and store are whole."""
+    right = extract.extract
+
+    def wrong(signal, features, kinds):
+        return {kind: rows + 1 for kind, rows in right(signal, features, kinds).items()}
+
+    store = {"format": container}
+    expected = build(recipe(own, tmp_path / "b", store=store), pool=Inline())
+    asked = recipe(own, tmp_path / "a", store=store)
+    with monkeypatch.context() as patched:
+        patched.setattr("serprep.pipeline.extract.extract", wrong)
+        first = build(asked, pool=Inline())
+    assert first.version == expected.version and contents(first.store) != contents(expected.store)
+    assert verify(first.store).ok
+    if how == "recompute":
+        again = build(asked, pool=Inline(), recompute=True)
+        assert counts(again) == (12, 0, 0)
+    else:
+        shutil.rmtree(tmp_path / "a" / "cache")
+        again = build(asked, pool=Inline(), repair=True)
+    assert contents(again.store) == contents(expected.store) and again.version == first.version
+    assert again.repaired and all("computed again, it has other values" in line for line in again.repaired)
+    if container == "zarr":
+        assert [line.split(":")[0] for line in again.repaired] == ["logmel/30/segments", "logmel/50/segments"]
+    same = build(asked, pool=Inline(), recompute=True)
+    assert same.repaired == () and contents(same.store) == contents(expected.store)
+    assert counts(build(asked, pool=Inline())) == (0, 12, 0)
+
+
+def contents(store):
+    return digests(store) if Path(store).is_dir() else Path(store).read_bytes()
 
 
 def test_what_is_finished_stays_finished(own, tmp_path):

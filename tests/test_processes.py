@@ -1,0 +1,67 @@
+"""Scratch folders are gone afterwards, and those of killed processes at the next start."""
+
+import os
+import subprocess
+import sys
+
+from serprep import processes
+from serprep.processes import Processes, scratch, sweep
+
+
+def test_a_scratch_folder_is_gone_afterwards(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes.tempfile, "tempdir", str(tmp_path))
+    with scratch() as folder:
+        (folder / "file").touch()
+        sweep(tmp_path)  # somebody else starts
+        assert (folder / "file").is_file()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_goes_at_the_next_start(tmp_path):
+    code = "import os; from serprep.processes import scratch; s = scratch(); s.__enter__(); os.kill(os.getpid(), 9)"
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment)
+    (left,) = tmp_path.iterdir()
+    kept = [tmp_path / "serprep-just-made", tmp_path / "serprep-file", tmp_path / "other"]
+    kept[0].mkdir()
+    kept[1].touch()
+    kept[2].mkdir()
+    old = tmp_path / "serprep-of-an-older-one"
+    old.mkdir()
+    os.utime(old, (1e9, 1e9))
+    sweep(tmp_path)
+    assert not left.exists() and not old.exists()
+    assert all(path.exists() for path in kept)
+
+
+def test_processes_that_end_are_started_again_and_say_why(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "PROGRAM", "import sys; sys.exit('no room')")
+    own = Processes(1, "tcp://127.0.0.1:1", tmp_path)
+    assert own.revive() == []
+    (process,) = own._running.values()
+    process.wait()
+    assert own.revive() == ["no room"]
+    (again,) = own._running.values()
+    again.kill()
+    again.wait()
+    monkeypatch.setattr(processes, "PROGRAM", "import sys; sys.stdin.read()")
+    assert own.revive()[0] in ("killed by SIGKILL", "no room")
+    (name,) = own.names
+    assert own.ticks(name) is None or own.ticks(name) >= 0
+    own.close()
+    assert own.names == frozenset()
+
+
+def test_dask_s_environment_does_not_reach_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("DASK_DISTRIBUTED__WORKER__LIFETIME__DURATION", "1s")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    names = "[name for name in os.environ if name.startswith('DASK')]"
+    monkeypatch.setattr(
+        processes, "PROGRAM", f"import os, sys; sys.exit(repr({names} + [os.environ['OMP_NUM_THREADS']]))"
+    )
+    own = Processes(1, "tcp://127.0.0.1:1", tmp_path)
+    own.revive()
+    (process,) = own._running.values()
+    process.wait()
+    assert own.revive() == ["['3']"]
+    own.close()
