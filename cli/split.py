@@ -31,19 +31,21 @@ from .output import json_option, notes, print_json, print_table
 @json_option
 def split(manifest: Path, output: Path, emotions: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Split a MANIFEST and write the split file; it holds no audio and can be shared."""
+    from serprep.audit import audit_split
     from serprep.manifest import read_manifest, select, spellings
     from serprep.split import SplitConfig, describe, make_split, write_split
 
     kept = select(read_manifest(manifest), emotions={name: name for name in emotions} or None)
     made = make_split(kept.manifest, SplitConfig(**options))
     write_split(made, output)
+    found = audit_split(kept.manifest, made)
+    notes(found.warnings, "warning")
     notes([f"{count} utterances dropped: {reason}" for reason, count in kept.dropped.items()])
     notes((*spellings(kept.manifest), *made.notes))
     if as_json:
-        about = {"split": str(output.resolve()), "digest": made.digest, "rows_digest": made.rows_digest}
-        print_json(
-            {**about, "config": asdict(SplitConfig(**options)), "folds": describe(made), "notes": list(made.notes)}
-        )
+        about: dict[str, Any] = {"split": str(output.resolve()), "digest": made.digest, "rows_digest": made.rows_digest}
+        about |= {"config": asdict(SplitConfig(**options)), "folds": describe(made), "notes": list(made.notes)}
+        print_json({**about, "warnings": list(found.warnings)})
         return
     print_table(describe(made), ["fold", "train", "dev", "test", "test_groups"])
     click.echo(f"\nsplit        {output}")

@@ -107,6 +107,7 @@ class TrainConfig:
     sampling: str = "all"  # or "balanced"
     standardisation: str = "train"  # by statistics of the training part, or "utterance", "speaker", "speaker-rank"
     enrol: int = 0  # utterances of a speaker that "speaker" and "speaker-rank" take; 0 is all
+    allow_confounded: bool = False  # statistics of speakers also where speakers tell the class
     clip_norm: float = 0.0  # of the gradients; 0 is off
     keep: str = "best"  # the epoch of the best development UA, where there is one, or "last"
     patience: int = 0  # epochs without a better development UA; 0 is off

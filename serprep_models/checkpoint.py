@@ -125,13 +125,23 @@ def checkpoints_below(place: Path) -> list[Path]:
         return [place if place.is_dir() else place.parent]
     found = sorted(path.parent for path in place.rglob(ABOUT))
     if not found:
-        baseline = next(place.rglob("result.json"), None) is not None
-        reason = "baselines keep none, only their scores" if baseline else "no checkpoint there"
-        raise TrainError(
-            f"{one_line(place)}: {reason}; expected a folder that `serprep train` wrote for a system such as hsf-crnn, "
-            "or one above"
-        )
+        raise TrainError(f"{one_line(place)}: {_why_none(place)}")
     return found
+
+
+def _why_none(place: Path) -> str:
+    """Why there is no checkpoint below a folder, and what to do."""
+    systems = {path.resolve().parents[2].name for path in place.rglob("result.json")}
+    if "compare-svm" in systems:
+        return (
+            "results of compare-svm by an older serprep, which kept no checkpoint; run `serprep train` with the recipe "
+            "again: it adds one, and trains nothing else anew"
+        )
+    if systems:
+        return "majority keeps no checkpoint, since it says the same of every recording; name another system's folder"
+    return (
+        "no checkpoint there; expected a folder that `serprep train` wrote for a system such as hsf-crnn, or one above"
+    )
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:

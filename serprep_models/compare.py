@@ -27,6 +27,7 @@ class Comparison:
     notes: tuple[str, ...]
     scored: str
     submissions: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:

@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serprep.audit import audit_split
 from serprep.files import Folder
-from serprep.manifest import Manifest
 from serprep.pipeline import BuildResult
 from serprep.recipe import Recipe, TrainConfig
-from serprep.split import Split, describe
+from serprep.split import describe
 from serprep.store.store import Store, open_store
 from serprep_models.checkpoint import ABOUT
 from serprep_models.experiment import Outcome
@@ -69,11 +67,14 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
         },
         provenance=provenance(recipe, store)
         | _trained_with(outcome)
+        | _trained_on(outcome)
         | {"rows of the split": split.rows_digest}
         | _warnings(built),
-        audit=audited(store.manifest(), split),
+        audit=list(outcome.audit),
         caution=TRANSDUCTIVE if recipe.train.transductive else "",
+        warnings=outcome.warnings,
         partial=outcome.partial,
+        predict={names[system]: outcome.predict_command(system) for system in names},
     )
     return write_report(report, path)
 
@@ -111,14 +112,6 @@ def _build_report(store: Store) -> dict[str, Any]:
     with contextlib.suppress(OSError, ValueError, TypeError):
         return dict(json.loads(beside.read(name)))
     return {}
-
-
-def audited(manifest: Manifest, split: Split) -> list[dict[str, object]]:
-    """What an audit finds in the rows of a split that a store has; class counts are shown elsewhere."""
-    ids = {row.id for row in manifest.utterances}
-    present = {name: row for name, row in split.utterances.items() if name in ids}
-    found = audit_split(manifest, dataclasses.replace(split, utterances=present))
-    return [row for row in found.summary if row["kind"] != "classes"]
 
 
 def _warnings(built: BuildResult | None) -> dict[str, str]:
@@ -170,6 +163,16 @@ def _trained_with(outcome: Outcome) -> dict[str, str]:
             libraries = json.loads((place / ABOUT).read_bytes()).get("libraries", {})
             found.add(", ".join(f"{name} {number}" for name, number in libraries.items()))
     return {"libraries of the training": "; ".join(sorted(found))} if found else {}
+
+
+def _trained_on(outcome: Outcome) -> dict[str, str]:
+    """Devices of the trainings, and budgets of those that streamed."""
+    found = {
+        str(entry["device"]) + (f", streamed with {entry['memory_budget']} MiB" if entry["memory_budget"] else "")
+        for entry in outcome.results
+        if entry.get("feature_bytes")
+    }
+    return {"trained on": "; ".join(sorted(found))} if found else {}
 
 
 def store_provenance(store: Store) -> dict[str, str]:

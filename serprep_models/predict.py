@@ -28,7 +28,7 @@ from serprep_models.predictor import Predictor, Values, load
 from serprep_models.standardise import Statistics, parts, row_bytes
 from serprep_models.statistics import TRANSDUCTIVE, few_utterances, fold_statistics
 from serprep_models.submission import to_arff
-from serprep_models.train import one_thread
+from serprep_models.threads import one_thread
 
 BATCH = 16  # utterances per task
 
