@@ -198,6 +198,7 @@ class Recipe:
     store: StoreConfig = field(default_factory=StoreConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    name: str = ""  # of its file, without suffix
 
     def path(self, relative: str) -> Path:
         """A local path, relative to the recipe."""
@@ -276,6 +277,7 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
         store=_configured(StoreConfig, tables["store"], "store"),
         split=_configured(SplitConfig, tables["split"], "split"),
         train=_configured(TrainConfig, tables["train"], "train"),
+        name=name,
     )
 
 

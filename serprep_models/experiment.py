@@ -32,6 +32,7 @@ from serprep.recipe import NEURAL, SYSTEMS, Recipe, TrainConfig
 from serprep.remote import is_url
 from serprep.split import Bound, Split, bind, make_split, read_split, refuse_leaks, write_split
 from serprep.store.store import Store
+from serprep_models.catalogue import ABOUT, FOLDER
 from serprep_models.cautions import audited, confounded
 from serprep_models.examples import check_store
 from serprep_models.job import (
@@ -158,6 +159,8 @@ def run_experiments(
     warnings = (*audit.warnings, *confounded(store.speakers, store.emotions, how=recipe.train))
     folder = experiments_folder(recipe, store, split)
     split_path = write_split(split, folder / "split.json")
+    if not only_finished:
+        _tell(folder, recipe, store, split)
     jobs = [
         Job(
             folder=str(folder / system / f"fold-{number + 1:02d}" / f"seed-{seed}"),
@@ -177,7 +180,7 @@ def run_experiments(
     if only_finished:
         jobs = [job for job in jobs if finished(job)]
         if not jobs:
-            raise TrainError("no experiment of this recipe is finished: run `serprep run` first")
+            raise TrainError("no experiment of it is finished: run `serprep run` with the recipe first")
     for number in sorted({job.fold for job in jobs}):
         check_rows(bound, store, number)
     waiting = [] if only_finished else [job for job in jobs if not _is_kept(job)]
@@ -246,6 +249,15 @@ def run_experiments(
         text = json.dumps(found, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
+
+
+def _tell(folder: Path, recipe: Recipe, store: Store, split: Split) -> None:
+    """Write what the folder's name is a digest of, for people and for `serprep experiments`."""
+    about = {"recipe": recipe.name, "version": store.version, "split": split.digest, "train": asdict(recipe.train)}
+    text = (json.dumps(about, indent=1) + "\n").encode()
+    path = folder / ABOUT
+    if not path.is_file() or path.read_bytes() != text:
+        write_whole(path, text)
 
 
 def _is_kept(job: Job) -> bool:
@@ -361,7 +373,7 @@ def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
     depends = [REVISION, store.version, split.digest, how]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()
     root = recipe.folder if is_url(recipe.dataset_path) else Path(recipe.dataset_path)
-    return root / "experiments" / f"{digest[:16]}{'-transductive' if recipe.train.transductive else ''}"
+    return root / FOLDER / f"{digest[:16]}{'-transductive' if recipe.train.transductive else ''}"
 
 
 def _known_systems(systems: Sequence[str]) -> None:

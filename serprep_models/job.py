@@ -4,6 +4,7 @@ It is the task that workers run.  Its files, ``result.json`` last, say by their 
 whether it is finished.
 """
 
+import csv
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ from torch import nn
 
 from serprep._typing import FloatArray, IntArray
 from serprep.cache import canonical_json
-from serprep.errors import TrainError
+from serprep.errors import TrainError, one_line
 from serprep.files import write_whole
 from serprep.recipe import NEURAL, TrainConfig
 from serprep.split import Bound, Split, bind, read_split
@@ -66,9 +67,21 @@ def is_whole(folder: Path, system: str) -> bool:
         whole = hashlib.sha256(canonical_json(result)).hexdigest() == digest
         needed = {PREDICTIONS, *(CHECKPOINT if system in NEURAL else ())}
         known = needed <= set(result["files"]) <= {PREDICTIONS, *CHECKPOINT}
-        return bool(whole and known and result["files"] == _digests(folder, result["files"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return bool(whole and known and _is_result(result) and result["files"] == _digests(folder, result["files"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return False
+
+
+def _is_result(result: Mapping[str, Any]) -> bool:
+    """Whether what is read of a result has the types that `run_job` writes."""
+    counts = np.array(result["confusion"])
+    n_labels = len(counts)
+    texts = all(isinstance(result[name], str) for name in ("system", "fold", "reason", "standardisation"))
+    numbers = all(type(result[name]) is int and result[name] >= 0 for name in ("seed", "n_train", "n_test", "enrol"))
+    scores = all(result[name] is None or 0 <= float(result[name]) <= 1 for name in ("wa", "ua"))
+    square = counts.dtype == np.int64 and counts.shape == (n_labels, n_labels) and (counts >= 0).all()
+    rest = result["scored"] in ("dev", "test") and 0 <= float(result["seconds"]) < np.inf
+    return bool(texts and numbers and scores and square and rest and type(result["transductive"]) is bool)
 
 
 def ran_as_asked(job: Job) -> bool:
@@ -407,6 +420,22 @@ def _predictions(store: Store, rows: Sequence[int], scores: Any, role: str) -> p
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
-    """Predictions as written; text stays text."""
+    """Predictions as written; text stays text.
+
+    Raises
+    ------
+    TrainError
+        If the file is not what an experiment writes.
+    """
     text = dict.fromkeys(("id", "speaker", "role", "truth", "prediction"), str)
-    return pd.read_csv(path, dtype=text, keep_default_na=False, encoding="utf-8")
+    try:
+        found = pd.read_csv(path, dtype=text, keep_default_na=False, encoding="utf-8")
+        chances = found.filter(regex="^p_").to_numpy(np.float64)
+        known = {name.removeprefix("p_") for name in found.columns} | {""}
+        fits = list(found.columns[:5]) == list(text) and np.isfinite(chances).all() and chances.shape[1] > 0
+        fits = fits and set(found["truth"]) <= known and set(found["prediction"]) <= known - {""}
+    except (ValueError, KeyError, TypeError, OSError, OverflowError, csv.Error) as error:
+        raise TrainError(f"{one_line(path)}: {one_line(error)}; remove its folder, and train again") from None
+    if not fits:
+        raise TrainError(f"{one_line(path)}: not as an experiment writes it; remove its folder, and train again")
+    return found

@@ -109,7 +109,7 @@ def _build_report(store: Store) -> dict[str, Any]:
     """``build.json`` beside a store; nothing where there is none."""
     folder, _, file = store.path.rstrip("/").rpartition("/")
     beside, name = Folder(folder or "."), f"{file.rsplit('.', 1)[0]}.build.json"
-    with contextlib.suppress(OSError, ValueError, TypeError):
+    with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
         return dict(json.loads(beside.read(name)))
     return {}
 
@@ -159,7 +159,7 @@ def _trained_with(outcome: Outcome) -> dict[str, str]:
     """Libraries that the checkpoints name."""
     found = set()
     for _, place in _places(outcome):
-        if (place / ABOUT).is_file():
+        with contextlib.suppress(OSError, ValueError, AttributeError, RecursionError):
             libraries = json.loads((place / ABOUT).read_bytes()).get("libraries", {})
             found.add(", ".join(f"{name} {number}" for name, number in libraries.items()))
     return {"libraries of the training": "; ".join(sorted(found))} if found else {}
@@ -199,12 +199,23 @@ def _places(outcome: Outcome) -> Iterator[tuple[dict[str, Any], Path]]:
         yield entry, outcome.folder / entry["system"] / fold / f"seed-{entry['seed']}"
 
 
+def _history(path: Path) -> list[dict[str, float | None]]:
+    """Epochs of a training; nothing where the file is not as it was written: scores do not rest on it."""
+    try:
+        epochs = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        names = ("epoch", "train_loss", "train_ua", "dev_ua")
+        numbers = [{name: None if one[name] is None else float(one[name]) for name in names} for one in epochs]
+        return [one | {"epoch": int(one["epoch"] or 0)} for one in numbers]
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return []
+
+
 def _curves(outcome: Outcome) -> pd.DataFrame:
     rows = []
     for entry, place in _places(outcome):
         path = place / HISTORY
         if path.is_file():
             head = {name: entry[name] for name in ("system", "fold", "seed")}
-            rows += [head | json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            rows += [head | epoch for epoch in _history(path)]
     columns = ["system", "fold", "seed", "epoch", "train_loss", "train_ua", "dev_ua"]
     return pd.DataFrame(rows, columns=columns).astype({"train_loss": float, "train_ua": float, "dev_ua": float})

@@ -264,7 +264,7 @@ class _Training:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             about, self.best = read_state(folder / STATE, self.system, self.optimiser, origin=self.origin())
-            self.history = [{name: _number(value) for name, value in entry.items()} for entry in about["history"]]
+            self.history = [_epoch(entry) for entry in about["history"]]
             self.loader.load_state_dict(about["loader"])
             self.total.fill_(about["total"])
             self.counts.copy_(torch.tensor(about["counts"]))
@@ -296,8 +296,11 @@ def json_line(entry: dict[str, Any]) -> str:
     return json.dumps({name: None if value != value else value for name, value in entry.items()}) + "\n"
 
 
-def _number(value: Any) -> Any:
-    return float("nan") if value is None else value
+def _epoch(entry: dict[str, Any]) -> dict[str, Any]:
+    """What `json_line` wrote."""
+    names = ("train_loss", "train_ua", "dev_ua", "seconds")
+    numbers = {name: float("nan") if entry[name] is None else float(entry[name]) for name in names}
+    return {"epoch": int(entry["epoch"]), **numbers}
 
 
 def _rank(ua: float) -> float:

@@ -19,14 +19,8 @@ from serprep.errors import AudioError, FeatureError, TrainError
 from serprep.manifest import make_manifest, write_manifest
 from serprep_models.checkpoint import checkpoints_below
 from serprep_models.job import read_predictions
-from serprep_models.predict import (
-    load,
-    other_recordings,
-    predict_files,
-    predict_store,
-    render,
-    utterances_of,
-)
+from serprep_models.predict import load, predict_files, predict_store, render
+from serprep_models.recordings import other_recordings, utterances_of
 
 SYSTEMS = ("plain-crnn", "hsf-crnn", "multi-crnn")
 
