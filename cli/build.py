@@ -53,6 +53,8 @@ def build_json(result: Any) -> dict[str, Any]:
 
 def print_build(result: Any) -> None:
     """What a build did, in words; bad utterances on standard error."""
+    from serprep.errors import one_line
+
     notes(result.warnings, "warning")
     for entry in result.reasons[:20]:
         notes([f"{entry.id} ({entry.path}): {entry.reason}"], "quarantined")
@@ -60,7 +62,7 @@ def print_build(result: Any) -> None:
         notes([f"… and {len(result.reasons) - 20} more, listed in build.json"], "quarantined")
     notes(result.repaired, "repaired")
     for reason, count in result.dropped.items():
-        click.echo(f"left out     {count}: {reason}")
+        click.echo(f"left out     {count}: {one_line(reason)}")
     speed = result.audio_seconds / result.seconds if result.seconds else 0
     before = ""
     if result.n_before is not None and result.n_before != result.n_utterances:
@@ -69,4 +71,4 @@ def print_build(result: Any) -> None:
     click.echo(f"quarantined  {result.quarantined}")
     click.echo(f"took         {result.seconds:.1f} s" + (f", {speed:.0f} audio-seconds/s" if result.computed else ""))
     click.echo(f"version      {result.version}")
-    click.echo(f"store        {result.store}")
+    click.echo(f"store        {one_line(result.store)}")

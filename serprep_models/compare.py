@@ -70,9 +70,9 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
     for first, second in combinations(sides, 2):
         side_of = known_speakers["system"].map(lambda name: entry[name]["of"])
         pair = [known_speakers[side_of == one] for one in (first, second)]
-        stores = [_store_of(sides[one]) for one in (first, second)]
-        if stores[0] is not None and stores[1] is not None and stores[0].version != stores[1].version:
-            pair, note = _on_shared(pair, stores, names=(first, second))
+        before, after = (_store_of(sides[one]) for one in (first, second))
+        if before is not None and after is not None and before.version != after.version:
+            pair, note = _on_shared(pair, (before, after), names=(first, second))
             shared.append(note)
         found = compare(pd.concat(pair, ignore_index=True), labels)
         rows += [row for row in found if entry[row["first"]]["of"] != entry[row["second"]]["of"]]
@@ -89,7 +89,7 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
             for row in summarise(predictions, labels, results)
         ],
         comparisons=[_marks_of(entry[row["first"]], entry[row["second"]]) | row for row in rows],
-        notes=(*_differences(sides), *_lacking(results), *shared, *silent),
+        notes=(*_differences(sides), *_lacking(results), *_devices(results), *shared, *silent),
         scored=scored,
     )
 
@@ -158,6 +158,17 @@ def _on_shared(
     if any(others):
         note += f"; {others[0]} are only in {names[0]}, {others[1]} only in {names[1]}"
     return [frame[frame["id"].isin(same)].assign(fold="") for frame in pair], note
+
+
+def _devices(results: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Whether the sides were trained on different kinds of devices."""
+    ran: dict[str, set[str]] = {}
+    for one in results:
+        if one.get("feature_bytes"):  # what a baseline does, it does on a CPU
+            ran.setdefault(one["of"], set()).add(str(one["device"]))
+    if len(set().union(*ran.values())) > 1:
+        told = ", ".join(f"{name} {' and '.join(sorted(devices))}" for name, devices in ran.items())
+        yield f"trained on different devices, whose numbers differ a little: {told}"
 
 
 def _lacking(results: Sequence[Mapping[str, Any]]) -> Iterator[str]:

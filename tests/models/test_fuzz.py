@@ -68,7 +68,8 @@ def odd(value, rng: np.random.Generator):
 
 @pytest.fixture
 def place(trained: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(trained / "plain-crnn" / "fold-01" / "seed-0", tmp_path / "plain-crnn/fold-01/seed-0"))
+    folder = tmp_path / "experiments/aaaa1111bbbb2222/plain-crnn/fold-01/seed-0"
+    return Path(shutil.copytree(trained / "plain-crnn" / "fold-01" / "seed-0", folder))
 
 
 def test_a_checkpoint_is_read_as_it_was_written_or_refused(place) -> None:
@@ -142,7 +143,7 @@ def test_results_are_what_was_written_or_nothing(place) -> None:
         (place / "result.json").write_text(json.dumps(forged))
         if is_whole(place, "plain-crnn"):
             assert 0 <= (forged["ua"] or 0) <= 1 and np.array(forged["confusion"]).shape == (4, 4)
-        (kept,) = experiments_in(place.parents[3])
+        (kept,) = experiments_in(place.parents[4])
         json.dumps(kept.to_json(), allow_nan=False)
 
 
