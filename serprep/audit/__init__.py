@@ -47,13 +47,13 @@ class Audit:
         """What a reader of scores must know, a sentence each: leaks that nobody allowed, and label conflicts."""
         rows = [row for row in self.summary if row["severity"] == "leak" and row["kind"] not in self.allowed]
         found = [
-            f"the split leaks: {row['count']} {LEAKS[str(row['kind'])]} on both sides, such as "
+            f"the split leaks: {LEAKS[str(row['kind'])]} on both sides ({row['count']}), such as "
             f"{_first(row)} ({row['n_utterances']} of {row['n_scored']} scored utterances): scores are better than "
             "they would be on unseen speakers and recordings"
             for row in rows
         ]
         found += [
-            f"{row['count']} {LEAKS[str(row['kind'])]} stand on the train and the dev side, such as {_first(row)}: "
+            f"{LEAKS[str(row['kind'])]} on the train and the dev side ({row['count']}), such as {_first(row)}: "
             "what the development part chooses is biased"
             for row in self.summary
             if row["severity"] == "warning" and row["kind"] in LEAKS
@@ -100,8 +100,8 @@ def _first(row: Mapping[str, Any]) -> str:
 
 def _conflict(row: Mapping[str, Any]) -> str:
     return (
-        f"label conflict: {row['count']} recordings stand under two labels, such as {_first(row)}; correct the label "
-        "or exclude one of the two"
+        f"label conflict: recordings under two labels ({row['count']}), such as {_first(row)}; correct the label or "
+        "exclude one of the two"
     )
 
 

@@ -58,9 +58,12 @@ def leaking(tmp_path_factory) -> Path:
     return folder
 
 
-LEAK = "the split leaks: 1 byte-identical recordings on both sides, such as angry/synth02_t01_1 = sad/synth01_t01_1"
+LEAK = (
+    "the split leaks: byte-identical recordings on both sides (1), such as angry/synth02_t01_1 = sad/synth01_t01_1 "
+    "(2 of 8 scored utterances)"
+)
 CONFLICT = (
-    "label conflict: 1 recordings stand under two labels, such as angry/synth02_t01_1 (angry) = sad/synth01_t01_1 (sad)"
+    "label conflict: recordings under two labels (1), such as angry/synth02_t01_1 (angry) = sad/synth01_t01_1 (sad)"
 )
 
 
