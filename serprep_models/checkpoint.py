@@ -140,7 +140,7 @@ def _why_none(place: Path) -> str:
             "results of compare-svm by an older serprep, which kept no checkpoint; run `serprep train` with the recipe "
             "again: it adds one, and trains nothing else anew"
         )
-    if systems:
+    if systems == {"majority"}:
         return "majority keeps no checkpoint, since it says the same of every recording; name another system's folder"
     return (
         "no checkpoint there; expected a folder that `serprep train` wrote for a system such as hsf-crnn, or one above"
