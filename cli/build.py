@@ -55,6 +55,7 @@ def build_json(result: Any) -> dict[str, Any]:
 
 def print_build(result: Any) -> None:
     """What a build did, in words; bad utterances on standard error."""
+
     notes(result.warnings, "warning")
     for entry in result.reasons[:20]:
         notes([f"{entry.id} ({entry.path}): {entry.reason}"], "quarantined")

@@ -17,11 +17,13 @@ def compare(places: tuple[Path, ...], as_json: bool) -> None:
     A and B are recipes, or folders of experiments as `serprep train` names them.  Nothing is trained;
     of runs with --train-from, name the folder.
     """
+    from serprep_models.catalogue import resolve
     from serprep_models.compare import compare_experiments
     from serprep_models.run import finished_of
 
     if len(set(places)) < 2:
         raise click.UsageError("name two recipes or folders of experiments, or more")
+    places = tuple(place if place.suffix == ".toml" else resolve(place) for place in places)
     names = [place.stem if place.suffix == ".toml" else place.name for place in places]
     found = compare_experiments(
         {

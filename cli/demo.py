@@ -1,5 +1,6 @@
 """``serprep demo``."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import click
 
 from .build import build_json, print_build
 from .output import cluster_options, json_option, print_json
-from .run import outcome_json, print_outcome
+from .run import outcome_json, print_outcome, print_verdict, remarks, warn
 
 RECIPE = """\
 # Written by `serprep demo`.  The recordings are SYNTHETIC: no human voice, no claim about emotion.
@@ -58,14 +59,19 @@ def demo(folder: Path, as_json: bool, **options: Any) -> int:
         write_whole(recipe, RECIPE.encode())
     except OSError as error:
         raise SerprepError(f"{one_line(folder)}: {error.strerror}; name a folder that can be written") from None
-    click.echo(f"{len(recordings)} synthetic recordings of 8 made-up speakers in {folder / 'corpus'}", err=True)
-    built, outcome, page = run_recipe(read_recipe(recipe), quiet=False, **options)
+    click.echo(
+        f"{len(recordings)} synthetic recordings of 8 made-up speakers in {one_line(folder / 'corpus')}", err=True
+    )
+    built, outcome, page = run_recipe(read_recipe(recipe), quiet=False, warn=warn, **options)
     if as_json:
+        remarks(outcome)
         print_json({"build": build_json(built), **outcome_json(outcome), "report": str(page)})
         return 0
     print_build(built)
     print_outcome(outcome)
-    click.echo("These recordings are synthetic: the scores show that the path works, and nothing about emotion.\n")
-    click.echo(f"recipe       {recipe}      (change it, then: serprep run {recipe})")
-    click.echo(f"page         {page}")
+    print_verdict(outcome)
+    click.echo("\nThese recordings are synthetic: the scores show that the path works, and nothing about emotion.\n")
+    click.echo(f"recipe       {one_line(recipe)}")
+    click.echo(f"             change it, then: serprep run {one_line(shlex.quote(str(recipe)))}")
+    click.echo(f"page         {one_line(page)}")
     return 0

@@ -20,11 +20,13 @@ from .output import json_option, print_json
 @json_option
 def onnx(checkpoint: Path, destination: Path, enrolled: tuple[str, ...], as_json: bool) -> None:
     """Write a CHECKPOINT to DESTINATION.onnx, which scores the features of one utterance a call."""
-    from serprep_models.onnx_export import export_onnx
-    from serprep_models.predict import enrolled_by, utterances_of
-    from serprep_models.predictor import load
+    from serprep_models.recordings import utterances_of
 
     enrol = utterances_of(enrolled) if enrolled else None
+    from serprep_models.onnx_export import export_onnx
+    from serprep_models.predict import enrolled_by
+    from serprep_models.predictor import load
+
     predictor, _ = enrolled_by(load(checkpoint), enrol, quiet=False)
     path = export_onnx(predictor, destination)
     if as_json:

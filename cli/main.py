@@ -20,6 +20,7 @@ from . import (
     corpora,
     demo,
     diff,
+    experiments,
     export_onnx,
     gc,
     info,
@@ -69,6 +70,7 @@ for command in (
     predict.predict,
     export_onnx.onnx,
     compare.compare,
+    experiments.experiments,
     report.report,
 ):
     cli.add_command(command)

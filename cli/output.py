@@ -1,6 +1,10 @@
 """How results are printed: aligned tables, or one JSON document."""
 
 import json
+import os
+import shutil
+import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -161,6 +165,57 @@ def size(n_bytes: int) -> str:
 
 
 def notes(lines: Sequence[str], label: str = "note") -> None:
-    """Remarks on standard error, one a line."""
+    """Remarks on standard error, one a line; on a terminal wrapped at words, and never inside one."""
+    from serprep.errors import one_line
+
     for line in lines:
-        say(f"{label}: {line}", err=True)
+        click.echo(wrapped(f"{label}: {one_line(line)}", columns_of(sys.stderr)), err=True)
+
+
+def columns_of(stream: Any) -> int:
+    """Columns of the terminal that a stream goes to, or that COLUMNS names; 0 where there is none, as in a pipe."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isascii() and given.isdigit():
+        return int(given)
+    return shutil.get_terminal_size().columns if stream is not None and stream.isatty() else 0
+
+
+def wrapped(text: str, width: int) -> str:
+    """`text` in lines of at most `width` columns, or as it is for 0; words, and so paths, stay whole.
+
+    Examples
+    --------
+    >>> print(wrapped("note: see /a/long/path for more", 20))
+    note: see
+      /a/long/path for
+      more
+    """
+    if not width:
+        return text
+    fill = textwrap.TextWrapper(max(20, width), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return fill.fill(text)
+
+
+def paragraph(text: str) -> None:
+    """A sentence on standard output, wrapped at words to 80 columns or the terminal's."""
+    from serprep.errors import one_line
+
+    click.echo(wrapped(one_line(text), columns_of(sys.stdout) or 80))
+
+
+def print_wide_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
+    """As `print_table`; where that would be too wide, each row's name has a line of its own."""
+    from serprep.errors import one_line
+
+    widths = [max(len(name), *(len(one_line(row.get(name, ""))) for row in rows), 0) for name in columns]
+    if sum(widths) + 2 * (len(widths) - 1) <= (columns_of(sys.stdout) or 80):
+        print_table(rows, columns)
+        return
+    name, *others = columns
+    cells = [others, *([one_line(row.get(other, "")) for other in others] for row in rows)]
+    click.echo(name)
+    for number, line in enumerate(cells):
+        if number and rows[number - 1].get(name):
+            click.echo(one_line(rows[number - 1].get(name, "")))
+        padded = "  ".join(cell.ljust(width) for cell, width in zip(line, widths[1:], strict=True))
+        click.echo(f"  {padded}".rstrip())

@@ -53,21 +53,25 @@ def predict(
     """
     from serprep.files import write_whole
     from serprep.parallel import Workers
-    from serprep_models.checkpoint import checkpoints_below
-    from serprep_models.predict import other_recordings, predict_files, predict_store, render, utterances_of
+    from serprep.store.store import open_store
+    from serprep_models.recordings import other_recordings, utterances_of
 
+    # what is named wrongly is told before torch is loaded, and checkpoints
+    store = open_store(audio[0]) if len(audio) == 1 and is_store(audio[0]) else None
+    utterances = utterances_of(audio, root=root) if store is None else None
     enrol = utterances_of(enrolled, root=root) if enrolled else None
+    from serprep_models.checkpoint import checkpoints_below
+    from serprep_models.predict import predict_files, predict_store, render
+
     checkpoints = [path for place in (checkpoint, *others) for path in checkpoints_below(place)]
     if len(checkpoints) > 1:
         notes([f"the mean of {len(checkpoints)} checkpoints"])
-    if len(audio) == 1 and is_store(audio[0]):
-        from serprep.store.store import open_store
-
-        found = predict_store(checkpoints, open_store(audio[0]), enrol=enrol, quiet=False)
+    if store is not None:
+        found = predict_store(checkpoints, store, enrol=enrol, quiet=False)
     else:
+        assert utterances is not None
         pool = Workers(workers)
         try:
-            utterances = utterances_of(audio, root=root)
             notes(other_recordings(audio))
             found = predict_files(checkpoints, utterances, enrol=enrol, pool=pool, quiet=False)
         finally:
@@ -88,7 +92,7 @@ def predict(
         return 3 if found.reasons else 0
     notes([f"{name}: {reason}" for name, reason in found.reasons.items()], "left out")
     if output:
-        click.echo(f"utterances predicted: {len(found.ids)}, in {output}", err=True)
+        notes([f"{len(found.ids)}, in {output}"], "utterances predicted")
     else:
         click.echo(text, nl=False)
     return 3 if found.reasons else 0

@@ -1,6 +1,6 @@
 """``serprep run``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ from .output import (
     json_option,
     notes,
     p_value,
+    paragraph,
     percent,
     print_json,
-    print_table,
+    print_wide_table,
     training_options,
 )
 
@@ -31,18 +32,31 @@ def run(recipe: Path, as_json: bool, **options: Any) -> int:
 
     Finished experiments are kept and not run again.
     """
+    from serprep.errors import one_line
     from serprep.recipe import read_recipe
     from serprep_models.run import run_recipe
 
-    built, outcome, page = run_recipe(read_recipe(recipe), quiet=False, **options)
+    built, outcome, page = run_recipe(read_recipe(recipe), quiet=False, warn=warn, **options)
     if as_json:
-        notes(outcome.notes)
+        remarks(outcome)
         print_json({"build": build_json(built), **outcome_json(outcome), "report": str(page)})
     else:
         print_build(built)
         print_outcome(outcome)
-        click.echo(f"page         {page}")
+        print_verdict(outcome)
+        click.echo(f"page         {one_line(page)}")
     return 3 if built.quarantined else 0
+
+
+def warn(lines: Sequence[str]) -> None:
+    """What makes scores other than they seem, on standard error."""
+    notes(lines, "warning")
+
+
+def remarks(outcome: Any) -> None:
+    """Warnings and notes of an outcome, on standard error."""
+    warn(outcome.warnings)
+    notes(outcome.notes)
 
 
 def _spread(row: Mapping[str, Any]) -> str:
@@ -62,20 +76,31 @@ def _side(row: Mapping[str, Any], side: str) -> str:
 
 def outcome_json(outcome: Any) -> dict[str, Any]:
     """Results and summary, as `serprep train --json` and `serprep run --json` print them."""
+    verdict = outcome.verdict
     return {
         "results": outcome.results,
         "summary": outcome.summary,
         "comparisons": outcome.comparisons,
         "submissions": list(outcome.submissions),
+        "best": {
+            "system": verdict.leader if verdict.best else None,
+            "leader": verdict.leader or None,
+            "rivals": list(verdict.rivals),
+            "words": verdict.words,
+            "predict": outcome.predict_command(verdict.leader) or None,
+        },
+        "warnings": list(outcome.warnings),
+        "audit": list(outcome.audit),
         "notes": list(outcome.notes),
     }
 
 
 def print_outcome(outcome: Any) -> None:
     """Scores per system, in per cent."""
+    from serprep.errors import one_line
     from serprep_models.scores import shown
 
-    notes(outcome.notes)
+    remarks(outcome)
     rows = [
         {
             "system": shown(row["system"], row),
@@ -89,30 +114,43 @@ def print_outcome(outcome: Any) -> None:
         for row in outcome.summary
     ]
     click.echo()
-    print_table(rows, list(rows[0]) if rows else [])
+    print_wide_table(rows, list(rows[0]) if rows else [])
     part = "" if outcome.scored == "test" else f"of the {outcome.scored} part, "
-    click.echo(f"\nUA, WA: {part}predictions pooled over folds, mean over seeds; 95 %: bootstrap over speakers.")
+    click.echo()
+    paragraph(f"UA, WA: {part}predictions pooled over folds, mean over seeds; 95 %: bootstrap over speakers.")
     if any(row["transductive"] for row in outcome.summary):
-        click.echo("transductive: features are standardised per speaker, by unlabelled recordings of test speakers.")
+        paragraph("transductive: features are standardised per speaker, by unlabelled recordings of test speakers.")
     if outcome.comparisons:
         click.echo()
-        print_table(
+        print_wide_table(
             [
                 {
-                    "difference": " − ".join(_side(row, side) for side in ("first", "second")),
-                    "UA %": percent(row["ua"]),
-                    "95 %": interval(row["ua_interval"]),
-                    "p": p_value(row["ua_p"]),
-                    "WA %": percent(row["wa"]),
-                    "95 % ": interval(row["wa_interval"]),
-                    "p ": p_value(row["wa_p"]),
+                    "difference": " − ".join(_side(row, side) for side in ("first", "second")) if score == "ua" else "",
+                    "score": score.upper(),
+                    "points": percent(row[score]),
+                    "95 %": interval(row[f"{score}_interval"]),
+                    "p": p_value(row[f"{score}_p"]),
                 }
                 for row in outcome.comparisons
+                for score in ("ua", "wa")
             ],
-            ["difference", "UA %", "95 %", "p", "WA %", "95 % ", "p "],
+            ["difference", "score", "points", "95 %", "p"],
         )
-        click.echo(
-            "\np: two-sided, permutation of the two systems speaker by speaker; not corrected for several tests."
-        )
+        click.echo()
+        paragraph("p: two-sided, permutation of the two systems speaker by speaker; not corrected for several tests.")
     if outcome.submissions:
-        click.echo(f"submission   {Path(outcome.submissions[0]).parent} ({len(outcome.submissions)} files)")
+        place = one_line(Path(outcome.submissions[0]).parent)
+        click.echo(f"submission   {place} ({len(outcome.submissions)} files)")
+
+
+def print_verdict(outcome: Any) -> None:
+    """Which system is the best, if one is, and how to predict with it."""
+    from serprep.errors import one_line
+
+    verdict = outcome.verdict
+    click.echo()
+    if verdict.words:
+        paragraph(f"{one_line(verdict.words)}.")
+    command = outcome.predict_command(verdict.leader)
+    if command:
+        click.echo(f"predict      {one_line(command)}")

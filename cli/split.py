@@ -39,6 +39,7 @@ def split(
 
     A recipe says how by itself, in [split]; options given here go first.
     """
+    from serprep.audit import audit_split
     from serprep.manifest.select import select, spellings
     from serprep.split import SplitConfig, describe, make_split, read_split, write_split
 
@@ -53,11 +54,14 @@ def split(
     kept = select(rows_of(rows), emotions={name: name for name in emotions} or None)
     made = read_split(recipe.path(config.file)) if config.protocol == "list" else make_split(kept.manifest, config)
     write_split(made, output)
+    found = audit_split(kept.manifest, made)
+    notes(found.warnings, "warning")
     notes([f"{count} utterances dropped: {reason}" for reason, count in kept.dropped.items()])
     notes((*spellings(kept.manifest), *made.notes))
     if as_json:
         about = {"split": str(output.resolve()), "digest": made.digest, "rows_digest": made.rows_digest}
-        print_json({**about, "config": asdict(config), "folds": describe(made), "notes": list(made.notes)})
+        notes_of = {"notes": list(made.notes), "warnings": list(found.warnings)}
+        print_json({**about, "config": asdict(config), "folds": describe(made), **notes_of})
         return
     print_table(describe(made), ["fold", "train", "dev", "test", "test_groups"])
     click.echo(f"\nsplit        {output}")

@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from .build import build_json, print_build
-from .output import cluster_options, json_option, notes, print_json, training_options
-from .run import outcome_json, print_outcome
+from .output import cluster_options, json_option, print_json, training_options
+from .run import outcome_json, print_outcome, print_verdict, remarks, warn
 
 
 @click.command(short_help="Train and score some of a recipe's systems.")
@@ -20,15 +20,17 @@ from .run import outcome_json, print_outcome
 @json_option
 def train(recipe: Path, as_json: bool, **options: Any) -> int:
     """Train and score systems of a RECIPE on its store, which is built first if need be."""
+    from serprep.errors import one_line
     from serprep.recipe import read_recipe
     from serprep_models.run import run_recipe
 
-    built, outcome, _ = run_recipe(read_recipe(recipe), quiet=False, page=False, **options)
+    built, outcome, _ = run_recipe(read_recipe(recipe), quiet=False, page=False, warn=warn, **options)
     if as_json:
-        notes(outcome.notes)
+        remarks(outcome)
         print_json({"build": build_json(built), **outcome_json(outcome)})
     else:
         print_build(built)
         print_outcome(outcome)
-        click.echo(f"files        {outcome.folder}")
+        print_verdict(outcome)
+        click.echo(f"files        {one_line(outcome.folder)}")
     return 3 if built.quarantined else 0

@@ -122,6 +122,7 @@ class TrainConfig:
     sampling: str = "all"  # or "balanced"
     standardisation: str = "train"  # by statistics of the training part, or "utterance", "speaker", "speaker-rank"
     enrol: int = 0  # utterances of a speaker that "speaker" and "speaker-rank" take; 0 is all
+    allow_confounded: bool = False  # statistics of speakers also where speakers tell the class
     clip_norm: float = 0.0  # of the gradients; 0 is off
     keep: str = "best"  # the epoch of the best development UA, where there is one, or "last"
     patience: int = 0  # epochs without a better development UA; 0 is off
@@ -218,6 +219,7 @@ class Recipe:
     store: StoreConfig = field(default_factory=StoreConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    name: str = ""  # of its file, without suffix
 
     def path(self, relative: str) -> Path:
         """A local path, relative to the recipe."""
@@ -352,6 +354,7 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
         store=_configured(StoreConfig, tables["store"], "store"),
         split=_configured(SplitConfig, tables["split"], "split"),
         train=_configured(TrainConfig, tables["train"], "train"),
+        name=name,
     )
 
 

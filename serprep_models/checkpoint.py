@@ -26,6 +26,7 @@ from serprep.features.functionals import N_FEATURES
 from serprep.files import write_whole
 from serprep.recipe import CHOICES, STANDARDISATIONS, TrainConfig
 from serprep.store.store import Store
+from serprep_models.catalogue import resolve
 from serprep_models.crnn import SEGMENTS_OF, SystemConfig, make_system
 from serprep_models.examples import kinds_of
 from serprep_models.standardise import Moments, Statistics
@@ -35,6 +36,7 @@ FORMAT = 1
 WEIGHTS, ABOUT = "weights.safetensors", "checkpoint.json"
 DTYPES = ("float32", "float16")  # of the segments it was trained on
 _LARGEST = 256 << 20  # bytes of checkpoint.json
+_LARGEST_HEAD = 1 << 20  # bytes of what safetensors say before the weights
 _MOST = {"n_labels": 10_000, "n_mels": 10_000, "short": 100_000, "long": 100_000, "n_functionals": 1_000_000}
 
 
@@ -121,17 +123,28 @@ def checkpoints_below(place: Path) -> list[Path]:
     TrainError
         If there is none.
     """
+    place = resolve(place)
     if (place / ABOUT).is_file() or (place.is_file() and place.name in (WEIGHTS, ABOUT)):
         return [place if place.is_dir() else place.parent]
     found = sorted(path.parent for path in place.rglob(ABOUT))
     if not found:
-        baseline = next(place.rglob("result.json"), None) is not None
-        reason = "baselines keep none, only their scores" if baseline else "no checkpoint there"
-        raise TrainError(
-            f"{one_line(place)}: {reason}; expected a folder that `serprep train` wrote for a system such as hsf-crnn, "
-            "or one above"
-        )
+        raise TrainError(f"{one_line(place)}: {_why_none(place)}")
     return found
+
+
+def _why_none(place: Path) -> str:
+    """Why there is no checkpoint below a folder, and what to do."""
+    systems = {path.resolve().parents[2].name for path in place.rglob("result.json")}
+    if "compare-svm" in systems:
+        return (
+            "results of compare-svm by an older serprep, which kept no checkpoint; run `serprep train` with the recipe "
+            "again: it adds one, and trains nothing else anew"
+        )
+    if systems == {"majority"}:
+        return "majority keeps no checkpoint, since it says the same of every recording; name another system's folder"
+    return (
+        "no checkpoint there; expected a folder that `serprep train` wrote for a system such as hsf-crnn, or one above"
+    )
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -191,12 +204,12 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
 
 def _is_name(label: object) -> bool:
-    return isinstance(label, str) and bool(label)
+    return isinstance(label, str) and bool(label) and not any("\ud800" <= letter <= "\udfff" for letter in label)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > _LARGEST:
+        if path.stat().st_size > _LARGEST or (path.exists() and not path.is_file()):  # a pipe would be waited for
             raise TrainError(f"{one_line(path)}: {path.stat().st_size} bytes are no checkpoint.json")
         about = json.loads(path.read_bytes())
     except OSError as error:
@@ -268,6 +281,9 @@ def _system(path: Path, config: SystemConfig, digest: object) -> nn.Module:
         system = make_system(config)
     expected = {name: list(value.shape) for name, value in system.state_dict().items()}
     try:
+        most = 4 * sum(value.numel() for value in system.state_dict().values()) + _LARGEST_HEAD
+        if path.stat().st_size > most or (path.exists() and not path.is_file()):
+            raise TrainError(f"weights.safetensors: {path.stat().st_size} bytes; expected a file of at most {most}")
         data = path.read_bytes()
         head = json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])
         shapes = {name: list(entry["shape"]) for name, entry in head.items() if name != "__metadata__"}

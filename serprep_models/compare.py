@@ -1,7 +1,7 @@
 """Experiments of several recipes side by side: scores, and differences with their certainty."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from serprep.errors import TrainError, one_line
+from serprep.errors import StoreError, TrainError, one_line
+from serprep.store.store import Store, open_store
 from serprep_models.checkpoint import ABOUT, training_of
 from serprep_models.experiment import Outcome
 from serprep_models.job import is_whole, read_predictions
@@ -27,6 +28,7 @@ class Comparison:
     notes: tuple[str, ...]
     scored: str
     submissions: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
@@ -62,8 +64,18 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
     entry = {result["system"]: result for result in results}
     unknown = set(predictions.loc[(predictions["speaker"] == "") & (predictions["truth"] != ""), "system"])
     systems = [system for system, one in entry.items() if one["plain"] != "majority"]
-    rows = compare(predictions[predictions["system"].isin(set(systems) - unknown)], labels)
-    rows = [row for row in rows if entry[row["first"]]["of"] != entry[row["second"]]["of"]]
+    known_speakers = predictions[predictions["system"].isin(set(systems) - unknown)]
+    rows: list[dict[str, Any]] = []
+    shared: list[str] = []
+    for first, second in combinations(sides, 2):
+        side_of = known_speakers["system"].map(lambda name: entry[name]["of"])
+        pair = [known_speakers[side_of == one] for one in (first, second)]
+        before, after = (_store_of(sides[one]) for one in (first, second))
+        if before is not None and after is not None and before.version != after.version:
+            pair, note = _on_shared(pair, (before, after), names=(first, second))
+            shared.append(note)
+        found = compare(pd.concat(pair, ignore_index=True), labels)
+        rows += [row for row in found if entry[row["first"]]["of"] != entry[row["second"]]["of"]]
     rows.sort(key=lambda row: entry[row["first"]]["plain"] != entry[row["second"]]["plain"])  # same systems first
     pairs = {(row["first"], row["second"]) for row in rows}
     silent = [
@@ -77,7 +89,7 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
             for row in summarise(predictions, labels, results)
         ],
         comparisons=[_marks_of(entry[row["first"]], entry[row["second"]]) | row for row in rows],
-        notes=(*_differences(sides), *silent),
+        notes=(*_differences(sides), *_lacking(results), *_devices(results), *shared, *silent),
         scored=scored,
     )
 
@@ -107,6 +119,76 @@ def _read(folder: Path) -> tuple[list[dict[str, Any]], pd.DataFrame]:
     return results, pd.concat(parts, ignore_index=True)
 
 
+def _store_of(side: Path | Outcome) -> Store | None:
+    """The store that a side was trained on; None where it is gone."""
+    if not isinstance(side, Path):
+        return side.store
+    about = [_json(side / name) for name in ("experiment.json", "results.json")]
+    checkpoint = next(side.glob(f"*/fold-*/seed-*/{ABOUT}"), None)
+    about += [_json(checkpoint)] if checkpoint else []
+    version = next((str(one["version"]) for one in about if "version" in one), "")
+    try:
+        return open_store(f"{side.resolve().parents[1]}@{version}") if version else None
+    except StoreError:
+        return None
+
+
+def _on_shared(
+    pair: Sequence[pd.DataFrame], stores: Sequence[Store], *, names: tuple[str, str]
+) -> tuple[list[pd.DataFrame], str]:
+    """Predictions of the utterances that two versions share, whatever their folds; and a note that says so.
+
+    The same utterance has the same id, the same audio digest and the same excerpt; one with
+    another label or speaker now has no truth that both were scored by, and is left out.
+    """
+    recordings = []
+    for store in stores:
+        columns = [store.column(name) for name in ("id", "audio_digest", "start", "end")]
+        recordings.append({row[0]: tuple(map(str, row[1:])) for row in zip(*columns, strict=True)})
+    told = []
+    for frame in pair:
+        own = frame.drop_duplicates("id")
+        told.append(dict(zip(own["id"], zip(own["speaker"], own["truth"], strict=True), strict=True)))
+    both = [name for name in told[0] if name in told[1] and recordings[0].get(name) == recordings[1].get(name)]
+    same = {name for name in both if told[0][name] == told[1][name]}
+    note = f"{names[0]} and {names[1]} are of two versions, and compared on the {len(same)} utterances they share"
+    if len(both) > len(same):
+        note += f"; {len(both) - len(same)} with another label or speaker are left out"
+    others = [len(each) - len(both) for each in told]
+    if any(others):
+        note += f"; {others[0]} are only in {names[0]}, {others[1]} only in {names[1]}"
+    return [frame[frame["id"].isin(same)].assign(fold="") for frame in pair], note
+
+
+def _devices(results: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Whether the sides were trained on different kinds of devices."""
+    ran: dict[str, set[str]] = {}
+    for one in results:
+        if one.get("feature_bytes"):  # what a baseline does, it does on a CPU
+            ran.setdefault(one["of"], set()).add(str(one["device"]))
+    if len(set().union(*ran.values())) > 1:
+        told = ", ".join(f"{name} {' and '.join(sorted(devices))}" for name, devices in ran.items())
+        yield f"trained on different devices, whose numbers differ a little: {told}"
+
+
+def _lacking(results: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Which systems, and folds of a system, a side lacks that another one has."""
+    folds: dict[str, dict[str, set[str]]] = {}
+    for one in results:
+        folds.setdefault(one["of"], {}).setdefault(one["plain"], set()).add(one["fold"])
+    every: dict[str, set[str]] = {}
+    for own in folds.values():
+        for system, some in own.items():
+            every.setdefault(system, set()).update(some)
+    for name, own in folds.items():
+        systems = [system for system in every if system not in own]
+        if systems:
+            yield f"{name} lacks {', '.join(systems)}"
+        for system, some in own.items():
+            if len(some) < max(len(other.get(system, ())) for other in folds.values()):
+                yield f"{name} lacks folds {', '.join(sorted(every[system] - some))} of {system}"
+
+
 def _differences(sides: Mapping[str, Path | Outcome]) -> Iterator[str]:
     """Keys of ``[train]`` in which a side differs from the first."""
     (first, place), *others = ((name, side if isinstance(side, Path) else side.folder) for name, side in sides.items())
@@ -121,10 +203,16 @@ def _differences(sides: Mapping[str, Path | Outcome]) -> Iterator[str]:
 def _train_of(folder: Path) -> dict[str, Any]:
     """``[train]`` as a whole run, or a checkpoint, tells it; nothing where neither does."""
     for path in (folder / "results.json", *sorted(folder.glob(f"*/fold-*/seed-*/{ABOUT}"))[:1]):
-        try:
-            about = json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            continue
-        if isinstance(about, dict) and "train" in about:
+        about = _json(path)
+        if "train" in about:
             return training_of(about)
     return {}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """A JSON object; an empty one where there is none that can be read."""
+    try:
+        about = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return about if isinstance(about, dict) else {}

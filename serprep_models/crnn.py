@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, dropout, linear, log_softmax, max_pool2d, pad
 
 from serprep.errors import TrainError
+from serprep_models import threads as threads  # whoever uses torch here may be forked afterwards
 
 N_FILTERS = 30
 N_UNITS = 128
@@ -35,7 +36,7 @@ NEVER = -1e4  # a gate with this input is shut: its sigmoid is exactly 0 in floa
 class SystemConfig:
     """What a system is made for; the defaults of its layers are the paper's."""
 
-    system: str  # "plain-crnn", "hsf-crnn" or "multi-crnn"
+    system: str  # "plain-crnn", "hsf-crnn" or "multi-crnn"; of a checkpoint also "compare-svm"
     n_labels: int
     n_mels: int = 40
     short: int = 30  # frames
@@ -361,13 +362,31 @@ class WithSVM(nn.Module):
         return averaged([self.system(batch), self.svm(batch.functionals)], [1 - self.share, self.share])
 
 
+class LinearMachine(nn.Module):
+    """The linear SVM alone, in double precision as where it was scored."""
+
+    def __init__(self, config: SystemConfig) -> None:
+        super().__init__()
+        self.svm = nn.Linear(config.n_functionals, config.n_labels)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """A batch → logits (B, n_labels), float64."""
+        assert batch.functionals is not None
+        return linear(batch.functionals.double(), self.svm.weight.double(), self.svm.bias.double())
+
+
 SYSTEMS: dict[str, Callable[[SystemConfig], System]] = {
     "plain-crnn": PlainCRNN,
     "hsf-crnn": HSFCRNN,
     "multi-crnn": MultiCRNN,
 }
 #: Which segments each system reads.
-SEGMENTS_OF = {"plain-crnn": ("short",), "hsf-crnn": ("short",), "multi-crnn": ("short", "long")}
+SEGMENTS_OF: dict[str, tuple[str, ...]] = {
+    "plain-crnn": ("short",),
+    "hsf-crnn": ("short",),
+    "multi-crnn": ("short", "long"),
+    "compare-svm": (),
+}
 
 
 def make_system(config: SystemConfig) -> nn.Module:
@@ -378,6 +397,8 @@ def make_system(config: SystemConfig) -> nn.Module:
     TrainError
         If there is none of that name.
     """
+    if config.system == "compare-svm":
+        return LinearMachine(config)
     if config.system not in SYSTEMS:
         raise TrainError(f"unknown system {config.system!r}; expected one of {', '.join(SYSTEMS)}")
     system = SYSTEMS[config.system](config)

@@ -186,7 +186,7 @@ def _functionals(store: Store, rows: IntArray) -> FloatArray:
 
 def kinds_of(system: str) -> tuple[str, ...]:
     """Kinds of features a system reads: names of segments, "functionals"."""
-    return (*SEGMENTS_OF[system], *(("functionals",) if system == "hsf-crnn" else ()))
+    return (*SEGMENTS_OF[system], *(("functionals",) if system in ("hsf-crnn", "compare-svm") else ()))
 
 
 def load(store: Store, rows: Sequence[int] | IntArray, *, kinds: Sequence[str], statistics: Statistics) -> Examples:

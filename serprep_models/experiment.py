@@ -7,8 +7,9 @@ run again.
 
 import hashlib
 import json
+import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from serprep.cache.parts import canonical_json
-from serprep.errors import SplitError, TrainError
+from serprep.errors import SplitError, TrainError, one_line
 from serprep.files import write_whole
 from serprep.manifest.table import Manifest, make_manifest
 from serprep.metrics import few_speakers
@@ -31,29 +32,33 @@ from serprep.recipe import NEURAL, SYSTEMS, Recipe, TrainConfig
 from serprep.remote import is_url
 from serprep.split import Bound, Split, bind, make_split, read_split, refuse_leaks, write_split
 from serprep.store.store import Store
+from serprep_models.catalogue import ABOUT, FOLDER
+from serprep_models.cautions import audited, confounded
 from serprep_models.examples import check_store
 from serprep_models.job import (
     Job,
     check_rows,
     finished,
+    lacks_checkpoint,
     marks_of,
     n_epochs_done,
     n_epochs_of,
     prepare,
+    ran_as_asked,
     read_by,
     read_predictions,
     reads_svm,
     run_job,
     scored_role,
 )
-from serprep_models.scores import compare, recall_of, summarise
+from serprep_models.scores import Verdict, compare, judge, recall_of, summarise
 from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utterances
 from serprep_models.submission import check_submission, unpredicted, write_submissions
-from serprep_models.train import check_training
+from serprep_models.train import check_training, device_named
 
 REVISION = 3  # raised whenever the same experiment gives other numbers
 # keys of [train] that change no number of an experiment: where and how, not what
-NO_NUMBERS = ("systems", "seeds", "submission", "tensorboard", "device", "memory_budget")
+NO_NUMBERS = ("systems", "seeds", "submission", "tensorboard", "device", "memory_budget", "allow_confounded")
 COST = {"hsf-crnn": 4, "multi-crnn": 3, "plain-crnn": 2, "compare-svm": 1, "majority": 0}
 
 
@@ -74,6 +79,22 @@ class Outcome:
     partial: str = ""  # which experiments of the recipe are missing
     scored: str = "test"  # the role that is scored
     submissions: tuple[str, ...] = ()  # files with predictions of the test part, as a challenge takes them
+    warnings: tuple[str, ...] = ()  # what makes scores other than they seem: leaks, label conflicts, confounding
+    audit: tuple[dict[str, Any], ...] = ()  # what an audit of the split found, per kind; class counts left out
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether one system is the best."""
+        leaks = any(row["severity"] == "leak" for row in self.audit)
+        return judge(self.summary, self.comparisons, partial=bool(self.partial), leaks=leaks)
+
+    def predict_command(self, system: str) -> str:
+        """What to type to predict recordings by a system, the mean of its folds and seeds; "" if it keeps none."""
+        if system not in {entry["system"] for entry in self.results if read_by(entry["system"])}:
+            return ""
+        transductive = any(entry["transductive"] for entry in self.results if entry["system"] == system)
+        enrol = " --enrol FILES_OF_THE_SPEAKER" if transductive else ""
+        return f"serprep predict {shlex.quote(str(self.folder / system))} RECORDINGS{enrol}"
 
 
 def split_of(recipe: Recipe, manifest: Manifest) -> Split:
@@ -93,6 +114,7 @@ def run_experiments(
     seeds: Sequence[int] | None = None,
     only_finished: bool = False,
     quiet: bool = True,
+    warn: Callable[[Sequence[str]], object] | None = None,
 ) -> Outcome:
     """Train and score every system, fold and seed that is not finished yet.
 
@@ -107,6 +129,8 @@ def run_experiments(
     only_finished : bool
         Train nothing; take what is there.
     quiet : bool
+    warn : callable, optional
+        Is called with what a reader of the scores must know, before anything is trained.
 
     Returns
     -------
@@ -131,8 +155,12 @@ def run_experiments(
         check_store(store, read_by(system))
     if recipe.train.transductive:
         check_speakers(store.ids, store.speakers)
+    audit = audited(manifest, split)
+    warnings = (*audit.warnings, *confounded(store.speakers, store.emotions, how=recipe.train))
     folder = experiments_folder(recipe, store, split)
     split_path = write_split(split, folder / "split.json")
+    if not only_finished:
+        _tell(folder, recipe, store, split)
     jobs = [
         Job(
             folder=str(folder / system / f"fold-{number + 1:02d}" / f"seed-{seed}"),
@@ -152,10 +180,12 @@ def run_experiments(
     if only_finished:
         jobs = [job for job in jobs if finished(job)]
         if not jobs:
-            raise TrainError("no experiment of this recipe is finished: run `serprep run` first")
+            raise TrainError("no experiment of it is finished: run `serprep run` with the recipe first")
     for number in sorted({job.fold for job in jobs}):
         check_rows(bound, store, number)
-    waiting = [] if only_finished else [job for job in jobs if not finished(job)]
+    waiting = [] if only_finished else [job for job in jobs if not _is_kept(job)]
+    if waiting and warnings and warn is not None:
+        warn(warnings)
     _prepare(waiting, pool=pool, quiet=quiet)
     n_epochs = sum(n_epochs_of(job) for job in waiting)
     with (
@@ -201,6 +231,7 @@ def run_experiments(
             *split.notes,
             *_dropped_note(bound),
             *_speaker_notes(recipe, store),
+            *_device_notes(jobs, results, how=recipe.train),
             *_scored_notes(role, recipe, results, split),
             *missing,
             *_speaker_note(scored),
@@ -208,13 +239,42 @@ def run_experiments(
         partial=partial,
         scored=role,
         submissions=tuple(map(str, submissions)),
+        warnings=warnings,
+        audit=tuple(row for row in audit.summary if row["kind"] != "classes"),
     )
     if not (systems or folds or seeds or only_finished):  # a part must not pass for the whole
         origin = {"version": store.version, "split": split.digest, "train": asdict(recipe.train)}
         found = {**origin, "results": results, "summary": outcome.summary, "comparisons": outcome.comparisons}
+        found["warnings"] = list(warnings)
         text = json.dumps(found, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
+
+
+def _tell(folder: Path, recipe: Recipe, store: Store, split: Split) -> None:
+    """Write what the folder's name is a digest of, for people and for `serprep experiments`."""
+    about = {"recipe": recipe.name, "version": store.version, "split": split.digest, "train": asdict(recipe.train)}
+    text = (json.dumps(about, indent=1) + "\n").encode()
+    path = folder / ABOUT
+    if not path.is_file() or path.read_bytes() != text:
+        write_whole(path, text)
+
+
+def _is_kept(job: Job) -> bool:
+    return finished(job) and ran_as_asked(job) and not lacks_checkpoint(job)
+
+
+def _device_notes(jobs: Sequence[Job], results: Sequence[Mapping[str, Any]], *, how: TrainConfig) -> list[str]:
+    """Whether numbers come from several kinds of devices, or from another than this machine would take."""
+    pairs = zip(jobs, results, strict=True)
+    ran = Counter(one_line(result.get("device", "cpu")) for job, result in pairs if job.system in NEURAL)
+    if len(ran) > 1:
+        counts = ", ".join(f"{device} {n}" for device, n in sorted(ran.items()))
+        return [f"experiments ran on different devices, whose numbers differ a little: {counts}"]
+    here = device_named("auto").type
+    if ran and here not in ran and how.device == "auto":
+        return [f"results are of a {next(iter(ran))} device, and this machine would take its {here}: --device tells"]
+    return []
 
 
 def _prepare(waiting: Sequence[Job], *, pool: Workers, quiet: bool) -> None:
@@ -313,7 +373,7 @@ def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
     depends = [REVISION, store.version, split.digest, how]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()
     root = recipe.folder if is_url(recipe.dataset_path) else Path(recipe.dataset_path)
-    return root / "experiments" / f"{digest[:16]}{'-transductive' if recipe.train.transductive else ''}"
+    return root / FOLDER / f"{digest[:16]}{'-transductive' if recipe.train.transductive else ''}"
 
 
 def _known_systems(systems: Sequence[str]) -> None:
@@ -350,6 +410,8 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> None:
     unique = {row.id: row for row in asked.manifest.utterances}
     if recipe.train.transductive:
         check_speakers(list(unique), [row.speaker for row in unique.values()])
+        rows = unique.values()
+        confounded([row.speaker for row in rows], [row.emotion for row in rows], how=recipe.train)
     split = split_of(recipe, make_manifest(unique.values(), asked.manifest.info))
     if recipe.train.refit and not any(split.ids(number, "dev") for number in range(len(split.folds))):
         raise TrainError("refit trains on train and dev, and the split has no dev part: add one, or leave refit out")

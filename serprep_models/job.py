@@ -4,9 +4,10 @@ It is the task that workers run.  Its files, ``result.json`` last, say by their 
 whether it is finished.
 """
 
+import csv
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -19,7 +20,7 @@ from torch import nn
 
 from serprep._typing import FloatArray, IntArray
 from serprep.cache.parts import canonical_json
-from serprep.errors import TrainError
+from serprep.errors import TrainError, one_line
 from serprep.files import write_whole
 from serprep.recipe import NEURAL, TrainConfig
 from serprep.split import Bound, Split, bind, read_split
@@ -27,14 +28,16 @@ from serprep.store.layout import FUNCTIONALS
 from serprep.store.store import Store, open_store
 from serprep_models.baselines import Labelled, LinearSVM, compare_svm, majority
 from serprep_models.checkpoint import ABOUT, WEIGHTS, write_checkpoint
-from serprep_models.crnn import SystemConfig, WithSVM
+from serprep_models.crnn import SystemConfig, WithSVM, make_system
 from serprep_models.examples import Examples, Stored, kinds_of
 from serprep_models.scores import score
 from serprep_models.standardise import CLIP, Statistics, standardise
 from serprep_models.statistics import fold_statistics, kept
-from serprep_models.train import HISTORY, STATE, Trained, json_line, one_thread, probabilities, train
+from serprep_models.threads import one_thread
+from serprep_models.train import HISTORY, STATE, Trained, device_named, json_line, probabilities, train
 
 REFIT = "refit"  # folder of the second training, on train and dev
+PREDICTIONS, CHECKPOINT = "predictions.csv", (WEIGHTS, ABOUT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,15 +65,50 @@ def is_whole(folder: Path, system: str) -> bool:
         result = json.loads((folder / "result.json").read_bytes())
         digest = result.pop("sha256")
         whole = hashlib.sha256(canonical_json(result)).hexdigest() == digest
-        return bool(whole and result["files"] == _digests(folder, system))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        needed = {PREDICTIONS, *(CHECKPOINT if system in NEURAL else ())}
+        known = needed <= set(result["files"]) <= {PREDICTIONS, *CHECKPOINT}
+        return bool(whole and known and _is_result(result) and result["files"] == _digests(folder, result["files"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return False
 
 
-def _digests(folder: Path, system: str) -> dict[str, str]:
+def _is_result(result: Mapping[str, Any]) -> bool:
+    """Whether what is read of a result has the types that `run_job` writes."""
+    counts = np.array(result["confusion"])
+    n_labels = len(counts)
+    texts = all(isinstance(result[name], str) for name in ("system", "fold", "reason", "standardisation"))
+    numbers = all(type(result[name]) is int and result[name] >= 0 for name in ("seed", "n_train", "n_test", "enrol"))
+    scores = all(result[name] is None or 0 <= float(result[name]) <= 1 for name in ("wa", "ua"))
+    square = counts.dtype == np.int64 and counts.shape == (n_labels, n_labels) and (counts >= 0).all()
+    rest = result["scored"] in ("dev", "test") and 0 <= float(result["seconds"]) < np.inf
+    return bool(texts and numbers and scores and square and rest and type(result["transductive"]) is bool)
+
+
+def ran_as_asked(job: Job) -> bool:
+    """Whether a finished experiment ran on the device that is named, and in memory or streamed as it would now.
+
+    Device "auto" takes what there is, whatever it ran on.  Results of an older serprep do not
+    tell: they count as a CPU's, with the same budget.
+    """
+    if job.system not in NEURAL:
+        return True
+    result = json.loads((Path(job.folder) / "result.json").read_bytes())
+    named = job.how.device.partition(":")[0]
+    if named not in ("auto", result.get("device", "cpu")):
+        return False
+    streams = result.get("feature_bytes", 0) > job.how.memory_budget << 20
+    return bool(result.get("memory_budget") == (job.how.memory_budget if streams else None))
+
+
+def lacks_checkpoint(job: Job) -> bool:
+    """Whether a finished experiment is of an older serprep, which kept no checkpoint of compare-svm."""
+    return job.system == "compare-svm" and not (Path(job.folder) / ABOUT).is_file()
+
+
+def _digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """SHA-256 of what an experiment writes before its result."""
     found = {}
-    for name in ("predictions.csv", *((WEIGHTS, ABOUT) if system in NEURAL else ())):
+    for name in names:
         with (folder / name).open("rb") as file:
             found[name] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
@@ -126,22 +164,24 @@ def run_job(job: Job) -> None:
         "n_train": n_train,
         **found,
         **({"svm": run.choice} if run.choice else {}),
+        **run.where,
         "seconds": round(monotonic() - began, 3),
     }
     folder = Path(job.folder)
     table = predictions.to_csv(index=False, lineterminator="\n").encode()
-    write_whole(folder / "predictions.csv", table)
-    if run.trained is not None:
+    write_whole(folder / PREDICTIONS, table)
+    if run.trained is not None and run.trained.history:
         write_whole(folder / HISTORY, "".join(map(json_line, run.trained.history)).encode())
+    if run.trained is not None:
         write_checkpoint(
             folder,
             run.trained,
             store=store,
             statistics=run.statistics,
             how=job.how,
-            origin={"split": split.digest, "fold": split.folds[job.fold], "seed": job.seed},
+            origin={"split": split.digest, "fold": split.folds[job.fold], "seed": job.seed, **run.where},
         )
-    result["files"] = _digests(folder, job.system)
+    result["files"] = _digests(folder, (PREDICTIONS, *(CHECKPOINT if run.trained is not None else ())))
     result["sha256"] = hashlib.sha256(canonical_json(result)).hexdigest()
     write_whole(folder / "result.json", (json.dumps(result, indent=1) + "\n").encode())  # last: it says "finished"
     for place in (folder, folder / REFIT):
@@ -174,9 +214,18 @@ class _Run:
     """What one training gave."""
 
     scores: dict[str, FloatArray]  # role → probabilities (n, n_labels)
-    trained: Trained | None = None  # of a neural system
+    trained: Trained | None = None  # of all systems but majority
     statistics: Statistics = field(default_factory=dict)  # with which it was trained
     choice: dict[str, Any] | None = None  # of the SVM: which C, on what, and how good each was
+    where: dict[str, Any] = field(default_factory=lambda: where("cpu"))
+
+
+def where(device: str, *, feature_bytes: int = 0, memory_budget: int | None = None) -> dict[str, Any]:
+    """What changes the last digits of an experiment's numbers though it is not asked for by name.
+
+    That is the type of device, and the budget (MiB) where features were streamed: None says that they were in memory.
+    """
+    return {"device": device, "feature_bytes": feature_bytes, "memory_budget": memory_budget}
 
 
 def _run(job: Job, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool) -> _Run:
@@ -188,12 +237,15 @@ def _run(job: Job, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool
     if job.system == "compare-svm":
         assert svm is not None
         scores = {name: svm.probabilities(_functionals(job, store, rows, name)) for name in parts}
-        return _Run(scores=scores, choice=svm.choice)
+        statistics = _statistics(job, store, rows["train"], ("functionals",))
+        machine = linear_machine(svm, system_config(job.system, store, job.how))
+        return _Run(scores=scores, trained=machine, statistics=statistics, choice=svm.choice)
     kinds = kinds_of(job.system)
     statistics = _statistics(job, store, rows["train"], kinds)
     stored = {name: Stored(store, np.array(part), kinds, statistics) for name, part in rows.items() if part}
     budget = job.how.memory_budget << 20
-    fits = sum(int(part.n_bytes.sum()) for part in stored.values()) <= budget
+    n_bytes = sum(int(part.n_bytes.sum()) for part in stored.values())
+    fits = n_bytes <= budget
     sets: dict[str, Examples | Stored] = {name: part.load() if fits else part for name, part in stored.items()}
     trained = train(
         system_config(job.system, store, job.how),
@@ -206,7 +258,17 @@ def _run(job: Job, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool
     if svm is not None:
         trained = with_svm(trained, svm, share=job.how.svm_share)
     scores = {name: probabilities(trained.system, sets[name], memory_budget=budget) for name in parts}
-    return _Run(scores=scores, trained=trained, statistics=statistics, choice=svm.choice if svm else None)
+    return _Run(
+        scores=scores,
+        trained=trained,
+        statistics=statistics,
+        choice=svm.choice if svm else None,
+        where=where(
+            device_named(job.how.device).type,
+            feature_bytes=n_bytes,
+            memory_budget=None if fits else job.how.memory_budget,
+        ),
+    )
 
 
 def with_svm(trained: Trained, svm: LinearSVM, *, share: float) -> Trained:
@@ -218,6 +280,13 @@ def with_svm(trained: Trained, svm: LinearSVM, *, share: float) -> Trained:
         layer.weight.copy_(torch.from_numpy(svm.weights))
         layer.bias.copy_(torch.from_numpy(svm.bias))
     return Trained(WithSVM(trained.system, layer, share=share).eval(), config, trained.history)
+
+
+def linear_machine(svm: LinearSVM, config: SystemConfig) -> Trained:
+    """A linear SVM as a checkpoint holds it."""
+    machine = make_system(config)
+    machine.load_state_dict({"svm.weight": torch.from_numpy(svm.weights), "svm.bias": torch.from_numpy(svm.bias)})
+    return Trained(machine.eval(), config)
 
 
 def reads_svm(job: Job) -> bool:
@@ -288,7 +357,7 @@ def prepare(task: tuple[Job, str]) -> None:
 
 def read_by(system: str) -> tuple[str, ...]:
     """Kinds of features that any system reads, also a baseline."""
-    return kinds_of(system) if system in NEURAL else ("functionals",) * (system == "compare-svm")
+    return () if system == "majority" else kinds_of(system)
 
 
 def system_config(system: str, store: Store, how: TrainConfig) -> SystemConfig:
@@ -351,6 +420,22 @@ def _predictions(store: Store, rows: Sequence[int], scores: Any, role: str) -> p
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
-    """Predictions as written; text stays text."""
+    """Predictions as written; text stays text.
+
+    Raises
+    ------
+    TrainError
+        If the file is not what an experiment writes.
+    """
     text = dict.fromkeys(("id", "speaker", "role", "truth", "prediction"), str)
-    return pd.read_csv(path, dtype=text, keep_default_na=False, encoding="utf-8")
+    try:
+        found = pd.read_csv(path, dtype=text, keep_default_na=False, encoding="utf-8")
+        chances = found.filter(regex="^p_").to_numpy(np.float64)
+        known = {name.removeprefix("p_") for name in found.columns} | {""}
+        fits = list(found.columns[:5]) == list(text) and np.isfinite(chances).all() and chances.shape[1] > 0
+        fits = fits and set(found["truth"]) <= known and set(found["prediction"]) <= known - {""}
+    except (ValueError, KeyError, TypeError, OSError, OverflowError, csv.Error) as error:
+        raise TrainError(f"{one_line(path)}: {one_line(error)}; remove its folder, and train again") from None
+    if not fits:
+        raise TrainError(f"{one_line(path)}: not as an experiment writes it; remove its folder, and train again")
+    return found

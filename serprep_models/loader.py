@@ -10,9 +10,12 @@ resumes in mid-epoch without a record of what was drawn.
 """
 
 import hashlib
+import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from multiprocessing.process import current_process
 from typing import Any
 
 import numpy as np
@@ -21,7 +24,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from serprep._typing import IntArray
-from serprep.errors import TrainError
+from serprep.errors import TrainError, one_line
 from serprep_models.crnn import Batch
 from serprep_models.examples import Examples, Stored, check_store, join, kinds_of, load
 
@@ -32,6 +35,7 @@ BLOCKS = 16  # in a window: fewer would hardly shuffle, more would read smaller 
 IN_MEMORY = 3.5  # windows: two, holes that those before them left, and the copies that reading makes
 FEWEST_BLOCKS = 4  # in a small window, so that blocks do not become
 SMALL_BLOCK = 4 << 20  # smaller than this many bytes: a part of a chunk costs as much as the chunk
+LONGEST = 71  # characters of TMPDIR: a socket's path has at most 103 (macOS), and 32 of them are multiprocessing's
 LARGE_BLOCK = 8 << 20  # bytes: reading more at once is not faster
 
 
@@ -269,6 +273,22 @@ class _Shares(IterableDataset[tuple[int, Batch]]):
         return self.data.shared()
 
 
+def _is_long(folder: str) -> bool:
+    return len(os.fsencode(folder)) > LONGEST
+
+
+def _short_folder() -> str | None:
+    """A folder for sockets that have no place below TMPDIR."""
+    return next((place for place in ("/tmp", "/var/tmp") if os.access(place, os.W_OK | os.X_OK)), None)
+
+
+def _short_paths(_worker: int) -> None:
+    """In a worker: hand tensors over by sockets whose paths are short enough."""
+    if _is_long(tempfile.gettempdir()):
+        tempfile.tempdir = _short_folder()
+        vars(current_process()).get("_config", {}).pop("tempdir", None)  # the parent's, if it had one
+
+
 class Loader:
     """Epoch after epoch of batches, which can stop anywhere and go on later.
 
@@ -306,11 +326,17 @@ class Loader:
         self.data.epoch, self.data.skip, self.data.first_share = self.epoch, list(self.done), self.next_share
         source: Any = self.data.shared()
         if self.n_workers:
+            if _is_long(tempfile.gettempdir()) and _short_folder() is None:
+                raise TrainError(
+                    f"TMPDIR is {one_line(tempfile.gettempdir())}, too long for the sockets of workers; set one of at "
+                    f"most {LONGEST} characters, or n_workers to 0"
+                )
             source = DataLoader(
                 _Shares(self.data),
                 batch_size=None,
                 num_workers=self.n_workers,
                 multiprocessing_context=self.start_method,
+                worker_init_fn=_short_paths,
                 pin_memory=self.pin_memory,
                 generator=torch.Generator().manual_seed(0),  # the global one is the system's
             )
@@ -338,7 +364,11 @@ class Loader:
         """
         if state["plan"] != self._digest():
             raise TrainError("the loader's state is of other utterances or settings; expected the same, or begin anew")
-        self.epoch, self.done, self.next_share = int(state["epoch"]), list(state["done"]), int(state["next_share"])
+        epoch, done, next_share = state["epoch"], list(state["done"]), state["next_share"]
+        whole = all(type(value) is int and value >= 0 for value in (epoch, next_share, *done))
+        if not whole or len(done) != len(self.done) or next_share >= len(done):
+            raise TrainError("the loader's state is not one that `state_dict` gave; begin anew")
+        self.epoch, self.done, self.next_share = epoch, done, next_share
 
     def _digest(self) -> str:
         data = self.data

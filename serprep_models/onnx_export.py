@@ -233,4 +233,8 @@ def _multi(layers: _Layers, inputs: dict[str, str]) -> list[str]:
     return layers.outputs(layers.full(("joint",), layers.graph.node("Concat", x, y, axis=1)), x, y)
 
 
-GRAPHS = {"plain-crnn": _plain, "hsf-crnn": _hsf, "multi-crnn": _multi}
+def _machine(layers: _Layers, inputs: dict[str, str]) -> list[str]:
+    return [_linear(layers.graph, layers.weights, "svm", inputs["functionals"])]
+
+
+GRAPHS = {"plain-crnn": _plain, "hsf-crnn": _hsf, "multi-crnn": _multi, "compare-svm": _machine}

@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serprep.audit import audit_split
 from serprep.errors import StoreError
-from serprep.manifest.table import Manifest
 from serprep.pipeline.build import BuildResult
 from serprep.recipe import Recipe, TrainConfig
-from serprep.split import Split, describe
+from serprep.split import describe
 from serprep.store.store import Store, open_store
 from serprep.version import read_build
 from serprep_models.checkpoint import ABOUT
@@ -70,11 +68,14 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
         },
         provenance=provenance(recipe, store)
         | _trained_with(outcome)
+        | _trained_on(outcome)
         | {"rows of the split": split.rows_digest}
         | _warnings(built),
-        audit=audited(store.manifest(), split),
+        audit=list(outcome.audit),
         caution=TRANSDUCTIVE if recipe.train.transductive else "",
+        warnings=outcome.warnings,
         partial=outcome.partial,
+        predict={names[system]: outcome.predict_command(system) for system in names},
     )
     return write_report(report, path)
 
@@ -111,14 +112,6 @@ def _build_report(store: Store) -> dict[str, Any]:
     with contextlib.suppress(StoreError):
         return read_build(folder or ".", file.rsplit(".", 1)[0])
     return {}
-
-
-def audited(manifest: Manifest, split: Split) -> list[dict[str, object]]:
-    """What an audit finds in the rows of a split that a store has; class counts are shown elsewhere."""
-    ids = {row.id for row in manifest.utterances}
-    present = {name: row for name, row in split.utterances.items() if name in ids}
-    found = audit_split(manifest, dataclasses.replace(split, utterances=present))
-    return [row for row in found.summary if row["kind"] != "classes"]
 
 
 def _warnings(built: BuildResult | None) -> dict[str, str]:
@@ -166,10 +159,20 @@ def _trained_with(outcome: Outcome) -> dict[str, str]:
     """Libraries that the checkpoints name."""
     found = set()
     for _, place in _places(outcome):
-        if (place / ABOUT).is_file():
+        with contextlib.suppress(OSError, ValueError, AttributeError, RecursionError):
             libraries = json.loads((place / ABOUT).read_bytes()).get("libraries", {})
             found.add(", ".join(f"{name} {number}" for name, number in libraries.items()))
     return {"libraries of the training": "; ".join(sorted(found))} if found else {}
+
+
+def _trained_on(outcome: Outcome) -> dict[str, str]:
+    """Devices of the trainings, and budgets of those that streamed."""
+    found = {
+        str(entry["device"]) + (f", streamed with {entry['memory_budget']} MiB" if entry["memory_budget"] else "")
+        for entry in outcome.results
+        if entry.get("feature_bytes")
+    }
+    return {"trained on": "; ".join(sorted(found))} if found else {}
 
 
 def store_provenance(store: Store) -> dict[str, str]:
@@ -196,12 +199,23 @@ def _places(outcome: Outcome) -> Iterator[tuple[dict[str, Any], Path]]:
         yield entry, outcome.folder / entry["system"] / fold / f"seed-{entry['seed']}"
 
 
+def _history(path: Path) -> list[dict[str, float | None]]:
+    """Epochs of a training; nothing where the file is not as it was written: scores do not rest on it."""
+    try:
+        epochs = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        names = ("epoch", "train_loss", "train_ua", "dev_ua")
+        numbers = [{name: None if one[name] is None else float(one[name]) for name in names} for one in epochs]
+        return [one | {"epoch": int(one["epoch"] or 0)} for one in numbers]
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return []
+
+
 def _curves(outcome: Outcome) -> pd.DataFrame:
     rows = []
     for entry, place in _places(outcome):
         path = place / HISTORY
         if path.is_file():
             head = {name: entry[name] for name in ("system", "fold", "seed")}
-            rows += [head | json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            rows += [head | epoch for epoch in _history(path)]
     columns = ["system", "fold", "seed", "epoch", "train_loss", "train_ua", "dev_ua"]
     return pd.DataFrame(rows, columns=columns).astype({"train_loss": float, "train_ua": float, "dev_ua": float})

@@ -3,20 +3,16 @@
 import csv
 import io
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import numpy as np
 
 from serprep._typing import FloatArray
-from serprep.audio.decode import OTHER_SUFFIXES as OTHERS
-from serprep.audio.decode import SUFFIXES, decode, read_bytes
+from serprep.audio.decode import decode, read_bytes
 from serprep.errors import AudioError, FeatureError, TrainError, first_ten, one_line
-from serprep.files import walk, without_suffix
-from serprep.manifest.table import read_manifest
 from serprep.parallel import Died, Workers
 from serprep.progress import Progress
 from serprep.recipe import TrainConfig
@@ -25,30 +21,13 @@ from serprep_models.checkpoint import training_of
 from serprep_models.examples import check_store
 from serprep_models.experiment import NO_NUMBERS
 from serprep_models.predictor import Predictor, Values, load
+from serprep_models.recordings import Utterances
 from serprep_models.standardise import Statistics, parts, row_bytes
 from serprep_models.statistics import TRANSDUCTIVE, few_utterances, fold_statistics
 from serprep_models.submission import to_arff
-from serprep_models.train import one_thread
+from serprep_models.threads import one_thread
 
 BATCH = 16  # utterances per task
-
-
-@dataclass(frozen=True)
-class Utterances:
-    """Recordings, or excerpts of them, to predict."""
-
-    ids: tuple[str, ...]
-    paths: tuple[str, ...]
-    starts: tuple[float | None, ...]  # seconds; None is the file's start
-    ends: tuple[float | None, ...]
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def part(self, first: int, last: int) -> "Utterances":
-        """Utterances ``first`` to ``last - 1``."""
-        columns = (self.ids, self.paths, self.starts, self.ends)
-        return Utterances(*(column[first:last] for column in columns))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -258,74 +237,7 @@ def _stored(store: Store, rows: np.ndarray, predictor: Predictor) -> list[Values
     return list(values)
 
 
-# -- what to predict, and what to print ----------------------------------------------
-
-
-def utterances_of(places: Sequence[str], *, root: Path | None = None) -> Utterances:
-    """Utterances of recordings, of folders of them, and of manifests.
-
-    Parameters
-    ----------
-    places : sequence of str
-        Audio files, folders, manifests (``utterances.csv`` or its folder).
-    root : Path, optional
-        Where a manifest's recordings lie.
-
-    Returns
-    -------
-    Utterances
-        Ids are a manifest's own, paths below a folder without suffix, file stems; and whole paths, without
-        suffix if that will do, where those are not unique.  Bytes that are no UTF-8 are escaped.
-
-    Raises
-    ------
-    TrainError
-        If a place does not exist or holds no recordings.
-    """
-    rows: list[tuple[str, str, float | None, float | None]] = []
-    for place in places:
-        path = Path(place)
-        if not place:
-            raise TrainError("an empty name; expected a recording, a folder, a manifest or a store")
-        if path.suffix == ".csv" or (path / "utterances.csv").is_file():
-            if root is None:
-                raise TrainError(f"{one_line(place)} is a manifest: say where its recordings lie with --root")
-            rows += [(row.id, str(root / row.path), row.start, row.end) for row in read_manifest(path).utterances]
-        elif path.is_dir():
-            found = list(walk(path, SUFFIXES))
-            if not found:
-                raise TrainError(f"{one_line(place)}: no recordings; expected {', '.join(SUFFIXES)}")
-            rows += [(without_suffix(name), str(path / name), None, None) for name in found]
-        elif path.is_file():
-            rows.append((path.stem, place, None, None))
-        else:
-            raise TrainError(
-                f"{one_line(place)}: no such file; expected a recording, a folder, a manifest, or one store"
-            )
-    if not rows:
-        raise TrainError(f"{one_line(places[0])}: no utterances")
-    ids, paths, starts, ends = (list(column) for column in zip(*rows, strict=True))
-    for longer in (without_suffix, str):
-        counts = Counter(ids)
-        ids = [name if counts[name] == 1 else longer(path) for name, path in zip(ids, paths, strict=True)]
-    ids = [name.encode(errors="backslashreplace").decode() for name in ids]  # an id is written, a path is opened
-    doubled = next((name for name, count in Counter(ids).items() if count > 1), None)
-    if doubled is not None:
-        raise TrainError(f"{one_line(doubled)!r} is named twice; name each recording once")
-    return Utterances(tuple(ids), tuple(paths), tuple(starts), tuple(ends))
-
-
-def other_recordings(places: Sequence[str]) -> list[str]:
-    """What lies in folders and looks like sound, but is not taken."""
-    found = Counter(
-        PurePath(name).suffix.lower()
-        for place in map(Path, places)
-        if place.is_dir()
-        for name in walk(place, OTHERS)
-        if (place / name).is_file()
-    )
-    counted = ", ".join(f"{count} {suffix}" for suffix, count in sorted(found.items()))
-    return [f"passed over: {counted}; folders are searched for {', '.join(SUFFIXES)}"] if found else []
+# -- what to print -------------------------------------------------------------------
 
 
 def render(predictions: Predictions, form: str) -> str:
@@ -340,19 +252,27 @@ def render(predictions: Predictions, form: str) -> str:
     rows = list(zip(predictions.ids, predictions.predicted(), predictions.probabilities.tolist(), strict=True))
     if form == "arff":
         return to_arff(
-            [(name, label) for name, label, _ in rows], relation="serprep_predictions", labels=predictions.labels
+            [(one_line(name), one_line(label)) for name, label, _ in rows],
+            relation="serprep_predictions",
+            labels=[one_line(label) for label in predictions.labels],
         )
     if form == "jsonl":
-        return "".join(
+        lines = (
             json.dumps(
                 {"id": name, "label": label, "probabilities": dict(zip(predictions.labels, values, strict=True))},
                 ensure_ascii=False,
             )
-            + "\n"
             for name, label, values in rows
         )
+        return "".join("".join(map(_in_json, line)) + "\n" for line in lines)
+    rows = [(one_line(name), one_line(label), values) for name, label, values in rows]  # a terminal may read it
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["id", "label", *(f"p_{label}" for label in predictions.labels)])
+    table.writerow(["id", "label", *(f"p_{one_line(label)}" for label in predictions.labels)])
     table.writerows([name, label, *map(repr, values)] for name, label, values in rows)
     return text.getvalue()
+
+
+def _in_json(character: str) -> str:
+    """What a terminal would obey, as JSON escapes it."""
+    return character if character.isprintable() else json.dumps(character)[1:-1]

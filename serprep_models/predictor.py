@@ -153,14 +153,11 @@ class Predictor:
 
     def values(self, signal: FloatArray) -> dict[str, FloatArray]:
         """Features of a guarded signal, as a store holds them."""
-        kinds = ("logmel", *(["functionals"] if "functionals" in self.kinds else []))
+        segments = [kind for kind in self.kinds if kind != "functionals"]
+        kinds = (*(["logmel"] if segments else []), *(["functionals"] if "functionals" in self.kinds else []))
         found = extract(signal, self.features, kinds)
         dtype = self.checkpoints[0].segment_dtype
-        values = {
-            kind: cut_segments(found["logmel"], self.features.segments[kind]).astype(dtype)
-            for kind in self.kinds
-            if kind != "functionals"
-        }
+        values = {kind: cut_segments(found["logmel"], self.features.segments[kind]).astype(dtype) for kind in segments}
         return values | ({"functionals": found["functionals"]} if "functionals" in self.kinds else {})
 
     def probabilities(

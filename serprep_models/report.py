@@ -32,6 +32,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from serprep.files import refuse_store
+from serprep_models.scores import Verdict, judge
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")
 MAX_SPEAKER_ROWS = 30  # more speakers are summarised per class
@@ -78,6 +79,8 @@ class Report:
     # per pair of systems: first, second; ua, wa (differences), ua_interval, wa_interval, ua_p, wa_p
     comparisons: list[dict[str, Any]] = field(default_factory=list)
     caution: str = ""  # what a reader must know before reading scores, shown first
+    warnings: tuple[str, ...] = ()  # what makes scores other than they seem, shown first as well
+    predict: dict[str, str] = field(default_factory=dict)  # system → command that predicts with it, or ""
     partial: str = ""  # which experiments are missing; then no system is called the best
 
 
@@ -125,13 +128,16 @@ def render(report: Report) -> str:
     environment.trim_blocks = environment.lstrip_blocks = environment.keep_trailing_newline = True
     environment.filters |= {"percent": _percent, "interval": _interval, "spread": _spread, "p_value": _p_value}
     environment.filters |= {"count": _count, "length_of": _length}
-    best = None if report.partial else _best(report.summary)
+    leaks = any(row["severity"] == "leak" for row in report.audit or ())
+    verdict = judge(report.summary, report.comparisons, partial=bool(report.partial), leaks=leaks)
+    leader = next((row for row in report.summary if row["system"] == verdict.leader), None)
     with matplotlib.style.context(["default", STYLE]):
         figures = _figures(report)
     return environment.get_template("page.html.j2").render(
         report=report,
-        headline=_headline(report, best),
-        best=best,
+        headline=_headline(report, verdict),
+        best=leader if verdict.best else None,
+        verdict=verdict,
         figures=figures,
         classes=_class_table(report),
         groups=_groups(report.utterances),
@@ -184,30 +190,23 @@ def _plural(n: int, noun: str) -> str:
     return f"{_count(n)} {noun}{'' if n == 1 else 's'}"
 
 
-def _best(summary: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The system of the highest UA; where no UA is defined, of the highest WA."""
-    for score in ("ua", "wa"):
-        scored = [row for row in summary if _defined(row[score])]
-        if scored:
-            return max(scored, key=lambda row: float(row[score]))
-    return None
-
-
-def _headline(report: Report, best: dict[str, Any] | None) -> str:
+def _headline(report: Report, verdict: Verdict) -> str:
     speakers = _text(report.utterances["speaker"])
     n_speakers = speakers[speakers != ""].nunique()
     parts = [_plural(len(report.utterances), "utterance"), _plural(n_speakers, "speaker")]
-    if best is None:
-        return ", ".join([*parts, _plural(len(report.labels), "emotion")])
-    score = "ua" if _defined(best["ua"]) else "wa"
-    lead = "Best: " if len(report.summary) > 1 else ""
-    lead += f"{best['system']}, {score.upper()} {_percent(best[score])} %"
-    if best[f"{score}_interval"] is not None:
-        lead += f" (95 % interval {_interval(best[f'{score}_interval'])})"
-    if len(report.folds):
-        runs = report.folds[report.folds["system"] == best["system"]]
-        parts.append(f"{_plural(runs['fold'].nunique(), 'fold')} × {_plural(runs['seed'].nunique(), 'seed')}")
-    return ", ".join([lead, *parts])
+    lead = next((row for row in report.summary if row["system"] == verdict.leader), None)
+    if lead is None or verdict.rivals or (verdict.words and not verdict.best):
+        parts.append(_plural(len(report.labels), "emotion"))
+    else:
+        score = "ua" if _defined(lead["ua"]) else "wa"
+        text = f"{'Best: ' if verdict.best else ''}{lead['system']}, {score.upper()} {_percent(lead[score])} %"
+        if lead[f"{score}_interval"] is not None:
+            text += f" (95 % interval {_interval(lead[f'{score}_interval'])})"
+        parts.insert(0, text)
+    if len(report.folds):  # of all systems: the baselines have one seed only
+        n_folds, n_seeds = report.folds["fold"].nunique(), report.folds["seed"].nunique()
+        parts.append(f"{_plural(n_folds, 'fold')} × {_plural(n_seeds, 'seed')}")
+    return ", ".join(parts)
 
 
 def _text(column: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -5,7 +5,9 @@ else is JSON in the file's header.  The file appears whole, and one that does no
 for whatever reason, is as good as none.
 """
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,10 @@ from torch import Tensor, nn
 from serprep.files import write_whole
 
 #: What a damaged file, or one of another training, leads to.
-UNFIT = (OSError, SafetensorError, RuntimeError, ValueError, KeyError, TypeError, IndexError, AttributeError)
+UNFIT = (
+    *(OSError, SafetensorError, RuntimeError, ValueError, KeyError, TypeError, IndexError, AttributeError),
+    *(OverflowError, MemoryError),
+)
 
 
 def write_state(
@@ -37,7 +42,17 @@ def write_state(
     if torch.cuda.is_available():
         tensors["random/cuda"] = torch.cuda.get_rng_state(_device(system))
     whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    write_whole(path, save(whole, {"about": json.dumps(about)}))
+    write_whole(path, save(whole, {"about": json.dumps(about), "sha256": _digest(whole, json.dumps(about))}))
+
+
+def _digest(tensors: Mapping[str, Tensor], about: str) -> str:
+    """SHA-256 of all tensors, by name, and of what is said about them."""
+    digest = hashlib.sha256(about.encode())
+    for name in sorted(tensors):
+        value = tensors[name]
+        digest.update(f"{name} {value.dtype} {list(value.shape)}".encode())
+        digest.update(value.contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def read_state(
@@ -50,11 +65,15 @@ def read_state(
     One of `UNFIT`
         System and optimiser are then in no particular state.
     """
+    if not path.is_file():
+        raise FileNotFoundError(path)
     with safe_open(path, "pt") as file:
         about: dict[str, Any] = json.loads(file.metadata()["about"])
         if about["origin"] != origin:
             raise ValueError("the state of another training")
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+        if _digest(tensors, file.metadata()["about"]) != file.metadata()["sha256"]:
+            raise ValueError("not as it was written")
     parts: dict[str, dict[str, Tensor]] = {"system": {}, "best": {}, "random": {}}
     moments: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
@@ -65,6 +84,9 @@ def read_state(
         else:
             parts[kind][rest] = value
     system.load_state_dict(parts["system"])
+    expected = {name: value.shape for name, value in system.state_dict().items()}
+    if parts["best"] and {name: value.shape for name, value in parts["best"].items()} != expected:
+        raise ValueError("best weights of another system")
     groups = optimiser.state_dict()["param_groups"]
     shapes = [value.shape for value in system.parameters()]
     if moments and [moments[i]["exp_avg"].shape for i in range(len(shapes))] != shapes:

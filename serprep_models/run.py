@@ -1,14 +1,16 @@
 """The whole path of a recipe: build, split, train, score, and write the page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from serprep.errors import TrainError, one_line
 from serprep.parallel import WAIT, Workers
 from serprep.pipeline.build import BuildResult, build
 from serprep.recipe import Recipe, read_recipe, read_training
 from serprep.store.store import open_store
+from serprep_models.built import find_built
 from serprep_models.experiment import Outcome, check_recipe, run_experiments
 from serprep_models.page import report_outcome
 
@@ -29,6 +31,7 @@ def run_recipe(
     wait_for_workers: float = WAIT,
     page: bool = True,
     quiet: bool = True,
+    warn: Callable[[Sequence[str]], object] | None = None,
 ) -> tuple[BuildResult, Outcome, Path]:
     """The whole path of a recipe: build, split, train, score, and write the page.
 
@@ -49,6 +52,8 @@ def run_recipe(
     wait_for_workers : float
         Seconds to wait for workers of a scheduler that has none.
     page, quiet : bool
+    warn : callable, optional
+        As `run_experiments` takes it.
 
     Returns
     -------
@@ -64,7 +69,14 @@ def run_recipe(
     try:
         built = build(recipe, pool=used, on_bad_audio=on_bad_audio, quiet=quiet)
         outcome = run_experiments(
-            recipe, open_store(built.store), pool=used, systems=systems, folds=folds, seeds=seeds, quiet=quiet
+            recipe,
+            open_store(built.store),
+            pool=used,
+            systems=systems,
+            folds=folds,
+            seeds=seeds,
+            quiet=quiet,
+            warn=warn,
         )
     finally:
         if pool is None:
@@ -82,14 +94,19 @@ def report_recipe(recipe_path: Path, *, path: Path | None = None, train_from: Pa
 
 
 def finished_of(recipe_path: Path, *, train_from: Path | None = None) -> tuple[Recipe, BuildResult, Outcome]:
-    """What is finished of a recipe; nothing is trained."""
+    """What is finished of a recipe; nothing is built or trained.
+
+    Raises
+    ------
+    StoreError, TrainError
+        If there is no store of it, or no experiment is finished; the message says what to run.
+    """
     recipe = _trained_as(read_recipe(recipe_path), train_from)
-    pool = Workers()
+    built, store = find_built(recipe, name=str(recipe_path))
     try:
-        built = build(recipe, pool=pool)
-        outcome = run_experiments(recipe, open_store(built.store), pool=pool, only_finished=True)
-    finally:
-        pool.close()
+        outcome = run_experiments(recipe, store, pool=Workers(), only_finished=True)
+    except TrainError as error:
+        raise TrainError(f"{one_line(recipe_path)}: {error}") from None
     return recipe, built, outcome
 
 

@@ -1,7 +1,7 @@
 """Predictions of many experiments → scores: per fold, pooled over folds, averaged over seeds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
@@ -177,3 +177,87 @@ def compare(predictions: pd.DataFrame, labels: Sequence[str]) -> list[dict[str, 
         if found is not None:
             rows.append({"first": first, "second": second} | {k: v for k, v in asdict(found).items() if k != "exact"})
     return rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Whether one of several systems is the best."""
+
+    leader: str  # the system of the highest score, "" where nothing is scored
+    best: bool  # whether all others are told apart from it
+    rivals: tuple[str, ...]  # those that are not
+    words: str  # the same in a sentence; "" where there is nothing to choose between
+
+
+def judge(
+    summary: Sequence[Mapping[str, Any]],
+    comparisons: Sequence[Mapping[str, Any]],
+    *,
+    partial: bool = False,
+    leaks: bool = False,
+) -> Verdict:
+    """Whether the system of the highest UA (WA, where no UA is defined) is better than all others, at p < 0.05.
+
+    The majority class, which is compared with nobody, is told apart where it lies below the leader's interval.
+
+    Parameters
+    ----------
+    summary, comparisons : sequence of mapping
+        As `summarise` and `compare` give.
+    partial, leaks : bool
+        Experiments are missing, or the split leaks: then no system is called the best.
+
+    Examples
+    --------
+    >>> rows = [{"system": "a", "ua": 0.7, "wa": 0.7}, {"system": "b", "ua": 0.6, "wa": 0.6}]
+    >>> pair = {"first": "a", "second": "b", "ua": 0.1, "ua_interval": (0.02, 0.2), "ua_p": 0.01}
+    >>> judge(rows, [pair]).words
+    'a is the best: UA 70.0 %'
+    >>> judge(rows, [pair | {"ua_interval": (-0.1, 0.3), "ua_p": 0.4}]).words
+    'a and b cannot be told apart: UA differs by 10.0 points (95 % -10.0 to 30.0, p = 0.400)'
+    """
+    score = "ua" if any(_defined(row["ua"]) for row in summary) else "wa"
+    scored = [row for row in summary if _defined(row[score])]
+    if not scored:
+        return Verdict(leader="", best=False, rivals=(), words="")
+    lead = max(scored, key=lambda row: float(row[score]))
+    leader = str(lead["system"])
+    if len(scored) < 2 or partial or leaks:
+        why = "the split leaks" if leaks else "experiments are missing" if partial else ""
+        words = f"{why}: no system is called the best" if why and len(scored) > 1 else ""
+        return Verdict(leader=leader, best=False, rivals=(), words=words)
+    pairs = {frozenset((row["first"], row["second"])): row for row in comparisons}
+    rivals = {
+        str(row["system"]): pairs.get(frozenset((leader, row["system"])))
+        for row in sorted(scored, key=lambda row: -float(row[score]))
+        if row is not lead and not _told_apart(lead, row, pairs, score)
+    }
+    if not rivals:
+        words = f"{leader} is the best: {score.upper()} {100 * lead[score]:.1f} %"
+        return Verdict(leader=leader, best=True, rivals=(), words=words)
+    compared = [(name, pair) for name, pair in rivals.items() if pair is not None]
+    names = [leader, *rivals]
+    words = f"{', '.join(names[:-1])} and {names[-1]} cannot be told apart: "
+    if compared:
+        rival, nearest = compared[0]
+        low, high = sorted(bound if nearest["first"] == leader else -bound for bound in nearest[f"{score}_interval"])
+        than = f" between {leader} and {rival}" if len(rivals) > 1 else ""
+        words += (
+            f"{score.upper()} differs by {100 * abs(nearest[score]):.1f} points{than} (95 % {100 * low:.1f} to "
+            f"{100 * high:.1f}, p = {nearest[f'{score}_p']:.3f})"
+        )
+    else:
+        words += "no test or interval over speakers tells"
+    return Verdict(leader=leader, best=False, rivals=tuple(rivals), words=words)
+
+
+def _defined(value: float | None) -> bool:
+    return value is not None and value == value
+
+
+def _told_apart(lead: Mapping[str, Any], row: Mapping[str, Any], pairs: Mapping[Any, Any], score: str) -> bool:
+    pair = pairs.get(frozenset((lead["system"], row["system"])))
+    if pair is not None:
+        return bool(pair[f"{score}_p"] < 0.05)
+    interval = lead.get(f"{score}_interval")
+    return bool("majority" in str(row["system"]) and interval is not None and interval[0] > row[score])

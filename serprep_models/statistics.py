@@ -249,7 +249,9 @@ def _read(place: Path, shape: tuple[int, ...], dtype: type, *, origin: str) -> t
         note = about.get("note")
         fits = values.shape == shape and values.dtype == dtype and about["origin"] == origin
         return (values, note) if fits and _digest(values, note) == about["sha256"] else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RecursionError, OverflowError):
+        return None
+    except (MemoryError, SyntaxError):  # a header that tells of another size, or is no literal
         return None
 
 

@@ -7,8 +7,6 @@ machine, same scores, also when the training was killed and went on.
 
 import json
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -64,17 +62,6 @@ def device_named(name: str) -> torch.device:
     ):
         raise TrainError(f'device {name!r} is not on this machine; use device = "cpu"')
     return device
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Several systems train at once, one thread each: sums have one order, cores are not fought over."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def check_training(how: TrainConfig) -> None:
@@ -254,7 +241,9 @@ class _Training:
 
     def origin(self) -> list[Any]:
         """What a state must be of to go on from it."""
-        how = {name: value for name, value in asdict(self.how).items() if name not in ("systems", "seeds")}
+        besides = ("systems", "seeds", "allow_confounded")
+        how = {name: value for name, value in asdict(self.how).items() if name not in besides}
+        how["device"] = self.device.type  # "auto" may be another one when it goes on
         return json.loads(json.dumps([asdict(self.config), how, self.seed, torch.__version__]))  # type: ignore[no-any-return]
 
     def save(self, folder: Path) -> None:
@@ -275,7 +264,7 @@ class _Training:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             about, self.best = read_state(folder / STATE, self.system, self.optimiser, origin=self.origin())
-            self.history = [{name: _number(value) for name, value in entry.items()} for entry in about["history"]]
+            self.history = [_epoch(entry) for entry in about["history"]]
             self.loader.load_state_dict(about["loader"])
             self.total.fill_(about["total"])
             self.counts.copy_(torch.tensor(about["counts"]))
@@ -307,8 +296,11 @@ def json_line(entry: dict[str, Any]) -> str:
     return json.dumps({name: None if value != value else value for name, value in entry.items()}) + "\n"
 
 
-def _number(value: Any) -> Any:
-    return float("nan") if value is None else value
+def _epoch(entry: dict[str, Any]) -> dict[str, Any]:
+    """What `json_line` wrote."""
+    names = ("train_loss", "train_ua", "dev_ua", "seconds")
+    numbers = {name: float("nan") if entry[name] is None else float(entry[name]) for name in names}
+    return {"epoch": int(entry["epoch"]), **numbers}
 
 
 def _rank(ua: float) -> float:

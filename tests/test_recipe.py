@@ -68,6 +68,7 @@ weight_decay = 0.01
 class_weights = "balanced"
 standardisation = "speaker-rank"
 enrol = 7
+allow_confounded = true
 clip_norm = 5
 keep = "last"
 patience = 4
@@ -165,6 +166,7 @@ def test_every_key_arrives(tmp_path):
         class_weights="balanced",
         standardisation="speaker-rank",
         enrol=7,
+        allow_confounded=True,
         clip_norm=5.0,
         keep="last",
         patience=4,

@@ -5,9 +5,10 @@ their names to utterances, `find_all` (``checks``) checks who stands where, and
 ``sounds`` finds recordings that are copies of one another.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,6 +44,24 @@ class Audit:
         return tuple(one for one in self.findings if one.severity == "leak" and one.kind not in self.allowed)
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader of scores must know, a sentence each: leaks that nobody allowed, and label conflicts."""
+        rows = [row for row in self.summary if row["severity"] == "leak" and row["kind"] not in self.allowed]
+        found = [
+            f"the split leaks: {LEAKS[str(row['kind'])]} on both sides ({row['count']}), such as "
+            f"{_first(row)} ({row['n_utterances']} of {row['n_scored']} scored utterances): scores are better than "
+            "they would be on unseen speakers and recordings"
+            for row in rows
+        ]
+        found += [
+            f"{LEAKS[str(row['kind'])]} on the train and the dev side ({row['count']}), such as {_first(row)}: "
+            "what the development part chooses is biased"
+            for row in self.summary
+            if row["severity"] == "warning" and row["kind"] in LEAKS
+        ]
+        return (*found, *(_conflict(row) for row in self.summary if row["kind"] == "label-conflict"))
+
+    @property
     def summary(self) -> list[dict[str, object]]:
         """One row per kind and severity, over all folds."""
         return summarise(self.findings, self.n_scored)
@@ -75,6 +94,17 @@ class Audit:
             "notes": list(self.notes),
             "skipped": list(self.skipped),
         }
+
+
+def _first(row: Mapping[str, Any]) -> str:
+    return one_line(row["examples"][0])
+
+
+def _conflict(row: Mapping[str, Any]) -> str:
+    return (
+        f"label conflict: recordings under two labels ({row['count']}), such as {_first(row)}; correct the label or "
+        "exclude one of the two"
+    )
 
 
 def audit_split(

@@ -32,12 +32,14 @@ def find_all(sides: Sides, sounds: Sequence[tuple[int, int, float]] = ()) -> tup
     sounds : sequence of (int, int, float)
         Pairs of utterances that sound the same, and how alike they are.
     """
+    same_bytes = _same_bytes(sides)
     found = [
         *_both_roles(sides),
         *_shared_columns(sides),
         *_partners(sides),
-        *_pairs(sides, "bytes", _same_bytes(sides)),
+        *_pairs(sides, "bytes", same_bytes),
         *_pairs(sides, "sound", sounds),
+        *_label_conflicts(sides, [*same_bytes, *sounds]),
         *check_listing(sides),
         *check_classes(sides),
         *check_confounding(sides),
@@ -259,4 +261,18 @@ def _pairs(sides: Sides, kind: str, pairs: Sequence[tuple[int, int, float]]) -> 
             fold="",
             things=tuple(name for name, is_one in zip(names, within, strict=True) if is_one),
             n_things=len(pairs),
+        )
+
+
+def _label_conflicts(sides: Sides, pairs: Sequence[tuple[int, int, float]]) -> Iterator[Finding]:
+    """Pairs of one recording that stand under two labels: one of them is wrong, on whichever side."""
+    used = (sides.roles != 0).any(axis=1)
+    names = []
+    for one, other, _ in pairs:
+        first, second = sides.utterances[one], sides.utterances[other]
+        if used[one] and used[other] and first.emotion and second.emotion and first.emotion != second.emotion:
+            names.append(f"{first.id} ({first.emotion}) = {second.id} ({second.emotion})")
+    if names:
+        yield Finding(
+            kind="label-conflict", severity="warning", fold="", things=tuple(dict.fromkeys(names)), n_things=len(pairs)
         )

@@ -2,7 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from serprep.audit.findings import Finding
 from serprep.audit.sides import BITS, Sides
 from serprep.split import ROLES
 
-_CONFOUNDED = 0.1  # share of the class entropy, beyond chance, from which on it is a warning
+CONFOUNDED = 0.1  # share of the class entropy, beyond chance, from which on it is a warning
 
 
 def check_listing(sides: Sides) -> Iterator[Finding]:
@@ -84,13 +85,34 @@ def check_classes(sides: Sides) -> Iterator[Finding]:
             )
 
 
-def check_confounding(sides: Sides) -> Iterator[Finding]:
-    """How much of the class entropy knowing the speaker removes; the speakers that remove most are named."""
-    pairs = [(row.speaker, row.emotion) for row in sides.utterances if row.speaker and row.emotion]
+@dataclass(frozen=True)
+class Confounding:
+    """How much of the class entropy knowing the speaker removes, I(speaker; class) / H(class)."""
+
+    nmi: float
+    chance: float  # what it would be if speakers said all classes alike
+    shares: Mapping[str, float]  # of each speaker, the largest first
+
+    @property
+    def beyond_chance(self) -> float:
+        """What is left of it after chance."""
+        return self.nmi - self.chance
+
+
+def confounding(speakers_and_classes: Iterable[tuple[str, str]]) -> Confounding | None:
+    """How far speakers tell classes; None with fewer than two of either.  Unknown ones ("") don't count.
+
+    Examples
+    --------
+    >>> found = confounding([("anna", "sad"), ("anna", "sad"), ("ben", "angry"), ("ben", "angry")])
+    >>> found.nmi, found.shares
+    (1.0, {'anna': 0.5, 'ben': 0.5})
+    """
+    pairs = [pair for pair in speakers_and_classes if all(pair)]
     table = Counter(pairs)
     speakers, emotions = Counter(pair[0] for pair in pairs), Counter(pair[1] for pair in pairs)
     if len(speakers) < 2 or len(emotions) < 2:
-        return
+        return None
     n = len(pairs)
     entropy = -sum(count / n * math.log(count / n) for count in emotions.values())
     share = dict.fromkeys(speakers, 0.0)
@@ -99,14 +121,21 @@ def check_confounding(sides: Sides) -> Iterator[Finding]:
     nmi = max(0.0, sum(share.values()))
     chance = min(1.0, (len(speakers) - 1) * (len(emotions) - 1) / (2 * n) / entropy)
     worst = sorted(share, key=lambda speaker: (-share[speaker], speaker))
-    yield Finding(
-        kind="confounding",
-        severity="warning" if nmi - chance >= _CONFOUNDED else "info",
-        fold="",
-        things=tuple(f"{speaker} ({share[speaker]:.3f})" for speaker in worst),
-        n_things=len(speakers),
-        values={"nmi": round(nmi, 6), "chance": round(chance, 6)},
-    )
+    return Confounding(nmi, chance, {speaker: share[speaker] for speaker in worst})
+
+
+def check_confounding(sides: Sides) -> Iterator[Finding]:
+    """How much of the class entropy knowing the speaker removes; the speakers that remove most are named."""
+    found = confounding((row.speaker, row.emotion) for row in sides.utterances)
+    if found is not None:
+        yield Finding(
+            kind="confounding",
+            severity="warning" if found.beyond_chance >= CONFOUNDED else "info",
+            fold="",
+            things=tuple(f"{speaker} ({share:.3f})" for speaker, share in found.shares.items()),
+            n_things=len(found.shares),
+            values={"nmi": round(found.nmi, 6), "chance": round(found.chance, 6)},
+        )
 
 
 def check_names(sides: Sides) -> Iterator[Finding]:

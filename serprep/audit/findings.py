@@ -18,6 +18,7 @@ OTHERS = {
     "unmatched": "names of no known utterance",
     "missing": "utterances in no fold",
     "doubled": "utterances listed twice, or tested in several folds",
+    "label-conflict": "recordings that stand under two labels",
     "absent-class": "classes absent from a side",
     "classes": "classes",
     "confounding": "speakers",

@@ -132,3 +132,15 @@ def test_the_worst_comes_first():
     severities = [one.severity for one in find_all(make(rows, "rtt"))]
     assert severities == sorted(severities, key=["leak", "warning", "info"].index)
     assert set(severities) == {"leak", "warning", "info"}
+
+
+def test_one_recording_under_two_labels_is_a_conflict_on_any_side():
+    rows = [
+        utterance(n, speaker=f"s{n}", audio_digest="d", emotion=e) for n, e in enumerate(("sad", "angry", "sad", ""))
+    ]
+    (one,) = only(make(rows, "rrtr"), "label-conflict")
+    assert (one.severity, one.fold, one.things) == ("warning", "", ("u0 (sad) = u1 (angry)", "u1 (angry) = u2 (sad)"))
+    assert only(make(rows, "r-tr"), "label-conflict") == []  # the other one takes no part
+    apart = [utterance(n, audio_digest=f"d{n}", emotion=e) for n, e in enumerate(("sad", "angry"))]
+    (heard,) = only(make(apart, "rt"), "label-conflict", [(0, 1, 0.99)])
+    assert heard.things == ("u0 (sad) = u1 (angry)",)

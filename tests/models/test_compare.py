@@ -119,3 +119,38 @@ def test_a_side_that_is_transductive_is_called_so(two, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "a: plain-crnn − b: plain-crnn (transductive)" in out
     assert "transductive: features are standardised per speaker" in out
+
+
+def test_who_lacks_what_is_said(two):
+    first, second = two
+    notes = compare_experiments({"a": first.folder, "b": second.folder}).notes
+    assert "b lacks compare-svm, majority" in notes
+    part = dataclasses.replace(second, results=second.results[:1], predictions=second.predictions.query("fold == '1'"))
+    assert "b lacks folds 2 of plain-crnn" in compare_experiments({"a": first, "b": part}).notes
+
+
+def test_versions_that_differ_by_a_label_are_compared_on_what_they_share(two, small):
+    """One utterance has another label in the second version, and folds have other names."""
+    first, _ = two
+    _, store = small
+    moved = first.predictions["id"].iloc[0]
+    other = first.predictions.assign(fold=lambda frame: "x" + frame["fold"])
+    other.loc[other["id"] == moved, "truth"] = next(name for name in store.labels if name != other["truth"].iloc[0])
+
+    class Later:
+        version, column = "later", staticmethod(store.column)
+
+    second = dataclasses.replace(first, predictions=other, store=Later())
+    found = compare_experiments({"a": first, "b": second})
+    (note,) = [note for note in found.notes if "two versions" in note]
+    assert note == (
+        "a and b are of two versions, and compared on the 31 utterances they share; "
+        "1 with another label or speaker are left out"
+    )
+    same = [row for row in found.comparisons if row["first"][3:] == row["second"][3:]]
+    assert len(same) == 2 and all((row["ua"], row["ua_p"]) == (0, 1) for row in same)
+    digests = store.column("audio_digest").copy()
+    digests[store.ids.index(moved)] = digests[(store.ids.index(moved) + 1) % 32] = "f" * 64
+    Later.column = staticmethod(lambda name: digests if name == "audio_digest" else store.column(name))
+    found = compare_experiments({"a": first, "b": second})
+    assert any("on the 30 utterances they share; 2 are only in a, 2 only in b" in note for note in found.notes)

@@ -1,15 +1,19 @@
 """A recipe's experiments: complete, kept, bound to what they depend on, free of leaks."""
 
 import dataclasses
+import hashlib
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from safetensors.numpy import load_file
 
+import serprep_models
+from serprep.cache import canonical_json
 from serprep.errors import SplitError, TrainError
 from serprep.split import SplitConfig, make_split, read_split, write_split
 from serprep_models import job, train
@@ -101,7 +105,7 @@ def test_an_unknown_system_or_fold_is_named(small, pool) -> None:
 def test_nothing_finished_nothing_to_report(small, pool) -> None:
     recipe, store = small
     other = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, epochs=3))
-    with pytest.raises(TrainError, match="run `serprep run` first"):
+    with pytest.raises(TrainError, match="run `serprep run` with the recipe first"):
         run_experiments(other, store, pool=pool, only_finished=True)
 
 
@@ -397,3 +401,86 @@ def test_the_page_names_the_libraries_of_the_build_and_the_training(outcome, sma
         about.write_text(whole, encoding="utf-8")
     assert "numpy 0.9.7-of-another-machine" not in text and "numpy 0.9.7-of-another-machine" in again
     assert f"torch {torch.__version__}" in again
+
+
+def svm_job(small, folder: Path, **how: object) -> job.Job:
+    recipe, store = small
+    split = write_split(make_split(store.manifest(), recipe.split), folder / "split.json")
+    own = dataclasses.replace(recipe.train, **how)
+    place = folder / "compare-svm" / "fold-01" / "seed-0"
+    return job.Job(folder=str(place), store=store.path, split=str(split), system="compare-svm", fold=0, seed=0, how=own)
+
+
+@pytest.mark.parametrize("how", [{}, {"standardisation": "speaker"}])
+def test_compare_svm_predicts_what_it_was_scored_by(small, tmp_path, how) -> None:
+    _, store = small
+    own = svm_job(small, tmp_path, **how)
+    job.run_job(own)
+    assert job.finished(own) and not job.lacks_checkpoint(own)
+    scored = job.read_predictions(Path(own.folder) / "predictions.csv")
+    predicted = predict_store([tmp_path / "compare-svm" / "fold-01" / "seed-0"], store)
+    rows = [predicted.ids.index(name) for name in scored["id"]]
+    found = np.float32(scored.filter(like="p_").to_numpy())
+    np.testing.assert_allclose(predicted.probabilities[rows], found, rtol=0, atol=1e-7)
+    assert [predicted.predicted()[row] for row in rows] == list(scored["prediction"])
+    if not how:  # the same from the recording
+        row = store.ids.index(scored["id"][0])
+        signal, rate = soundfile.read(small[0].root / store.column("path")[row])
+        chances = serprep_models.load(own.folder).predict(signal, rate)
+        np.testing.assert_allclose(list(chances.values()), found[0], rtol=0, atol=1e-6)
+
+
+def test_compare_svm_of_an_older_serprep_says_what_to_do_and_is_completed(small, pool, serprep) -> None:
+    recipe, store = small
+    how = dataclasses.replace(recipe.train, systems=("compare-svm", "majority"), epochs=7)
+    one = dataclasses.replace(recipe, train=how)
+    before = run_experiments(one, store, pool=pool, folds=["1"])
+    place = before.folder / "compare-svm" / "fold-01" / "seed-0"
+    result = json.loads((place / "result.json").read_bytes())
+    for name in ("weights.safetensors", "checkpoint.json"):
+        (place / name).unlink()
+        del result["files"][name]
+    for name in ("device", "feature_bytes", "memory_budget"):
+        del result[name]
+    write_result(place, result)
+    done = serprep("predict", place, store.path)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "by an older serprep, which kept no checkpoint; run `serprep train` with the recipe again" in done.stderr
+    assert run_experiments(one, store, pool=pool, folds=["1"], only_finished=True).summary == before.summary
+    again = run_experiments(one, store, pool=pool, folds=["1"])
+    assert again.n_kept == 1 and again.summary == before.summary
+    assert predict_store([place], store).labels == store.labels
+    majority = serprep("predict", before.folder / "majority", store.path)
+    assert "majority keeps no checkpoint, since it says the same" in majority.stderr
+
+
+def write_result(place: Path, result: dict) -> None:
+    """A result as another machine or an older serprep would have written it."""
+    own = {name: value for name, value in result.items() if name != "sha256"}
+    own["sha256"] = hashlib.sha256(canonical_json(own)).hexdigest()
+    (place / "result.json").write_text(json.dumps(own))
+
+
+def test_what_ran_elsewhere_is_not_taken_in_silence(small, pool) -> None:
+    recipe, store = small
+    how = dataclasses.replace(recipe.train, epochs=1, systems=("plain-crnn",), learning_rate=2e-3)
+
+    def run(**changes):
+        one = dataclasses.replace(recipe, train=dataclasses.replace(how, **changes))
+        return run_experiments(one, store, pool=pool, folds=["1"])
+
+    first = run()
+    place = first.folder / "plain-crnn" / "fold-01" / "seed-0"
+    here = train.device_named("auto").type
+    assert (first.results[0]["device"], first.results[0]["memory_budget"]) == (here, None)
+    about = json.loads((place / "checkpoint.json").read_bytes())
+    assert (about["device"], about["memory_budget"]) == (here, None)
+    assert run(memory_budget=1000).n_kept == 1  # still in memory: the same numbers
+    result = json.loads((place / "result.json").read_bytes())
+    write_result(place, result | {"device": "tpu"})
+    kept = run()
+    assert kept.n_kept == 1 and any("results are of a tpu device" in note for note in kept.notes)
+    anew = run(device="cpu")
+    assert anew.n_kept == 0 and anew.results[0]["device"] == "cpu"
+    write_result(place, json.loads((place / "result.json").read_bytes()) | {"feature_bytes": 5 << 20})
+    assert run(device="cpu", memory_budget=4).n_kept == 0  # it was in memory, and would be streamed

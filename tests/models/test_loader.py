@@ -2,6 +2,9 @@
 
 import collections
 import json
+import os
+import subprocess
+import sys
 import threading
 from itertools import chain, pairwise
 
@@ -13,6 +16,7 @@ from torch.utils.data import DataLoader
 from serprep.errors import TrainError
 from serprep.store.convert import convert
 from serprep.store.store import open_store
+from serprep_models import loader as loader_module
 from serprep_models.examples import Stored
 from serprep_models.loader import Batches, Loader, fitting_batch, hold
 from serprep_models.standardise import Moments, training_statistics
@@ -276,3 +280,41 @@ def test_batches_that_a_loader_took_can_be_taken_by_others(stored, names) -> Non
     for n_workers in (0, 2):
         whole = DataLoader(data, batch_size=None, num_workers=n_workers)
         assert sorted(place for batch in whole for place in places(batch, names)) == list(range(len(ROWS)))
+
+
+LONG = """
+import sys, tempfile
+import numpy as np
+from serprep.store.store import open_store
+from serprep_models.loader import Batches, Loader, Stored
+from serprep_models.standardise import OwnMoments
+assert len(tempfile.gettempdir()) > 107
+store = open_store(sys.argv[1])
+stored = Stored(store, np.arange(len(store)), ("short",), {"short": OwnMoments()})
+for source in (stored, stored.load()):
+    loader = Loader(Batches(source, batch_size=8), n_workers=2, start_method=sys.argv[2])
+    assert sum(len(batch.labels) for batch in loader) == len(store)
+print("whole")
+"""
+
+
+def test_workers_give_batches_under_a_temporary_folder_of_a_long_name(small, tmp_path) -> None:
+    """Sockets have paths of at most 107 bytes."""
+    _, store = small
+    folder = tmp_path / ("x" * 133)
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", LONG, store.path, "fork"],
+        env={**os.environ, "TMPDIR": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.stdout == "whole\n", done.stderr
+
+
+def test_where_no_folder_has_a_short_name_one_line_says_so(stored, monkeypatch) -> None:
+    monkeypatch.setattr(loader_module.tempfile, "tempdir", "/" + "x" * 133)
+    monkeypatch.setattr(loader_module, "_short_folder", lambda: None)
+    with pytest.raises(TrainError, match="too long for the sockets of workers; set one of at most 71 characters"):
+        next(iter(Loader(Batches(stored), n_workers=1)))

@@ -41,7 +41,7 @@ def made_up(system: str, standardisation: str = "train", **options) -> Predictor
     statistics = {}
     if standardisation == "train":
         statistics = {name: Moments(rng.normal(size=40), rng.uniform(1, 2, 40)) for name in SEGMENTS_OF[system]}
-    if system == "hsf-crnn" and standardisation in ("train", "utterance"):
+    if system in ("hsf-crnn", "compare-svm") and standardisation in ("train", "utterance"):
         std = np.where(rng.random(6373) < 0.1, 0, rng.uniform(0.1, 2, 6373))
         statistics["functionals"] = Moments(rng.normal(size=6373), std)
     return Predictor(
@@ -79,7 +79,7 @@ def an_utterance(rng, n_segments: int) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("standardisation", ["train", "utterance", "speaker"])
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", [*SYSTEMS, "compare-svm"])
 def test_made_up_utterances_of_any_length(system: str, standardisation: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     predictor = made_up(system, standardisation)

@@ -19,14 +19,8 @@ from serprep.errors import AudioError, FeatureError, TrainError
 from serprep.manifest.table import make_manifest, write_manifest
 from serprep_models.checkpoint import checkpoints_below
 from serprep_models.job import read_predictions
-from serprep_models.predict import (
-    load,
-    other_recordings,
-    predict_files,
-    predict_store,
-    render,
-    utterances_of,
-)
+from serprep_models.predict import load, predict_files, predict_store, render
+from serprep_models.recordings import other_recordings, utterances_of
 
 SYSTEMS = ("plain-crnn", "hsf-crnn", "multi-crnn")
 
@@ -205,10 +199,15 @@ def test_a_folder_above_checkpoints_is_their_mean(trained, corpus, tmp_path: Pat
     both = serprep_models.load(tmp_path / "hsf")
     assert len(both.checkpoints) == 2
     assert both.predict(signal, rate) == serprep_models.load(checkpoint_of(trained, "plain-crnn")).predict(signal, rate)
-    (tmp_path / "svm/fold-01/seed-0").mkdir(parents=True)
-    (tmp_path / "svm/fold-01/seed-0/result.json").write_text("{}")
-    with pytest.raises(TrainError, match="svm: baselines keep none, only their scores"):
-        serprep_models.load(tmp_path / "svm")
+    for system, message in (
+        ("majority", "majority keeps no checkpoint, since it says the same"),
+        ("compare-svm", "by an older serprep, which kept no checkpoint; run `serprep train`"),
+        ("other", "no checkpoint there; expected a folder that `serprep train` wrote"),
+    ):
+        (tmp_path / system / "fold-01/seed-0").mkdir(parents=True)
+        (tmp_path / system / "fold-01/seed-0/result.json").write_text("{}")
+        with pytest.raises(TrainError, match=message):
+            serprep_models.load(tmp_path / system)
 
 
 def test_checkpoints_of_other_trainings_are_averaged_and_that_is_said(trained, corpus, tmp_path: Path) -> None:
@@ -235,3 +234,14 @@ def test_recordings_that_are_not_searched_for_are_counted(tmp_path: Path) -> Non
     assert utterances_of([str(tmp_path)]).ids == ("a",)
     (note,) = other_recordings([str(tmp_path), str(tmp_path / "a.wav")])
     assert note.startswith("passed over: 1 .aiff, 2 .m4a;")
+
+
+def test_escapes_in_names_and_labels_reach_no_terminal(trained, corpus, tmp_path: Path) -> None:
+    whole = predict_files(
+        [checkpoint_of(trained, "plain-crnn")], utterances_of([str(sorted(corpus.glob("*/*.wav"))[0])]), pool=None
+    )
+    odd = dataclasses.replace(whole, ids=("a\x1b[2J\x9b\u202e",), labels=("sad\x07", *whole.labels[1:]))
+    for form in ("csv", "jsonl", "arff"):
+        assert all(character.isprintable() or character == "\n" for character in render(odd, form))
+    line = json.loads(render(odd, "jsonl"))
+    assert line["id"] == odd.ids[0] and "sad\x07" in line["probabilities"]  # JSON loses nothing

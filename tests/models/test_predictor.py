@@ -13,8 +13,9 @@ from serprep.errors import AudioError, TrainError
 from serprep_models.experiment import check_recipe, run_experiments
 from serprep_models.job import read_predictions
 from serprep_models.page import report_outcome
-from serprep_models.predict import enrolled_by, predict_files, predict_store, utterances_of
+from serprep_models.predict import enrolled_by, predict_files, predict_store
 from serprep_models.predictor import load
+from serprep_models.recordings import utterances_of
 from serprep_models.standardise import training_statistics
 
 SYSTEM = "hsf-crnn"

@@ -87,6 +87,15 @@ def summary_row(system: str, ua: float | None, **changes: Any) -> dict[str, Any]
     return row | changes
 
 
+BETTER = {"": 0.05, "_interval": [0.01, 0.09], "_p": 0.01}
+
+
+def pair(second: str, **changes: Any) -> dict[str, Any]:
+    """hsf-crnn against another system."""
+    found = {f"{score}{key}": value for score in ("ua", "wa") for key, value in BETTER.items()}
+    return {"first": "hsf-crnn", "second": second, **found, **changes}
+
+
 def make_folds(rng: np.random.Generator) -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -179,10 +188,11 @@ def hostile_report() -> Report:
 
 
 def test_headline_sections_and_scores() -> None:
-    text = render(make_report())
+    text = render(make_report(comparisons=[pair(other) for other in list(SYSTEMS)[1:4]]))
     page = Page(text)
     assert headings(text) == [
         "Scores",
+        "Differences between systems",
         "Confusions",
         "Training",
         "Data",
@@ -205,6 +215,24 @@ def test_headline_sections_and_scores() -> None:
         assert shown in page.text
     assert "Synthetic" not in page.text
     assert page.tags.count("svg") == 3
+
+
+def test_what_cannot_be_told_apart_has_no_best_and_the_leader_predicts() -> None:
+    alike = pair("compare-svm", ua=0.023, ua_interval=[-0.02, 0.06], ua_p=0.31)
+    pairs = [pair("multi-crnn"), pair("plain-crnn"), alike]
+    command = "serprep predict '/a b/hsf-crnn' RECORDINGS"
+    page = Page(render(make_report(comparisons=pairs, predict={"hsf-crnn": command})))
+    words = "hsf-crnn and compare-svm cannot be told apart: UA differs by 2.3 points (95 % -2.0 to 6.0, p = 0.310)."
+    assert words in page.text and "Best" not in page.text
+    assert command in page.text
+    few = make_folds(np.random.default_rng(0))
+    few = few[(few["system"] != "hsf-crnn") | (few["seed"] == 0)]  # the leader has one seed, the run three
+    assert "6 folds × 3 seeds" in Page(render(make_report(folds=few))).text
+
+
+def test_warnings_stand_above_the_title() -> None:
+    text = render(make_report(warnings=("label conflict: <b>",)))
+    assert 0 < text.index("label conflict: &lt;b&gt;") < text.index("<h1>")
 
 
 def test_synthetic_banner() -> None:

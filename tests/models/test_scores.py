@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, recall_score
 
-from serprep_models.scores import compare, score, speaker_counts, summarise
+from serprep_models.scores import Verdict, compare, judge, score, speaker_counts, summarise
 
 LABELS = ("a", "b")
+SCORES = {"x": 0.7, "y": 0.5, "z": 0.65, "majority": 0.25}
 
 
 def frame(truth: str, prediction: str, **more: object) -> pd.DataFrame:
@@ -99,3 +100,24 @@ def test_systems_are_not_compared_without_speakers_or_on_other_utterances() -> N
     # seeds that scored different folds
     halves = second.assign(seed=[0] * 8 + [1] * 8)
     assert compare(pd.concat([first, halves]), LABELS) == []
+
+
+def test_the_best_is_told_apart_from_all_others() -> None:
+    rows = [{"system": name, "ua": ua, "wa": ua, "ua_interval": (ua - 0.1, ua + 0.1)} for name, ua in SCORES.items()]
+    pairs = [
+        {"first": a, "second": b, "ua": SCORES[a] - SCORES[b], "ua_interval": (-0.1, 0.3), "ua_p": p}
+        for a, b, p in (("x", "y", 0.01), ("z", "x", 0.2), ("y", "z", 0.001))
+    ]
+    assert judge(rows, pairs) == Verdict(
+        leader="x",
+        best=False,
+        rivals=("z",),
+        words="x and z cannot be told apart: UA differs by 5.0 points (95 % -30.0 to 10.0, p = 0.200)",
+    )
+    assert judge(rows, pairs, leaks=True).words == "the split leaks: no system is called the best"
+    pairs[1]["ua_p"] = 0.049
+    assert judge(rows, pairs).best and judge(rows, pairs).words == "x is the best: UA 70.0 %"
+    assert judge(rows[:2], []).words == "x and y cannot be told apart: no test or interval over speakers tells"
+    near = [rows[0] | {"ua_interval": (0.2, 0.9)}, rows[3]]  # chance lies within the interval
+    assert judge(near, []).rivals == ("majority",) and judge([rows[0], rows[3]], []).best
+    assert judge(rows[:1], []).words == "" and judge([], []).leader == ""

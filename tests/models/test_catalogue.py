@@ -1,0 +1,66 @@
+"""The experiments of a data set, listed and called by short names."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from serprep.errors import TrainError
+from serprep_models.catalogue import experiments_in, resolve
+from serprep_models.predictor import load
+
+
+@pytest.fixture
+def dataset(trained: Path, tmp_path: Path) -> Path:
+    """Two experiments of one data set, the second an hour older and hardly told of."""
+    for name, seconds in (("aaaa1111bbbb2222", 7200), ("aaaa1111cccc3333", 3600)):
+        folder = shutil.copytree(trained, tmp_path / "data" / "experiments" / name)
+        for path in folder.rglob("result.json"):
+            os.utime(path, (seconds, seconds))
+    (tmp_path / "data/experiments/aaaa1111cccc3333/experiment.json").write_text("[" * 100_000)
+    (tmp_path / "data/experiments/.cache").mkdir()
+    return tmp_path / "data"
+
+
+def test_what_there_is_the_latest_first(dataset, small) -> None:
+    _, store = small
+    first, second = experiments_in(dataset)
+    assert experiments_in(dataset / "experiments") == [first, second]
+    assert (first.name, second.name) == ("aaaa1111b", "aaaa1111c")
+    assert (first.latest, second.latest) == (True, False)
+    assert first.recipe == "synthetic" and second.recipe == ""
+    assert first.version == second.version == store.version
+    assert first.split == {"protocol": "group-k-fold", "group": "speaker", "folds": 2}
+    assert {one["system"] for one in first.systems} == {"plain-crnn", "hsf-crnn", "multi-crnn"}
+    result = json.loads((first.folder / "plain-crnn/fold-01/seed-0/result.json").read_bytes())
+    (plain,) = [one for one in first.systems if one["system"] == "plain-crnn"]
+    assert (plain["n_runs"], plain["ua"]) == (1, result["ua"])
+    assert first.finished.timestamp() == 7200
+    with pytest.raises(TrainError, match="no experiments; expected the folder of a data set that `serprep run`"):
+        experiments_in(dataset / "versions")
+
+
+def test_short_names_stand_for_folders(dataset) -> None:
+    folder = dataset / "experiments" / "aaaa1111bbbb2222"
+    for name in ("latest", "experiments/latest", "aaaa1111b", "experiments/aaaa1111bb", "experiments/aaaa1111bbbb2222"):
+        assert resolve(dataset / name) == folder
+        assert resolve(dataset / name / "plain-crnn") == folder / "plain-crnn"
+    for name in ("nothing", "aaa", "experiments/aa", "versions/latest/x"):
+        assert resolve(dataset / name) == dataset / name
+    with pytest.raises(TrainError, match="2 experiments begin so: aaaa1111bbbb2222, aaaa1111cccc3333; give more"):
+        resolve(dataset / "aaaa1111")
+    assert len(load(dataset / "latest" / "plain-crnn").checkpoints) == 1
+
+
+def test_the_command_lists_them(dataset, serprep) -> None:
+    told = serprep("experiments", dataset)
+    assert told.returncode == 0 and "aaaa1111b (latest), " in told.stdout
+    assert "split    group-k-fold by speaker, 2 folds" in told.stdout
+    found = json.loads(serprep("experiments", dataset, "--json").stdout)["experiments"]
+    assert [one["name"] for one in found] == ["aaaa1111b", "aaaa1111c"]
+    (dataset / "recipe.toml").write_text('[dataset]\npath = "."\n[corpus]\nreader = "table"\nroot = "."\n')
+    assert serprep("experiments", dataset / "recipe.toml").stdout == told.stdout
+    none = serprep("experiments", dataset / "experiments" / ".cache")
+    assert (none.returncode, none.stderr.count("\n")) == (1, 1)
