@@ -133,9 +133,7 @@ def _is_young(moment: float) -> bool:
 
 def _keys(store: Store) -> set[bytes]:
     """Cache keys of all rows."""
-    kinds = [f"logmel/{length}" for length in store.lengths]
-    kinds += [kind for kind in store.features.kinds if kind != "logmel"]
-    return {row.tobytes() for kind in kinds for row in store.keys(kind)}
+    return {row.tobytes() for table in store.tables for row in store.keys(table.group)}
 
 
 def _orphans(place: "_Disk | _Bucket", keys: set[bytes]) -> list[str]:

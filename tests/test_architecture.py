@@ -17,6 +17,7 @@ FOUNDATIONS = {
     "metrics",
     "progress",
     "parallel",
+    "plugins",
     "testing",
     "_typing",
 }

@@ -533,7 +533,7 @@ from pathlib import Path
 sys.path[:0] = {path!r}
 from serprep.dataset import tag
 from serprep.garbage import gc
-from serprep.pipeline import build
+from serprep.pipeline.build import build
 from serprep.recipe import read_recipe
 
 class Inline:

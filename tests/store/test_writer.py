@@ -188,7 +188,7 @@ def test_stores_whose_dimensions_are_text_stay_readable(tmp_path, cells, monkeyp
     ]
     manifest = make_manifest(rated, as_written=True)
     with monkeypatch.context() as before:  # as stores were written when every other column was text
-        before.setattr("serprep.manifest.DIMENSIONS", ())
+        before.setattr("serprep.manifest.table.DIMENSIONS", ())
         packed(tmp_path / "x.zarr", cache, manifest, rows)
     for store in (Store(str(tmp_path / "x.zarr")), convert(tmp_path / "x.zarr", tmp_path / "x.h5")):
         assert store.column("valence") == manifest.column("valence") and store.numbers == []
