@@ -297,7 +297,7 @@ def memory() -> None:
             }
             peaks = {"main": 0.0, "worker": 0.0}
             code = (
-                "import json, sys; from pathlib import Path; from serprep.pipeline import build; "
+                "import json, sys; from pathlib import Path; from serprep.pipeline.build import build; "
                 "from serprep.recipe import recipe_from\n"
                 "if __name__ == '__main__':\n"
                 "    build(recipe_from(json.loads(sys.argv[1]), folder=Path(sys.argv[2]), name='m'), workers=2)\n"

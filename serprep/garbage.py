@@ -141,14 +141,12 @@ def _is_unnumbered(root: str, name: str) -> bool:
 
 def _keys(store: Store) -> set[bytes]:
     """Cache keys of all rows."""
-    kinds = [f"logmel/{length}" for length in store.lengths]
-    kinds += [kind for kind in store.features.kinds if kind != "logmel"]
     columns = [store.column(name) for name in ("audio_digest", "start", "end")]
     levels = {
         level_key(digest, None if np.isnan(start) else float(start), None if np.isnan(end) else float(end))
         for digest, start, end in zip(*columns, strict=True)
     }
-    return levels | {row.tobytes() for kind in kinds for row in store.keys(kind)}
+    return levels | {row.tobytes() for table in store.tables for row in store.keys(table.group)}
 
 
 def _orphans(place: "_Disk | _Bucket", keys: set[bytes]) -> list[str]:

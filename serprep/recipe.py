@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from serprep.errors import RecipeError, SerprepError, one_line
-from serprep.features.compare_2016 import LLD
 from serprep.features.extract import Features
-from serprep.features.framing import SEGMENTS, Segment
-from serprep.features.functionals import Functionals
-from serprep.features.logmel import LogMel
+from serprep.features.framing import Segment
+from serprep.features.kind import Kind
+from serprep.features.kinds import KINDS, kind_names, kind_of
 from serprep.files import as_root
 from serprep.remote import is_url
 from serprep.split import SplitConfig
@@ -326,9 +325,6 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
     known = ("dataset", "corpus", "features", "store", "split", "train")
     _refuse_unknown(values, known, "")
     tables = {key: _table(values, key) for key in known}
-    features = tables["features"]
-    _refuse_unknown(features, ("logmel", "segments", "functionals", "lld"), "features")
-    segments = _table(features, "segments", "features")
     dataset = _configured(Dataset, tables["dataset"], "dataset")
     if not dataset.name and not name.isprintable():
         raise RecipeError(
@@ -340,22 +336,42 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
         folder=folder,
         dataset=dataset,
         corpus=_configured(CorpusConfig, tables["corpus"], "corpus"),
-        features=Features(
-            logmel=_configured(LogMel, _table(features, "logmel", "features"), "features.logmel"),
-            segments={
-                key: _configured(Segment, _table(segments, key, "features.segments"), f"features.segments.{key}")
-                for key in segments
-            }
-            if "segments" in features
-            else dict(SEGMENTS),
-            functionals=_configured(Functionals, _table(features, "functionals", "features"), "features.functionals"),
-            lld=_configured(LLD, _table(features, "lld", "features"), "features.lld"),
-        ),
+        features=_features(tables["features"], folder),
         store=_configured(StoreConfig, tables["store"], "store"),
         split=_configured(SplitConfig, tables["split"], "split"),
         train=_configured(TrainConfig, tables["train"], "train"),
         name=name,
     )
+
+
+def _features(values: Mapping[str, Any], folder: Path) -> Features:
+    """The kinds of feature of ``[features]`` and the segments cut from them.
+
+    A kind is on where its table stands, unless ``enabled = false``; some are on by default.
+    """
+    _refuse_unknown(values, ("segments", *kind_names()), "features")
+    configs: dict[str, Any] = {}
+    for name in values:
+        if name != "segments":
+            configs[name] = _kind(kind_of(name), _table(values, name, "features"), folder)
+    segments = None
+    if "segments" in values:
+        tables = _table(values, "segments", "features")
+        segments = {
+            key: _configured(Segment, _table(tables, key, "features.segments"), f"features.segments.{key}")
+            for key in tables
+        }
+    return Features(segments, **configs)
+
+
+def _kind(kind: Kind[Any], values: dict[str, Any], folder: Path) -> Any:
+    """The configuration of a kind; None where ``enabled = false`` and it has no such field itself."""
+    place = f"features.{kind.name}"
+    if "enabled" not in typing.get_type_hints(kind.config) and "enabled" in values:
+        enabled = _typed(values.pop("enabled"), bool, f"[{place}] enabled")
+        if not enabled:
+            return None
+    return kind.located(_configured(kind.config, values, place), folder)
 
 
 def read_training(path: str | Path) -> TrainConfig:
@@ -439,12 +455,10 @@ def _refuse_unknown(values: Mapping[str, Any], known: tuple[str, ...], place: st
 
 def _keys() -> dict[str, tuple[str, ...]]:
     """The keys of each table."""
-    kinds = {
+    kinds: dict[str, type[Any]] = {
         "dataset": Dataset,
         "corpus": CorpusConfig,
-        "features.logmel": LogMel,
-        "features.functionals": Functionals,
-        "features.lld": LLD,
+        **{f"features.{name}": kind.config for name, kind in KINDS.items()},
         "store": StoreConfig,
         "split": SplitConfig,
         "train": TrainConfig,

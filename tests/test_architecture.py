@@ -22,6 +22,7 @@ FOUNDATIONS = {
     "processes",
     "fitness",
     "parallel",
+    "plugins",
     "testing",
     "_typing",
 }

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from serprep_cli.main import cli
 
-from serprep.cache.parts import offsets_of
 from serprep.corpora import CORPORA
 from serprep.corpora.corpus import Rating
 from serprep.features.compare_2016 import LLD
 from serprep.features.extract import Features
 from serprep.features.framing import SEGMENTS, Segment
 from serprep.features.functionals import Functionals
+from serprep.features.kinds import KINDS
 from serprep.features.logmel import LogMel
 from serprep.folds import PARTITIONS
 from serprep.manifest.select import select
@@ -38,7 +38,7 @@ from serprep.recipe import CorpusConfig, Dataset, Recipe, TrainConfig, recipe_fr
 from serprep.split import FORMAT as SPLIT_FORMAT
 from serprep.split import PROTOCOLS, Split, SplitConfig, make_split, read_split, write_split
 from serprep.store import zarr_store
-from serprep.store.layout import COUNTS, NUMBERS, StoreConfig, arrays
+from serprep.store.layout import COUNTS, NUMBERS, StoreConfig, arrays, tables
 from serprep.store.writer import Plan, attributes
 from serprep.utterance import Utterance
 from serprep.version import STORE_FORMAT, version_of
@@ -139,7 +139,7 @@ def test_readme_names_every_command() -> None:
 def test_every_section_of_a_recipe_is_documented() -> None:
     hints = typing.get_type_hints(Recipe)
     named = {name for name in hints if name not in ("folder", "features")}
-    assert named | {f"features.{entry.name}" for entry in dataclasses.fields(Features)} == set(SECTIONS)
+    assert named | {f"features.{name}" for name in ("segments", *KINDS)} == set(SECTIONS)
 
 
 @pytest.mark.parametrize("name", SECTIONS)
@@ -266,7 +266,7 @@ def example_attributes() -> dict[str, Any]:
 
 def written_attributes(manifest: Manifest, example: Mapping[str, Any]) -> dict[str, Any]:
     """What the writer says about the example's manifest; no features are needed for that."""
-    plan = Plan(manifest, (None,) * len(manifest), Features(), StoreConfig(), {}, offsets_of([]))  # type: ignore[arg-type]
+    plan = Plan(manifest, (None,) * len(manifest), Features(), StoreConfig(), {})  # type: ignore[arg-type]
     return attributes(
         plan,
         version=example["version"],
@@ -294,18 +294,18 @@ def test_version_of_the_store_example() -> None:
 
 def test_every_root_attribute_is_documented(manifest: Manifest) -> None:
     written = written_attributes(manifest, example_attributes())
-    assert list(rows(section(page("store.md"), "Root attributes"))) == [*written, "files", "seal"]
+    assert list(rows(section(page("store.md"), "Root attributes"))) == [*written, "kinds", "files", "seal"]
 
 
 def test_every_array_is_documented(manifest: Manifest) -> None:
     documented = rows(section(page("store.md"), "Arrays"))
+    features = Features(lld=LLD(enabled=True))
     found = arrays(
         columns=[*manifest.columns, *DIMENSIONS],
         numbers=DIMENSIONS,
         n=100_000,
-        n_segments={30: 200_000, 50: 200_000},
-        n_lld=200_000,
-        features=Features(lld=LLD(enabled=True)),
+        n_rows={table.name: 200_000 for table in tables(features)},
+        features=features,
         config=StoreConfig(),
     )
     used = set()

@@ -250,7 +250,7 @@ def test_home_and_urls(tmp_path):
         ("[datasets]\n", r"unknown key 'datasets'; expected one of dataset, corpus, features, store, split, train"),
         ("x = 1\n", r"unknown key 'x'; expected one of dataset, corpus"),
         ("[dataset]\nnom = 'x'\n", r"\[dataset\] unknown key 'nom'; expected one of name, path"),
-        ("[features]\nmel = 1\n", r"\[features\] unknown key 'mel'; expected one of logmel, segments, functionals"),
+        ("[features]\nmel = 1\n", r"\[features\] unknown key 'mel'; expected one of segments, logmel, functionals"),
         (
             "[features.logmel]\nn_mel = 40\n",
             r"\[features.logmel\] unknown key 'n_mel'; expected one of sample_rate, win_length, hop_length, n_fft, "

@@ -5,190 +5,248 @@ libraries that decide values.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any, TypeVar
-
-import numpy as np
-import scipy
-import soundfile
-import soxr
+from dataclasses import asdict, fields
+from functools import lru_cache, partial
+from typing import Any
 
 from serprep._typing import FloatArray
 from serprep.audio.signal import Signal
 from serprep.errors import FeatureError
-from serprep.features import compare_2016, logmel
-from serprep.features import functionals as compare
-from serprep.features.compare_2016 import LLD
 from serprep.features.framing import SEGMENTS, Segment
-from serprep.features.functionals import Functionals
-from serprep.features.logmel import LogMel
-
-Configuration = TypeVar("Configuration")
-
-NATIVE = "serprep.compare_2016"  # name of the native engine in keys and versions
+from serprep.features.kind import Extractor, Kind, MissingKind
+from serprep.features.kinds import KINDS, brought_by, kind_of
+from serprep.features.libraries import decoder_libraries, minor
 
 
-@dataclass(frozen=True, kw_only=True)
 class Features:
-    """Everything that decides what a store's arrays hold."""
+    """Everything that decides what a store's arrays hold.
 
-    logmel: LogMel = field(default_factory=LogMel)
-    segments: Mapping[str, Segment] = field(default_factory=lambda: dict(SEGMENTS))
-    functionals: Functionals = field(default_factory=Functionals)
-    lld: LLD = field(default_factory=LLD)
+    Parameters
+    ----------
+    segments : mapping of str to Segment, optional
+        By default the paper's two, if there is what they are cut from.
+    missing : mapping of str to MissingKind, optional
+        What a store holds and no installed package knows.
+    **configs
+        Kind of feature → its configuration; None leaves out one that is on by default.
 
-    def __post_init__(self) -> None:
-        if not self.segments:
-            raise FeatureError(
-                "[features.segments] is empty; expected entries such as short = { length = 30, hop = 20 }"
-            )
-        by_length: dict[int, str] = {}
+    Examples
+    --------
+    >>> from serprep.features.logmel import LogMel
+    >>> Features(logmel=LogMel(n_mels=64)).kinds
+    ('logmel', 'functionals')
+    """
+
+    def __init__(
+        self,
+        segments: Mapping[str, Segment] | None = None,
+        missing: Mapping[str, MissingKind] | None = None,
+        **configs: Any,
+    ) -> None:
+        self.missing = dict(missing or {})
+        given = {name: kind.config() for name, kind in KINDS.items() if kind.on_by_default} | configs
+        order = [name for name in KINDS if name in given] + sorted(name for name in given if name not in KINDS)
+        self.configs: dict[str, Any] = {name: given[name] for name in order if given[name] is not None}
+        if segments is None:
+            segments = {name: segment for name, segment in SEGMENTS.items() if segment.of in self.kinds}
+        self.segments = dict(segments)
+        self._check()
+
+    def _check(self) -> None:
+        if not self.kinds:
+            raise FeatureError("[features] leaves nothing to compute; enable a kind of feature, such as logmel")
+        by_place: dict[tuple[str, int], str] = {}
         for name, segment in self.segments.items():
-            if segment.length in by_length:
+            place = segment.of, segment.length
+            if place in by_place:
                 raise FeatureError(
-                    f"segments {by_length[segment.length]!r} and {name!r} have one length ({segment.length}); "
+                    f"segments {by_place[place]!r} and {name!r} have one length ({segment.length}); "
                     "arrays are named by length: remove one"
                 )
-            by_length[segment.length] = name
-        if self.functionals.enabled and self.functionals.engine == "native":
-            compare.check_rate(self.logmel.sample_rate)
-        if self.lld.enabled:
-            compare.check_rate(self.logmel.sample_rate, "[features.lld] gives contours")
+            by_place[place] = name
+            if segment.of not in self.kinds:
+                raise FeatureError(
+                    f"segments {name!r} are cut from {segment.of!r}, which is not enabled: "
+                    f"add [features.{segment.of}] or remove them"
+                )
+            if self.kind(segment.of).shape != "contour":
+                raise FeatureError(
+                    f"segments {name!r} are cut from {segment.of!r}, one row per utterance; expected a contour"
+                )
+        cut = {segment.of for segment in self.segments.values()}
+        for name in self.kinds:
+            if not self.kind(name).whole and name not in cut:
+                raise FeatureError(
+                    f"[features.segments] has none of {name!r}, which is stored in segments only; "
+                    "expected entries such as short = { length = 30, hop = 20 }"
+                )
+            self.kind(name).check(self.configs[name], self.signal)
+
+    def kind(self, name: str) -> Kind[Any]:
+        """The kind of that name."""
+        return self.missing.get(name) or kind_of(name)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of what is computed of a signal."""
+        return tuple(name for name, config in self.configs.items() if self.kind(name).enabled(config))
+
+    def __getattr__(self, name: str) -> Any:
+        """The configuration of a kind, such as ``features.logmel``."""
+        if name.startswith("_") or name in ("configs", "missing"):  # not there yet, as in a copy
+            raise AttributeError(name)
+        if name in self.configs:
+            return self.configs[name]
+        if name in KINDS:
+            return KINDS[name].config()
+        raise AttributeError(f"these features have no kind {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Features) and self.to_json() == other.to_json()
+
+    def __hash__(self) -> int:
+        return hash(repr(self.to_json()))
+
+    def __repr__(self) -> str:
+        return f"Features({self.to_json()})"
 
     @property
     def signal(self) -> Signal:
         """How recordings become samples."""
-        return Signal(sample_rate=self.logmel.sample_rate)
+        rates = {name: self.kind(name).sample_rate(self.configs[name]) for name in self.kinds}
+        wanted = {rate for rate in rates.values() if rate is not None}
+        if len(wanted) > 1:
+            raise FeatureError(f"kinds of feature want signals of several rates ({rates} Hz); expected one")
+        return Signal(sample_rate=wanted.pop()) if wanted else Signal()
 
     @property
     def shortest(self) -> int:
         """The fewest samples an utterance may have."""
-        if self.functionals.enabled or self.lld.enabled:
-            return max(self.logmel.win_length, compare.shortest(self.logmel.sample_rate))
-        return self.logmel.win_length
+        return max(self.kind(name).shortest(self.configs[name], self.signal) for name in self.kinds)
+
+    @property
+    def framed(self) -> str | None:
+        """The contour whose rows a store counts as frames: what segments are cut from."""
+        return next((segment.of for segment in self.segments.values()), None)
+
+    @property
+    def licences(self) -> list[str]:
+        """What must be said of a store that holds them."""
+        said = (self.kind(name).licence(self.configs[name]) for name in self.kinds)
+        return [line for line in said if line]
 
     def to_json(self) -> dict[str, Any]:
         """The configuration as plain JSON values."""
-        found = {
+        top: dict[str, Any] = {}
+        others: dict[str, Any] = {}
+        for name, config in self.configs.items():
+            kind = self.kind(name)
+            plain = kind.plain(config)
+            if not kind.named_at_top:
+                others[name] = plain
+            elif kind.enabled(config) or kind.on_by_default:  # else versions of before there was such a kind stay
+                top[name] = plain
+        segments = {name: segment.to_json() for name, segment in sorted(self.segments.items())}
+        whole = {name for name in top if self.kind(name).whole}
+        return {  # the order is part of the bytes of a store's attributes
             "signal": asdict(self.signal),
-            "logmel": asdict(self.logmel),
-            "segments": {name: asdict(segment) for name, segment in sorted(self.segments.items())},
-            "functionals": asdict(self.functionals),
+            **{name: plain for name, plain in top.items() if name not in whole},
+            "segments": segments,
+            **{name: plain for name, plain in top.items() if name in whole},
+            **({"kinds": others} if others else {}),
         }
-        if self.lld.enabled:  # else not named: versions of stores from before there were contours stay
-            found["lld"] = asdict(self.lld)
-        return found
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """What is computed of a signal: "logmel", "functionals", "lld"."""
-        wanted = {"logmel": True, "functionals": self.functionals.enabled, "lld": self.lld.enabled}
-        return tuple(kind for kind, enabled in wanted.items() if enabled)
 
 
-def features_from_json(values: Mapping[str, Any]) -> Features:
+def features_from_json(values: Mapping[str, Any], missing: Mapping[str, MissingKind] | None = None) -> Features:
     """The configuration that `Features.to_json` wrote.
+
+    Parameters
+    ----------
+    values : mapping
+    missing : mapping of str to MissingKind, optional
+        What stands in for kinds that no installed package knows.
 
     Raises
     ------
     FeatureError
         If a field is missing, unknown, or impossible.
     """
+    missing = missing or {}
     try:
-        return Features(
-            logmel=_typed(LogMel, values["logmel"]),
-            segments={str(name): _typed(Segment, segment) for name, segment in values["segments"].items()},
-            functionals=_typed(Functionals, values["functionals"]),
-            lld=_typed(LLD, values.get("lld", {})),
-        )
+        values["signal"]  # it follows from the kinds, but every configuration names it
+        configs: dict[str, Any] = {}
+        for name, kind in KINDS.items():
+            if kind.named_at_top and (name in values or kind.on_by_default):
+                configs[name] = _typed(kind.config, values[name]) if name in values else None
+        for name, config in values.get("kinds", {}).items():
+            configs[name] = dict(config) if name in missing else _typed(kind_of(name).config, config)
+        segments = {str(name): _typed(Segment, segment) for name, segment in values["segments"].items()}
+        return Features(segments, missing, **configs)
     except (KeyError, TypeError, AttributeError) as error:
         raise FeatureError(f"feature configuration: {error}; expected what this serprep writes") from None
 
 
-def _typed(kind: Callable[..., Configuration], values: Mapping[str, Any]) -> Configuration:
+def _typed(kind: Callable[..., Any], values: Mapping[str, Any]) -> Any:
     """A configuration whose values have the types it declares; a whole number will do for a fraction."""
-    found = kind(**values)
-    for one in fields(found):  # type: ignore[arg-type]
-        value = getattr(found, one.name)
-        if type(value) is not one.type and (one.type, type(value)) != (float, int):
-            raise TypeError(f"{one.name} is {value!r}")
-    return found
+    config = kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    for field in fields(config):
+        value = getattr(config, field.name)
+        plain = field.type in (int, float, str, bool)
+        if plain and type(value) is not field.type and (field.type, type(value)) != (float, int):
+            raise TypeError(f"{field.name} is {value!r}")
+    return config
 
 
 def identities(features: Features) -> dict[str, dict[str, Any]]:
     """Kind of feature → identity of its extractor and the configuration it depends on."""
-    decoder = {"soxr": _minor(soxr.__version__), "libsndfile": _minor(soundfile.__libsndfile_version__)}
-    found: dict[str, dict[str, Any]] = {
-        "logmel": {
+    return {
+        name: {
             "extractor": {
-                "name": "serprep.logmel",
-                "revision": logmel.REVISION,
-                "scipy": _minor(scipy.__version__),
-                **decoder,
+                **_named(features, name),
+                **features.kind(name).identity(features.configs[name]),
+                **decoder_libraries(),
+                **_distribution(name),
             },
             "signal": asdict(features.signal),
-            "logmel": asdict(features.logmel),
+            **features.kind(name).settings(features.configs[name]),
         }
+        for name in features.kinds
     }
-    if features.functionals.enabled:
-        found["functionals"] = {
-            "extractor": {**_compare_identity(features.functionals.engine), **decoder},
-            "signal": asdict(features.signal),
-            "feature_set": features.functionals.feature_set,
-        }
-    if features.lld.enabled:
-        found["lld"] = {
-            "extractor": {**_compare_identity("native"), **decoder},
-            "signal": asdict(features.signal),
-            "lld": features.lld.feature_set,
-        }
-    return found
-
-
-def _compare_identity(engine: str) -> dict[str, Any]:
-    """Who computes functionals: our revision, and what else decides values."""
-    if engine == "native":
-        libraries = {"numba": _minor(version("numba")), "numpy": _minor(np.__version__)}
-        return {"name": NATIVE, "revision": compare_2016.REVISION, **libraries}
-    return {"name": engine, "revision": compare.REVISION, "library": compare.library_digest()}
 
 
 def extractors(features: Features) -> dict[str, dict[str, Any]]:
     """Names and revisions that enter the version of a store; no library versions but openSMILE's."""
-    found: dict[str, dict[str, Any]] = {"logmel": {"name": "serprep.logmel", "revision": logmel.REVISION}}
-    if features.functionals.enabled and features.functionals.engine == "native":
-        found["functionals"] = {"name": NATIVE, "revision": compare_2016.REVISION}
-    elif features.functionals.enabled:
-        found["functionals"] = {
-            "name": features.functionals.engine,
-            "revision": compare.REVISION,
-            "opensmile": compare.opensmile_version(),
+    return {
+        name: {
+            **_named(features, name),
+            **features.kind(name).version_identity(features.configs[name]),
+            **_distribution(name),
         }
-    if features.lld.enabled:
-        found["lld"] = {"name": NATIVE, "revision": compare_2016.REVISION}
-    return found
+        for name in features.kinds
+    }
 
 
-def prepare(features: Features, say: Callable[[str], None] | None = None) -> None:
-    """What must happen once before many processes compute `features`: compile the native engine, try openSMILE."""
-    if features.lld.enabled or (features.functionals.enabled and features.functionals.engine == "native"):
-        compare_2016.prepare(say)
-    if features.functionals.uses_opensmile:
-        compare.prepare(say or (lambda line: None))
+def _named(features: Features, name: str) -> dict[str, Any]:
+    kind, config = features.kind(name), features.configs[name]
+    return {"name": kind.extractor_name(config), "revision": kind.extractor_revision(config)}
 
 
-@lru_cache(maxsize=1)
-def library_versions() -> dict[str, str]:
-    """Versions of everything that takes part in a build and is installed, for ``build.json``."""
-    names = ("dask", "h5py", "numba", "numpy", "opensmile", "pandas", "scipy", "soundfile", "soxr", "zarr")
-    found = {"serprep": version("serprep"), "libsndfile": soundfile.__libsndfile_version__}
-    for name in names:
-        with suppress(PackageNotFoundError):  # openSMILE may be left out
-            found[name] = version(name)
-    return found
+def _distribution(name: str) -> dict[str, str]:
+    """The package outside serprep that brings a kind, with major.minor: its makers may not raise revisions."""
+    package, _, number = brought_by(name).partition(" ")
+    return {"distribution": f"{package} {minor(number)}"} if package else {}
+
+
+def prepare(features: Features, kinds: tuple[str, ...], say: Callable[[str], None] | None = None) -> None:
+    """Whatever must happen once before many processes compute those kinds, such as compiling."""
+    for name in kinds:
+        features.kind(name).prepare(features.configs[name], say)
+
+
+@lru_cache(maxsize=16)
+def _extractor(kind: Kind[Any], config: Any, signal: Signal) -> Extractor:
+    """Made once per process: it may hold a model."""
+    return kind.extractor(config, signal)
 
 
 def extract(signal: FloatArray, features: Features, kinds: tuple[str, ...]) -> dict[str, FloatArray]:
@@ -200,35 +258,32 @@ def extract(signal: FloatArray, features: Features, kinds: tuple[str, ...]) -> d
         A guarded signal.
     features : Features
     kinds : tuple of str
-        Some of "logmel", "functionals" and "lld".
+        Some of ``features.kinds``.
 
     Returns
     -------
     dict of ndarray
-        "logmel" → (n_frames, n_mels); "functionals" → (1, 6373); "lld" → (n_rows, 130); float32.
+        Kind → (n_rows, n_columns), float32; one row where the kind's shape is "row".
 
     Raises
     ------
     FeatureError
-        If the signal is too short.
+        If the signal is too short, or an extractor returns anything else.
     """
     if len(signal) < features.shortest:
         raise FeatureError(
-            f"too short: {len(signal)} samples ({1000 * len(signal) / features.logmel.sample_rate:.0f} ms) are fewer "
+            f"too short: {len(signal)} samples ({1000 * len(signal) / features.signal.sample_rate:.0f} ms) are fewer "
             f"than {features.shortest}; leave it out"
         )
     found = {}
-    if "logmel" in kinds:
-        found["logmel"] = logmel.log_mel(signal, features.logmel)
-    if "functionals" in kinds:
-        found["functionals"] = compare.functionals(
-            signal, sample_rate=features.logmel.sample_rate, engine=features.functionals.engine
-        )[None]
-    if "lld" in kinds:
-        found["lld"] = compare_2016.lld(signal)
+    for name in kinds:
+        kind, config = features.kind(name), features.configs[name]
+        make = kind.extractor if name in features.missing else partial(_extractor, kind)
+        rows = make(config, features.signal)(signal)
+        if kind.shape == "row":
+            rows = rows[None]
+        width = kind.n_columns(config)
+        if rows.ndim != 2 or rows.dtype != "float32" or rows.shape[1] != width or len(rows) == 0:
+            raise FeatureError(f"{name} gave {rows.dtype} of shape {rows.shape}; expected float32, {width} columns")
+        found[name] = rows
     return found
-
-
-def _minor(text: str) -> str:
-    """major.minor of a version."""
-    return ".".join(text.split(".")[:2])

@@ -1,7 +1,8 @@
 """Runs of consecutive things: samples into frames, frames into segments."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,14 +12,20 @@ from serprep.errors import FeatureError
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """Length and hop of one kind of segment, in frames."""
+    """Length and hop of one sort of segment, in frames, and the contour that they are cut from."""
 
     length: int
     hop: int
+    of: str = "logmel"
 
     def __post_init__(self) -> None:
         if not 1 <= self.length <= 100_000 or not 1 <= self.hop <= 100_000:
             raise FeatureError(f"segment of length {self.length}, hop {self.hop}: expected 1 to 100000 frames")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; `of` is named only where it is not the default, as before there was a choice."""
+        values = asdict(self)
+        return {key: value for key, value in values.items() if key != "of" or value != Segment.of}
 
 
 #: The paper's two tensors: 30 frames with an overlap of 10, 50 frames with an overlap of 25.

@@ -18,8 +18,11 @@ from typing import Any
 import numpy as np
 
 from serprep._typing import FloatArray
+from serprep.audio.signal import Signal
 from serprep.errors import FeatureError, one_line
 from serprep.features import compare_2016, opensmile_fork
+from serprep.features.kind import Extractor, Kind, Say
+from serprep.features.libraries import native_libraries
 
 REVISION = 1  # of engine "opensmile", raised whenever a value changes
 ENGINES = ("opensmile", "native")
@@ -164,3 +167,54 @@ def library_digest() -> str:
         total.update(path.relative_to(root).as_posix().encode() + b"\0")
         total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
+
+
+class _Functionals(Kind[Functionals]):
+    name = "functionals"
+    config = Functionals
+    shape = "row"
+    revision = REVISION
+    array = "compare_2016"
+    dimensions = ("utterance", "functional")
+    on_by_default = True
+    named_at_top = True
+
+    def names(self, config: Functionals) -> tuple[str, ...]:
+        return feature_names()
+
+    def extractor(self, config: Functionals, signal: Signal) -> Extractor:
+        return lambda samples: functionals(samples, sample_rate=signal.sample_rate, engine=config.engine)
+
+    def prepare(self, config: Functionals, say: Say | None) -> None:
+        if config.engine == "native":
+            compare_2016.prepare(say)
+        else:
+            prepare(say or (lambda line: None))
+
+    def shortest(self, config: Functionals, signal: Signal) -> int:
+        return shortest(signal.sample_rate)
+
+    def check(self, config: Functionals, signal: Signal) -> None:
+        if config.engine == "native":
+            check_rate(signal.sample_rate)
+
+    def licence(self, config: Functionals) -> str:
+        return LICENCE if config.engine == "opensmile" else ""
+
+    def identity(self, config: Functionals) -> dict[str, Any]:
+        return native_libraries() if config.engine == "native" else {"library": library_digest()}
+
+    def version_identity(self, config: Functionals) -> dict[str, Any]:
+        return {} if config.engine == "native" else {"opensmile": opensmile_version()}
+
+    def extractor_name(self, config: Functionals) -> str:
+        return compare_2016.NAME if config.engine == "native" else config.engine
+
+    def extractor_revision(self, config: Functionals) -> int:
+        return compare_2016.REVISION if config.engine == "native" else REVISION
+
+    def settings(self, config: Functionals) -> dict[str, Any]:
+        return {"feature_set": config.feature_set}
+
+
+FUNCTIONALS = _Functionals()

@@ -11,14 +11,18 @@ default.
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import scipy.fft
 import scipy.sparse
 
 from serprep._typing import DoubleArray, FloatArray
+from serprep.audio.signal import Signal
 from serprep.errors import FeatureError
 from serprep.features.framing import n_runs
+from serprep.features.kind import Extractor, Kind
+from serprep.features.libraries import minor
 
 REVISION = 1  # raised whenever a value changes
 BLOCK = 48  # frames computed together: their spectra stay in the processor's cache
@@ -140,3 +144,35 @@ def _hz_to_mel(hz: float) -> float:
 
 def _mel_to_hz(mel: DoubleArray) -> DoubleArray:
     return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp(_LOG_STEP * (np.maximum(mel, 15) - 15)))
+
+
+class _LogMel(Kind[LogMel]):
+    name = "logmel"
+    config = LogMel
+    shape = "contour"
+    revision = REVISION
+    whole = False
+    dimensions = ("frame", "mel")
+    on_by_default = True
+    named_at_top = True
+
+    def names(self, config: LogMel) -> tuple[str, ...]:
+        return tuple(f"mel_{band}" for band in range(config.n_mels))
+
+    def n_rows(self, n_samples: int, config: LogMel) -> int:
+        return n_runs(n_samples, config.win_length, config.hop_length)
+
+    def extractor(self, config: LogMel, signal: Signal) -> Extractor:
+        return lambda samples: log_mel(samples, config)
+
+    def shortest(self, config: LogMel, signal: Signal) -> int:
+        return config.win_length
+
+    def sample_rate(self, config: LogMel) -> int:
+        return config.sample_rate
+
+    def identity(self, config: LogMel) -> dict[str, Any]:
+        return {"scipy": minor(scipy.__version__)}
+
+
+LOGMEL = _LogMel()

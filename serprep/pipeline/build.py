@@ -24,7 +24,7 @@ from serprep.errors import (
     first_ten,
     one_line,
 )
-from serprep.features.extract import library_versions
+from serprep.features.libraries import library_versions
 from serprep.files import Folder, refuse_store
 from serprep.manifest.look import look
 from serprep.manifest.table import Manifest

@@ -125,8 +125,8 @@ def compute_features(
     origins = _nowhere(keys) if recompute else _find(cache, keys)
     failures = {} if retry or recompute else cache.failures()
     numbers = [i for i in _missing(origins) if failure_key(key_at(origins, i)) not in failures]
-    if any(not places.found[numbers].all() for kind, places in origins.places.items() if kind != "logmel"):
-        prepare(features, (lambda line: None) if quiet else None)
+    needed = tuple(kind for kind, places in origins.places.items() if not places.found[numbers].all())
+    prepare(features, needed, (lambda line: None) if quiet else None)
     cuts = _cuts(len(numbers), pool.n_workers, batch_size)
     batches = Batches(utterances, numbers, origins, cuts, features, recipe.root, cache.root)
     n_failed, seconds = 0, 0.0
@@ -185,7 +185,7 @@ def _nowhere(keys: Mapping[str, ByteArray]) -> Origins:
 def _missing(origins: Origins) -> list[int]:
     """Utterances to compute; of byte-identical ones the first."""
     missing = np.flatnonzero(~origins.complete)
-    keys = origins.keys["logmel"][missing]  # two utterances share the key of every kind, or of none
+    keys = next(iter(origins.keys.values()))[missing]  # two utterances share the key of every kind, or of none
     _, first = np.unique(sortable(keys), return_index=True)
     return [int(i) for i in missing[np.sort(first)]]
 

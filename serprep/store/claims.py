@@ -12,15 +12,18 @@ from typing import Any
 
 from serprep.errors import SerprepError
 from serprep.features.extract import features_from_json
+from serprep.features.kind import MissingKind
+from serprep.features.kinds import kind_names
 from serprep.utterance import Utterance
 
 MANY = 1 << 40  # rows that nobody has
+WIDEST = 1 << 20  # columns
 CHUNK_LIMIT = 1 << 28  # bytes of a chunk
 TEXTS_LIMIT = 1 << 17  # strings of a chunk
 ITEM_BYTES = {"float16": 2, "float32": 4, "float64": 8, "int64": 8, "uint8": 1, "string": 1}
 
 _DIGEST = re.compile("[0-9a-f]{64}")
-_COLUMNS = {name for name in Utterance.__dataclass_fields__ if name != "extra"} | {"n_samples", "n_frames"}
+_COLUMNS = {name for name in Utterance.__dataclass_fields__ if name != "extra"} | {"n_samples"}
 _CODECS = {"bytes", "crc32c", "vlen-utf8"}
 
 
@@ -66,11 +69,32 @@ def check_attributes(about: Mapping[str, Any]) -> None:
     labels: Any = asked.get("labels")
     _expect(_is_texts(labels) and len(set(labels)) == len(labels), "labels is no list of different names")
     try:
-        features_from_json(asked["features"])
+        features_from_json(asked["features"], missing_kinds(about))
     except SerprepError as error:
         raise ValueError(str(error)) from None
     except (ArithmeticError, ValueError, TypeError):
         raise ValueError("the features' configuration is impossible") from None
+
+
+def missing_kinds(about: Mapping[str, Any]) -> dict[str, MissingKind]:
+    """Kinds of feature that root attributes name and no installed package brings, as they describe them.
+
+    Raises
+    ------
+    ValueError
+        If the description is impossible.
+    """
+    kinds: Any = about.get("kinds", {})
+    _expect(isinstance(kinds, dict) and all(map(is_inside, kinds)), "kinds is no table of kinds of feature")
+    found = {}
+    for name, one in kinds.items():
+        fine = isinstance(one, dict) and one.get("shape") in ("row", "contour") and _is_count(one.get("columns"))
+        _expect(fine and isinstance(one.get("distribution"), str), "kinds describes one that cannot be")
+        _expect("/" not in name and one["columns"] <= WIDEST, "kinds describes one that cannot be")
+        if name not in kind_names():
+            names = tuple(f"{name}_{i}" for i in range(one["columns"]))
+            found[name] = MissingKind(name, one["shape"], names, one["distribution"])
+    return found
 
 
 def check_zarr_array(about: Mapping[str, Any], n_files: int) -> None:

@@ -12,7 +12,7 @@ from serprep.files import discard, file_size, make_read_only, refuse_store
 from serprep.progress import Progress
 from serprep.remote import entries, info, is_url, upload
 from serprep.store import hdf5_store, zarr_store
-from serprep.store.layout import Array, StoreConfig, arrays
+from serprep.store.layout import Array, StoreConfig, arrays, counted_columns
 from serprep.store.store import Store, open_store
 from serprep.version import SUFFIXES
 
@@ -144,13 +144,11 @@ def _specs(store: Store) -> list[Array]:
     StoreError
         If it has others.
     """
-    n_segments = {length: int(store.offsets(length)[-1]) for length in store.lengths}
     specs = arrays(
-        columns=[name for name in store.columns if name not in ("n_samples", "n_frames")],
+        columns=[name for name in store.columns if name not in counted_columns(store.features)],
         numbers=store.numbers,
         n=len(store),
-        n_segments=n_segments,
-        n_lld=int(store.lld_offsets[-1]) if store.features.lld.enabled else 0,
+        n_rows={table.name: int(store.table_offsets(table)[-1]) for table in store.tables},
         features=store.features,
         config=StoreConfig(segment_dtype=store.attributes["segment_dtype"]),
     )

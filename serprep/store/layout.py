@@ -6,15 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from serprep.errors import StoreError
-from serprep.features.compare_2016 import lld_names
 from serprep.features.extract import Features
-from serprep.features.functionals import N_FEATURES
+from serprep.features.framing import Segment, n_segments
 
 CHUNK_BYTES = 3 << 19  # 1.5 MiB: what one read of a chunk costs is then mostly copying
 CHUNKS_PER_SHARD = 16
 SMALL_CHUNK = 65_536  # rows of columns, offsets and keys
 FUNCTIONALS = "functionals/compare_2016"
-LLD = "lld/compare_2016"
 NUMBERS = {"start": "float64", "end": "float64", "duration": "float64"}
 COUNTS = {"sample_rate": "int64", "n_samples": "int64", "n_frames": "int64"}
 
@@ -67,9 +65,82 @@ class Array:
         return self.dtype.startswith("float") and len(self.shape) > 1
 
 
-def segments_name(length: int) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One array of features, and the small arrays that say which rows are whose."""
+
+    kind: str
+    name: str  # of the array, such as "logmel/30/segments"
+    group: str  # where its keys and offsets lie, such as "logmel/30"
+    row: tuple[int, ...]  # shape of one row
+    dtype: str
+    dimensions: tuple[str, ...]
+    per_utterance: bool  # one row each, so it needs no offsets
+    segment: Segment | None = None  # how rows are cut from the contour; None: they are stored as they are
+    names: tuple[str, ...] = ()  # of the columns; () where they are not stored
+
+    @property
+    def offsets(self) -> str:
+        """Name of the array of offsets; "" where there is one row per utterance."""
+        return "" if self.per_utterance else f"{self.group}/offsets"
+
+    @property
+    def keys(self) -> str:
+        """Name of the array of cache keys."""
+        return f"{self.group}/keys"
+
+    def n_rows(self, n_contour_rows: int) -> int:
+        """Rows of an utterance whose contour has so many."""
+        return n_segments(n_contour_rows, self.segment) if self.segment else n_contour_rows
+
+
+def segments_name(length: int, of: str = "logmel") -> str:
     """Name of the segment tensor of that length."""
-    return f"logmel/{length}/segments"
+    return f"{of}/{length}/segments"
+
+
+def tables(features: Features, segment_dtype: str = "float32") -> list[Table]:
+    """The feature arrays of a store: segments first, then whole kinds."""
+    found = []
+    for segment in features.segments.values():
+        kind, config = features.kind(segment.of), features.configs[segment.of]
+        row = kind.dimensions[1] or f"{segment.of}_column"
+        suffix = f"_{segment.length}" if segment.of == Segment.of else f"_{segment.of}_{segment.length}"
+        found.append(
+            Table(
+                kind=segment.of,
+                name=segments_name(segment.length, segment.of),
+                group=f"{segment.of}/{segment.length}",
+                row=(segment.length, kind.n_columns(config)),
+                dtype=segment_dtype,
+                dimensions=(f"segment{suffix}", f"frame{suffix}", row),
+                per_utterance=False,
+                segment=segment,
+            )
+        )
+    for name in features.kinds:
+        kind, config = features.kind(name), features.configs[name]
+        if not kind.whole:
+            continue
+        rows = "utterance" if kind.shape == "row" else kind.dimensions[0] or f"{name}_row"
+        found.append(
+            Table(
+                kind=name,
+                name=f"{name}/{kind.array}",
+                group=name,
+                row=(kind.n_columns(config),),
+                dtype="float32",
+                dimensions=(rows, kind.dimensions[1] or f"{name}_column"),
+                per_utterance=kind.shape == "row",
+                names=kind.names(config),
+            )
+        )
+    return found
+
+
+def counted_columns(features: Features) -> tuple[str, ...]:
+    """Columns of the utterance table that say how much of each utterance there is."""
+    return ("n_samples", "n_frames") if features.framed else ("n_samples",)
 
 
 def arrays(
@@ -77,8 +148,7 @@ def arrays(
     columns: Sequence[str],
     numbers: Collection[str] = (),
     n: int,
-    n_segments: Mapping[int, int],
-    n_lld: int = 0,
+    n_rows: Mapping[str, int],
     features: Features,
     config: StoreConfig,
 ) -> list[Array]:
@@ -92,39 +162,22 @@ def arrays(
         Those of them that hold numbers besides the ones that always do.
     n : int
         Utterances.
-    n_segments : mapping of int to int
-        Segment length → segments in all.
-    n_lld : int
-        Rows of contours in all.
+    n_rows : mapping of str to int
+        Name of a table with offsets → its rows in all.
     """
     found = []
-    for column in (*columns, "n_samples", "n_frames"):
+    for column in (*columns, *counted_columns(features)):
         dtype = NUMBERS.get(column) or COUNTS.get(column) or ("float64" if column in numbers else "string")
         found.append(Array(name=f"utterances/{column}", shape=(n,), dtype=dtype, dimensions=("utterance",)))
-    per_utterance = ("utterance", "byte")
-    for length, count in n_segments.items():
-        found += [
-            Array(
-                name=segments_name(length),
-                shape=(count, length, features.logmel.n_mels),
-                dtype=config.segment_dtype,
-                dimensions=(f"segment_{length}", f"frame_{length}", "mel"),
-            ),
-            Array(name=f"logmel/{length}/offsets", shape=(n + 1,), dtype="int64", dimensions=("boundary",)),
-            Array(name=f"logmel/{length}/keys", shape=(n, 32), dtype="uint8", dimensions=per_utterance),
-        ]
-    if features.functionals.enabled:
-        found += [
-            Array(name=FUNCTIONALS, shape=(n, N_FEATURES), dtype="float32", dimensions=("utterance", "functional")),
-            Array(name=f"{FUNCTIONALS}_names", shape=(N_FEATURES,), dtype="string", dimensions=("functional",)),
-            Array(name="functionals/keys", shape=(n, 32), dtype="uint8", dimensions=per_utterance),
-        ]
-    if features.lld.enabled:
-        n_names = len(lld_names())
-        found += [
-            Array(name=LLD, shape=(n_lld, n_names), dtype="float32", dimensions=("lld_frame", "descriptor")),
-            Array(name=f"{LLD}_names", shape=(n_names,), dtype="string", dimensions=("descriptor",)),
-            Array(name="lld/offsets", shape=(n + 1,), dtype="int64", dimensions=("boundary",)),
-            Array(name="lld/keys", shape=(n, 32), dtype="uint8", dimensions=per_utterance),
-        ]
+    for table in tables(features, config.segment_dtype):
+        rows = n if table.per_utterance else n_rows[table.name]
+        found.append(Array(name=table.name, shape=(rows, *table.row), dtype=table.dtype, dimensions=table.dimensions))
+        if table.names:
+            names = (len(table.names),)
+            found.append(
+                Array(name=f"{table.name}_names", shape=names, dtype="string", dimensions=table.dimensions[1:])
+            )
+        if table.offsets:
+            found.append(Array(name=table.offsets, shape=(n + 1,), dtype="int64", dimensions=("boundary",)))
+        found.append(Array(name=table.keys, shape=(n, 32), dtype="uint8", dimensions=("utterance", "byte")))
     return found

@@ -12,11 +12,12 @@ import numpy as np
 from serprep._typing import AnyArray, ByteArray, FloatArray, IntArray
 from serprep.errors import StoreError, one_line
 from serprep.features.extract import Features, features_from_json
+from serprep.features.framing import Segment
 from serprep.manifest.table import DIMENSIONS, RESERVED, Manifest, make_manifest
 from serprep.remote import is_url
 from serprep.store import hdf5_store, zarr_store
-from serprep.store.claims import check_attributes
-from serprep.store.layout import FUNCTIONALS, LLD, Array, StoreConfig, arrays, segments_name
+from serprep.store.claims import check_attributes, missing_kinds
+from serprep.store.layout import Array, StoreConfig, Table, arrays, counted_columns, tables
 from serprep.store.shards import Shards
 from serprep.utterance import Utterance
 from serprep.version import STORE_FORMAT, resolve
@@ -68,7 +69,9 @@ class Store:
                 f"{one_line(path)}: its root metadata is impossible: {one_line(error)}; build it again"
             ) from None
         self._arrays: dict[str, Any] = {}
-        self._arrays_of_offsets: dict[str, IntArray] = {}
+        self._offsets: dict[str, IntArray] = {}
+        self._features: Features | None = None
+        self._tables: dict[str, Table] | None = None
         self._shards: dict[str, Shards | None] = {}
         self._names: list[str] = []
         self._columns: dict[str, list[Any]] = {}
@@ -114,7 +117,10 @@ class Store:
     @property
     def features(self) -> Features:
         """The configuration its features were computed with."""
-        return features_from_json(self.attributes["configurations"]["features"])
+        if self._features is None:
+            values = self.attributes["configurations"]["features"]
+            self._features = features_from_json(values, missing_kinds(self.attributes))
+        return self._features
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -195,23 +201,13 @@ class Store:
     def _layout(self) -> dict[str, Array]:
         """Every array that the attributes announce; lengths that they do not tell are `_ANY`."""
         found = arrays(
-            columns=[name for name in self.columns if name not in ("n_samples", "n_frames")],
+            columns=[name for name in self.columns if name not in counted_columns(self.features)],
             n=len(self),
-            n_segments=dict.fromkeys(self.lengths, _ANY),
-            n_lld=_ANY,
+            n_rows={table.name: _ANY for table in self.tables},
             features=self.features,
             config=StoreConfig(segment_dtype=self.attributes["segment_dtype"]),
         )
         return {array.name: array for array in found}
-
-    def _offsets(self, name: str, rows: str) -> IntArray:
-        """Offsets into an array, which must rise from 0 to its length."""
-        if name not in self._arrays_of_offsets:
-            offsets = self._read(name).astype(np.int64)
-            if offsets[0] or (np.diff(offsets) < 0).any() or offsets[-1] != self.array(rows).shape[0]:
-                raise self._damaged(name, f"it does not rise from 0 to the {self.array(rows).shape[0]} rows of {rows}")
-            self._arrays_of_offsets[name] = offsets
-        return self._arrays_of_offsets[name]
 
     def _read_runs(self, name: str, runs: Sequence[tuple[int, int]]) -> AnyArray:
         """Several runs of rows of an array, one after the other."""
@@ -302,18 +298,86 @@ class Store:
 
     # -- features --------------------------------------------------------------------
 
-    def offsets(self, length: int) -> IntArray:
-        """Segments of utterance *i* are rows ``offsets[i]:offsets[i + 1]``; shape (n + 1,)."""
-        return self._offsets(f"logmel/{length}/offsets", segments_name(length))
+    @property
+    def tables(self) -> list[Table]:
+        """The feature arrays: what kind, what shape, which offsets and keys."""
+        if self._tables is None:
+            self._tables = {table.name: table for table in tables(self.features, self.attributes["segment_dtype"])}
+        return list(self._tables.values())
 
-    def segments(self, i: int, length: int) -> AnyArray:
-        """Segments of one utterance, shape (n_segments, length, n_mels), as stored."""
-        i = self._row(i)
-        offsets = self.offsets(length)
-        return self._read(segments_name(length), int(offsets[i]), int(offsets[i + 1]))
+    def table(self, kind: str, length: int | None = None) -> Table:
+        """The table of a kind's rows, or of its segments of that length.
 
-    def read_segments(self, rows: Rows, length: int) -> tuple[AnyArray, IntArray]:
-        """Segments of many utterances at once.
+        Raises
+        ------
+        StoreError
+            If the store has none.
+        """
+        for table in self.tables:
+            if table.kind == kind and (table.segment.length if table.segment else None) == length:
+                return table
+        known = ", ".join(table.name for table in self.tables)
+        what = f"{kind!r}" if length is None else f"segments of {length} frames of {kind!r}"
+        raise StoreError(f"{one_line(self.path)} has no {what}; it has {known}")
+
+    def table_offsets(self, table: Table) -> IntArray:
+        """Rows of utterance *i* are ``offsets[i]:offsets[i + 1]``; shape (n + 1,)."""
+        if not table.offsets:
+            return np.arange(len(self) + 1)
+        name = table.offsets
+        if name not in self._offsets:
+            offsets = self._read(name).astype(np.int64)
+            n_rows = self.array(table.name).shape[0]
+            if offsets[0] or (np.diff(offsets) < 0).any() or offsets[-1] != n_rows:
+                raise self._damaged(name, f"it does not rise from 0 to the {n_rows} rows of {table.name}")
+            self._offsets[name] = offsets
+        return self._offsets[name]
+
+    def read_table(self, table: Table, rows: Rows) -> tuple[AnyArray, IntArray]:
+        """Rows of many utterances at once.
+
+        Parameters
+        ----------
+        table : Table
+            One of `tables`.
+        rows : slice or sequence of int
+            Utterances, in any order.
+
+        Returns
+        -------
+        values : ndarray, shape (n_rows, …)
+            Of all asked-for utterances, one after the other.
+        offsets : ndarray, shape (n_utterances + 1,), int64
+            Where each utterance's begin.
+        """
+        wanted = self._rows(rows)
+        offsets = self.table_offsets(table)
+        counts = offsets[wanted + 1] - offsets[wanted]
+        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        runs = [(int(offsets[wanted[first]]), int(offsets[wanted[last - 1] + 1])) for first, last in _runs(wanted)]
+        return self._read_runs(table.name, runs), starts
+
+    def read(self, kind: str, rows: Rows) -> tuple[AnyArray, IntArray]:
+        """Rows of a kind of feature of many utterances, as `read_table` gives them."""
+        return self.read_table(self.table(kind), rows)
+
+    def values(self, kind: str, i: int) -> FloatArray:
+        """A kind of feature of one utterance: (n_columns,) if it has one row each, else (n_rows, n_columns)."""
+        table = self.table(kind)
+        rows = self.read_table(table, [self._row(i)])[0]
+        return rows[0] if table.per_utterance else rows
+
+    def names(self, kind: str) -> list[str]:
+        """Names of a kind's columns, in order."""
+        names: list[str] = self._container.as_text(self._read(f"{self.table(kind).name}_names"))
+        return names
+
+    def segments(self, i: int, length: int, of: str = Segment.of) -> AnyArray:
+        """Segments of one utterance, shape (n_segments, length, n_columns), as stored."""
+        return self.read_segments([self._row(i)], length, of)[0]
+
+    def read_segments(self, rows: Rows, length: int, of: str = Segment.of) -> tuple[AnyArray, IntArray]:
+        """Segments of many utterances at once, as `read_table` gives them.
 
         Parameters
         ----------
@@ -321,55 +385,40 @@ class Store:
             Utterances, in any order.
         length : int
             Frames of a segment: one of `lengths`.
-
-        Returns
-        -------
-        segments : ndarray, shape (n_segments, length, n_mels)
-            Of all asked-for utterances, one after the other.
-        offsets : ndarray, shape (n_rows + 1,), int64
-            Where each utterance's begin.
+        of : str
+            The contour they were cut from.
         """
-        wanted = self._rows(rows)
-        offsets = self.offsets(length)
-        counts = offsets[wanted + 1] - offsets[wanted]
-        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        runs = [(int(offsets[wanted[first]]), int(offsets[wanted[last - 1] + 1])) for first, last in _runs(wanted)]
-        return self._read_runs(segments_name(length), runs), starts
+        return self.read_table(self.table(of, length), rows)
+
+    def offsets(self, length: int, of: str = Segment.of) -> IntArray:
+        """Segments of utterance *i* are rows ``offsets[i]:offsets[i + 1]``; shape (n + 1,)."""
+        return self.table_offsets(self.table(of, length))
+
+    def keys(self, group: str) -> ByteArray:
+        """Cache keys of each row's origin, shape (n, 32); `group` is such as "functionals", "lld" or "logmel/30"."""
+        return self._read(f"{group}/keys")
+
+    # the words that the paper's systems and older programs use
 
     def functionals(self, i: int) -> FloatArray:
         """Functionals of one utterance, shape (6373,)."""
-        i = self._row(i)
-        return self._read(FUNCTIONALS, i, i + 1)[0]  # type: ignore[no-any-return]
+        return self.values("functionals", i)
 
     def read_functionals(self, rows: Rows) -> FloatArray:
         """Functionals of many utterances, shape (n_rows, 6373)."""
-        wanted = self._rows(rows)
-        runs = [(int(wanted[first]), int(wanted[last - 1]) + 1) for first, last in _runs(wanted)]
-        return self._read_runs(FUNCTIONALS, runs)
+        return self.read("functionals", rows)[0]
 
     def functional_names(self) -> list[str]:
         """Names of the functionals, in column order."""
-        names: list[str] = self._container.as_text(self._read(f"{FUNCTIONALS}_names"))
-        return names
-
-    @property
-    def lld_offsets(self) -> IntArray:
-        """Contours of utterance *i* are rows ``lld_offsets[i]:lld_offsets[i + 1]``; shape (n + 1,)."""
-        return self._offsets("lld/offsets", LLD)
+        return self.names("functionals")
 
     def lld(self, i: int) -> FloatArray:
         """Low-level descriptors and deltas of one utterance as contours, shape (n_rows, 130)."""
-        i = self._row(i)
-        return self._read(LLD, int(self.lld_offsets[i]), int(self.lld_offsets[i + 1]))
+        return self.values("lld", i)
 
     def lld_names(self) -> list[str]:
         """Names of the contours, in column order."""
-        names: list[str] = self._container.as_text(self._read(f"{LLD}_names"))
-        return names
-
-    def keys(self, kind: str) -> ByteArray:
-        """Cache keys of each row's origin, shape (n, 32); `kind` is "functionals", "lld" or "logmel/30"."""
-        return self._read(f"{kind}/keys")
+        return self.names("lld")
 
     def _row(self, i: int) -> int:
         if not -len(self) <= i < len(self):

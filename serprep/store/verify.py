@@ -18,14 +18,15 @@ from typing import Any
 
 import numpy as np
 
+from serprep._typing import ByteArray, IntArray
 from serprep.audio.decode import decode, digest_of, read_bytes
+from serprep.cache.parts import offsets_of
 from serprep.errors import AudioError, CorpusError, FeatureError, SerprepError, StoreError, one_line
-from serprep.features.compare_2016 import n_rows
 from serprep.features.extract import extract
-from serprep.features.framing import cut_segments, n_segments
+from serprep.features.framing import cut_segments
 from serprep.remote import entries, info, is_url
 from serprep.store import hdf5_store, zarr_store
-from serprep.store.layout import FUNCTIONALS, LLD, Array, StoreConfig, arrays, segments_name
+from serprep.store.layout import Array, StoreConfig, Table, arrays, counted_columns
 from serprep.store.store import Store
 from serprep.version import resolve, version_of, versions
 
@@ -214,7 +215,7 @@ def _touched(store: Store, problems: Sequence[Problem]) -> list[Problem]:
         name, _, cell = problem.place.partition("/c/")
         places: list[tuple[str, int | None]] = [(name, int(cell.split("/")[0]))] if cell else []
         if store.format == "hdf5":  # one file: its checksums tell which chunks
-            places = [(spec, None) for spec in store.array_names if spec.endswith("/segments") or spec == FUNCTIONALS]
+            places = [(table.name, None) for table in store.tables]
         ids: set[str] = set()
         for array, shard in places if problem.kind != "extra file" else []:
             with contextlib.suppress(Exception):  # the table of utterances itself may be what is damaged
@@ -231,7 +232,8 @@ def _ids_in(store: Store, name: str, shard: int | None) -> list[str]:
     broken = [chunk for chunk in chunks if not _readable(store.array(name), *chunk)]
     if not broken and shard is not None:
         broken = chunks
-    offsets = store.offsets(spec.shape[1]) if name.endswith("/segments") else np.arange(len(store) + 1)
+    table = next((table for table in store.tables if table.name == name), None)
+    offsets = store.table_offsets(table) if table else np.arange(len(store) + 1)
     if offsets[-1] != spec.shape[0]:
         return []
     rows: set[int] = set()
@@ -254,17 +256,27 @@ def _readable(array: Any, first: int, last: int) -> bool:
 
 def specs(store: Store) -> list[Array]:
     """The arrays that a store of these rows and this configuration has."""
-    segments = store.features.segments.values()
-    frames = store.column("n_frames")
     return arrays(
-        columns=[name for name in store.columns if name not in ("n_samples", "n_frames")],
+        columns=[name for name in store.columns if name not in counted_columns(store.features)],
         numbers=store.numbers,
         n=len(store),
-        n_segments={entry.length: sum(n_segments(n, entry) for n in frames) for entry in segments},
-        n_lld=sum(map(n_rows, store.column("n_samples"))),
+        n_rows={table.name: int(_expected_offsets(store, table)[-1]) for table in store.tables if table.offsets},
         features=store.features,
         config=StoreConfig(segment_dtype=store.attributes["segment_dtype"]),
     )
+
+
+def _expected_offsets(store: Store, table: Table) -> IntArray:
+    """The offsets that follow from the lengths of the utterances; the stored ones where nothing follows."""
+    features = store.features
+    if table.kind == features.framed:
+        counts: list[int | None] = store.column("n_frames")
+    else:
+        kind, config = features.kind(table.kind), features.configs[table.kind]
+        counts = [kind.n_rows(n, config) for n in store.column("n_samples")]
+    if None in counts:
+        return store.table_offsets(table)
+    return offsets_of([table.n_rows(count) for count in counts if count is not None])
 
 
 def _content(store: Store) -> list[Problem]:
@@ -298,9 +310,11 @@ def _content(store: Store) -> list[Problem]:
         wrong("arrays", f"expected {sorted(expected)}, found {store.array_names}")
     for name, spec in expected.items():
         problems += _guarded("content", name, partial(_array, store, name, spec))
-    keys = [store.keys(f"logmel/{length}") for length in store.lengths]
-    if any(not np.array_equal(keys[0], other) for other in keys[1:]):
-        wrong("logmel", "the segment tensors name different origins for the same utterances")
+    by_kind: dict[str, ByteArray] = {}
+    for table in store.tables:
+        keys = store.keys(table.group)
+        if not np.array_equal(by_kind.setdefault(table.kind, keys), keys):
+            wrong(table.kind, "the segment tensors name different origins for the same utterances")
     return problems
 
 
@@ -309,35 +323,31 @@ def _array(store: Store, name: str, spec: Array) -> list[Problem]:
     array = store.array(name)
     if tuple(array.shape) != spec.shape:
         return [Problem(kind="content", place=name, message=f"has shape {tuple(array.shape)}, expected {spec.shape}")]
-    if name == "lld/offsets":
-        expected = np.concatenate([[0], np.cumsum([n_rows(n) for n in store.column("n_samples")])])
-        differing = np.flatnonzero(np.diff(store.lld_offsets) != np.diff(expected))
-        if differing.size or store.lld_offsets[0] != 0:
-            ids = tuple(store.ids[row] for row in differing)
-            return [Problem(kind="content", place=name, message="does not agree with n_samples", utterances=ids)]
-    elif name.endswith("/offsets"):
-        segment = next(entry for entry in store.features.segments.values() if entry.length == int(name.split("/")[1]))
-        expected = np.concatenate([[0], np.cumsum([n_segments(n, segment) for n in store.column("n_frames")])])
-        differing = np.flatnonzero(np.diff(store.offsets(segment.length)) != np.diff(expected))
-        if differing.size or store.offsets(segment.length)[0] != 0:
-            ids = tuple(store.ids[row] for row in differing)
-            return [Problem(kind="content", place=name, message="does not agree with n_frames", utterances=ids)]
-    if not (name.endswith("/segments") or name in (FUNCTIONALS, LLD)):
-        return []
+    for table in store.tables:
+        if name == table.offsets:
+            stored = store.table_offsets(table)
+            differing = np.flatnonzero(np.diff(stored) != np.diff(_expected_offsets(store, table)))
+            if differing.size or stored[0] != 0:
+                ids = tuple(store.ids[row] for row in differing)
+                column = "n_frames" if table.kind == store.features.framed else "n_samples"
+                message = f"does not agree with {column}"
+                return [Problem(kind="content", place=name, message=message, utterances=ids)]
+        if name == table.name:
+            return _finite(store, table)
+    return []
+
+
+def _finite(store: Store, table: Table) -> list[Problem]:
+    """Utterances whose rows of a table hold NaN or infinity."""
     bad: list[str] = []
     for first in range(0, len(store), _MANY):
         rows = range(first, min(first + _MANY, len(store)))
-        if name == FUNCTIONALS:
-            finite = np.asarray(np.isfinite(store.read_functionals(list(rows))).all(axis=1))
-        elif name == LLD:
-            finite = np.array([np.isfinite(store.lld(row)).all() for row in rows])
-        else:
-            values, starts = store.read_segments(list(rows), spec.shape[1])
-            finite = np.asarray(np.logical_and.reduceat(np.isfinite(values).all(axis=(1, 2)), starts[:-1]))
-        bad += [store.ids[row] for row, fine in zip(rows, finite.tolist(), strict=True) if not fine]
+        values, starts = store.read_table(table, list(rows))
+        fine = np.logical_and.reduceat(np.isfinite(values).reshape(len(values), -1).all(axis=1), starts[:-1])
+        bad += [store.ids[row] for row, finite in zip(rows, fine.tolist(), strict=True) if not finite]
     if bad:
         message = f"{len(bad)} utterances hold NaN or infinity"
-        return [Problem(kind="content", place=name, message=message, utterances=tuple(bad))]
+        return [Problem(kind="content", place=table.name, message=message, utterances=tuple(bad))]
     return []
 
 
@@ -365,12 +375,11 @@ def _against_audio(store: Store, row: int, root: Path | None) -> list[Problem]:
     except (AudioError, FeatureError) as error:
         return differs(str(error))
     differing = []
-    for segment in features.segments.values():
-        stored = store.segments(row, segment.length)
-        if stored.tobytes() != cut_segments(values["logmel"], segment).astype(stored.dtype).tobytes():
-            differing.append(segments_name(segment.length))
-    if features.functionals.enabled and store.functionals(row).tobytes() != values["functionals"].tobytes():
-        differing.append(FUNCTIONALS)
-    if features.lld.enabled and store.lld(row).tobytes() != values["lld"].tobytes():
-        differing.append(LLD)
+    for table in store.tables:
+        stored = store.read_table(table, [row])[0]
+        expected = values[table.kind]
+        if table.segment:
+            expected = cut_segments(expected, table.segment)
+        if stored.tobytes() != expected.astype(stored.dtype).tobytes():
+            differing.append(table.name)
     return differs(f"recomputed values differ in {', '.join(differing)}") if differing else []

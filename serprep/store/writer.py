@@ -15,15 +15,14 @@ import numpy as np
 
 from serprep._typing import AnyArray, ByteArray, IntArray
 from serprep.cache.parts import Cache, Places, offsets_of
-from serprep.features.compare_2016 import lld_names
 from serprep.features.extract import Features
-from serprep.features.framing import Segment, cut_segments, n_segments
-from serprep.features.functionals import LICENCE, feature_names
+from serprep.features.framing import Segment, cut_segments
+from serprep.features.kinds import brought_by
 from serprep.files import Folder
 from serprep.manifest.table import Manifest
 from serprep.remote import upload
 from serprep.store import hdf5_store, zarr_store
-from serprep.store.layout import FUNCTIONALS, LLD, Array, StoreConfig, arrays
+from serprep.store.layout import Array, StoreConfig, Table, arrays, counted_columns, tables
 from serprep.version import STORE_FORMAT
 
 
@@ -79,8 +78,12 @@ class Plan:
     origins: Origins
     features: Features
     config: StoreConfig
-    offsets: Mapping[int, IntArray]  # segment length → offsets
-    lld_offsets: IntArray  # (n + 1,); of no rows where there are no contours
+    offsets: Mapping[str, IntArray]  # name of a table with offsets → they
+
+    @property
+    def tables(self) -> list[Table]:
+        """The feature arrays."""
+        return tables(self.features, self.config.segment_dtype)
 
     @property
     def arrays(self) -> list[Array]:
@@ -89,8 +92,7 @@ class Plan:
             columns=self.manifest.columns,
             numbers=self.manifest.numbers,
             n=len(self.manifest),
-            n_segments={length: int(offsets[-1]) for length, offsets in self.offsets.items()},
-            n_lld=int(self.lld_offsets[-1]),
+            n_rows={name: int(offsets[-1]) for name, offsets in self.offsets.items()},
             features=self.features,
             config=self.config,
         )
@@ -99,27 +101,20 @@ class Plan:
 def plan_store(manifest: Manifest, origins: Origins, features: Features, config: StoreConfig) -> Plan:
     """What a store of these rows will look like."""
     offsets = {
-        segment.length: offsets_of([n_segments(n, segment) for n in origins.places["logmel"].table["n_rows"].tolist()])
-        for segment in features.segments.values()
+        table.name: offsets_of([table.n_rows(n) for n in origins.places[table.kind].table["n_rows"].tolist()])
+        for table in tables(features)
+        if table.offsets
     }
-    n_lld = origins.places["lld"].table["n_rows"].tolist() if features.lld.enabled else [0] * len(manifest)
-    return Plan(manifest, origins, features, config, offsets, offsets_of(n_lld))
+    return Plan(manifest, origins, features, config, offsets)
 
 
 def shard_jobs(plan: Plan, store: str, cache: Cache) -> list[ShardJob]:
     """The tasks that fill the feature arrays."""
-    by_length = {segment.length: segment for segment in plan.features.segments.values()}
+    by_name = {array.name: array for array in plan.arrays}
     jobs = []
-    for array in plan.arrays:
-        if not array.is_large:
-            continue
-        if array.name == FUNCTIONALS:
-            kind, segment, offsets = "functionals", None, np.arange(len(plan.manifest) + 1)
-        elif array.name == LLD:
-            kind, segment, offsets = "lld", None, plan.lld_offsets
-        else:
-            segment = by_length[array.shape[1]]
-            kind, offsets = "logmel", plan.offsets[segment.length]
+    for table in plan.tables:
+        array = by_name[table.name]
+        offsets = plan.offsets[table.name] if table.offsets else np.arange(len(plan.manifest) + 1)
         for first in range(0, array.shape[0], array.shard):
             last = min(first + array.shard, array.shape[0])
             begin = int(np.searchsorted(offsets, first, side="right")) - 1
@@ -132,8 +127,8 @@ def shard_jobs(plan: Plan, store: str, cache: Cache) -> list[ShardJob]:
                     first=first,
                     last=last,
                     skip=first - int(offsets[begin]),
-                    places=plan.origins.places[kind][begin:end],
-                    segment=segment,
+                    places=plan.origins.places[table.kind][begin:end],
+                    segment=table.segment,
                 )
             )
     return jobs
@@ -192,38 +187,38 @@ def small_value(plan: Plan, array: Array) -> AnyArray:
     """A column, offsets, keys or names: any array but the features."""
     if array.dtype == "string":
         return np.array(list(texts_of(plan, array)), object)
-    folder, _, name = array.name.rpartition("/")
-    if name == "keys":
-        return plan.origins.keys[folder.split("/")[0]]
-    if name == "offsets":
-        return plan.lld_offsets if folder == "lld" else plan.offsets[int(folder.split("/")[1])]
-    counts = {"n_samples": "n_samples", "n_frames": "n_rows"}
-    if name in counts:
-        return np.array(plan.origins.places["logmel"].table[counts[name]], array.dtype)
+    for table in plan.tables:
+        if array.name == table.keys:
+            return plan.origins.keys[table.kind]
+        if array.name == table.offsets:
+            return plan.offsets[table.name]
+    name = array.name.rpartition("/")[2]
+    if name == "n_samples":
+        return np.array(next(iter(plan.origins.places.values())).table["n_samples"], array.dtype)
+    if name == "n_frames" and plan.features.framed:
+        return np.array(plan.origins.places[plan.features.framed].table["n_rows"], array.dtype)
     cells = plan.manifest.utterances.column(name)
     return np.array([np.nan if cell in (None, "") else cell for cell in cells], array.dtype)
 
 
 def texts_of(plan: Plan, array: Array) -> Sequence[str]:
     """The strings of an array of them."""
-    folder, _, name = array.name.rpartition("/")
-    names = {"functionals": feature_names, "lld": lld_names}
-    column = plan.manifest.utterances.column(name) if folder == "utterances" else names[folder]()
-    return cast(Sequence[str], column)
+    for table in plan.tables:
+        if array.name == f"{table.name}_names":
+            return table.names
+    return cast(Sequence[str], plan.manifest.utterances.column(array.name.rpartition("/")[2]))
 
 
 def attributes(
     plan: Plan, *, version: str, configurations: Mapping[str, Any], extractors: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Root attributes; nothing in them tells when, where or by whom the store was built."""
-    licences = [f"recordings: {plan.manifest.info.get('licence', 'unknown')}"]
-    if plan.features.functionals.uses_opensmile:
-        licences.append(LICENCE)
+    licences = [f"recordings: {plan.manifest.info.get('licence', 'unknown')}", *plan.features.licences]
     return {
         "format": STORE_FORMAT,
         "version": version,
         "n_utterances": len(plan.manifest),
-        "columns": [*plan.manifest.columns, "n_samples", "n_frames"],
+        "columns": [*plan.manifest.columns, *counted_columns(plan.features)],
         "provenance": {
             "corpus": dict(plan.manifest.info),
             "manifest_digest": plan.manifest.digest,
@@ -232,7 +227,22 @@ def attributes(
         "configurations": dict(configurations),
         "segment_dtype": plan.config.segment_dtype,
         "licences": licences,
+        **shapes_of(plan.features),
     }
+
+
+def shapes_of(features: Features) -> dict[str, Any]:
+    """Root attribute ``kinds``: the shapes of kinds that a reader may not have installed."""
+    shapes = {
+        table.kind: {
+            "shape": "row" if table.per_utterance else "contour",
+            "columns": table.row[-1],
+            "distribution": brought_by(table.kind) or "serprep",
+        }
+        for table in tables(features)
+        if not features.kind(table.kind).named_at_top
+    }
+    return {"kinds": shapes} if shapes else {}
 
 
 def create(plan: Plan, store: str) -> None:

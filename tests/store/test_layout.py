@@ -7,16 +7,15 @@ from serprep.features.extract import Features
 from serprep.features.framing import Segment
 from serprep.features.functionals import Functionals
 from serprep.features.logmel import LogMel
-from serprep.store.layout import Array, StoreConfig, arrays, segments_name
+from serprep.store.layout import Array, StoreConfig, arrays, segments_name, tables
 
 COLUMNS = ("id", "path", "start", "end", "speaker", "session", "emotion", "partition", "duration", "sample_rate")
 
 
-def made(features=None, config=None, n=7, n_lld=0):
+def made(features=None, config=None, n=7, n_rows=100):
     features = features or Features()
-    n_segments = {segment.length: 100 for segment in features.segments.values()}
-    config = config or StoreConfig()
-    found = arrays(columns=COLUMNS, n=n, n_segments=n_segments, n_lld=n_lld, features=features, config=config)
+    rows = {table.name: n_rows for table in tables(features)}
+    found = arrays(columns=COLUMNS, n=n, n_rows=rows, features=features, config=config or StoreConfig())
     assert len({array.name for array in found}) == len(found)
     return {array.name: array for array in found}
 
@@ -39,7 +38,7 @@ def test_a_store_has_the_arrays_of_the_design():
 
 def test_contours_are_a_kind_of_their_own():
     features = Features(lld=LLD(enabled=True), functionals=Functionals(enabled=False))
-    found = made(features, n_lld=900)
+    found = made(features, n_rows=900)
     shapes = {name: (array.shape, array.dtype) for name, array in found.items() if name.startswith("lld/")}
     assert shapes == {
         "lld/compare_2016": ((900, 130), "float32"),

@@ -175,7 +175,7 @@ def test_masks_and_names_are_not_taken_for_row_numbers(store, rows):
 
 def test_a_length_that_is_not_stored(store):
     for read in (store.segments, store.read_segments):
-        with pytest.raises(StoreError, match=r"has no array 'logmel/31/offsets'; it has .*logmel/30/segments"):
+        with pytest.raises(StoreError, match=r"has no segments of 31 frames of 'logmel'; it has .*logmel/30/segments"):
             read(0 if read == store.segments else [0], 31)
     with pytest.raises(StoreError, match="has no array 'utterances/age'"):
         store.column("age")

@@ -20,6 +20,7 @@ from serprep.features.compare_2016.names import contour_names, functional_names
 
 __all__ = ["LLD", "contour_names", "functional_names", "functionals", "lld", "lld_names", "n_rows", "prepare"]
 
+NAME = "serprep.compare_2016"  # of the extractor, in keys and versions
 REVISION = 2  # raised whenever a value changes
 SAMPLE_RATE = 16_000  # Hz, the only one
 SHORTEST = 960  # samples, one frame of 60 ms

@@ -1,0 +1,154 @@
+"""One kind of feature: its configuration, extractor, shape and identity.
+
+A new kind is a subclass of `Kind` in one file, and one instance of it: inside serprep a
+line in `serprep.features.KINDS`, outside an entry point of the group ``serprep.features``.
+The cache, stores, checks, conversion and training know shapes, not kinds:
+
+* ``"row"``: one vector per utterance;
+* ``"contour"``: any number of rows per utterance, from which segments can be cut.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+from serprep._typing import FloatArray
+from serprep.audio.signal import Signal
+from serprep.errors import FeatureError
+
+Config = TypeVar("Config")
+Extractor = Callable[[FloatArray], FloatArray]
+Say = Callable[[str], None]
+
+
+class Kind(Generic[Config]):
+    """What a kind of feature is; subclasses override what differs.
+
+    Attributes
+    ----------
+    name : str
+        The recipe's table ``[features.NAME]``, the cache's folder, and the group in a store.
+    config : type
+        A frozen dataclass whose defaults are the documented ones.
+    shape : {"row", "contour"}
+    revision : int
+        Raised whenever a value changes.
+    whole : bool
+        Whether a store holds its rows as they are, and not only segments cut from them.
+    array : str
+        Name of the array inside the group.
+    dimensions : (str, str)
+        Names of the array's axes.
+    on_by_default : bool
+        Whether a recipe that does not name it has it.
+    named_at_top : bool
+        Whether configurations name it beside "segments", as stores did before there were other kinds,
+        and not under "kinds".
+    """
+
+    name: str
+    config: type[Config]
+    shape: Literal["row", "contour"]
+    revision: int
+    whole = True
+    array = "values"
+    dimensions = ("", "")
+    on_by_default = False
+    named_at_top = False
+
+    def enabled(self, config: Config) -> bool:
+        """Whether this configuration asks for it at all."""
+        return bool(getattr(config, "enabled", True))
+
+    def located(self, config: Config, folder: Path) -> Config:
+        """The same configuration with paths that hold from anywhere; a recipe's are relative to its `folder`."""
+        return config
+
+    def plain(self, config: Config) -> dict[str, Any]:
+        """The configuration as a store records it, and its version knows it: no place where something lies."""
+        return asdict(config)  # type: ignore[call-overload, no-any-return]
+
+    def names(self, config: Config) -> tuple[str, ...]:
+        """Names of the columns, in order."""
+        raise NotImplementedError
+
+    def n_columns(self, config: Config) -> int:
+        """Columns of its rows."""
+        return len(self.names(config))
+
+    def n_rows(self, n_samples: int, config: Config) -> int | None:
+        """Rows of a contour of so many samples, where that is known beforehand."""
+        return None
+
+    def extractor(self, config: Config, signal: Signal) -> Extractor:
+        """A function of one guarded signal → float32 of shape (n_columns,) or (n_rows, n_columns).
+
+        Made once per process: it may hold a model.
+        """
+        raise NotImplementedError
+
+    def prepare(self, config: Config, say: Say | None) -> None:
+        """Whatever must happen once before many processes extract."""
+
+    def shortest(self, config: Config, signal: Signal) -> int:
+        """The fewest samples of an utterance."""
+        return 1
+
+    def sample_rate(self, config: Config) -> int | None:
+        """The rate (Hz) that the configuration demands; None: any."""
+        return None
+
+    def check(self, config: Config, signal: Signal) -> None:
+        """Raise a FeatureError if the configuration cannot be computed from such signals."""
+
+    def licence(self, config: Config) -> str:
+        """What must be said of a store that holds it; "" for nothing."""
+        return ""
+
+    def identity(self, config: Config) -> dict[str, Any]:
+        """What decides values besides the configuration: libraries with major.minor, digests of weights."""
+        return {}
+
+    def version_identity(self, config: Config) -> dict[str, Any]:
+        """What of `identity` enters a store's version: digests of weights, but no libraries."""
+        return {}
+
+    def extractor_name(self, config: Config) -> str:
+        """Name of the extractor in keys and versions."""
+        return f"serprep.{self.name}"
+
+    def extractor_revision(self, config: Config) -> int:
+        """Revision of the extractor in keys and versions."""
+        return self.revision
+
+    def settings(self, config: Config) -> dict[str, Any]:
+        """What of the configuration enters cache keys."""
+        return {self.name: self.plain(config)}
+
+
+@dataclass(frozen=True)
+class MissingKind(Kind[Any]):
+    """A kind that a store holds and no installed package knows: it can be read, not computed."""
+
+    name: str
+    shape: Literal["row", "contour"]
+    column_names: tuple[str, ...]
+    distribution: str  # the package that brought it
+    config = dict
+    revision = 0
+
+    def plain(self, config: dict[str, Any]) -> dict[str, Any]:
+        """What the store recorded."""
+        return dict(config)
+
+    def names(self, config: dict[str, Any]) -> tuple[str, ...]:
+        """Names of the columns, as the store says."""
+        return self.column_names
+
+    def extractor(self, config: dict[str, Any], signal: Signal) -> Extractor:
+        """Raise: nothing can compute it."""
+        raise FeatureError(
+            f"the kind of feature {self.name!r} came from the package {self.distribution}, which is not installed: "
+            "install it to compute, verify or predict; reading, training and converting work without"
+        )

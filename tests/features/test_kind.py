@@ -1,0 +1,13 @@
+from serprep.audio.signal import Signal
+from serprep.features.kind import Kind
+
+
+def test_a_kind_demands_nothing_unless_it_says_so():
+    class Any(Kind[None]):
+        name, config, shape, revision = "any", type(None), "row", 1
+
+    kind = Any()
+    assert kind.enabled(None) and kind.whole and not kind.on_by_default and not kind.named_at_top
+    assert kind.shortest(None, Signal()) == 1 and kind.sample_rate(None) is None and kind.n_rows(10, None) is None
+    assert kind.licence(None) == "" and kind.identity(None) == kind.version_identity(None) == {}
+    assert kind.extractor_name(None) == "serprep.any" and kind.extractor_revision(None) == 1
