@@ -130,7 +130,8 @@ def needed(n_loud: int) -> float:
     >>> needed(60), needed(200)
     (0.99, 0.97)
     """
-    return float(np.interp(n_loud, *zip(*NEEDED, strict=True))) if n_loud >= NEEDED[0][0] else np.inf
+    counts, likeness = [count for count, _ in NEEDED], [likeness for _, likeness in NEEDED]
+    return float(np.interp(n_loud, counts, likeness)) if n_loud >= counts[0] else np.inf
 
 
 def _candidates(prints: Sequence[Fingerprint | None]) -> Iterator[tuple[int, int, int]]:

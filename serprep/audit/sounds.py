@@ -75,7 +75,7 @@ def listen(
     if doubtful:
         one, other = (one_line(utterances[i].path) for i in doubtful[0])
         notes.append(
-            f"{len(doubtful)} pairs of recordings with little sound (less than 0.6 s) are alike, such as {one} and {other}: "
+            f"{len(doubtful)} pairs of recordings with little sound are alike, such as {one} and {other}: "
             "copies or takes of one word, which cannot be told apart"
         )
     return Sounds(listened, tuple(pairs), tuple(notes), n_there)

@@ -1,5 +1,6 @@
 """Recordings of every format, whole and not: their own samples, or refused with the true reason."""
 
+import importlib.util
 import io
 import shutil
 import struct
@@ -436,3 +437,12 @@ def test_ffmpeg_decodes_the_same_samples(tmp_path, name):
     samples = read_samples((tmp_path / name).read_bytes())[0]
     assert samples.shape == (len(expected), 1)
     np.testing.assert_allclose(samples[:, 0], expected, atol=5e-5)
+
+
+def test_mutated_recordings_are_read_or_refused_in_one_line():
+    spec = importlib.util.spec_from_file_location("fuzz", Path(__file__).resolve().parents[2] / "benchmarks/fuzz.py")
+    fuzz = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fuzz)
+    results = [fuzz.listen(data) for _, data in fuzz.cases(270, seed=7)]
+    n_refused = sum(isinstance(result, str) for result in results)
+    assert 100 < n_refused < 250
