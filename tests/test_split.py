@@ -487,7 +487,7 @@ def edited(tmp_path, change):
         (lambda v: v["utterances"]["s00_00"].update(roles=["x", "train", "test"]), "expected 3 of train, dev, test"),
         (lambda v: v["utterances"]["s00_00"].update(roles=[["train"], "", ""]), "is missing or misplaced"),
         (lambda v: v["utterances"]["s00_00"].update(roles=None), "is missing or misplaced"),
-        (lambda v: v["utterances"].update({"\ud800": v["utterances"]["s00_00"]}), "half of a surrogate pair"),
+        (lambda v: v["utterances"].update({"\ud800": v["utterances"]["s00_00"]}), "half of a character"),
     ],
 )
 def test_edited_split_files(tmp_path, change, message):

@@ -39,6 +39,7 @@ from serprep.limits import refusal
 MAGIC = b"SERPART1"
 _HEAD = 48
 _HOUR = 3600.0  # seconds
+_WIDEST = 1 << 24  # columns
 _LARGEST = 1 << 60  # values of a part
 
 
@@ -165,7 +166,7 @@ def unpack_index(name: str, data: bytes) -> tuple[ByteArray, Places] | None:
     if len(index) < _index_size(n) or hashlib.sha256(data[:16] + index).digest() != data[16:_HEAD]:
         return None
     offsets = np.frombuffer(index, "<i8", n + 1, 40 * n)
-    if not width or offsets[0] or (offsets[1:] < offsets[:-1]).any() or offsets[-1] > _LARGEST // width:
+    if not 0 < width < _WIDEST or offsets[0] or (offsets[1:] < offsets[:-1]).any() or offsets[-1] > _LARGEST // width:
         return None  # nobody writes such a part by accident
     table = np.zeros(n, PLACE)
     table["start"] = _HEAD + len(index) + offsets[:-1] * width * 4

@@ -277,3 +277,26 @@ def test_offsets_are_running_sums():
     assert offsets_of([]).tolist() == [0]
     assert offsets_of([3, 1, 2]).tolist() == [0, 3, 4, 6]
     assert offsets_of([3, 1]).dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("width", "offsets"),
+    [
+        (0, [0, 1, 2]),
+        (2**32 - 1, [0, 1, 2]),
+        (1 << 24, [0, 1, 2]),
+        (2, [0, 2, 1]),
+        (2, [1, 1, 2]),
+        (2, [0, -1, 2]),
+        (2, [0, 1, 2**62]),
+    ],
+)
+def test_a_forged_index_is_not_there(tmp_path, width, offsets):
+    """Its SHA-256 is right: somebody wrote it on purpose."""
+    head = b"SERPART1" + np.array([2, width], "<u4").tobytes()
+    index = bytes([1] * 32 + [2] * 32) + np.array([800, 800], "<i8").tobytes() + np.array(offsets, "<i8").tobytes()
+    index += np.zeros(2, "<u4").tobytes()
+    (tmp_path / "logmel").mkdir()
+    part = head + hashlib.sha256(head + index).digest() + index + bytes(16)
+    (tmp_path / "logmel" / f"{'0' * 32}.part").write_bytes(part)
+    assert not Cache(str(tmp_path)).find("logmel", [bytes([1] * 32), bytes([2] * 32)]).found.any()
