@@ -31,10 +31,7 @@ from .places import kind_of, rows_of
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("split.json"), show_default=True)
 @json_option
-@click.pass_context
-def split(
-    context: click.Context, rows: Path, output: Path, emotions: tuple[str, ...], as_json: bool, **options: Any
-) -> None:
+def split(rows: Path, output: Path, emotions: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Split ROWS, a manifest, a store or a recipe, and write the split file, which can be shared: it holds no audio.
 
     A recipe says how by itself, in [split]; options given here go first.
@@ -48,6 +45,7 @@ def split(
         from serprep.recipe import read_recipe
 
         recipe = read_recipe(rows)
+        context = click.get_current_context()
         typed = click.core.ParameterSource.COMMANDLINE
         given = {name: value for name, value in options.items() if context.get_parameter_source(name) == typed}
         config = replace(recipe.split, **given)

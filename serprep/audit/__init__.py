@@ -194,12 +194,12 @@ def _notes(corpus: Manifest | str, sides: Sides) -> list[str]:
 
 def _skipped(sides: Sides) -> list[str]:
     """The checks that could not be made, because nothing tells what they compare."""
-    empty = {
-        "texts": (TEXTS, [value_of(row, name) for name in TEXTS for row in sides.utterances]),
-        "dialogues": (("dialogue",), [value_of(row, "dialogue") for row in sides.utterances]),
-        "bytes": (("audio_digest",), [row.audio_digest for row in sides.utterances]),
-    }
-    return [f"{what} (no {' or '.join(names)})" for what, (names, values) in empty.items() if not any(values)]
+    compared = {"texts": TEXTS, "dialogues": ("dialogue",), "bytes": ("audio_digest",)}
+    return [
+        f"{what} (no {' or '.join(names)})"
+        for what, names in compared.items()
+        if not any(value_of(row, name) for name in names for row in sides.utterances)
+    ]
 
 
 def _n_scored(sides: Sides) -> int:
