@@ -41,6 +41,7 @@ TICK = 0.5  # seconds between looks at this machine's processes
 LOOK = 5.0  # seconds between questions to the workers; also after what time a wait is said
 ANSWER = 10.0  # seconds a worker may take to answer
 PATIENCE = 5  # looks that find nobody at work before batches are handed out again
+BUSY_TICKS = 25  # of a processor's time from look to look, more than an idle process uses
 SILENCE = 12  # looks that a process neither answers nor computes before it is ended
 RESTARTS = 2  # times batches are handed out again without any of them being done
 WAIT = 300.0  # seconds to wait for workers of a scheduler
@@ -425,8 +426,9 @@ class Workers:
         answered = [set(answer) for answer in answers.values() if isinstance(answer, list)]
         silent = [worker for worker, answer in answers.items() if not isinstance(answer, list)]
         at_work = any(keys & set(answer) for answer in answered)
-        if not self.scheduler:
-            self._end_silent(flight)
+        busy = not self.scheduler and self._end_silent(flight)
+        # a process that starts, or holds the interpreter, computes and does not answer
+        at_work = at_work or (busy and (not present or bool(silent)))
         others = self.scheduler and any(answered)  # a scheduler shared with others: they go first
         flight.n_idle = 0 if at_work or others else flight.n_idle + 1
         if flight.n_idle >= 2:
@@ -454,15 +456,18 @@ class Workers:
             self._end = one_line(refusal(ends[-1]) or ends[-1])
         return len(ends)
 
-    def _end_silent(self, flight: "_Flight") -> None:
-        """End local processes that have used no time of a processor in many looks while nobody worked: stopped ones."""
+    def _end_silent(self, flight: "_Flight") -> bool:
+        """Whether a local process computes; those that have used no time of a processor in many looks are ended."""
         assert self._processes is not None
+        busy = False
         for name in self._processes.names:
             ticks = self._processes.ticks(name)
             before, n_same = flight.ticks.get(name, (None, 0))
             flight.ticks[name] = (ticks, n_same + 1 if ticks is not None and ticks == before else 0)
+            busy |= ticks is not None and before is not None and ticks - before >= BUSY_TICKS
             if flight.ticks[name][1] >= SILENCE:
                 self._processes.kill(name)
+        return busy
 
     def _hand_out_again(self, waiting: deque[int], flight: "_Flight") -> None:
         """Take back what is in flight, to be handed out again, on a new cluster where it is ours."""

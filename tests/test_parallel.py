@@ -273,6 +273,13 @@ def test_a_stopped_process_is_ended_and_one_that_computes_is_not(looking):
     assert killed == ["stopped"]
 
 
+def test_a_process_that_starts_slowly_is_waited_for(looking):
+    pool, flight, _ = looking
+    now = iter(range(0, 10**6, parallel.BUSY_TICKS))
+    pool._processes = SimpleNamespace(names=frozenset(["starting"]), revive=list, ticks=lambda name: next(now))
+    assert all(pool._look(flight) for _ in range(1000))
+
+
 def test_processes_that_end_again_and_again_are_named(looking):
     pool, flight, _ = looking
     pool._processes.revive = lambda: ["OSError: [Errno 24] Too many open files"]
@@ -377,7 +384,7 @@ def test_a_local_cluster_takes_nothing_from_the_user_and_leaves_nothing(tmp_path
     command = [sys.executable, str(tmp_path / "script.py")]
     done = subprocess.run(command, env=environment, cwd=here, capture_output=True, text=True)
     assert done.stdout == "[(0, 0), (1, 1), (2, 4), (3, 9)]\n" * 2
-    assert all(line.startswith("waiting for ") for line in done.stderr.splitlines()), done.stderr  # on a busy machine
+    assert "Traceback" not in done.stderr and "rror" not in done.stderr
     assert list(temporary.iterdir()) == [] and [path.name for path in settings.iterdir()] == ["broken.yaml"]
 
 

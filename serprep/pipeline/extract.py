@@ -216,6 +216,8 @@ def _compute(batches: Batches, pool: Workers, written: Mapping[str, set[str]]) -
     alone: list[Batch] = []
     work: Sequence[Batch] = batches
     for attempt in range(ATTEMPTS):
+        if not work:
+            break
         again: list[Batch] = []
         for number, receipt in pool.run(extract_batch, work):
             batch = work[number]
