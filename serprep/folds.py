@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from serprep.cache.parts import canonical_json
+from serprep._json import canonical_json
 from serprep.errors import SplitError, one_line
 
 TOLERANCE = 1 / 3  # of an even share of a class; one utterance is always tolerated

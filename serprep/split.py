@@ -13,8 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from serprep._json import load_json
-from serprep.cache.parts import canonical_json
+from serprep._json import canonical_json, load_json
 from serprep.errors import SplitError, first_ten, one_line
 from serprep.files import write_whole
 from serprep.folds import count_groups, group_roles, partition_roles, set_apart

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from serprep.cache.parts import canonical_json
+from serprep._json import canonical_json
 from serprep.errors import FeatureError, TrainError, one_line
 from serprep.features.extract import Features, features_from_json
 from serprep.features.functionals import N_FEATURES

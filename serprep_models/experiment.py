@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serprep.cache.parts import canonical_json
+from serprep._json import canonical_json
 from serprep.errors import SplitError, TrainError, one_line
 from serprep.files import write_whole
 from serprep.manifest.table import Manifest, make_manifest

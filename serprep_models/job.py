@@ -18,8 +18,8 @@ import pandas as pd
 import torch
 from torch import nn
 
+from serprep._json import canonical_json
 from serprep._typing import FloatArray, IntArray
-from serprep.cache.parts import canonical_json
 from serprep.errors import TrainError, one_line
 from serprep.files import write_whole
 from serprep.recipe import NEURAL, TrainConfig

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from serprep._json import canonical_json
 from serprep._typing import AnyArray, IntArray
-from serprep.cache.parts import canonical_json
 from serprep.errors import TrainError, one_line
 from serprep.files import discard, refuse_store, write_whole
 from serprep.recipe import TrainConfig

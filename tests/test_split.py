@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from serprep.cache.parts import canonical_json
+from serprep._json import canonical_json
 from serprep.errors import SplitError
 from serprep.manifest.table import make_manifest
 from serprep.split import (

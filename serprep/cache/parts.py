@@ -29,8 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from serprep._json import canonical_json as canonical_json
-from serprep._json import load_object
+from serprep._json import canonical_json, load_object
 from serprep._typing import AnyArray, ByteArray, FloatArray, IntArray
 from serprep.errors import CacheError, PartError
 from serprep.files import Folder

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from serprep.cache.parts import Cache, canonical_json, key_of, offsets_of, pack_part, unpack_index
+from serprep._json import canonical_json
+from serprep.cache.parts import Cache, key_of, offsets_of, pack_part, unpack_index
 from serprep.errors import CacheError
 
 KEYS = [bytes([7]) * 32, bytes([9]) * 32, bytes([200]) * 32]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from serprep.cache.parts import canonical_json
+from serprep._json import canonical_json
 from serprep.errors import TrainError
 from serprep.metrics import paired_test
 from serprep_models.compare import compare_experiments

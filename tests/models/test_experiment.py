@@ -13,7 +13,7 @@ import torch
 from safetensors.numpy import load_file
 
 import serprep_models
-from serprep.cache import canonical_json
+from serprep._json import canonical_json
 from serprep.errors import SplitError, TrainError
 from serprep.split import SplitConfig, make_split, read_split, write_split
 from serprep_models import job, train

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from serprep.cache import canonical_json
+from serprep._json import canonical_json
 from serprep.errors import TrainError
 from serprep_models.catalogue import experiments_in
 from serprep_models.checkpoint import read_checkpoint

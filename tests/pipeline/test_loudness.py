@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from serprep._json import canonical_json
 from serprep.audio.levels import PROBLEMS
 from serprep.cache.levels import level_key
-from serprep.cache.parts import Cache, canonical_json
+from serprep.cache.parts import Cache
 from serprep.errors import RecipeError
 from serprep.features.extract import Features, identities
 from serprep.garbage import gc
