@@ -80,7 +80,7 @@ def instead(words: list[str]) -> str:
         The command and its arguments, as `sys.argv` has them after the program.
     """
     command = next((word for word in words if not word.startswith("-")), "")
-    if command not in TAKES:
+    if command not in TAKES or "--corpus" in words:  # which names the rows: what follows is a split
         return ""
     for word in words[words.index(command) + 1 :]:
         kind = "" if word.startswith("-") else kind_of(word)

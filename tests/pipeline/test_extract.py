@@ -369,7 +369,7 @@ def test_native_functionals_need_no_opensmile_and_no_licence_note(own, tmp_path,
         return metadata_version(name)
 
     monkeypatch.setitem(sys.modules, "opensmile", None)  # importing it raises
-    for module in ("functionals", "extract"):
+    for module in ("functionals", "libraries"):
         monkeypatch.setattr(f"serprep.features.{module}.version", version)
     for place in (
         "features.functionals.library_digest",
