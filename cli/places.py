@@ -54,7 +54,8 @@ def kind_of(place: str) -> str:
                 return "manifest"
             if (path / "versions").is_dir():
                 return "data set"
-            return "corpus" if _has_recordings(path) else ""
+            holds_data_sets = any((child / "versions").is_dir() for child in path.iterdir())
+            return "corpus" if not holds_data_sets and _has_recordings(path) else ""
     except OSError:
         pass
     return ""

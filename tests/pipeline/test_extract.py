@@ -371,10 +371,7 @@ def test_native_functionals_need_no_opensmile_and_no_licence_note(own, tmp_path,
     monkeypatch.setitem(sys.modules, "opensmile", None)  # importing it raises
     for module in ("functionals", "libraries"):
         monkeypatch.setattr(f"serprep.features.{module}.version", version)
-    for place in (
-        "features.functionals.library_digest",
-        "features.libraries.library_versions",
-    ):  # as if never asked before
+    for place in ("features.functionals.library_digest", "pipeline.build.library_versions"):  # never asked before
         monkeypatch.setattr(f"serprep.{place}", resolve_name(f"serprep.{place}").__wrapped__)
     result = build(asked, pool=Inline())
     assert result.version != default.version
