@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# compiled code of Python is kept: the tests start hundreds of processes, and each would compile torch anew
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: demo test prove bench clean
 
