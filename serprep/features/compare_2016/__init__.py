@@ -62,7 +62,7 @@ def functionals(signal: FloatArray) -> FloatArray:
     from serprep.features.compare_2016.blocks import functionals_of
     from serprep.features.compare_2016.contours import contours_of
 
-    return functionals_of(contours_of(_checked(signal)))
+    return functionals_of(contours_of(checked(signal)))
 
 
 def lld(signal: FloatArray) -> FloatArray:
@@ -93,7 +93,7 @@ def lld(signal: FloatArray) -> FloatArray:
     """
     from serprep.features.compare_2016.contours import contours_of
 
-    found = contours_of(_checked(signal))
+    found = contours_of(checked(signal))
     groups = found.voice, found.energy, found.spectral, found.voice_delta, found.energy_delta, found.spectral_delta
     return np.concatenate([group[:, : found.n_frames + 1] for group in groups]).T
 
@@ -114,7 +114,8 @@ def lld_names() -> tuple[str, ...]:
     return (*contour_names(), *contour_names(delta=True))
 
 
-def _checked(signal: FloatArray) -> FloatArray:
+def checked(signal: FloatArray) -> FloatArray:
+    """The signal, contiguous and float32, or an error that says why it has no features."""
     signal = np.ascontiguousarray(signal, np.float32)
     if signal.ndim != 1 or len(signal) < SHORTEST:
         raise FeatureError(f"a signal of shape {signal.shape}; expected mono, {SHORTEST} samples (60 ms) or more")

@@ -61,9 +61,15 @@ def auditory(power: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, Flo
     rasta_loudness : ndarray, shape (n_frames,)
         Its mean.
     """
+    bands, loudness = loudness_of(power)
+    return bands, loudness, *_rasta(bands, bank()[2], _rasta_constants())
+
+
+def loudness_of(power: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mel bands, shape (n_frames, 26), and mean of the auditory spectrum, (n_frames,)."""
     band, weight, loudness = bank()
     bands = _bands(power, band, weight)
-    return bands, _loudness(bands, loudness), *_rasta(bands, loudness, _rasta_constants())
+    return bands, _loudness(bands, loudness)
 
 
 def _rasta_constants() -> FloatArray:

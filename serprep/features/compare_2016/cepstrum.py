@@ -27,21 +27,22 @@ def _tables() -> tuple[FloatArray, FloatArray]:
     return cosines, (lifter * np.float32(np.sqrt(2 / N_BANDS))).astype(np.float32)
 
 
-def mfcc(bands: FloatArray) -> FloatArray:
-    """Coefficients 1 to 14 of mel bands, shape (n_frames, 14)."""
-    found: FloatArray = _mfcc(bands, *_tables())
+def mfcc(bands: FloatArray, n: int = N_COEFFICIENTS) -> FloatArray:
+    """The first coefficients of mel bands, from 1 on, shape (n_frames, n)."""
+    cosines, lifters = _tables()
+    found: FloatArray = _mfcc(bands, cosines[:n], lifters[:n])
     return found
 
 
 @compiled
 def _mfcc(bands, cosines, lifters):  # type: ignore[no-untyped-def]
-    found = np.empty((len(bands), N_COEFFICIENTS), np.float32)
+    found = np.empty((len(bands), len(lifters)), np.float32)
     scale = np.float32(np.float64(FULL_SCALE) * np.float64(FULL_SCALE))
     logs = np.empty(N_BANDS, np.float32)
     for t in range(len(bands)):
         for b in range(N_BANDS):
             logs[b] = np.log(max(np.float32(bands[t, b] * scale), np.float32(1)))
-        for i in range(N_COEFFICIENTS):
+        for i in range(len(lifters)):
             total = np.float32(0)
             for b in range(N_BANDS):
                 total += np.float32(logs[b] * cosines[i, b])

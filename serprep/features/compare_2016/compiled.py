@@ -20,7 +20,7 @@ def compiled(function: Callable[..., Any]) -> Any:
     try:
         made: Any = njit(cache=True, nogil=True, error_model="numpy")(function)
         # numba looks at one file, but a function holds the code of those it calls from others
-        made._cache._cache_file._source_stamp = _sources()
+        made._cache._cache_file._source_stamp = _sources(Path(function.__code__.co_filename).parent)
     except RuntimeError:  # there is no folder that can be written
         made = njit(nogil=True, error_model="numpy")(function)
     else:
@@ -28,10 +28,11 @@ def compiled(function: Callable[..., Any]) -> Any:
     return made
 
 
-@lru_cache(maxsize=1)
-def _sources() -> str:
-    """Digest of this folder's modules."""
+@lru_cache
+def _sources(folder: Path) -> str:
+    """Digest of the modules of a folder, and of this one, whose functions all use."""
     total = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        total.update(path.read_bytes())
+    for each in sorted({folder, Path(__file__).parent}):
+        for path in sorted(each.glob("*.py")):
+            total.update(path.read_bytes())
     return total.hexdigest()

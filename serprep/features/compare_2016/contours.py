@@ -44,14 +44,15 @@ def contours_of(signal: FloatArray) -> Contours:
     bands, loudness, rasta, rasta_loudness = auditory(power)
     crossings = np.zeros(n_short, np.float32)
     crossings[:n_long] = zero_crossings(samples, n_long)
-    rms = rms_of_frames(samples, np.ones(SHORT, np.float32), SHORT, n_short)
+    rms = rms_of_frames(samples, np.ones(SHORT, np.float32), n_short)
     energy = np.stack([loudness, rasta_loudness, rms, crossings])
     spectrum = np.concatenate([rasta.T, spectral(magnitude, power).T, mfcc(bands).T])
     smooth_limit, delta_limit = _limits(n_long, pitch.n_decided)
-    smooth_voice = _smooth_voice(voice, smooth_limit)
+    always = np.full(n_long + 1, n_long)
+    smooth_voice = np.concatenate([smooth_known(voice[:2], always), smooth_known(voice[2:], smooth_limit)])
     known = np.array([n_short, n_short, n_short, n_long])
-    smooth_energy = _smooth(energy, n_long, known)
-    smooth_spectrum = _smooth(spectrum, n_short, np.full(len(spectrum), n_short))
+    smooth_energy = smooth(energy, n_long, known)
+    smooth_spectrum = smooth(spectrum, n_short, np.full(len(spectrum), n_short))
     return Contours(
         n_long,
         pitch.n_decided,
@@ -94,14 +95,13 @@ def _read(values, t, i, limit, half):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _smooth_voice(values, limits):  # type: ignore[no-untyped-def]
-    """Mean of the frames that are not zero; zero stays zero."""
-    count = values.shape[1]
-    found = np.zeros((6, count + 1), np.float32)
-    for c in range(6):
+def smooth_known(values, limits):  # type: ignore[no-untyped-def]
+    """Mean of three frames, of those that are not zero; zero stays zero.  Row t can read ``limits[t]`` frames."""
+    found = np.zeros((len(values), len(limits)), np.float32)
+    for c in range(len(values)):
         column = values[c]
-        for t in range(count + 1):
-            limit = limits[t] if c >= 2 else count
+        for t in range(len(limits)):
+            limit = limits[t]
             here = _read(column, t, t, limit, 1)
             if here == 0:
                 continue
@@ -136,7 +136,7 @@ def _delta_voice(values, limits):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _smooth(values, count, known):  # type: ignore[no-untyped-def]
+def smooth(values, count, known):  # type: ignore[no-untyped-def]
     """Three-frame mean, shape (n, count + 1); of each contour `known` frames exist."""
     found = np.empty((len(values), count + 1), np.float32)
     three = np.float32(3)

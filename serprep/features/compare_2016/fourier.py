@@ -237,16 +237,8 @@ def magnitudes_into(found, re, im, sizes, kinds, plain, twisted, order, split, h
 
     `re` and `im`, shape (n/2, n_lanes), hold even and odd samples, and are overwritten.
     """
+    transform(re, im, sizes, kinds, plain, twisted, half)
     n, n_lanes = re.shape
-    for number in range(len(sizes)):
-        size = sizes[number]
-        for block in range(n // size):
-            if kinds[number, block] == 1:
-                _plain(re, im, block * size, size // 4, plain, number, half)
-            else:
-                _twisted(re, im, block * size, size // 4, twisted, number, half)
-    if sizes[-1] == 8:  # pairs are left
-        _pairs(re, im, kinds, len(sizes) - 1)
     p = order[n // 2]
     for t in range(n_lanes):
         found[0, t] = abs(re[0, t] + im[0, t])
@@ -261,3 +253,38 @@ def magnitudes_into(found, re, im, sizes, kinds, plain, twisted, order, split, h
             ar, ai, br, bi = re[p, t] - yr, im[p, t] - yi, re[q, t] + yr, im[q, t] - yi
             found[k, t] = np.sqrt(ar * ar + ai * ai)
             found[n - k, t] = np.sqrt(br * br + bi * bi)
+
+
+@compiled
+def spectra_into(real, imaginary, re, im, sizes, kinds, plain, twisted, order, split, half):  # type: ignore[no-untyped-def]
+    """Complex bins 0 … n/2, otherwise as `magnitudes_into`; the imaginary part is that of ``exp(+2j pi k m / n)``."""
+    transform(re, im, sizes, kinds, plain, twisted, half)
+    n, n_lanes = re.shape
+    imaginary[0], imaginary[n] = 0, 0
+    p = order[n // 2]
+    for t in range(n_lanes):
+        real[0, t], real[n, t] = re[0, t] + im[0, t], re[0, t] - im[0, t]
+        real[n // 2, t], imaginary[n // 2, t] = re[p, t], im[p, t]
+    for k in range(1, n // 2):
+        p, q = order[k], order[n - k]
+        c, s = split[0, k], split[1, k]
+        for t in range(n_lanes):
+            xr, xi = re[p, t] - re[q, t], im[p, t] + im[q, t]
+            yr, yi = c * xr - s * xi, c * xi + s * xr
+            real[k, t], imaginary[k, t] = re[p, t] - yr, im[p, t] - yi
+            real[n - k, t], imaginary[n - k, t] = re[q, t] + yr, im[q, t] - yi
+
+
+@compiled
+def transform(re, im, sizes, kinds, plain, twisted, half):  # type: ignore[no-untyped-def]
+    """Complex transform of each lane in place; point k ends up at ``order[k]``."""
+    n, _ = re.shape
+    for number in range(len(sizes)):
+        size = sizes[number]
+        for block in range(n // size):
+            if kinds[number, block] == 1:
+                _plain(re, im, block * size, size // 4, plain, number, half)
+            else:
+                _twisted(re, im, block * size, size // 4, twisted, number, half)
+    if sizes[-1] == 8:  # pairs are left
+        _pairs(re, im, kinds, len(sizes) - 1)

@@ -6,6 +6,7 @@ crossings, frames of 320 samples (20 ms) everything else.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -51,12 +52,14 @@ def n_frames(n_samples: int, length: int) -> int:
     return max(0, (n_samples - length) // HOP + 1)
 
 
+@lru_cache(maxsize=1)
 def hamming() -> FloatArray:
     """Hamming window of the 20 ms frames, shape (320,)."""
     # math, not numpy, whose vectorised functions may differ in the last digit
     return np.array([0.54 - 0.46 * math.cos(2 * math.pi * i / (SHORT - 1)) for i in range(SHORT)], np.float32)
 
 
+@lru_cache(maxsize=1)
 def gauss() -> FloatArray:
     """Gaussian window of the 60 ms frames, shape (960,); its deviation is 0.4 of half the frame."""
     middle = (LONG - 1) / 2
@@ -64,10 +67,16 @@ def gauss() -> FloatArray:
     return np.array([math.exp(-0.5 * (v * v)) for v in places], np.float32)
 
 
+def rms_of_frames(samples: FloatArray, window: FloatArray, count: int) -> FloatArray:
+    """Root mean square of each windowed frame, shape (count,)."""
+    found: FloatArray = np.sqrt(mean_squares(samples, window, count)).astype(np.float32)
+    return found
+
+
 @compiled
-def rms_of_frames(samples, window, length, count):  # type: ignore[no-untyped-def]
-    """Root mean square of each windowed frame, shape (count,); squares are rounded to float32 first."""
-    found = np.empty(count, np.float32)
+def mean_squares(samples, window, count):  # type: ignore[no-untyped-def]
+    """Mean square of each windowed frame, shape (count,), float64; squares are rounded to float32 first."""
+    found, length = np.empty(count), len(window)
     for t in range(0, count, 4):  # four frames side by side: the sum of each runs in order
         t1, t2, t3 = min(t + 1, count - 1), min(t + 2, count - 1), min(t + 3, count - 1)
         s0 = s1 = s2 = s3 = 0.0
@@ -81,7 +90,7 @@ def rms_of_frames(samples, window, length, count):  # type: ignore[no-untyped-de
             s2 += np.float64(np.float32(c * c))
             s3 += np.float64(np.float32(d * d))
         for frame, total in ((t, s0), (t1, s1), (t2, s2), (t3, s3)):
-            found[frame] = np.float32(np.sqrt(total / length))
+            found[frame] = total / length
     return found
 
 

@@ -14,14 +14,14 @@ from serprep.features.compare_2016.statistics import PERIOD, limited
 def peaks(x, mean, span, out):  # type: ignore[no-untyped-def]
     """The twelve values of the peak family, in the order of `names.PEAKS`."""
     out[:12] = 0
-    places, is_peak, count = _extremes(x, np.float32(np.float32(0.1) * span))
+    places, is_peak, count = turns(x, np.float32(np.float32(0.1) * span))
     _heights(x, mean, span, places, is_peak, count, out)
     _distances(places, is_peak, count, out)
-    _slopes(x, places, is_peak, count, out)
+    slopes(x, places, is_peak, count, out[8:])
 
 
 @compiled
-def _extremes(x, threshold):  # type: ignore[no-untyped-def]
+def turns(x, threshold):  # type: ignore[no-untyped-def]
     """Places of alternating maxima and minima, whether each is a maximum, and their number."""
     n = len(x)
     places, is_peak = np.empty(n, np.int64), np.empty(n, np.bool_)
@@ -132,30 +132,30 @@ def _distances(places, is_peak, count, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _slopes(x, places, is_peak, count, out):  # type: ignore[no-untyped-def]
+def slopes(x, places, is_peak, count, out):  # type: ignore[no-untyped-def]
     """Mean and deviation of rising and falling slopes per second; the last stretch enters with its own sign."""
     n = len(x)
     if count == 0:
         slope = np.float32(x[n - 1] - x[0]) / np.float32(n)
         if slope > 0:
-            out[8] = slope
+            out[0] = slope
         elif slope < 0:
-            out[10] = slope
+            out[2] = slope
         return
-    slopes = np.empty(count, np.float32)
+    each = np.empty(count, np.float32)
     sums, counts = np.zeros(2, np.float32), np.zeros(2, np.int64)  # rising, falling
     peak_at = valley_at = 0
     for i in range(count):
         at = places[i]
         if is_peak[i]:
-            slopes[i] = np.float32(x[at] - x[valley_at]) / np.float32(np.float32(at - valley_at) * PERIOD)
+            each[i] = np.float32(x[at] - x[valley_at]) / np.float32(np.float32(at - valley_at) * PERIOD)
             peak_at = at
-            sums[0] += slopes[i]
+            sums[0] += each[i]
             counts[0] += 1
         else:
-            slopes[i] = np.float32(x[peak_at] - x[at]) / np.float32(np.float32(at - peak_at) * PERIOD)
+            each[i] = np.float32(x[peak_at] - x[at]) / np.float32(np.float32(at - peak_at) * PERIOD)
             valley_at = at
-            sums[1] += slopes[i]
+            sums[1] += each[i]
             counts[1] += 1
     last = places[count - 1]
     if n - 1 > last:
@@ -169,7 +169,7 @@ def _slopes(x, places, is_peak, count, out):  # type: ignore[no-untyped-def]
         spread = np.float32(0)
         for i in range(count):
             if is_peak[i] == (kind == 0):
-                d = np.float32(slopes[i] - mean)
+                d = np.float32(each[i] - mean)
                 spread += np.float32(d * d)
-        out[8 + 2 * kind] = mean
-        out[9 + 2 * kind] = np.sqrt(np.float32(spread / np.float32(counts[kind])))
+        out[2 * kind] = mean
+        out[1 + 2 * kind] = np.sqrt(np.float32(spread / np.float32(counts[kind])))

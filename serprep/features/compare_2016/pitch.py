@@ -13,16 +13,26 @@ import numpy as np
 from serprep._typing import AnyArray, DoubleArray, FloatArray
 from serprep.features.compare_2016.compiled import compiled
 from serprep.features.compare_2016.fourier import LANES, magnitudes_into, plan
-from serprep.features.compare_2016.framing import LONG, gauss, rms_of_frames
+from serprep.features.compare_2016.framing import gauss, rms_of_frames
 from serprep.features.compare_2016.spectrum import N_FFT_LONG, load_frames
 
 N_CANDIDATES = 6
-LOWEST, HIGHEST = 52, 620  # Hz
 VOICED = np.float32(0.7)
 GATE = np.float32(0.001)
-MEMORY = 30  # frames that may be undecided
 _N = 512  # bins but one
 _FLOOR = 25.0  # Hz, where the octave axis begins
+
+
+class Tracker(NamedTuple):
+    """What feature sets choose differently."""
+
+    lowest: int = 52  # Hz
+    highest: int = 620  # Hz
+    memory: int = 30  # frames that may be undecided
+    keeps_spectra: bool = False
+
+
+COMPARE_2016 = Tracker()
 
 
 class Track(NamedTuple):
@@ -31,6 +41,7 @@ class Track(NamedTuple):
     f0: FloatArray
     voicing: FloatArray
     n_decided: int
+    magnitude: FloatArray  # (n_frames, 513), no frame unless spectra are kept
 
 
 class _Axis(NamedTuple):
@@ -83,20 +94,22 @@ def _octaves(ratio: float) -> float:
     return math.log(ratio) / math.log(2)
 
 
-def track(samples: FloatArray, count: int) -> Track:
+def track(samples: FloatArray, count: int, tracker: Tracker = COMPARE_2016) -> Track:
     """Fundamental frequency and voicing of `count` 60 ms frames."""
     window = gauss()
-    frequency, voicing = _candidates(samples, window, count, *_axis(), *plan(N_FFT_LONG))
-    f0, final, n_decided = _best_path(frequency, voicing)
-    silent = ~(rms_of_frames(samples, window, LONG, count) > GATE)
+    spectra = np.empty((count if tracker.keeps_spectra else 0, _N + 1), np.float32)
+    bounds = tracker.lowest, tracker.highest
+    frequency, voicing = _candidates(samples, window, count, *bounds, spectra, *_axis(), *plan(N_FFT_LONG))
+    f0, final, n_decided = _best_path(frequency, voicing, tracker.memory)
+    silent = ~(rms_of_frames(samples, window, count) > GATE)
     f0[silent] = 0
     final[silent] = 0
-    return Track(f0, final, n_decided)
+    return Track(f0, final, n_decided, spectra)
 
 
 @compiled
 def _candidates(  # type: ignore[no-untyped-def]
-    samples, window, count,
+    samples, window, count, lowest, highest, spectra,
     place, shares, sweep, spans, weight, shifts, damping, first, step,
     sizes, kinds, plain, twisted, order, split, half,
 ):  # fmt: skip
@@ -113,6 +126,8 @@ def _candidates(  # type: ignore[no-untyped-def]
     for begin in range(0, count, LANES):
         load_frames(re, im, samples, window, begin, count)
         magnitudes_into(magnitude, re, im, sizes, kinds, plain, twisted, order, split, half)
+        for t in range(begin, min(begin + LANES, len(spectra))):
+            spectra[t] = magnitude[:, t - begin]
         _enhance(magnitude, flags)
         _smooth(magnitude, smooth)
         _second_derivative(smooth, sweep, spans, curve)
@@ -129,7 +144,8 @@ def _candidates(  # type: ignore[no-untyped-def]
                 total[j, t] = max(np.float32(total[j, t] / np.float32(15)), np.float32(0))
                 mean[t] += np.float64(total[j, t])
         for t in range(min(LANES, count - begin)):
-            _pick(total, t, mean[t] / (_N + 1), first, step, places, frequency[begin + t], voicing[begin + t], score)
+            rows = frequency[begin + t], voicing[begin + t]
+            _pick(total, t, mean[t] / (_N + 1), lowest, highest, first, step, places, *rows, score)
     return frequency, voicing
 
 
@@ -216,7 +232,7 @@ def vertex(x1, y1, x2, y2, x3, y3):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _pick(totals, lane, mean, first, step, places, frequency, voicing, score):  # type: ignore[no-untyped-def]
+def _pick(totals, lane, mean, lowest, highest, first, step, places, frequency, voicing, score):  # type: ignore[no-untyped-def]
     """The six highest peaks, interpolated, those out of range removed, the best one first."""
     n_peaks = 0
     before, here = totals[0, lane], totals[1, lane]
@@ -244,7 +260,7 @@ def _pick(totals, lane, mean, first, step, places, frequency, voicing, score):  
         y1, y2, y3 = np.float64(totals[j - 1, lane]), np.float64(totals[j, lane]), np.float64(totals[j + 1, lane])
         at, height = vertex(x1, y1, x2, y2, x3, y3)
         f = np.float32(np.exp(at * np.log(2.0)))
-        if f < LOWEST or f > HIGHEST:
+        if f < lowest or f > highest:
             continue
         frequency[kept] = f
         score[kept] = np.float32(height)
@@ -275,7 +291,7 @@ def _local_cost(f, p):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _best_path(frequency, voicing):  # type: ignore[no-untyped-def]
+def _best_path(frequency, voicing, memory):  # type: ignore[no-untyped-def]
     """F0 and voicing of the cheapest path, and how many frames were decided before the end."""
     count = len(frequency)
     unvoiced = N_CANDIDATES
@@ -317,7 +333,7 @@ def _best_path(frequency, voicing):  # type: ignore[no-untyped-def]
             cost[i] = best + local
             back[t, i] = best_j
         n_undecided = t + 1 - n_decided
-        if n_undecided >= MEMORY:
+        if n_undecided >= memory:
             state = _cheapest(cost)
             for s in range(t, n_decided, -1):
                 state = back[s, state]

@@ -156,7 +156,7 @@ def times(x, low, span, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _lengths(lengths, n, out):  # type: ignore[no-untyped-def]
+def lengths_of(lengths, n, out):  # type: ignore[no-untyped-def]
     """Mean, longest, shortest and deviation of segment lengths, in seconds."""
     out[:4] = 0
     if n == 0:
@@ -200,14 +200,25 @@ def segments(x, low, span, out):  # type: ignore[no-untyped-def]
             count += 1
             border = i
         before = here
-    _lengths(lengths, count, out)
+    lengths_of(lengths, count, out)
 
 
 @compiled
 def runs(x, out):  # type: ignore[no-untyped-def]
-    """Share of frames that are not zero, and lengths of their runs; a single zero does not end one."""
-    n = len(x)
+    """Share of frames that are not zero, and lengths of their runs."""
     lengths = np.empty(100, np.int64)
+    known, count = run_lengths(x, lengths)
+    out[0] = np.float32(known) / np.float32(len(x))
+    lengths_of(lengths, count, out[1:])
+
+
+@compiled
+def run_lengths(x, lengths):  # type: ignore[no-untyped-def]
+    """Fill `lengths` with those of runs of frames that are not zero; a single zero does not end one.
+
+    Returns the number of such frames, and of runs.
+    """
+    n = len(x)
     count = known = in_run = 0
     first = last = -1
     for i in range(n + 2):
@@ -218,12 +229,11 @@ def runs(x, out):  # type: ignore[no-untyped-def]
             in_run += 1
             last = i
         elif first >= 0 and (i - last >= 2 or i >= n):
-            if in_run >= 3 and count < 100:
+            if in_run >= 3 and count < len(lengths):
                 lengths[count] = last - first
                 count += 1
             first = -1
-    out[0] = np.float32(known) / np.float32(n)
-    _lengths(lengths, count, out[1:])
+    return known, count
 
 
 @compiled
@@ -256,12 +266,20 @@ def lpc(x, out):  # type: ignore[no-untyped-def]
         for k in range(n):
             for i in range(k, n):
                 r[k] += np.float32(x[i] * x[i - k])
-    out[:6] = 0
+    a = np.zeros(6, np.float32)
+    out[0] = prediction(r, a) / np.float32(n)
+    out[1:6] = a[1:]
+
+
+@compiled
+def prediction(r, a):  # type: ignore[no-untyped-def]
+    """Prediction-error coefficients ``a[1:]`` of autocorrelations, and the residual energy; all float32."""
     error = r[0]
+    a[:] = 0
     if error == 0:
-        return
-    a, new = np.zeros(6, np.float32), np.zeros(6, np.float32)
-    for m in range(1, 6):
+        return error
+    new = np.zeros(len(r), np.float32)
+    for m in range(1, len(r)):
         s = r[m]
         for i in range(1, m):
             s += np.float32(a[i] * r[m - i])
@@ -273,9 +291,7 @@ def lpc(x, out):  # type: ignore[no-untyped-def]
         error = error * np.float32(np.float32(1) - np.float32(g * g))
         if error == 0:
             break
-    out[0] = error / np.float32(n)
-    for i in range(5):
-        out[1 + i] = a[i + 1]
+    return error
 
 
 @compiled

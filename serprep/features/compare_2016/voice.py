@@ -16,9 +16,12 @@ NO_HARMONICS = np.float32(-100)  # dB
 _CLOSE = 1e-9  # correlations nearer than this are summed again in the defined order
 
 
-def voice_quality(samples: FloatArray, f0: FloatArray) -> FloatArray:
-    """Local jitter, jitter of differences, shimmer, log HNR (dB) per 60 ms frame, shape (n_frames, 4)."""
-    found: FloatArray = _walk(samples, f0)
+def voice_quality(samples: FloatArray, f0: FloatArray, shortest: float = 0.75, longest: float = 1.25) -> FloatArray:
+    """Local jitter, jitter of differences, shimmer, log HNR (dB) per 60 ms frame, shape (n_frames, 4).
+
+    A period is searched between `shortest` and `longest` times that of the pitch.
+    """
+    found: FloatArray = _walk(samples, f0, shortest, longest)
     return found
 
 
@@ -111,7 +114,7 @@ def _amplitude(samples, first, lag):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _walk(samples, f0):  # type: ignore[no-untyped-def]
+def _walk(samples, f0, shortest, longest):  # type: ignore[no-untyped-def]
     n_samples, count = len(samples), len(f0)
     out = np.zeros((count, 4), np.float32)
     zero, one = np.float32(0), np.float32(1)
@@ -130,7 +133,7 @@ def _walk(samples, f0):  # type: ignore[no-untyped-def]
         if voiced:
             period = (1 / np.float64(f0[t])) / _PERIOD
             tau = int(np.floor(period + 0.5))
-            low, high = int(np.floor(0.75 * period)), int(np.ceil(1.25 * period))
+            low, high = int(np.floor(shortest * period)), int(np.ceil(longest * period))
             span = max(nominal, 2 * high + 2)
         span = min(span, LONG + deficit)
         if HOP * t - deficit != start:

@@ -1,0 +1,201 @@
+"""Formants of the 20 ms frames: linear prediction of order 11 on the frame resampled to 11 kHz.
+
+The prediction is ill-conditioned (the spectrum ends at 3.4 kHz, the signal at 5.5 kHz), so
+the order of its sums decides the values; lanes lie across frames, which keeps it.
+"""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+
+from serprep._typing import FloatArray
+from serprep.features.compare_2016.compiled import compiled
+from serprep.features.compare_2016.fourier import LANES, plan, spectra_into
+from serprep.features.compare_2016.framing import hamming
+from serprep.features.compare_2016.spectrum import N_FFT_SHORT, load_frames
+from serprep.features.compare_2016.statistics import prediction
+
+N_FORMANTS = 3
+ORDER = 11
+_RATE = 11_000  # Hz
+_N = 220  # samples of a resampled frame
+_LAST = 109  # bin
+_PERIOD = 352  # samples of 11 kHz in 512 of 16 kHz
+_LOWEST, _HIGHEST = 50, 5450  # Hz
+_MOST_STEPS = 40
+_CLOSE = 1e-20  # squared: the step after it is exact
+
+
+@lru_cache(maxsize=1)
+def _waves() -> tuple[FloatArray, FloatArray]:
+    """Cosine and sine of each bin at each resampled place, shape (110, 220)."""
+    angles = [[2 * math.pi * (k * i) / _PERIOD for i in range(_N)] for k in range(_LAST + 1)]
+    cosine, sine = (np.array([[f(a) for a in row] for row in angles], np.float32) for f in (math.cos, math.sin))
+    return cosine, sine
+
+
+def spectra_and_predictors(samples: FloatArray, count: int) -> tuple[FloatArray, FloatArray]:
+    """Magnitudes of `count` 20 ms frames, shape (count, 257), and their prediction coefficients, (count, 11)."""
+    magnitude, predictors = _analyse(samples, hamming(), count, *_waves(), *plan(N_FFT_SHORT))
+    return magnitude, predictors
+
+
+@compiled
+def _analyse(samples, window, count, cosine, sine, sizes, kinds, plain, twisted, order, split, half):  # type: ignore[no-untyped-def]
+    n_points = len(order)
+    magnitude = np.empty((count, n_points + 1), np.float32)
+    predictors = np.zeros((count, ORDER), np.float32)
+    re, im = np.empty((n_points, LANES), np.float32), np.empty((n_points, LANES), np.float32)
+    real, imaginary = np.empty((n_points + 1, LANES), np.float32), np.empty((n_points + 1, LANES), np.float32)
+    wave, waves = np.empty(_N, np.float32), np.empty((_N, LANES), np.float32)
+    lagged = np.empty((LANES, ORDER + 1), np.float32)
+    a = np.empty(ORDER + 1, np.float32)
+    for first in range(0, count, LANES):
+        load_frames(re, im, samples, window, first, count)
+        spectra_into(real, imaginary, re, im, sizes, kinds, plain, twisted, order, split, half)
+        for t in range(LANES):
+            _resample(real, imaginary, t, cosine, sine, wave)
+            waves[:, t] = wave
+        _correlate(waves, lagged)
+        for t in range(min(LANES, count - first)):
+            for k in range(n_points + 1):
+                x, y = real[k, t], imaginary[k, t]
+                magnitude[first + t, k] = np.sqrt(x * x + y * y)
+            magnitude[first + t, 0], magnitude[first + t, n_points] = abs(real[0, t]), abs(real[n_points, t])
+            prediction(lagged[t], a)
+            predictors[first + t] = a[1:]
+    return magnitude, predictors
+
+
+@compiled
+def _resample(real, imaginary, lane, cosine, sine, wave):  # type: ignore[no-untyped-def]
+    """220 samples of the frame of a lane; sums run over bins, one for each place side by side."""
+    wave[:] = real[0, lane]
+    for k in range(1, _LAST + 1):
+        x, y, c, s = real[k, lane], imaginary[k, lane], cosine[k], sine[k]
+        for i in range(_N):
+            wave[i] = (wave[i] + x * c[i]) + y * s[i]
+    for i in range(_N):
+        wave[i] /= np.float32(256)
+
+
+@compiled
+def _correlate(waves, found):  # type: ignore[no-untyped-def]
+    """Autocorrelations, (lane, lag), of waves, (place, lane); sums run over places, lanes side by side."""
+    total = np.empty(LANES, np.float32)
+    for lag in range(ORDER + 1):
+        total[:] = 0
+        for i in range(lag, _N):
+            late, early = waves[i], waves[i - lag]
+            for t in range(LANES):
+                total[t] += late[t] * early[t]
+        found[:, lag] = total
+
+
+def formants(predictors: FloatArray) -> FloatArray:
+    """Frequencies (Hz) of the lowest three formants and their bandwidths (Hz), shape (6, n_frames); 0 where none is."""
+    found, open_ones = _formants(predictors)
+    if open_ones.any():  # roots that nearly coincide
+        matrices = np.zeros((np.count_nonzero(open_ones), ORDER, ORDER))
+        matrices[:, 0] = predictors[open_ones]
+        matrices[:, range(1, ORDER), range(ORDER - 1)] = 1
+        roots = np.linalg.eigvals(matrices)
+        found[:, open_ones] = _lowest(np.ascontiguousarray(roots.real.T), np.ascontiguousarray(roots.imag.T))
+    return np.asarray(found)
+
+
+@compiled
+def _formants(predictors):  # type: ignore[no-untyped-def]
+    """Formants of the frames, and of which frames the roots did not converge."""
+    count = len(predictors)
+    found, open_ones = np.zeros((2 * N_FORMANTS, count), np.float32), np.zeros(count, np.bool_)
+    real, imaginary, a = np.empty((ORDER, LANES)), np.empty((ORDER, LANES)), np.empty((ORDER, LANES))
+    for first in range(0, count, LANES):
+        n = min(LANES, count - first)
+        a[:] = 0
+        a[ORDER - 1] = 1  # of lanes without a prediction
+        known = np.zeros(n, np.bool_)
+        for t in range(n):
+            known[t] = predictors[first + t].any() and np.isfinite(predictors[first + t]).all()
+            if known[t]:
+                a[:, t] = predictors[first + t]
+        change = _roots(a, real, imaginary)
+        block = _lowest(real, imaginary)
+        for t in range(n):
+            if known[t]:
+                found[:, first + t] = block[:, t]
+                open_ones[first + t] = not change[t] < _CLOSE
+    return found, open_ones
+
+
+@compiled
+def _roots(a, real, imaginary):  # type: ignore[no-untyped-def]
+    """Roots of ``z**11 - a[0] * z**10 - … - a[10]`` of each lane, all at once (Ehrlich and Aberth).
+
+    Returns the largest squared relative change of the last step: it triples its digits with every step.
+    """
+    sum_r, sum_i = np.empty(LANES), np.empty(LANES)
+    p_r, p_i, d_r, d_i = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    change = np.empty(LANES)
+    for t in range(LANES):
+        radius = abs(a[ORDER - 1, t]) ** (1 / ORDER)
+        for j in range(ORDER):
+            angle = 2 * np.pi * j / ORDER + 0.4
+            real[j, t], imaginary[j, t] = radius * np.cos(angle), radius * np.sin(angle)
+    for _ in range(_MOST_STEPS):
+        change[:] = 0
+        for j in range(ORDER):
+            sum_r[:], sum_i[:] = 0, 0
+            for m in range(ORDER):
+                if m != j:
+                    for t in range(LANES):
+                        x, y = real[j, t] - real[m, t], imaginary[j, t] - imaginary[m, t]
+                        inverse = 1 / (x * x + y * y)
+                        sum_r[t] += x * inverse
+                        sum_i[t] -= y * inverse
+            p_r[:], p_i[:], d_r[:], d_i[:] = 1, 0, 0, 0
+            for k in range(ORDER):
+                for t in range(LANES):
+                    x, y = real[j, t], imaginary[j, t]
+                    pr, pi, dr, di = p_r[t], p_i[t], d_r[t], d_i[t]
+                    d_r[t], d_i[t] = dr * x - di * y + pr, dr * y + di * x + pi
+                    p_r[t], p_i[t] = pr * x - pi * y - a[k, t], pr * y + pi * x
+            for t in range(LANES):
+                pr, pi = p_r[t], p_i[t]
+                er, ei = d_r[t] - (pr * sum_r[t] - pi * sum_i[t]), d_i[t] - (pr * sum_i[t] + pi * sum_r[t])
+                inverse = 1 / (er * er + ei * ei)
+                x, y = (pr * er + pi * ei) * inverse, (pi * er - pr * ei) * inverse
+                real[j, t] -= x
+                imaginary[j, t] -= y
+                relative = (x * x + y * y) / (real[j, t] * real[j, t] + imaginary[j, t] * imaginary[j, t])
+                change[t] = change[t] if relative <= change[t] else relative
+        if change.max() < _CLOSE:
+            break
+    return change
+
+
+@compiled
+def _lowest(real, imaginary):  # type: ignore[no-untyped-def]
+    """Formants of the roots of each lane, shape (6, n_lanes)."""
+    found = np.zeros((2 * N_FORMANTS, real.shape[1]), np.float32)
+    frequencies, bandwidths = np.empty(ORDER), np.empty(ORDER)
+    for t in range(real.shape[1]):
+        n = 0
+        for j in range(ORDER):
+            x, y = real[j, t], imaginary[j, t]
+            if not y >= 0:
+                continue
+            frequency = abs(np.arctan2(y, x)) / (2 * np.pi / _RATE)
+            if not _LOWEST <= frequency <= _HIGHEST:
+                continue
+            bandwidth = abs(np.log(np.hypot(x, y))) / (np.pi / _RATE)  # a root outside the circle is mirrored
+            i = n
+            while i > 0 and frequencies[i - 1] > frequency:
+                frequencies[i], bandwidths[i] = frequencies[i - 1], bandwidths[i - 1]
+                i -= 1
+            frequencies[i], bandwidths[i] = frequency, bandwidth
+            n += 1
+        for i in range(min(n, N_FORMANTS)):
+            found[i, t], found[N_FORMANTS + i, t] = frequencies[i], bandwidths[i]
+    return found
