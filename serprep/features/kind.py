@@ -69,6 +69,21 @@ class Kind(Generic[Config]):
         """The configuration as a store records it, and its version knows it: no place where something lies."""
         return asdict(config)  # type: ignore[call-overload, no-any-return]
 
+    def shape_of(self, config: Config) -> Literal["row", "contour"]:
+        """The shape, where it follows from the configuration."""
+        return self.shape
+
+    def dtype(self, config: Config) -> str:
+        """Type of its numbers in a store: "float32", or "int16" where the extractor gives such whole numbers."""
+        return "float32"
+
+    def missing(self, config: Config) -> str:
+        """What keeps it from being computed here, such as a package that is not there; "" for nothing.
+
+        A store that holds it is then read by what it says of the kind itself.
+        """
+        return ""
+
     def names(self, config: Config) -> tuple[str, ...]:
         """Names of the columns, in order."""
         raise NotImplementedError
@@ -129,18 +144,24 @@ class Kind(Generic[Config]):
 
 @dataclass(frozen=True)
 class MissingKind(Kind[Any]):
-    """A kind that a store holds and no installed package knows: it can be read, not computed."""
+    """A kind that a store holds and that cannot be computed here: it can be read."""
 
     name: str
     shape: Literal["row", "contour"]
     column_names: tuple[str, ...]
     distribution: str  # the package that brought it
+    type_name: str = "float32"  # of its numbers
+    why: str = ""  # it cannot be computed; "": that package is not installed
     config = dict
     revision = 0
 
     def plain(self, config: dict[str, Any]) -> dict[str, Any]:
         """What the store recorded."""
         return dict(config)
+
+    def dtype(self, config: dict[str, Any]) -> str:
+        """Type of its numbers, as the store says."""
+        return self.type_name
 
     def names(self, config: dict[str, Any]) -> tuple[str, ...]:
         """Names of the columns, as the store says."""
@@ -149,6 +170,7 @@ class MissingKind(Kind[Any]):
     def extractor(self, config: dict[str, Any], signal: Signal) -> Extractor:
         """Raise: nothing can compute it."""
         raise FeatureError(
-            f"the kind of feature {self.name!r} came from the package {self.distribution}, which is not installed: "
+            self.why
+            or f"the kind of feature {self.name!r} came from the package {self.distribution}, which is not installed: "
             "install it to compute, verify or predict; reading, training and converting work without"
         )
