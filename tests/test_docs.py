@@ -138,6 +138,10 @@ def test_every_section_of_a_recipe_is_documented() -> None:
     assert named | {f"features.{name}" for name in ("segments", *KINDS)} == set(SECTIONS)
 
 
+def test_every_kind_of_feature_has_its_row() -> None:
+    assert list(rows(section(page("kinds.md"), "Which kinds are there?"))) == list(KINDS)
+
+
 @pytest.mark.parametrize("name", SECTIONS)
 def test_every_key_of_a_recipe_has_its_row_and_default(name: str) -> None:
     documented = rows(section(page("recipe.md"), f"`[{name}]`"))
