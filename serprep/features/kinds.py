@@ -8,6 +8,7 @@ from serprep.features.functionals import FUNCTIONALS
 from serprep.features.kind import Kind
 from serprep.features.lld import LLD
 from serprep.features.logmel import LOGMEL
+from serprep.features.signal import SIGNAL
 from serprep.plugins import distribution, load, plugged
 
 GROUP = "serprep.features"
@@ -16,6 +17,7 @@ KINDS: dict[str, Kind[Any]] = {
     "logmel": LOGMEL,
     "functionals": FUNCTIONALS,
     "lld": LLD,
+    "signal": SIGNAL,
 }
 
 
