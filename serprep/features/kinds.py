@@ -8,6 +8,7 @@ from serprep.features.functionals import FUNCTIONALS
 from serprep.features.kind import Kind
 from serprep.features.lld import LLD
 from serprep.features.logmel import LOGMEL
+from serprep.features.opensmile_sets import OPENSMILE
 from serprep.features.signal import SIGNAL
 from serprep.plugins import distribution, load, plugged
 
@@ -18,6 +19,7 @@ KINDS: dict[str, Kind[Any]] = {
     "functionals": FUNCTIONALS,
     "lld": LLD,
     "signal": SIGNAL,
+    "opensmile": OPENSMILE,
 }
 
 
