@@ -263,7 +263,9 @@ def _extractor(kind: Kind[Any], config: Any, signal: Signal) -> Extractor:
     return kind.extractor(config, signal)
 
 
-def extract(signal: FloatArray, features: Features, kinds: tuple[str, ...]) -> dict[str, FloatArray]:
+def extract(
+    signal: FloatArray, features: Features, kinds: tuple[str, ...], *, utterance: str = ""
+) -> dict[str, FloatArray]:
     """The asked-for kinds of features of one signal.
 
     Parameters
@@ -273,6 +275,8 @@ def extract(signal: FloatArray, features: Features, kinds: tuple[str, ...]) -> d
     features : Features
     kinds : tuple of str
         Some of ``features.kinds``.
+    utterance : str
+        Its id, for kinds that want it.
 
     Returns
     -------
@@ -293,7 +297,8 @@ def extract(signal: FloatArray, features: Features, kinds: tuple[str, ...]) -> d
     for name in kinds:
         kind, config = features.kind(name), features.configs[name]
         make = kind.extractor if name in features.missing else partial(_extractor, kind)
-        rows = make(config, features.signal)(signal)
+        asked = (signal, utterance) if kind.wants == "utterance" else (signal,)
+        rows = make(config, features.signal)(*asked)
         if kind.shape_of(config) == "row":
             rows = rows[None]
         width = kind.n_columns(config)

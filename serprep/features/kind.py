@@ -8,7 +8,7 @@ The cache, stores, checks, conversion and training know shapes, not kinds:
 * ``"contour"``: any number of rows per utterance, from which segments can be cut.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -18,7 +18,7 @@ from serprep.audio.signal import Signal
 from serprep.errors import FeatureError
 
 Config = TypeVar("Config")
-Extractor = Callable[[FloatArray], FloatArray]
+Extractor = Callable[..., FloatArray]  # of a signal; of a signal and an utterance's id where the kind wants that
 Say = Callable[[str], None]
 
 
@@ -42,6 +42,8 @@ class Kind(Generic[Config]):
         Names of the array's axes.
     on_by_default : bool
         Whether a recipe that does not name it has it.
+    wants : {"signal", "utterance"}
+        What its extractor is called with: the signal, or the signal and the utterance's id.
     named_at_top : bool
         Whether configurations name it beside "segments", as stores did before there were other kinds,
         and not under "kinds".
@@ -56,6 +58,7 @@ class Kind(Generic[Config]):
     dimensions = ("", "")
     on_by_default = False
     named_at_top = False
+    wants: Literal["signal", "utterance"] = "signal"
 
     def enabled(self, config: Config) -> bool:
         """Whether this configuration asks for it at all."""
@@ -120,6 +123,14 @@ class Kind(Generic[Config]):
     def licence(self, config: Config) -> str:
         """What must be said of a store that holds it; "" for nothing."""
         return ""
+
+    def own_identity(self, config: Config, utterance: str) -> dict[str, Any]:
+        """What decides the values of one utterance alone, where the kind wants it, such as a digest; for its key."""
+        return {}
+
+    def remarks(self, config: Config, utterances: Sequence[str]) -> list[str]:
+        """What a build of these utterances, by id, should warn of."""
+        return []
 
     def identity(self, config: Config) -> dict[str, Any]:
         """What decides values besides the configuration: libraries with major.minor, digests of weights."""

@@ -60,7 +60,7 @@ def installed(monkeypatch):
     monkeypatch.setattr(kinds, "load", lambda entry: PEAKS)
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.wants == "signal"])
 def test_a_kind_gives_what_it_announces(name):
     kind = KINDS[name]
     config = kind.config(enabled=True) if "enabled" in kind.config.__dataclass_fields__ else kind.config()
@@ -163,6 +163,47 @@ def test_a_store_of_somebody_else_s_kind_alone_lives_as_any_other(installed, inl
     assert verify(other.path).problems == ()
     (problem, *_) = verify(other.path, against_audio=tmp_path).problems
     assert "'peaks' came from the package serprep-peaks 1.4.2, which is not installed" in problem.message
+
+
+class _Named(_Peaks):
+    """Of each utterance the length of its name: what somebody else knows of it."""
+
+    wants = "utterance"
+
+    def own_identity(self, config, utterance):
+        return {"length": len(utterance)}
+
+    def remarks(self, config, utterances):
+        return [f"{len(utterances)} names were measured"]
+
+    def extractor(self, config, signal):
+        def length(samples, utterance):
+            if utterance == "eve_sad":
+                raise FeatureError("nobody knows eve")
+            return np.full(config.how_many, len(utterance), np.float32)
+
+        return length
+
+
+def test_a_kind_that_wants_the_utterance_gets_its_id_and_keys_of_its_own(installed, inline, monkeypatch, tmp_path):
+    monkeypatch.setattr(kinds, "load", lambda entry: _Named())
+    names = ["al_sad", "anna_sad", "bo_sad", "eve_sad"]
+    for name in names:  # the same bytes: what the signal alone decides is computed once
+        soundfile.write(tmp_path / f"{name}.wav", SIGNAL[:2000], 16_000, "FLOAT")
+    values = {
+        "dataset": {"path": "data"},
+        "corpus": {"reader": "pattern", "root": ".", "pattern": "{speaker}_{emotion}.wav"},
+        "features": {"functionals": {"enabled": False}, "peaks": {"how_many": 1}},
+    }
+    result = build(recipe_from(values, folder=tmp_path, name="peaks"), pool=inline)
+    assert [(bad.id, bad.reason) for bad in result.reasons] == [("eve_sad", "nobody knows eve")]
+    assert "4 names were measured" in result.warnings
+    store = open_store(result.store)
+    assert store.read("peaks", slice(None))[0].tolist() == [[6], [8], [6]]
+    al, anna, bo = (keys.tobytes() for keys in store.keys("peaks"))
+    assert al == bo != anna and len({keys.tobytes() for keys in store.keys("logmel/30")}) == 1
+    assert build(recipe_from(values, folder=tmp_path, name="peaks"), pool=inline).computed == 0
+    assert verify(result.store, against_audio=tmp_path).problems == ()
 
 
 @dataclass(frozen=True, kw_only=True)
