@@ -5,6 +5,7 @@ from typing import Any
 
 from serprep.errors import FeatureError, one_line
 from serprep.features.functionals import FUNCTIONALS
+from serprep.features.imported import IMPORTED
 from serprep.features.kind import Kind
 from serprep.features.lld import LLD
 from serprep.features.logmel import LOGMEL
@@ -20,6 +21,7 @@ KINDS: dict[str, Kind[Any]] = {
     "lld": LLD,
     "signal": SIGNAL,
     "opensmile": OPENSMILE,
+    "imported": IMPORTED,
 }
 
 
