@@ -112,7 +112,7 @@ class _Sets(Kind[Sets]):
         if _DIGEST.fullmatch(config.file):
             return (
                 f"{PLACE} was computed with a configuration file of {config.file}, which a store does not hold: "
-                "build from the recipe that names it to compute; reading, training and converting work without"
+                "`serprep verify --recipe FILE`, with the recipe that names it, compares; reading works without"
             )
         if find_spec("opensmile") is None:
             return f"{PLACE} needs the package opensmile, which is not installed: {_REMEDY}; reading works without"

@@ -137,7 +137,10 @@ def test_a_file_of_one_s_own_is_known_by_its_digest(corpus, inline):
     assert changed.version != store.version and changed.computed == 2
     assert verify(store.path).problems == ()
     (problem, _) = verify(store.path, against_audio=corpus / "audio").problems
-    assert "which a store does not hold: build from the recipe that names it" in problem.message
+    assert "which a store does not hold: `serprep verify --recipe FILE`, with the recipe" in problem.message
+    (corpus / "own.conf").write_text(OWN)
+    sources = recipe(corpus, "zarr", level="energy", file="own.conf").features
+    assert verify(store.path, against_audio=corpus / "audio", sources=sources).problems == ()
 
 
 @pytest.mark.parametrize(
