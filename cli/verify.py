@@ -10,19 +10,24 @@ from .output import json_option, print_json, say
 @click.command(short_help="Is a store what was sealed, and what its recordings give?")
 @click.argument("store")
 @click.option("--against-audio", metavar="ROOT", help="Recompute from the recordings in this folder or URL.")
+@click.option("--recipe", metavar="FILE", help="The recipe that names what values come from besides, such as arrays.")
 @click.option("--sample", type=click.IntRange(1), metavar="N", help="Recompute only N utterances; default: all.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Chooses the sample.")
 @json_option
-def verify(store: str, against_audio: str | None, sample: int | None, seed: int, as_json: bool) -> int:
+def verify(
+    store: str, against_audio: str | None, recipe: str | None, sample: int | None, seed: int, as_json: bool
+) -> int:
     """Inspect a STORE: its files, digests, seal and content; exit status 1 if anything is wrong."""
     from serprep.files import as_root
     from serprep.progress import Progress
+    from serprep.recipe import read_recipe
     from serprep.store.verify import verify as inspect
 
     with Progress("verifying", 0, unit="files and utterances") as progress:
         found = inspect(
             store,
             against_audio=as_root(against_audio) if against_audio else None,
+            sources=read_recipe(recipe).features if recipe else None,
             sample=sample,
             seed=seed,
             progress=progress.to,
@@ -56,5 +61,5 @@ def verify(store: str, against_audio: str | None, sample: int | None, seed: int,
         if not found.whole:
             say("mend it with `serprep build RECIPE --repair`")
         elif not found.ok:
-            say(f"not compared: {n_other}, whose recordings are missing or not those the store was made from")
+            say(f"not compared: {n_other}, whose recordings or sources are not there, or not those of the store")
     return 0 if found.ok else 1

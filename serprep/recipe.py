@@ -368,7 +368,8 @@ def _kind(kind: Kind[Any], values: dict[str, Any], folder: Path) -> Any:
     """The configuration of a kind; None where ``enabled = false`` and it has no such field itself."""
     place = f"features.{kind.name}"
     if "enabled" not in typing.get_type_hints(kind.config) and "enabled" in values:
-        enabled = _typed(values.pop("enabled"), bool, f"[{place}] enabled")
+        enabled = _typed(values["enabled"], bool, f"[{place}] enabled")
+        values = {key: value for key, value in values.items() if key != "enabled"}  # the caller's table stays
         if not enabled:
             return None
     return kind.located(_configured(kind.config, values, place), folder)

@@ -17,9 +17,7 @@ from serprep.corpora.corpus import Rating
 from serprep.features.compare_2016 import LLD
 from serprep.features.extract import Features
 from serprep.features.framing import SEGMENTS, Segment
-from serprep.features.functionals import Functionals
 from serprep.features.kinds import KINDS
-from serprep.features.logmel import LogMel
 from serprep.folds import PARTITIONS
 from serprep.manifest.select import select
 from serprep.manifest.table import (
@@ -51,10 +49,8 @@ PAGES = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md")])
 SECTIONS: dict[str, type] = {
     "dataset": Dataset,
     "corpus": CorpusConfig,
-    "features.logmel": LogMel,
+    **{f"features.{name}": kind.config for name, kind in KINDS.items()},
     "features.segments": Segment,
-    "features.functionals": Functionals,
-    "features.lld": LLD,
     "store": StoreConfig,
     "split": SplitConfig,
     "train": TrainConfig,
@@ -140,6 +136,10 @@ def test_every_section_of_a_recipe_is_documented() -> None:
     hints = typing.get_type_hints(Recipe)
     named = {name for name in hints if name not in ("folder", "features", "name")}
     assert named | {f"features.{name}" for name in ("segments", *KINDS)} == set(SECTIONS)
+
+
+def test_every_kind_of_feature_has_its_row() -> None:
+    assert list(rows(section(page("kinds.md"), "Which kinds are there?"))) == list(KINDS)
 
 
 @pytest.mark.parametrize("name", SECTIONS)

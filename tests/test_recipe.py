@@ -439,3 +439,10 @@ def test_title_licence_source_and_prefix_reach_the_reader():
         "title": "T",
         "prefix": "samples",
     }
+
+
+def test_a_caller_s_tables_stay_as_they_are(tmp_path):
+    values = {"corpus": {"reader": "ravdess", "root": "."}, "features": {"logmel": {"enabled": False}}}
+    first, second = (recipe_from(values, folder=tmp_path, name="x").features for _ in range(2))
+    assert first == second and first.kinds == ("functionals",)
+    assert values["features"] == {"logmel": {"enabled": False}}

@@ -133,7 +133,7 @@ def as_keys(keys: Iterable[bytes]) -> ByteArray:
 
 def sortable(keys: ByteArray) -> AnyArray:
     """The same keys as one array of byte strings, shape (n,)."""
-    return np.ascontiguousarray(keys).view("S32")[:, 0]
+    return np.ascontiguousarray(keys).view(f"S{keys.shape[1]}")[:, 0]
 
 
 def pack_part(keys: Sequence[bytes], rows: Sequence[FloatArray], n_samples: Sequence[int]) -> bytes:

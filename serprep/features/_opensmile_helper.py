@@ -6,7 +6,8 @@ standard library (numpy alone would double the cost of a fork) and stays single-
 Protocol: a request is 24 bytes on standard input (bytes of int16 samples, seconds of the
 processor allowed as float64, bytes of memory allowed), an answer one line on standard
 output: ``exit N``, ``signal N``, ``hung`` or ``refused ERRNO`` (no process could be made).
-Samples and values lie in one shared memory file.  A child that computes too long is killed
+One shared memory file holds what came out (rows and columns), the samples, and after them
+the values, rows of float32.  A child that computes too long is killed
 by its own alarm, which counts its own time; one that waits for ever is killed after many
 times that, counted in ticks of this process, so that being suspended does not count.  One
 that crashes takes nobody along, and all go when the parent goes.
@@ -25,8 +26,7 @@ import sys
 import time
 
 REQUEST = struct.Struct("<QdQ")
-N_VALUES = 6373
-VALUES = 4 * N_VALUES  # bytes at the beginning of the shared memory; samples follow
+SIZE = struct.Struct("<QQ")  # rows and columns that came out, at the beginning of the shared memory; samples follow
 PR_SET_PDEATHSIG = 1
 SOURCE, SINK = b"extsource", b"extsink"
 TICK = 1.0  # seconds
@@ -68,18 +68,17 @@ def initialise(api, settings):
     return smile
 
 
-def compute(api, smile, shared, n_bytes):
+def compute(api, smile, shared, n_bytes, memory):
     """In the child: run the graph on the shared samples; returns an exit status."""
-    got = []
+    rows, columns = [], []
 
     def keep(data, n_rows, n_columns, _meta, _user):
-        got.append(n_rows * n_columns)
-        if n_rows * n_columns == N_VALUES:
-            shared[:VALUES] = ctypes.string_at(data, VALUES)
+        columns.extend([n_columns] * n_rows)
+        rows.append(ctypes.string_at(data, 4 * n_rows * n_columns))
         return 1
 
     callback = SinkCallback(keep)
-    samples = shared[VALUES : VALUES + n_bytes]
+    samples = shared[SIZE.size : SIZE.size + n_bytes]
     failed = (
         api.smile_extsink_set_data_callback_ex(smile, SINK, callback, None)
         or api.smile_extaudiosource_write_data(smile, SOURCE, samples, n_bytes)
@@ -88,10 +87,17 @@ def compute(api, smile, shared, n_bytes):
     )
     if failed:
         return 10 + failed
-    return 0 if got == [N_VALUES] else 2
+    if len(set(columns)) != 1:
+        return 2
+    shared[: SIZE.size] = SIZE.pack(len(columns), columns[0])
+    left, at = memoryview(b"".join(rows)), SIZE.size + n_bytes
+    while left:
+        written = os.pwrite(memory, left, at)
+        left, at = left[written:], at + written
+    return 0
 
 
-def child(api, smile, shared, request, libc):
+def child(api, smile, shared, request, libc, memory_file):
     """Limits, then the computation; never returns."""
     n_bytes, seconds, memory = request
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -99,7 +105,7 @@ def child(api, smile, shared, request, libc):
     with contextlib.suppress(OSError):  # where it is refused, the ticks of the parent limit it
         signal.setitimer(signal.ITIMER_PROF, seconds)
     limit_memory(memory)
-    os._exit(compute(api, smile, shared, n_bytes))
+    os._exit(compute(api, smile, shared, n_bytes, memory_file))
 
 
 def limit_memory(more):
@@ -161,7 +167,7 @@ def main():
     api = load(settings)
     smile = initialise(api, settings)
     memory = settings["memory"]
-    shared = mmap.mmap(memory, VALUES)
+    shared = mmap.mmap(memory, SIZE.size)
     ear = wake_on_end()
     os.write(1, b"ready\n")
     while True:
@@ -172,9 +178,9 @@ def main():
         if not data:
             return
         request = REQUEST.unpack(data)
-        if len(shared) < VALUES + request[0]:
+        if len(shared) < SIZE.size + request[0]:
             shared.close()
-            shared = mmap.mmap(memory, VALUES + request[0])
+            shared = mmap.mmap(memory, SIZE.size + request[0])
         try:
             pid = fork()
         except OSError as error:
@@ -182,7 +188,7 @@ def main():
             continue
         if pid == 0:
             try:
-                child(api, smile, shared, request, libc)
+                child(api, smile, shared, request, libc, memory)
             except MemoryError:
                 os._exit(3)
             finally:

@@ -69,7 +69,7 @@ class Features:
                     f"segments {name!r} are cut from {segment.of!r}, which is not enabled: "
                     f"add [features.{segment.of}] or remove them"
                 )
-            if self.kind(segment.of).shape != "contour":
+            if self.kind(segment.of).shape_of(self.configs[segment.of]) != "contour":
                 raise FeatureError(
                     f"segments {name!r} are cut from {segment.of!r}, one row per utterance; expected a contour"
                 )
@@ -179,9 +179,23 @@ def features_from_json(values: Mapping[str, Any], missing: Mapping[str, MissingK
             if kind.named_at_top and (name in values or kind.on_by_default):
                 configs[name] = _typed(kind.config, values[name]) if name in values else None
         for name, config in values.get("kinds", {}).items():
-            configs[name] = dict(config) if name in missing else _typed(kind_of(name).config, config)
+            configs[name] = dict(config) if name in missing else config_from_json(name, config)
         segments = {str(name): _typed(Segment, segment) for name, segment in values["segments"].items()}
         return Features(segments, missing, **configs)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise FeatureError(f"feature configuration: {error}; expected what this serprep writes") from None
+
+
+def config_from_json(name: str, values: Mapping[str, Any]) -> Any:
+    """The configuration of one kind, as `Features.to_json` wrote it.
+
+    Raises
+    ------
+    FeatureError
+        As `features_from_json`.
+    """
+    try:
+        return _typed(kind_of(name).config, values)
     except (KeyError, TypeError, AttributeError) as error:
         raise FeatureError(f"feature configuration: {error}; expected what this serprep writes") from None
 
@@ -249,7 +263,9 @@ def _extractor(kind: Kind[Any], config: Any, signal: Signal) -> Extractor:
     return kind.extractor(config, signal)
 
 
-def extract(signal: FloatArray, features: Features, kinds: tuple[str, ...]) -> dict[str, FloatArray]:
+def extract(
+    signal: FloatArray, features: Features, kinds: tuple[str, ...], *, utterance: str = ""
+) -> dict[str, FloatArray]:
     """The asked-for kinds of features of one signal.
 
     Parameters
@@ -259,6 +275,8 @@ def extract(signal: FloatArray, features: Features, kinds: tuple[str, ...]) -> d
     features : Features
     kinds : tuple of str
         Some of ``features.kinds``.
+    utterance : str
+        Its id, for kinds that want it.
 
     Returns
     -------
@@ -279,8 +297,9 @@ def extract(signal: FloatArray, features: Features, kinds: tuple[str, ...]) -> d
     for name in kinds:
         kind, config = features.kind(name), features.configs[name]
         make = kind.extractor if name in features.missing else partial(_extractor, kind)
-        rows = make(config, features.signal)(signal)
-        if kind.shape == "row":
+        asked = (signal, utterance) if kind.wants == "utterance" else (signal,)
+        rows = make(config, features.signal)(*asked)
+        if kind.shape_of(config) == "row":
             rows = rows[None]
         width = kind.n_columns(config)
         if rows.ndim != 2 or rows.dtype != "float32" or rows.shape[1] != width or len(rows) == 0:

@@ -8,7 +8,7 @@ The cache, stores, checks, conversion and training know shapes, not kinds:
 * ``"contour"``: any number of rows per utterance, from which segments can be cut.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -18,7 +18,7 @@ from serprep.audio.signal import Signal
 from serprep.errors import FeatureError
 
 Config = TypeVar("Config")
-Extractor = Callable[[FloatArray], FloatArray]
+Extractor = Callable[..., FloatArray]  # of a signal; of a signal and an utterance's id where the kind wants that
 Say = Callable[[str], None]
 
 
@@ -42,6 +42,8 @@ class Kind(Generic[Config]):
         Names of the array's axes.
     on_by_default : bool
         Whether a recipe that does not name it has it.
+    wants : {"signal", "utterance"}
+        What its extractor is called with: the signal, or the signal and the utterance's id.
     named_at_top : bool
         Whether configurations name it beside "segments", as stores did before there were other kinds,
         and not under "kinds".
@@ -56,6 +58,7 @@ class Kind(Generic[Config]):
     dimensions = ("", "")
     on_by_default = False
     named_at_top = False
+    wants: Literal["signal", "utterance"] = "signal"
 
     def enabled(self, config: Config) -> bool:
         """Whether this configuration asks for it at all."""
@@ -68,6 +71,21 @@ class Kind(Generic[Config]):
     def plain(self, config: Config) -> dict[str, Any]:
         """The configuration as a store records it, and its version knows it: no place where something lies."""
         return asdict(config)  # type: ignore[call-overload, no-any-return]
+
+    def shape_of(self, config: Config) -> Literal["row", "contour"]:
+        """The shape, where it follows from the configuration."""
+        return self.shape
+
+    def dtype(self, config: Config) -> str:
+        """Type of its numbers in a store: "float32", or "int16" where the extractor gives such whole numbers."""
+        return "float32"
+
+    def missing(self, config: Config) -> str:
+        """What keeps it from being computed here, such as a package that is not there; "" for nothing.
+
+        A store that holds it is then read by what it says of the kind itself.
+        """
+        return ""
 
     def names(self, config: Config) -> tuple[str, ...]:
         """Names of the columns, in order."""
@@ -106,6 +124,14 @@ class Kind(Generic[Config]):
         """What must be said of a store that holds it; "" for nothing."""
         return ""
 
+    def own_identity(self, config: Config, utterance: str) -> dict[str, Any]:
+        """What decides the values of one utterance alone, where the kind wants it, such as a digest; for its key."""
+        return {}
+
+    def remarks(self, config: Config, utterances: Sequence[str]) -> list[str]:
+        """What a build of these utterances, by id, should warn of."""
+        return []
+
     def identity(self, config: Config) -> dict[str, Any]:
         """What decides values besides the configuration: libraries with major.minor, digests of weights."""
         return {}
@@ -129,18 +155,24 @@ class Kind(Generic[Config]):
 
 @dataclass(frozen=True)
 class MissingKind(Kind[Any]):
-    """A kind that a store holds and no installed package knows: it can be read, not computed."""
+    """A kind that a store holds and that cannot be computed here: it can be read."""
 
     name: str
     shape: Literal["row", "contour"]
     column_names: tuple[str, ...]
     distribution: str  # the package that brought it
+    type_name: str = "float32"  # of its numbers
+    why: str = ""  # it cannot be computed; "": that package is not installed
     config = dict
     revision = 0
 
     def plain(self, config: dict[str, Any]) -> dict[str, Any]:
         """What the store recorded."""
         return dict(config)
+
+    def dtype(self, config: dict[str, Any]) -> str:
+        """Type of its numbers, as the store says."""
+        return self.type_name
 
     def names(self, config: dict[str, Any]) -> tuple[str, ...]:
         """Names of the columns, as the store says."""
@@ -149,6 +181,7 @@ class MissingKind(Kind[Any]):
     def extractor(self, config: dict[str, Any], signal: Signal) -> Extractor:
         """Raise: nothing can compute it."""
         raise FeatureError(
-            f"the kind of feature {self.name!r} came from the package {self.distribution}, which is not installed: "
+            self.why
+            or f"the kind of feature {self.name!r} came from the package {self.distribution}, which is not installed: "
             "install it to compute, verify or predict; reading, training and converting work without"
         )

@@ -5,9 +5,12 @@ from typing import Any
 
 from serprep.errors import FeatureError, one_line
 from serprep.features.functionals import FUNCTIONALS
+from serprep.features.imported import IMPORTED
 from serprep.features.kind import Kind
 from serprep.features.lld import LLD
 from serprep.features.logmel import LOGMEL
+from serprep.features.opensmile_sets import OPENSMILE
+from serprep.features.signal import SIGNAL
 from serprep.plugins import distribution, load, plugged
 
 GROUP = "serprep.features"
@@ -16,6 +19,9 @@ KINDS: dict[str, Kind[Any]] = {
     "logmel": LOGMEL,
     "functionals": FUNCTIONALS,
     "lld": LLD,
+    "signal": SIGNAL,
+    "opensmile": OPENSMILE,
+    "imported": IMPORTED,
 }
 
 

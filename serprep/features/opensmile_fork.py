@@ -1,4 +1,4 @@
-"""openSMILE's functionals through a helper process that forks for each utterance.
+"""What openSMILE computes, through a helper process that forks for each utterance.
 
 The package instantiates openSMILE's configuration for every signal, which costs more
 than a second of audio; the helper pays once.  The fork also contains a crash, a hang or
@@ -92,15 +92,17 @@ class Helper:
         Gives the opensmile.Smile that the helper imitates, where its settings are not known.
     sample_rate : int
         Hz.
+    known : bool
+        Whether it computes the functionals whose settings are known, so that `smile` need not be asked.
     """
 
-    def __init__(self, smile: Callable[[], Any], sample_rate: int) -> None:
-        settings = known_settings() or asked_settings(smile())
+    def __init__(self, smile: Callable[[], Any], sample_rate: int, *, known: bool = True) -> None:
+        settings = (known_settings() if known else None) or asked_settings(smile())
         settings["options"] |= {"sampleRate": str(sample_rate), "nBits": "16"}
         self.sample_rate = sample_rate
         self._memory = _memory_file()
-        os.ftruncate(self._memory, protocol.VALUES)
-        self._shared = mmap.mmap(self._memory, protocol.VALUES)
+        os.ftruncate(self._memory, protocol.SIZE.size)
+        self._shared = mmap.mmap(self._memory, protocol.SIZE.size)
         settings["memory"] = self._memory
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", protocol.__file__, json.dumps(settings)],
@@ -117,8 +119,8 @@ class Helper:
                 raise KilledError("openSMILE's helper process was killed")
             raise _Refused  # not a property of any recording
 
-    def functionals(self, signal_: FloatArray) -> FloatArray:
-        """6373 functionals of a guarded signal, shape (6373,).
+    def rows(self, signal_: FloatArray) -> FloatArray:
+        """What openSMILE gives for a guarded signal, shape (n_rows, n_columns).
 
         Raises
         ------
@@ -129,12 +131,12 @@ class Helper:
         samples = (np.asarray(signal_, np.float32) * 32768).astype("<i2").tobytes()
         duration = len(signal_) / self.sample_rate
         seconds = SECONDS + SECONDS_PER_SECOND * duration
-        needed = protocol.VALUES + len(samples)
+        needed = protocol.SIZE.size + len(samples)
         if needed > len(self._shared):
             self._shared.close()
-            os.ftruncate(self._memory, needed)
+            os.ftruncate(self._memory, max(needed, os.fstat(self._memory).st_size))
             self._shared = mmap.mmap(self._memory, needed)
-        self._shared[protocol.VALUES : needed] = samples
+        self._shared[protocol.SIZE.size : needed] = samples
         memory = MEMORY + int(MEMORY_PER_SECOND * duration)
         stdin = self._process.stdin
         assert stdin is not None
@@ -150,7 +152,11 @@ class Helper:
             if self._process.wait() > 0:  # it gave up by itself: something it needs is refused here
                 raise _Refused
         if answer == "exit 0":
-            return np.frombuffer(self._shared[: protocol.VALUES], "<f4").copy()
+            shape = protocol.SIZE.unpack(self._shared[: protocol.SIZE.size])
+            values = np.empty(shape, "<f4")
+            if os.preadv(self._memory, [values.data], needed) != values.nbytes:
+                raise KilledError("openSMILE's values were cut short")
+            return values
         if answer.startswith("refused"):
             raise _Refused
         raise _kind(answer)(_reason(answer, seconds, memory))
@@ -220,44 +226,49 @@ def _reason(answer: str, seconds: float, memory: int) -> str:
         name = signal.Signals(int(value)).name if value.isdigit() else value
         return f"openSMILE crashed ({name}; it may use {memory >> 20} MB)"
     if kind == "exit":
-        return f"openSMILE gave no functionals (status {value})"
+        return f"openSMILE gave no values (status {value})"
     return "openSMILE's helper process died"
 
 
 _lock = threading.Lock()
 _refused: list[bool] = []  # whether this process had to do without
-_helpers: dict[tuple[int, int], Helper] = {}
+_helpers: dict[tuple[int, int, Callable[[], Any]], Helper] = {}
 
 
-def functionals(smile: Callable[[], Any], signal_: FloatArray, sample_rate: int) -> FloatArray:
-    """Functionals through this process's helper, which is started when first needed.
+def rows(smile: Callable[[], Any], signal_: FloatArray, sample_rate: int, *, known: bool = False) -> FloatArray:
+    """Rows of values through this process's helper, which is started when first needed.
 
     A helper that was killed from outside is started again, and the signal tried twice more.
 
     Raises
     ------
     FeatureError
-        As `Helper.functionals`.
+        As `Helper.rows`.
     LimitError
         If it computed too long or needed too much memory.
     """
     for _ in range(2):
         with contextlib.suppress(KilledError):
-            return _functionals(smile, signal_, sample_rate)
-    return _functionals(smile, signal_, sample_rate)
+            return _rows(smile, signal_, sample_rate, known=known)
+    return _rows(smile, signal_, sample_rate, known=known)
 
 
-def _functionals(smile: Callable[[], Any], signal_: FloatArray, sample_rate: int) -> FloatArray:
+def functionals(smile: Callable[[], Any], signal_: FloatArray, sample_rate: int) -> FloatArray:
+    """The functionals whose settings are known, as `rows`."""
+    return rows(smile, signal_, sample_rate, known=True)
+
+
+def _rows(smile: Callable[[], Any], signal_: FloatArray, sample_rate: int, *, known: bool) -> FloatArray:
     with _lock:
-        key = (os.getpid(), sample_rate)  # a forked copy must not talk to its parent's helper
+        key = (os.getpid(), sample_rate, smile)  # a forked copy must not talk to its parent's helper
         helper = _helpers.get(key)
         if helper is not None and not helper.alive:
             helper.close()
             helper = None
         try:
             if helper is None:
-                helper = _helpers[key] = Helper(smile, sample_rate)
-            return helper.functionals(signal_)
+                helper = _helpers[key] = Helper(smile, sample_rate, known=known)
+            return helper.rows(signal_)
         except (_Refused, OSError):
             _refused.append(True)
     return by_package(smile, signal_, sample_rate)
@@ -285,6 +296,6 @@ def check(smile: Callable[[], Any], say: Callable[[str], None]) -> None:
 @atexit.register
 def _close_all() -> None:
     """Stop this process's helpers; those of a parent that this process was forked from are not ours."""
-    for (pid, _), helper in _helpers.items():
+    for (pid, *_), helper in _helpers.items():
         if pid == os.getpid():
             helper.close()

@@ -24,6 +24,7 @@ from serprep.errors import (
     first_ten,
     one_line,
 )
+from serprep.features.extract import Features
 from serprep.features.libraries import library_versions
 from serprep.files import Folder, refuse_store
 from serprep.manifest.look import look
@@ -196,7 +197,13 @@ def build(
         quarantined=len(bad),
         reasons=tuple(sorted(bad, key=lambda entry: (entry.id, entry.path))),
         dropped=asked.dropped,
-        warnings=(*asked.warnings, *place.notes, *_clipped(looked.n_clipped), *loudness.warnings),
+        warnings=(
+            *asked.warnings,
+            *_remarks(recipe.features, asked.manifest),
+            *place.notes,
+            *_clipped(looked.n_clipped),
+            *loudness.warnings,
+        ),
         levels=loudness.counts,
         n_files_read=memo.n_read,
         audio_seconds=seconds,
@@ -204,6 +211,12 @@ def build(
         repaired=tuple(f"{problem.place}: {problem.message}" for problem in packed.repaired),
     )
     return _write_report(result, recipe)
+
+
+def _remarks(features: Features, manifest: Manifest) -> list[str]:
+    """What kinds of feature say of the utterances they were asked for."""
+    ids = manifest.utterances.column("id")
+    return [line for name in features.kinds for line in features.kind(name).remarks(features.configs[name], ids)]
 
 
 def _clipped(n: int) -> list[str]:

@@ -7,8 +7,9 @@ whatever happens next.
 import contextlib
 import ctypes
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ class Item:
     duration: float
     keys: Mapping[str, bytes]  # of the kinds that are missing
     failure_key: bytes
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class Batches(Sequence[Batch]):
             row.duration or 0.0,
             {kind: value for kind, value in key.items() if self.origins.places[kind][i] is None},
             failure_key(key),
+            row.id,
         )
 
 
@@ -121,7 +124,10 @@ def compute_features(
 ) -> tuple[Utterances, Origins, list[Quarantined], int, float]:
     """Rows, the origins of their features, failures, utterances and audio-seconds computed."""
     features = recipe.features
-    keys = {kind: _keys(utterances, identity, revised) for kind, identity in identities(features).items()}
+    keys = {
+        kind: _keys(utterances, identity, revised, _own_identities(utterances, features, kind))
+        for kind, identity in identities(features).items()
+    }
     origins = _nowhere(keys) if recompute else _find(cache, keys)
     failures = {} if retry or recompute else cache.failures()
     numbers = [i for i in _missing(origins) if failure_key(key_at(origins, i)) not in failures]
@@ -156,11 +162,27 @@ def compute_features(
     return rows, origins.take(stored), bad, len(numbers) - n_failed, seconds
 
 
-def _keys(utterances: Utterances, identity: Mapping[str, Any], revised: Collection[str]) -> ByteArray:
+def _own_identities(utterances: Utterances, features: Features, name: str) -> Iterator[Mapping[str, Any]]:
+    """What enters the key of each utterance besides: nothing, unless the kind wants to know which it is."""
+    kind, config = features.kind(name), features.configs[name]
+    if kind.wants == "utterance":
+        return (kind.own_identity(config, utterance) for utterance in utterances.column("id"))
+    return repeat({}, len(utterances))
+
+
+def _keys(
+    utterances: Utterances,
+    identity: Mapping[str, Any],
+    revised: Collection[str],
+    own: Iterable[Mapping[str, Any]],
+) -> ByteArray:
     """The key of each utterance, shape (n, 32); `revised` are digests of what is decoded otherwise than before."""
-    cells = zip(*(utterances.column(name) for name in ("audio_digest", "start", "end")), strict=True)
+    cells = zip(*(utterances.column(name) for name in ("audio_digest", "start", "end")), own, strict=True)
     anew = revised_identity(identity)
-    return as_keys(key_of(digest, start, end, anew if digest in revised else identity) for digest, start, end in cells)
+    return as_keys(
+        key_of(digest, start, end, {**(anew if digest in revised else identity), **more})
+        for digest, start, end, more in cells
+    )
 
 
 def key_at(origins: Origins, i: int) -> dict[str, bytes]:
@@ -185,7 +207,7 @@ def _nowhere(keys: Mapping[str, ByteArray]) -> Origins:
 def _missing(origins: Origins) -> list[int]:
     """Utterances to compute; of byte-identical ones the first."""
     missing = np.flatnonzero(~origins.complete)
-    keys = next(iter(origins.keys.values()))[missing]  # two utterances share the key of every kind, or of none
+    keys = np.concatenate([own[missing] for own in origins.keys.values()], axis=1)
     _, first = np.unique(sortable(keys), return_index=True)
     return [int(i) for i in missing[np.sort(first)]]
 
@@ -293,7 +315,7 @@ def extract_batch(batch: Batch) -> Receipt:
         try:
             samples, rate = read_samples(data, start=item.start, end=item.end)
             signal = guard(samples, rate, batch.features.signal)
-            values = extract(signal, batch.features, tuple(item.keys))
+            values = extract(signal, batch.features, tuple(item.keys), utterance=item.id)
         except (AudioError, FeatureError) as error:
             failures[number] = str(error)
             if not isinstance(error, KilledError | LimitError):

@@ -11,16 +11,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from serprep.errors import SerprepError
-from serprep.features.extract import features_from_json
+from serprep.features.extract import config_from_json, features_from_json
 from serprep.features.kind import MissingKind
-from serprep.features.kinds import kind_names
+from serprep.features.kinds import kind_names, kind_of
 from serprep.utterance import Utterance
 
 MANY = 1 << 40  # rows that nobody has
 WIDEST = 1 << 20  # columns
 CHUNK_LIMIT = 1 << 28  # bytes of a chunk
 TEXTS_LIMIT = 1 << 17  # strings of a chunk
-ITEM_BYTES = {"float16": 2, "float32": 4, "float64": 8, "int64": 8, "uint8": 1, "string": 1}
+ITEM_BYTES = {"float16": 2, "float32": 4, "float64": 8, "int16": 2, "int64": 8, "uint8": 1, "string": 1}
 
 _DIGEST = re.compile("[0-9a-f]{64}")
 _COLUMNS = {name for name in Utterance.__dataclass_fields__ if name != "extra"} | {"n_samples"}
@@ -77,7 +77,7 @@ def check_attributes(about: Mapping[str, Any]) -> None:
 
 
 def missing_kinds(about: Mapping[str, Any]) -> dict[str, MissingKind]:
-    """Kinds of feature that root attributes name and no installed package brings, as they describe them.
+    """Kinds of feature that root attributes name and that cannot be computed here, as they describe them.
 
     Raises
     ------
@@ -91,10 +91,22 @@ def missing_kinds(about: Mapping[str, Any]) -> dict[str, MissingKind]:
         fine = isinstance(one, dict) and one.get("shape") in ("row", "contour") and _is_count(one.get("columns"))
         _expect(fine and isinstance(one.get("distribution"), str), "kinds describes one that cannot be")
         _expect("/" not in name and one["columns"] <= WIDEST, "kinds describes one that cannot be")
-        if name not in kind_names():
+        dtype = one.get("dtype", "float32")
+        _expect(dtype in ("float32", "int16"), "kinds describes one that cannot be")
+        why = _missing(name, about) if name in kind_names() else ""
+        if why or name not in kind_names():
             names = tuple(f"{name}_{i}" for i in range(one["columns"]))
-            found[name] = MissingKind(name, one["shape"], names, one["distribution"])
+            found[name] = MissingKind(name, one["shape"], names, one["distribution"], dtype, why)
     return found
+
+
+def _missing(name: str, about: Mapping[str, Any]) -> str:
+    """What an installed kind lacks here to be computed as configured; "" for nothing."""
+    try:
+        values = about["configurations"]["features"]["kinds"][name]
+    except (KeyError, TypeError):
+        raise ValueError(f"kinds describes {name}, which is not configured") from None
+    return kind_of(name).missing(config_from_json(name, values))
 
 
 def check_zarr_array(about: Mapping[str, Any], n_files: int) -> None:

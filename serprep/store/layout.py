@@ -14,6 +14,7 @@ CHUNKS_PER_SHARD = 16
 SMALL_CHUNK = 65_536  # rows of columns, offsets and keys
 FUNCTIONALS = "functionals/compare_2016"
 NUMBERS = {"start": "float64", "end": "float64", "duration": "float64"}
+FEATURE_TYPES = ("float16", "float32", "int16")
 COUNTS = {"sample_rate": "int64", "n_samples": "int64", "n_frames": "int64"}
 
 
@@ -62,7 +63,7 @@ class Array:
     @property
     def is_large(self) -> bool:
         """Whether it holds features, written shard by shard."""
-        return self.dtype.startswith("float") and len(self.shape) > 1
+        return self.dtype in FEATURE_TYPES and len(self.shape) > 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +113,7 @@ def tables(features: Features, segment_dtype: str = "float32") -> list[Table]:
                 name=segments_name(segment.length, segment.of),
                 group=f"{segment.of}/{segment.length}",
                 row=(segment.length, kind.n_columns(config)),
-                dtype=segment_dtype,
+                dtype=segment_dtype if kind.dtype(config) == "float32" else kind.dtype(config),
                 dimensions=(f"segment{suffix}", f"frame{suffix}", row),
                 per_utterance=False,
                 segment=segment,
@@ -122,16 +123,17 @@ def tables(features: Features, segment_dtype: str = "float32") -> list[Table]:
         kind, config = features.kind(name), features.configs[name]
         if not kind.whole:
             continue
-        rows = "utterance" if kind.shape == "row" else kind.dimensions[0] or f"{name}_row"
+        shape = kind.shape_of(config)
+        rows = "utterance" if shape == "row" else kind.dimensions[0] or f"{name}_row"
         found.append(
             Table(
                 kind=name,
                 name=f"{name}/{kind.array}",
                 group=name,
                 row=(kind.n_columns(config),),
-                dtype="float32",
+                dtype=kind.dtype(config),
                 dimensions=(rows, kind.dimensions[1] or f"{name}_column"),
-                per_utterance=kind.shape == "row",
+                per_utterance=shape == "row",
                 names=kind.names(config),
             )
         )

@@ -18,12 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from serprep._json import canonical_json
 from serprep._typing import ByteArray, IntArray
 from serprep.audio.decode import decode, digest_of, read_bytes
 from serprep.cache.parts import offsets_of
 from serprep.errors import AudioError, CorpusError, FeatureError, SerprepError, StoreError, one_line
-from serprep.features.extract import extract
+from serprep.features.extract import Features, extract
 from serprep.features.framing import cut_segments
+from serprep.features.kinds import KINDS
 from serprep.remote import entries, info, is_url
 from serprep.store import hdf5_store, zarr_store
 from serprep.store.layout import Array, StoreConfig, Table, arrays, counted_columns
@@ -71,6 +73,7 @@ def verify(
     place: str,
     *,
     against_audio: Path | None = None,
+    sources: Features | None = None,
     sample: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -83,6 +86,8 @@ def verify(
         ``PATH.zarr``, ``PATH.h5`` or ``DATASET@NAME``.
     against_audio : Path, optional
         Corpus root: recompute features from its recordings and compare bit for bit.
+    sources : Features, optional
+        Of a recipe: where that lies which a store does not hold and values come from, such as imported arrays.
     sample : int, optional
         How many utterances to recompute; None is all.
     seed : int
@@ -110,8 +115,11 @@ def verify(
     rows = np.arange(len(store) if against_audio is not None else 0)
     if sample is not None and sample < len(rows):
         rows = np.sort(np.random.default_rng(seed).choice(rows, sample, replace=False))
+    features = _with_sources(store.features, sources) if len(rows) else store.features
     for done, row in enumerate(rows.tolist(), 1):
-        problems += tuple(_guarded("audio", f"utterance {row}", partial(_against_audio, store, row, against_audio)))
+        problems += tuple(
+            _guarded("audio", f"utterance {row}", partial(_against_audio, store, row, against_audio, features))
+        )
         if progress:
             progress(container.n_files + done)
     return Verification(
@@ -354,7 +362,21 @@ def _finite(store: Store, table: Table) -> list[Problem]:
 # -- the recordings ------------------------------------------------------------------
 
 
-def _against_audio(store: Store, row: int, root: Path | None) -> list[Problem]:
+def _with_sources(features: Features, sources: Features | None) -> Features:
+    """The store's features, with the recipe's configuration of what cannot be computed from the store's alone."""
+    found = {
+        name: sources.configs[name]
+        for name in features.missing
+        if sources
+        and name in sources.kinds
+        and canonical_json(sources.kind(name).plain(sources.configs[name])) == canonical_json(features.configs[name])
+    }
+    missing = {name: kind for name, kind in features.missing.items() if name not in found}
+    off = {name: None for name in KINDS if name not in features.configs}
+    return Features(features.segments, missing, **{**off, **features.configs, **found})
+
+
+def _against_audio(store: Store, row: int, root: Path | None, features: Features) -> list[Problem]:
     """One utterance's features against those of its recording."""
     name = store.ids[row]
 
@@ -362,7 +384,7 @@ def _against_audio(store: Store, row: int, root: Path | None) -> list[Problem]:
         return [Problem(kind="audio", place=name, message=message, utterances=(name,), recording=recording)]
 
     start, end = (None if np.isnan(store.column(edge)[row]) else store.column(edge)[row] for edge in ("start", "end"))
-    features = store.features
+    here = tuple(kind for kind in features.kinds if kind not in features.missing)
     try:
         try:
             data = read_bytes((root or Path()) / store.column("path")[row])
@@ -371,15 +393,21 @@ def _against_audio(store: Store, row: int, root: Path | None) -> list[Problem]:
         if digest_of(data) != store.column("audio_digest")[row]:
             return differs("the recording is not the one the store was made from (other SHA-256)", recording=True)
         signal = decode(data, start=start, end=end, config=features.signal)
-        values = extract(signal, features, features.kinds)
+        values = extract(signal, features, here, utterance=name)
     except (AudioError, FeatureError) as error:
         return differs(str(error))
     differing = []
-    for table in store.tables:
+    for table in (table for table in store.tables if table.kind in values):
         stored = store.read_table(table, [row])[0]
         expected = values[table.kind]
         if table.segment:
             expected = cut_segments(expected, table.segment)
         if stored.tobytes() != expected.astype(stored.dtype).tobytes():
             differing.append(table.name)
-    return differs(f"recomputed values differ in {', '.join(differing)}") if differing else []
+    problems = differs(f"recomputed values differ in {', '.join(differing)}") if differing else []
+    for kind in (kind for kind in features.kinds if kind in features.missing):
+        try:
+            features.missing[kind].extractor(features.configs[kind], features.signal)
+        except FeatureError as error:  # that says nothing about the store
+            problems += differs(str(error), recording=True)
+    return problems

@@ -238,6 +238,7 @@ def shapes_of(features: Features) -> dict[str, Any]:
             "shape": "row" if table.per_utterance else "contour",
             "columns": table.row[-1],
             "distribution": brought_by(table.kind) or "serprep",
+            **({} if table.dtype in ("float16", "float32") else {"dtype": table.dtype}),
         }
         for table in tables(features)
         if not features.kind(table.kind).named_at_top

@@ -60,15 +60,15 @@ def installed(monkeypatch):
     monkeypatch.setattr(kinds, "load", lambda entry: PEAKS)
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.wants == "signal"])
 def test_a_kind_gives_what_it_announces(name):
     kind = KINDS[name]
     config = kind.config(enabled=True) if "enabled" in kind.config.__dataclass_fields__ else kind.config()
     kind.check(config, Signal())
     rows = kind.extractor(config, Signal())(SIGNAL)
     assert rows.dtype == np.float32 and rows.shape[-1] == kind.n_columns(config) == len(kind.names(config))
-    assert rows.ndim == {"row": 1, "contour": 2}[kind.shape]
-    if kind.shape == "contour":
+    assert rows.ndim == {"row": 1, "contour": 2}[kind.shape_of(config)]
+    if kind.shape_of(config) == "contour":
         assert kind.n_rows(len(SIGNAL), config) in (None, len(rows))
     assert kind.name == name and kind_of(name) is kind and brought_by(name) == ""
     assert dataclasses.is_dataclass(kind.config) and kind.config.__dataclass_params__.frozen
@@ -163,6 +163,112 @@ def test_a_store_of_somebody_else_s_kind_alone_lives_as_any_other(installed, inl
     assert verify(other.path).problems == ()
     (problem, *_) = verify(other.path, against_audio=tmp_path).problems
     assert "'peaks' came from the package serprep-peaks 1.4.2, which is not installed" in problem.message
+
+
+class _Named(_Peaks):
+    """Of each utterance the length of its name: what somebody else knows of it."""
+
+    wants = "utterance"
+
+    def own_identity(self, config, utterance):
+        return {"length": len(utterance)}
+
+    def remarks(self, config, utterances):
+        return [f"{len(utterances)} names were measured"]
+
+    def extractor(self, config, signal):
+        def length(samples, utterance):
+            if utterance == "eve_sad":
+                raise FeatureError("nobody knows eve")
+            return np.full(config.how_many, len(utterance), np.float32)
+
+        return length
+
+
+def test_a_kind_that_wants_the_utterance_gets_its_id_and_keys_of_its_own(installed, inline, monkeypatch, tmp_path):
+    monkeypatch.setattr(kinds, "load", lambda entry: _Named())
+    names = ["al_sad", "anna_sad", "bo_sad", "eve_sad"]
+    for name in names:  # the same bytes: what the signal alone decides is computed once
+        soundfile.write(tmp_path / f"{name}.wav", SIGNAL[:2000], 16_000, "FLOAT")
+    values = {
+        "dataset": {"path": "data"},
+        "corpus": {"reader": "pattern", "root": ".", "pattern": "{speaker}_{emotion}.wav"},
+        "features": {"functionals": {"enabled": False}, "peaks": {"how_many": 1}},
+    }
+    result = build(recipe_from(values, folder=tmp_path, name="peaks"), pool=inline)
+    assert [(bad.id, bad.reason) for bad in result.reasons] == [("eve_sad", "nobody knows eve")]
+    assert "4 names were measured" in result.warnings
+    store = open_store(result.store)
+    assert store.read("peaks", slice(None))[0].tolist() == [[6], [8], [6]]
+    al, anna, bo = (keys.tobytes() for keys in store.keys("peaks"))
+    assert al == bo != anna and len({keys.tobytes() for keys in store.keys("logmel/30")}) == 1
+    assert build(recipe_from(values, folder=tmp_path, name="peaks"), pool=inline).computed == 0
+    assert verify(result.store, against_audio=tmp_path).problems == ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Codes:
+    whole: bool = False
+
+
+class _Codes(Kind[Codes]):
+    name = "peaks"
+    config = Codes
+    revision = 1
+    lacks = ""
+
+    def shape_of(self, config):
+        return "row" if config.whole else "contour"
+
+    def dtype(self, config):
+        return "int16"
+
+    def missing(self, config):
+        return self.lacks
+
+    def names(self, config):
+        return ("a", "b")
+
+    def extractor(self, config, signal):
+        def codes(samples):
+            rows = np.floor(samples[: len(samples) // 2 * 2].reshape(-1, 2) * 32768)
+            return rows[0] if config.whole else rows
+
+        return codes
+
+
+@pytest.mark.parametrize("container", ["zarr", "hdf5"])
+@pytest.mark.parametrize("whole", [False, True])
+def test_shape_and_type_follow_from_the_configuration(installed, inline, monkeypatch, tmp_path, container, whole):
+    monkeypatch.setattr(kinds, "load", lambda entry: _Codes())
+    samples = (0.1 * np.random.default_rng(1).normal(size=3001)).astype(np.float32)
+    soundfile.write(tmp_path / "anna_sad.wav", samples, 16_000, "FLOAT")
+    segments = {} if whole else {"segments": {"a": {"length": 500, "hop": 400, "of": "peaks"}}}
+    values = {
+        "dataset": {"path": "data"},
+        "corpus": {"reader": "pattern", "root": ".", "pattern": "{speaker}_{emotion}.wav"},
+        "features": {
+            "logmel": {"enabled": False},
+            "functionals": {"enabled": False},
+            "peaks": {"whole": whole},
+            **segments,
+        },
+        "store": {"format": container, "segment_dtype": "float16"},
+    }
+    place = build(recipe_from(values, folder=tmp_path, name="peaks"), pool=inline).store
+    store = open_store(place)
+    expected = np.floor(samples[:3000].reshape(-1, 2) * 32768).astype(np.int16)
+    found = store.values("peaks", 0)
+    assert found.dtype == np.int16 and np.array_equal(found, expected[0] if whole else expected)
+    if not whole:  # a float16 could not tell such numbers apart
+        assert np.array_equal(store.segments(0, 500, "peaks"), np.stack([expected[i : i + 500] for i in (0, 400, 800)]))
+    assert verify(place, against_audio=tmp_path).problems == ()
+    monkeypatch.setattr(_Codes, "lacks", "the machine of codes is not there: install it")
+    other = convert(place, tmp_path / ("x.h5" if container == "zarr" else "x.zarr"), quiet=True)
+    assert np.array_equal(other.values("peaks", 0), found) and other.names("peaks") == ["a", "b"]
+    assert verify(other.path).problems == ()
+    (problem,) = verify(other.path, against_audio=tmp_path).problems
+    assert problem.message == "the machine of codes is not there: install it"
 
 
 @pytest.mark.parametrize("rows", [np.zeros(3), np.zeros(3, np.float32), np.zeros((2, 2), np.float32)])

@@ -36,7 +36,7 @@ def by_the_package(signal_: np.ndarray) -> bytes:
 
 @pytest.mark.parametrize("seconds", [0.06, 0.3, 1.7, 12.0])
 def test_values_are_the_packages_bit_for_bit(helper, seconds: float) -> None:
-    assert helper.functionals(noise(seconds)).tobytes() == by_the_package(noise(seconds))
+    assert helper.rows(noise(seconds)).tobytes() == by_the_package(noise(seconds))
 
 
 def test_settings_that_are_known_are_those_the_package_would_make() -> None:
@@ -48,7 +48,7 @@ def test_a_package_of_another_version_is_asked(monkeypatch) -> None:
     assert opensmile_fork.known_settings() is None
     asked = []
     running = opensmile_fork.Helper(lambda: asked.append(1) or _smile(), 16_000)
-    assert asked and running.functionals(noise(0.3)).tobytes() == by_the_package(noise(0.3))
+    assert asked and running.rows(noise(0.3)).tobytes() == by_the_package(noise(0.3))
     running.close()
 
 
@@ -64,33 +64,33 @@ def test_functionals_do_not_import_the_package() -> None:
 
 
 def test_values_do_not_depend_on_what_was_computed_before(helper) -> None:
-    first = helper.functionals(noise(0.5)).tobytes()
-    helper.functionals(noise(3.0, seed=1))
-    assert helper.functionals(noise(0.5)).tobytes() == first
+    first = helper.rows(noise(0.5)).tobytes()
+    helper.rows(noise(3.0, seed=1))
+    assert helper.rows(noise(0.5)).tobytes() == first
 
 
 def test_too_short_a_signal_fails_alone(helper) -> None:
-    with pytest.raises(FeatureError, match="gave no functionals"):
-        helper.functionals(np.zeros(100, "f4"))
-    assert helper.functionals(noise(0.3)).tobytes() == by_the_package(noise(0.3))
+    with pytest.raises(FeatureError, match="gave no values"):
+        helper.rows(np.zeros(100, "f4"))
+    assert helper.rows(noise(0.3)).tobytes() == by_the_package(noise(0.3))
 
 
 def test_a_hang_is_ended_and_named(helper, monkeypatch) -> None:
     monkeypatch.setattr(opensmile_fork, "SECONDS", 0.05)
     monkeypatch.setattr(opensmile_fork, "SECONDS_PER_SECOND", 0.0)
     with pytest.raises(LimitError, match="computed longer than"):
-        helper.functionals(noise(30.0))
+        helper.rows(noise(30.0))
     monkeypatch.undo()
-    assert helper.functionals(noise(0.3)).tobytes() == by_the_package(noise(0.3))
+    assert helper.rows(noise(0.3)).tobytes() == by_the_package(noise(0.3))
 
 
 def test_too_much_memory_fails_alone(helper, monkeypatch) -> None:
     monkeypatch.setattr(opensmile_fork, "MEMORY", 1 << 20)
     monkeypatch.setattr(opensmile_fork, "MEMORY_PER_SECOND", 0)
     with pytest.raises(LimitError, match=r"crashed|needs more memory"):
-        helper.functionals(noise(60.0))
+        helper.rows(noise(60.0))
     monkeypatch.undo()
-    assert helper.functionals(noise(0.3)).tobytes() == by_the_package(noise(0.3))
+    assert helper.rows(noise(0.3)).tobytes() == by_the_package(noise(0.3))
 
 
 def test_a_crash_fails_alone(helper) -> None:
@@ -110,26 +110,26 @@ def test_a_crash_fails_alone(helper) -> None:
     killer = threading.Thread(target=kill_child)
     killer.start()
     with pytest.raises(LimitError, match=r"crashed \(SIGSEGV"):
-        helper.functionals(noise(30.0))
+        helper.rows(noise(30.0))
     killer.join()
-    assert helper.functionals(noise(0.3)).tobytes() == by_the_package(noise(0.3))
+    assert helper.rows(noise(0.3)).tobytes() == by_the_package(noise(0.3))
 
 
 def test_a_helper_killed_in_the_midst_of_a_signal_costs_nothing_but_time() -> None:
     import threading
 
     functionals(noise(0.3))
-    running = opensmile_fork._helpers[(os.getpid(), 16_000)]
+    running = opensmile_fork._helpers[(os.getpid(), 16_000, _smile)]
     killer = threading.Timer(0.05, running._process.kill)
     killer.start()
     assert functionals(noise(20.0)).tobytes() == by_the_package(noise(20.0))
     killer.join()
-    assert opensmile_fork._helpers[(os.getpid(), 16_000)] is not running
+    assert opensmile_fork._helpers[(os.getpid(), 16_000, _smile)] is not running
 
 
 def test_a_killed_helper_is_started_again() -> None:
     assert functionals(noise(0.3)).tobytes() == by_the_package(noise(0.3))
-    running = opensmile_fork._helpers[(os.getpid(), 16_000)]
+    running = opensmile_fork._helpers[(os.getpid(), 16_000, _smile)]
     running._process.kill()
     running._process.wait()
     assert functionals(noise(0.3)).tobytes() == by_the_package(noise(0.3))
@@ -257,3 +257,18 @@ def test_without_the_helper_the_bytes_are_the_same(monkeypatch) -> None:
     monkeypatch.setenv("SERPREP_NO_FORK", "1")
     assert not opensmile_fork.available()
     assert functionals(noise(0.8)).tobytes() == with_helper
+
+
+@pytest.mark.parametrize("level", ["LowLevelDescriptors", "Functionals"])
+def test_any_set_and_level_is_computed_with_rows_of_any_number(level: str) -> None:
+    import opensmile
+
+    smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel[level])
+    running = opensmile_fork.Helper(lambda: smile, 16_000, known=False)
+    for seconds in (0.2, 2.0, 0.5):  # the memory grows, and what is left in it of a longer one does not matter
+        expected = smile.process_signal(noise(seconds), 16_000).to_numpy()
+        found = running.rows(noise(seconds))
+        assert found.shape == expected.shape and found.tobytes() == expected.tobytes()
+    with pytest.raises(FeatureError, match="gave no values"):
+        running.rows(noise(0.01))
+    running.close()

@@ -543,7 +543,7 @@ def test_what_no_worker_can_read_stops_the_build_and_quarantines_nothing(own, tm
 
 
 def test_a_limit_is_not_remembered(own, tmp_path, monkeypatch, later):
-    def over(signal, features, kinds):
+    def over(signal, features, kinds, **asked):
         raise LimitError("openSMILE computed longer than 30 s")
 
     asked = recipe(own, tmp_path / "a")
@@ -562,7 +562,7 @@ def test_wrong_features_are_computed_again_and_replaced(own, tmp_path, monkeypat
     """Workers with other code stored them; cache and store are whole."""
     right = extract.extract
 
-    def wrong(signal, features, kinds):
+    def wrong(signal, features, kinds, **asked):
         return {kind: rows + 1 for kind, rows in right(signal, features, kinds).items()}
 
     store = {"format": container}

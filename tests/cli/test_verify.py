@@ -1,0 +1,34 @@
+"""``serprep verify --recipe``: sources that a store does not hold are named by a recipe."""
+
+import numpy as np
+import soundfile
+
+RECIPE = """
+[corpus]
+reader = "pattern"
+root = "audio"
+pattern = "{speaker}_{emotion}.wav"
+[features.logmel]
+enabled = false
+[features.functionals]
+enabled = false
+[features.signal]
+[features.imported]
+path = "arrays.npz"
+"""
+
+
+def test_imported_arrays_are_compared_with_the_source_that_a_recipe_names(serprep, tmp_path):
+    (tmp_path / "audio").mkdir()
+    rng = np.random.default_rng(0)
+    for name in ("anna_sad", "bob_angry"):
+        soundfile.write(tmp_path / f"audio/{name}.wav", 0.1 * rng.normal(size=1000), 16_000)
+    np.savez(tmp_path / "arrays.npz", anna_sad=np.ones(3), bob_angry=np.zeros(3))
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    assert serprep("build", "recipe.toml", "--workers", "1", cwd=tmp_path).returncode == 0
+    store = next((tmp_path / "stores/recipe/versions").glob("*.zarr"))
+    asked = ("verify", store, "--against-audio", tmp_path / "audio")
+    alone = serprep(*asked)
+    assert alone.returncode == 1 and "serprep verify --recipe FILE" in alone.stdout and "whole:" in alone.stdout
+    both = serprep(*asked, "--recipe", tmp_path / "recipe.toml")
+    assert both.returncode == 0 and "2 utterances recomputed, 0 problems" in both.stdout, both.stdout + both.stderr
