@@ -4,6 +4,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from serprep.errors import FeatureError, one_line
+from serprep.features.embedding import EMBEDDING
 from serprep.features.functionals import FUNCTIONALS
 from serprep.features.kind import Kind
 from serprep.features.lld import LLD
@@ -16,6 +17,7 @@ KINDS: dict[str, Kind[Any]] = {
     "logmel": LOGMEL,
     "functionals": FUNCTIONALS,
     "lld": LLD,
+    "embedding": EMBEDDING,
 }
 
 
