@@ -36,6 +36,7 @@ SAMPLE_RATE = 16_000  # Hz, of all these models
 POOLINGS = ("mean", "mean+std", "none")
 DEVICES = ("auto", "cpu", "cuda")
 VARIABLE = "SERPREP_MODELS"
+WIDEST = 1 << 20  # numbers of a frame
 PREPROCESSOR = "preprocessor_config.json"
 WHISPER_HOP = 160  # samples of a mel frame; an encoder's frame is two of them
 
@@ -77,6 +78,12 @@ class Embedding:
             )
         if not 0 < self.max_megabytes_per_hour < math.inf:
             raise FeatureError(f"max_megabytes_per_hour is {self.max_megabytes_per_hour}; expected a number above 0")
+        n_layers = len(self.layers) if isinstance(self.layers, tuple) else 1
+        if not 0 <= self.width * n_layers <= WIDEST:
+            raise FeatureError(f"width is {self.width}; expected at most {WIDEST} numbers of all layers")
+        for digest in filter(None, (self.weights, self.configuration)):
+            if not re.fullmatch("[0-9a-f]{64}", digest):
+                raise FeatureError(f"{one_line(digest)[:80]!r} is no SHA-256; expected 64 hexadecimal digits")
 
 
 @dataclass(frozen=True)

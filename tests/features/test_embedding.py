@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from serprep.audio.signal import Signal
 from serprep.errors import FeatureError, SerprepError
 from serprep.features.embedding import EMBEDDING, Embedding, frames_of, hub_cache, pooled, windows
-from serprep.features.extract import Features, extract, features_from_json, identities
+from serprep.features.extract import Features, _extractor, extract, features_from_json, identities
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store.convert import convert
@@ -246,6 +246,10 @@ def test_a_store_of_embeddings_lives_as_any_other(corpus, inline, models, contai
     shutil.rmtree(corpus / "elsewhere")  # and without the model
     other = convert(result.store, corpus / ("x.h5" if container == "zarr" else "x.zarr"), quiet=True)
     assert other.version == store.version and verify(other.path).problems == ()
+    monkeypatch.setattr("serprep.features.embedding._seen", {})
+    _extractor.cache_clear()
+    messages = [problem.message for problem in verify(other.path, against_audio=corpus).problems]
+    assert len(messages) == 2 and all("model 'tiny' is neither a folder nor" in message for message in messages)
 
 
 def test_a_recorded_model_is_found_by_its_name_and_known_by_its_digest(models, tmp_path, monkeypatch):
@@ -292,6 +296,9 @@ def test_a_name_is_looked_up_in_the_hub_cache(models, tmp_path, monkeypatch):
         ({"device": "tpu"}, "device is 'tpu'"),
         ({"window": 2.0, "overlap": 1.5}, "half a window"),
         ({"max_megabytes_per_hour": 0.0}, "a number above 0"),
+        ({"width": -1}, "width is -1"),
+        ({"width": 1 << 19, "layers": (1, 2, 3)}, "at most 1048576 numbers of all layers"),
+        ({"weights": "../x"}, "'../x' is no SHA-256"),
     ],
 )
 def test_impossible_configurations_are_refused(values, message):
