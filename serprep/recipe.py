@@ -413,7 +413,8 @@ def _typed(value: Any, hint: Any, place: str) -> Any:
     """`value` if it has the declared type; whole numbers may stand for floats."""
     options = [option for option in typing.get_args(hint) if option is not types.NoneType]
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return _typed(value, options[0], place)
+        lists = [option for option in options if typing.get_origin(option) is tuple and isinstance(value, list)]
+        return _typed(value, (lists or options)[0], place)
     if typing.get_origin(hint) is tuple:
         if not isinstance(value, list):
             raise RecipeError(f"{place} is {_shown(value)}; expected a list")

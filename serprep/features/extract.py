@@ -5,6 +5,7 @@ libraries that decide values.
 """
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import asdict, fields
 from functools import lru_cache, partial
 from typing import Any
@@ -81,6 +82,15 @@ class Features:
                     "expected entries such as short = { length = 30, hop = 20 }"
                 )
             self.kind(name).check(self.configs[name], self.signal)
+
+    def settled(self) -> "Features":
+        """The same features, with what every process that computes them must find."""
+        settled = copy(self)
+        settled.configs = {
+            name: self.kind(name).settled(config) if name in self.kinds else config
+            for name, config in self.configs.items()
+        }
+        return settled
 
     def kind(self, name: str) -> Kind[Any]:
         """The kind of that name."""

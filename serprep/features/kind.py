@@ -68,6 +68,13 @@ class Kind(Generic[Config]):
         """The same configuration with paths that hold from anywhere; a recipe's are relative to its `folder`."""
         return config
 
+    def settled(self, config: Config) -> Config:
+        """The same configuration with what must be the same in every process that computes it, such as digests.
+
+        Asked once, when a build begins: the place to refuse what is not there.
+        """
+        return config
+
     def plain(self, config: Config) -> dict[str, Any]:
         """The configuration as a store records it, and its version knows it: no place where something lies."""
         return asdict(config)  # type: ignore[call-overload, no-any-return]

@@ -4,6 +4,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from serprep.errors import FeatureError, one_line
+from serprep.features.embedding import EMBEDDING
 from serprep.features.functionals import FUNCTIONALS
 from serprep.features.imported import IMPORTED
 from serprep.features.kind import Kind
@@ -22,6 +23,7 @@ KINDS: dict[str, Kind[Any]] = {
     "signal": SIGNAL,
     "opensmile": OPENSMILE,
     "imported": IMPORTED,
+    "embedding": EMBEDDING,
 }
 
 

@@ -119,6 +119,7 @@ def build(
     if batch_size is not None and batch_size < 1:
         raise SerprepError(f"batch_size is {batch_size}; expected 1 or more")
     refuse_store(recipe.dataset_path)
+    recipe = replace(recipe, features=recipe.features.settled())
     own = pool is None
     pool = pool or Workers(workers, scheduler, wait=wait_for_workers)
     place = cache_of(recipe.dataset_path, named=recipe.cache_path, scheduler=getattr(pool, "scheduler", None))
