@@ -112,7 +112,8 @@ def _explained(error: Exception) -> list[str]:
     if isinstance(error, SerprepError):
         from .places import instead
 
-        return (instead(sys.argv[1:]) or str(error)).splitlines()
+        gone = [] if _here() else ["the working directory was deleted; change to one that exists (`cd`)"]
+        return [*(instead(sys.argv[1:]) or str(error)).splitlines(), *gone]
     place = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
     reason = refusal(error)
     if isinstance(error, OSError):  # a disk, a permission, a closed output: nothing of ours

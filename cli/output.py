@@ -1,7 +1,6 @@
 """How results are printed: aligned tables, or one JSON document."""
 
 import json
-import os
 import re
 import shutil
 import sys
@@ -206,10 +205,7 @@ def notes(lines: Sequence[str], label: str = "note") -> None:
 
 
 def columns_of(stream: Any) -> int:
-    """Columns of the terminal that a stream goes to, or that COLUMNS names; 0 where there is none, as in a pipe."""
-    given = os.environ.get("COLUMNS", "")
-    if given.isascii() and given.isdigit():
-        return int(given)
+    """Columns of the terminal that a stream goes to; 0 where there is none, as in a pipe, whose reader wants lines."""
     return shutil.get_terminal_size().columns if stream is not None and stream.isatty() else 0
 
 

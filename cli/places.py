@@ -58,7 +58,8 @@ def kind_of(place: str) -> str:
                 return "manifest"
             if (path / "versions").is_dir():
                 return "data set"
-            return "corpus" if _has_recordings(path) else ""
+            holds_data_sets = any((child / "versions").is_dir() for child in path.iterdir())
+            return "corpus" if not holds_data_sets and _has_recordings(path) else ""
     except OSError:
         pass
     return ""
@@ -84,7 +85,7 @@ def instead(words: list[str]) -> str:
         The command and its arguments, as `sys.argv` has them after the program.
     """
     command = next((word for word in words if not word.startswith("-")), "")
-    if command not in TAKES:
+    if command not in TAKES or "--corpus" in words:  # which names the rows: what follows is a split
         return ""
     for word in words[words.index(command) + 1 :]:
         kind = "" if word.startswith("-") else kind_of(word)

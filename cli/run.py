@@ -119,7 +119,8 @@ def print_outcome(outcome: Any) -> None:
     click.echo()
     paragraph(f"UA, WA: {part}predictions pooled over folds, mean over seeds; 95 %: bootstrap over speakers.")
     if any(row["transductive"] for row in outcome.summary):
-        paragraph("transductive: features are standardised per speaker, by unlabelled recordings of test speakers.")
+        click.echo("transductive: features are standardised per speaker,")
+        click.echo("  by unlabelled recordings of test speakers.")
     if outcome.comparisons:
         click.echo()
         print_wide_table(

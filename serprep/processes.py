@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 PREFIX, LOCK = "serprep-", "in-use"
-DAY = 86_400.0  # seconds
 # glibc's default gives freed memory back at once: half of a training step is then page faults
 ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
@@ -170,17 +169,17 @@ def sweep(root: Path) -> None:
             with suppress(OSError):
                 status = folder.lstat()
                 own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
-                if own and _abandoned(folder, time.time() - status.st_mtime):
+                if own and _abandoned(folder):
                     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _abandoned(folder: Path, age: float) -> bool:
-    """Whether nobody holds the lock of a scratch folder; one without a lock is an older serprep's, or just made."""
+def _abandoned(folder: Path) -> bool:
+    """Whether nobody holds the lock of a scratch folder; one without a lock is not ours to judge."""
     try:
         with (folder / LOCK).open("r+b") as lock:
             return _locked(lock)
     except FileNotFoundError:
-        return age > DAY
+        return False
 
 
 def _locked(file: Any) -> bool:

@@ -319,7 +319,7 @@ def read_split(path: Path) -> Split:
         raise SplitError(f"{place}: {error.strerror}; expected a split file, as `serprep split` writes") from None
     except ValueError as error:
         raise SplitError(
-            f"{one_line(error)}; expected JSON as `serprep split` writes it "
+            f"{place}: {one_line(error)}; expected JSON as `serprep split` writes it "
             "(for a table with a column of partitions: protocol = 'fixed')"
         ) from None
     try:

@@ -10,7 +10,6 @@ from unittest.mock import patch
 import pytest
 
 os.environ["SERPREP_CACHE"] = ""  # each data set has its own, beside its stores; nothing is written into the user's
-os.environ.pop("COLUMNS", None)  # lines are as long as in a pipe
 
 ROOT = Path(__file__).resolve().parent.parent
 

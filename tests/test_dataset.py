@@ -485,6 +485,7 @@ def test_a_part_goes_when_no_kept_store_names_its_keys(made, data):
     found = gc(data, yes=True)
     assert set(found.parts) == {f"cache/{name}" for name in expected}
     left = {path.relative_to(data / "cache").as_posix() for path in (data / "cache").rglob("*.part")}
+    left -= {name for name in left if name.startswith("levels/")}  # of utterances that version 3 has, too
     assert left == (parts.keys() | {young, "logmel/twin.part"}) - expected
     assert len(list((data / "cache" / "failures").iterdir())) == 1
 

@@ -345,6 +345,24 @@ def test_a_worker_that_fails_a_test_is_not_used(pool, tmp_path):
             guest.distrust(worker, "it cannot read a.wav")
 
 
+def test_a_scheduler_that_goes_in_the_middle_is_named():
+    host = Workers(1)
+    host.client  # noqa: B018 - starts it
+
+    def nap(item):
+        import time
+
+        time.sleep(0.0 if item == 0 else 600.0)
+        return item
+
+    with workers(scheduler=host.client.scheduler.address) as guest:
+        flow = guest.run(nap, range(3))
+        assert next(flow) == (0, 0)
+        host.close()
+        with pytest.raises(SerprepError, match=r"^scheduler tcp:[^\n]*: the connection was lost[^\n]*; what is"):
+            list(flow)
+
+
 SCRIPT = """
 import multiprocessing, os
 from serprep.parallel import workers

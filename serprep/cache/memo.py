@@ -48,7 +48,6 @@ class Memo:
     n_read: int = 0  # files whose bytes were read
     _known: dict[str, str] = field(default_factory=dict, repr=False)  # name → JSON: decoded, it takes thrice the memory
     _new: bytearray = field(default_factory=lambda: bytearray(_MEMO_HEAD), repr=False)  # the file, with lines to add
-
     _next: float = field(default=0.0, repr=False)  # when to save again, by the monotonic clock
     _n_saved: int = field(default=0, repr=False)  # bytes of `_new` that are saved
 
@@ -153,7 +152,7 @@ class Memo:
 
 def _is_recording(values: list[Any]) -> bool:
     """Whether these can be what `_remember` wrote of a recording."""
-    if [type(value) for value in values] != [float, int, str]:
+    if [type(value) for value in values] != [float, int, str, bool]:
         return False
-    duration, rate, digest = values
+    duration, rate, digest, _ = values
     return bool(0 <= duration < 1e9 and 0 < rate < 1 << 31 and re.fullmatch("[0-9a-f]{64}", digest))

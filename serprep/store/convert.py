@@ -1,7 +1,6 @@
 """A store → the same store in another container: every bit, every attribute, the same version."""
 
 import re
-import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from serprep._typing import AnyArray
 from serprep.errors import StoreError, first_ten, one_line
 from serprep.files import discard, file_size, make_read_only, refuse_store
+from serprep.processes import scratch
 from serprep.progress import Progress
 from serprep.remote import entries, info, is_url, upload
 from serprep.store import hdf5_store, zarr_store
@@ -48,8 +48,8 @@ def convert(source: str | Path, destination: str | Path, *, quiet: bool = True) 
     specs = _specs(store)
     try:
         if is_url(final):
-            with tempfile.TemporaryDirectory(prefix="serprep-") as scratch:
-                beside, hdf5 = Path(scratch) / "store", final.endswith(".h5")
+            with scratch() as folder:
+                beside, hdf5 = folder / "store", final.endswith(".h5")
                 _write(store, specs, beside, hdf5=hdf5, quiet=quiet)
                 _new_place(final, store.version)  # it took a while
                 if hdf5:

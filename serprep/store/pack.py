@@ -8,7 +8,6 @@ are put right there as well.
 import contextlib
 import filecmp
 import os
-import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +21,7 @@ from serprep.features.extract import Features, extractors
 from serprep.files import Folder, discard, make_read_only
 from serprep.manifest.table import Manifest
 from serprep.parallel import Died, Workers
+from serprep.processes import scratch
 from serprep.progress import Progress
 from serprep.remote import is_url
 from serprep.store import sharing, writer, zarr_store
@@ -216,8 +216,8 @@ def _write_remote(
         if damaged:  # from here on until the end it is no store
             target.remove(zarr_store.ROOT)
         shards = _run(writer.upload_shard, writer.shard_jobs(plan, url, cache), pool=pool, unit="shards", quiet=quiet)
-        with tempfile.TemporaryDirectory(prefix="serprep-") as scratch:
-            beside = Path(scratch) / "store.zarr"
+        with scratch() as folder:
+            beside = folder / "store.zarr"
             beside.mkdir()
             writer.create(plan, str(beside))
             zarr_store.seal(beside, about, known=dict(shards))

@@ -5,7 +5,6 @@ corrupt it silently (dask#12583, zarr-python#3682).  An HDF5 file is one task.
 """
 
 import hashlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from serprep.features.framing import Segment, cut_segments
 from serprep.features.kinds import brought_by
 from serprep.files import Folder
 from serprep.manifest.table import Manifest
+from serprep.processes import scratch
 from serprep.remote import upload
 from serprep.store import hdf5_store, zarr_store
 from serprep.store.layout import Array, StoreConfig, Table, arrays, counted_columns, tables
@@ -152,18 +152,18 @@ def write_shard(job: ShardJob) -> int:
 def upload_shard(job: ShardJob) -> tuple[str, str]:
     """Write one shard of a store at a URL; the task that workers run.  Returns the file's name and SHA-256."""
     name = zarr_store.shard_file(job.array, job.first)
-    with tempfile.TemporaryDirectory(prefix="serprep-") as scratch:
-        zarr_store.create_array(scratch, job.array)
-        write_shard(replace(job, store=scratch))
-        data = Path(scratch, name).read_bytes()
+    with scratch() as folder:
+        zarr_store.create_array(str(folder), job.array)
+        write_shard(replace(job, store=str(folder)))
+        data = (folder / name).read_bytes()
     Folder(job.store).write(name, data)
     return name, hashlib.sha256(data).hexdigest()
 
 
 def upload_file(job: FileJob) -> int:
     """Write a whole HDF5 store at a URL: first on this machine's disk; the task that a worker runs."""
-    with tempfile.TemporaryDirectory(prefix="serprep-") as scratch:
-        path = Path(scratch) / "store.h5"
+    with scratch() as folder:
+        path = folder / "store.h5"
         n_shards = write_file(replace(job, path=str(path)))
         upload(job.path, path)
     return n_shards

@@ -281,7 +281,7 @@ def test_a_deleted_working_directory_is_named(tmp_path) -> None:
     command = f'mkdir gone && cd gone && rmdir ../gone && exec "{SERPREP}" build recipe.toml'
     done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1 and done.stdout == ""
-    assert done.stderr == "Error: the working directory was deleted; change to one that exists (`cd`)\n"
+    assert "the working directory was deleted; change to one that exists (`cd`)\n" in one_error(done)
 
 
 def test_what_the_machine_refuses_is_one_line(serprep, monkeypatch, tmp_path) -> None:

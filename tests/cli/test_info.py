@@ -46,9 +46,9 @@ def test_another_kind_of_path_is_answered_with_what_works(serprep, two_versions,
     for place, advice in (
         (tmp_path, f"`serprep info {tmp_path}` lists the data sets in it, such as {tmp_path}/data"),
         (data / "versions", f"its data set is {data}"),
-        (tmp_path / "recipe.toml", f"it looks like a recipe: `serprep build {tmp_path}/recipe.toml`"),
+        (tmp_path / "recipe.toml", f"is a recipe, and `serprep {command}` takes"),
         (tmp_path / "nothing", "`serprep build` makes one"),
-        *([(store, f"it is a store: `serprep info {store}`; its data set is {data}")] if command != "verify" else []),
+        *([(store, f"is a store, and `serprep {command}` takes a data set")] if command != "verify" else []),
     ):
         found = serprep(command, place, *more)
         assert found.returncode == 1 and found.stdout == "" and found.stderr.count("\n") == 1

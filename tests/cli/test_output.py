@@ -10,25 +10,25 @@ ROWS = [{"name": "a", "what": "one two three four five six seven", "path": "/a/l
 @pytest.mark.parametrize(
     ("columns", "names", "expected"),
     [
-        ("", ["name", "what"], "name  what\na     one two three four five six seven\n"),
-        ("40", ["name", "what"], "name  what\na     one two three four five six seven\n"),
-        ("30", ["name", "what"], "name  what\na     one two three four five\n      six seven\n"),
-        ("25", ["name", "what"], "name\na\n  what one two three four\n  five six seven\n"),
+        (0, ["name", "what"], "name  what\na     one two three four five six seven\n"),
+        (40, ["name", "what"], "name  what\na     one two three four five six seven\n"),
+        (30, ["name", "what"], "name  what\na     one two three four five\n      six seven\n"),
+        (25, ["name", "what"], "name\na\n  what one two three four\n  five six seven\n"),
         (
-            "40",
+            40,
             ["name", "what", "path"],
             "name  what\na     one two three four five six seven\n  path /a/long/path/that/stays/whole\n",
         ),
     ],
 )
 def test_a_table_fits_into_the_terminal(columns, names, expected, monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr("cli.output.columns_of", lambda stream: columns)
     print_table(ROWS, names)
     assert capsys.readouterr().out == expected
 
 
 def test_a_value_is_wrapped_below_itself_and_a_path_is_not_broken(monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("cli.output.columns_of", lambda stream: 40)
     say("licences     one two three four five six seven")
     say("path         /a/path/of/more/than/thirty/columns")
     say("a sentence of a few more than forty columns")
