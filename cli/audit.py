@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from .output import json_option, notes, print_json, print_table
-from .places import rows_of
+from .output import json_option, notes, print_json, print_table, say
+from .places import kind_of, rows_of, split_of
 
 _N_LINES = 24  # class counts of more sides are left to --json
 
@@ -23,25 +23,28 @@ def audit(
     """Inspect a SPLIT, ours or one brought from elsewhere; exit status 1 if it leaks.
 
     ROWS is a manifest, a store or a recipe.  SPLIT is a file or a folder of files: a split
-    file, JSON lines, CSV or lists of names.
+    file, JSON lines, CSV or lists of names; a recipe alone is inspected with the split that it makes.
     """
-    expected = 1 if corpus else 2
+    alone = corpus is None and len(places) == 1 and kind_of(str(places[0])) == "recipe"
+    expected = 1 if corpus or alone else 2
     if len(places) != expected:
         raise click.UsageError(
             "expected "
             + ("SPLIT alone, since --corpus is given" if corpus else "ROWS (a manifest, store or recipe) and SPLIT")
+            + (f"; `serprep split {places[0]}` makes one" if len(places) == 1 and not corpus else "")
         )
     from serprep.audit import audit_split
     from serprep.progress import Progress
 
     known = corpus or rows_of(places[0], digests=True)
+    split = places[-1] if isinstance(known, str) or not alone else split_of(places[0], known)[0]
     with Progress("listening", 0, unit="recordings") as progress:
 
         def listened(done: int, total: int) -> None:
             progress.total = total
             progress.to(done)
 
-        found = audit_split(known, places[-1], audio=audio, allow=allow, progress=listened)
+        found = audit_split(known, split, audio=audio, allow=allow, progress=listened)
     notes(found.notes)
     if as_json:
         print_json(found.to_json())
@@ -69,16 +72,19 @@ def _print(found: dict[str, Any]) -> None:
     _print_classes([one for one in found["findings"] if one["kind"] == "classes"])
     for one in found["findings"]:
         if one["kind"] == "confounding":
-            click.echo(
-                f"\nthe speaker alone tells {100 * one['nmi']:.1f} % of the class entropy "
+            click.echo()
+            say(
+                f"the speaker alone tells {100 * one['nmi']:.1f} % of the class entropy "
                 f"({100 * one['chance']:.1f} % by chance)"
             )
     if found["skipped"]:
-        click.echo(f"\nnot compared, since no column tells them: {', '.join(found['skipped'])}")
+        click.echo()
+        say(f"not compared, since no column tells them: {', '.join(found['skipped'])}")
     n_leaks = sum(one["severity"] == "leak" and not one["allowed"] for one in found["findings"])
     kinds = sorted({one["kind"] for one in found["findings"] if one["severity"] == "leak" and not one["allowed"]})
-    click.echo(
-        f"\n{found['n_utterances']} utterances, {n_folds} fold{'' if n_folds == 1 else 's'}: "
+    click.echo()
+    say(
+        f"{found['n_utterances']} utterances, {n_folds} fold{'' if n_folds == 1 else 's'}: "
         + (f"LEAKS ({', '.join(kinds)}; --allow KIND if it is meant)" if n_leaks else "no leak found")
         + ("" if found["n_compared"] else "; recordings were not compared by sound (--audio ROOT)")
     )

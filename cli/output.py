@@ -1,10 +1,12 @@
 """How results are printed: aligned tables, or one JSON document."""
 
 import json
+import re
 import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from serprep.release import Recognition
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+_NAME = re.compile(r"\S+(?: \S+)*  +")  # what a line is about, before its value
 
 
 def json_option(command: Command) -> Command:
@@ -85,10 +88,19 @@ def train_from_option(command: Command) -> Command:
 
 
 def say(line: object = "", *, err: bool = False) -> None:
-    """One line, whatever is in it: titles, labels and file names may hold escapes that a terminal would obey."""
+    """One line, whatever is in it: titles, labels and file names may hold escapes that a terminal would obey.
+
+    On a terminal what follows a name and two spaces is wrapped at words, below itself.
+    """
     from serprep.errors import one_line
 
-    click.echo(one_line(line), err=err)
+    text, width = one_line(line), columns_of(sys.stderr if err else sys.stdout)
+    if width and len(text) > width:
+        name = _NAME.match(text)
+        start = name.end() if name else 0
+        lines = wrapped(text[start:], width - start, indent=0 if name else 2)
+        text = text[:start] + lines.replace("\n", "\n" + " " * start)
+    click.echo(text, err=err)
 
 
 def print_json(value: object) -> None:
@@ -97,7 +109,11 @@ def print_json(value: object) -> None:
 
 
 def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
-    """Rows under their column names; numbers to the right."""
+    """Rows under their column names; numbers to the right.
+
+    Where a terminal is too narrow, the last column is wrapped in its place; if there is too little of it,
+    those that find none are told below, each after its name.
+    """
     from serprep.errors import one_line
 
     cells = [[one_line(row.get(name, "")) for name in columns] for row in rows]  # before widths are counted
@@ -105,12 +121,29 @@ def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) ->
     widths = [
         max(len(name), *(len(line[i]) for line in cells)) if cells else len(name) for i, name in enumerate(columns)
     ]
-    for line in [list(columns), *cells]:
+    width, ends = columns_of(sys.stdout), list(accumulate(widths, lambda end, more: end + 2 + more))
+    n_shown = len(columns)
+    if width and ends[-1] > width:
+        n_shown = sum(end <= width for end in ends) or 1
+        start = ends[-2] + 2 if len(ends) > 1 else 0
+        in_place = n_shown == len(columns) - 1 and width - start >= 20
+    for number, line in enumerate([list(columns), *cells]):
         aligned = [
             cell.rjust(width) if right else cell.ljust(width)
             for cell, width, right in zip(line, widths, numeric, strict=True)
         ]
-        say("  ".join(aligned).rstrip())
+        head = "  ".join(aligned[:n_shown])
+        if n_shown == len(columns):
+            click.echo(head.rstrip())
+        elif in_place:
+            last = wrapped(line[-1], width - start, indent=0).replace("\n", "\n" + " " * start)
+            click.echo(f"{head}  {last}".rstrip())
+        else:
+            told = zip(columns[n_shown:], line[n_shown:], strict=True)
+            below = "; ".join(f"{name} {cell}" for name, cell in told if cell and number)
+            click.echo(head.rstrip())
+            if below:
+                click.echo(wrapped(f"  {below}", width))
 
 
 def percent(value: float | None) -> str:
@@ -176,8 +209,10 @@ def columns_of(stream: Any) -> int:
     return shutil.get_terminal_size().columns if stream is not None and stream.isatty() else 0
 
 
-def wrapped(text: str, width: int) -> str:
+def wrapped(text: str, width: int, *, indent: int = 2) -> str:
     """`text` in lines of at most `width` columns, or as it is for 0; words, and so paths, stay whole.
+
+    Lines after the first are indented by `indent`.
 
     Examples
     --------
@@ -188,7 +223,9 @@ def wrapped(text: str, width: int) -> str:
     """
     if not width:
         return text
-    fill = textwrap.TextWrapper(max(20, width), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    fill = textwrap.TextWrapper(
+        max(20, width), subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+    )
     return fill.fill(text)
 
 

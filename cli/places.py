@@ -1,10 +1,12 @@
 """What a path on the command line is: a recipe, a store, a manifest …; and the command that takes such a thing."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from serprep.manifest.table import Manifest
+    from serprep.split import Split, SplitConfig
 
 #: Command → the kinds that its first argument may be.
 TAKES = {
@@ -15,6 +17,8 @@ TAKES = {
     "check": ("manifest",),
     **dict.fromkeys(("split", "audit"), ("manifest", "recipe", "store", "data set")),
     "init": ("corpus",),
+    "predict": ("checkpoint", "recording", "data set", "store", "manifest", "corpus", "split"),
+    "experiments": ("data set", "recipe"),
 }
 #: Kind → what can be done with it.
 USES = {
@@ -118,3 +122,14 @@ def rows_of(place: Path, *, digests: bool = False) -> "Manifest":
     from serprep.manifest.table import read_manifest
 
     return read_manifest(place)
+
+
+def split_of(recipe: Path, rows: "Manifest", **given: Any) -> "tuple[Split, SplitConfig]":
+    """The split that a recipe makes of `rows`, or names, and how it says so; `given` goes before its [split]."""
+    from serprep.recipe import read_recipe
+    from serprep.split import make_split, read_split
+
+    read = read_recipe(recipe)
+    config = replace(read.split, **given)
+    made = read_split(read.path(config.file)) if config.protocol == "list" else make_split(rows, config)
+    return made, config

@@ -1,13 +1,13 @@
 """``serprep split``."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
 from .output import json_option, notes, print_json, print_table
-from .places import kind_of, rows_of
+from .places import kind_of, rows_of, split_of
 
 
 @click.command(short_help="A manifest, store or recipe → who trains, who develops, who tests.")
@@ -38,19 +38,19 @@ def split(rows: Path, output: Path, emotions: tuple[str, ...], as_json: bool, **
     """
     from serprep.audit import audit_split
     from serprep.manifest.select import select, spellings
-    from serprep.split import SplitConfig, describe, make_split, read_split, write_split
+    from serprep.split import SplitConfig, describe, make_split, write_split
 
-    config = SplitConfig(**options)
+    given = options
     if kind_of(str(rows)) == "recipe":
-        from serprep.recipe import read_recipe
-
-        recipe = read_recipe(rows)
         context = click.get_current_context()
         typed = click.core.ParameterSource.COMMANDLINE
         given = {name: value for name, value in options.items() if context.get_parameter_source(name) == typed}
-        config = replace(recipe.split, **given)
     kept = select(rows_of(rows), emotions={name: name for name in emotions} or None)
-    made = read_split(recipe.path(config.file)) if config.protocol == "list" else make_split(kept.manifest, config)
+    if kind_of(str(rows)) == "recipe":
+        made, config = split_of(rows, kept.manifest, **given)
+    else:
+        config = SplitConfig(**given)
+        made = make_split(kept.manifest, config)
     write_split(made, output)
     found = audit_split(kept.manifest, made)
     notes(found.warnings, "warning")

@@ -32,6 +32,7 @@ def test_a_thing_of_another_kind_is_answered_with_the_command_that_takes_it(serp
         ("split", "corpus"): "`serprep init corpus` writes a recipe for it",
         ("check", "recipe.toml", "corpus"): "recipe.toml is a recipe, and `serprep check` takes a manifest",
         ("info", "corpus/u0.wav"): "is a recording, and `serprep info` takes a store",
+        ("predict", "recipe.toml", "corpus"): "recipe.toml is a recipe, and `serprep predict` takes a checkpoint",
         ("log", "recipe.toml"): "recipe.toml is a recipe, and `serprep log` takes a data set",
     }
     for words, said in cases.items():
@@ -64,6 +65,9 @@ def test_split_and_audit_take_a_store_and_a_recipe(serprep, place):
     assert set(json.loads((folder / "split.json").read_text())["utterances"]) == {"u0", "u1", "u2", "u3"}
     done = serprep("audit", "recipe.toml", "split.json", cwd=folder)
     assert "4 utterances, 2 folds: no leak found" in done.stdout
+    assert serprep("audit", "recipe.toml", cwd=folder).stdout == done.stdout  # its own split
+    alone = serprep("audit", store, cwd=folder)
+    assert (alone.returncode, f"; `serprep split {store}` makes one" in alone.stderr) == (2, True)
     done = serprep("split", store, "--group", "path", "-o", "of_store.json", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert serprep("audit", store, "of_store.json", cwd=folder).returncode == 0
