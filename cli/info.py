@@ -47,7 +47,8 @@ def info(store: str, as_json: bool) -> None:
     say(f"path         {opened.path}")
     say(f"format       {opened.format}")
     say(f"corpus       {about['corpus'].get('corpus', '')} {about['corpus'].get('release', '')}".rstrip())
-    say(f"utterances   {len(opened)} of {len(set(opened.speakers))} speakers, {duration(opened.hours)}")
+    n_speakers = len(set(opened.speakers) - {""})
+    say(f"utterances   {len(opened)} of {n_speakers or 'unknown'} speakers, {duration(opened.hours)}")
     say("labels       " + ", ".join(f"{label} {counts[label]}" for label in opened.labels))
     say("licences     " + "; ".join(opened.attributes["licences"]))
     if found := versions(store):
@@ -75,7 +76,7 @@ def _datasets(folder: str, names: list[str], *, as_json: bool) -> None:
         try:
             opened = open_store(place)
             row |= {"latest": opened.version, "utterances": len(opened), "hours": round(opened.hours, 6)}
-            row |= {"speakers": len(set(opened.speakers)), "labels": list(opened.labels)}
+            row |= {"speakers": len(set(opened.speakers) - {""}), "labels": list(opened.labels)}
         except StoreError as error:
             row |= {
                 "latest": "",

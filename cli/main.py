@@ -47,6 +47,9 @@ def cli() -> None:
     Then:  serprep init FOLDER          looks at your recordings and writes RECIPE.toml
            serprep run RECIPE.toml      corpus → store → systems → report
     """
+    from serprep.limits import check_memory
+
+    check_memory()
 
 
 for command in (

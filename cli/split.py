@@ -45,14 +45,17 @@ def split(rows: Path, output: Path, emotions: tuple[str, ...], as_json: bool, **
         context = click.get_current_context()
         typed = click.core.ParameterSource.COMMANDLINE
         given = {name: value for name, value in options.items() if context.get_parameter_source(name) == typed}
-    kept = select(rows_of(rows), emotions={name: name for name in emotions} or None)
+    named = {name: name for name in emotions} or None
+    kept = select(rows_of(rows), emotions=named)
+    looked = kept
     if kind_of(str(rows)) == "recipe":
         made, config = split_of(rows, kept.manifest, **given)
+        looked = select(rows_of(rows, digests=True), emotions=named)  # so that copies on both sides are told
     else:
         config = SplitConfig(**given)
         made = make_split(kept.manifest, config)
     write_split(made, output)
-    found = audit_split(kept.manifest, made)
+    found = audit_split(looked.manifest, made)
     notes(found.warnings, "warning")
     notes([f"{count} utterances dropped: {reason}" for reason, count in kept.dropped.items()])
     notes((*spellings(kept.manifest), *made.notes))

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 
+NEEDED = 400_000_000  # bytes of address space; with less OpenBLAS waits for ever while it is loaded
 MEMORY = re.compile(r"allocate memory|failed to map segment|out of memory|unable to allocate", re.IGNORECASE)
 FILES = re.compile(r"too many open files", re.IGNORECASE)
 PROCESSES = re.compile(
@@ -41,6 +42,21 @@ def refusal(error: BaseException | str) -> str:
             limit = memory if "ulimit" in memory else _limit("RLIMIT_NPROC", "-u")
             return f"no further process or thread may be started: {limit}; allow more, or use fewer --workers"
     return ""
+
+
+def check_memory() -> None:
+    """Refuse to load libraries where they find no room: some of them then wait for ever.
+
+    Raises
+    ------
+    MemoryError
+    """
+    with suppress(ImportError, AttributeError, ValueError, OSError):
+        import resource
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if soft != resource.RLIM_INFINITY and soft < NEEDED:
+            raise MemoryError
 
 
 def _causes(error: BaseException | str) -> Iterator[BaseException | str]:

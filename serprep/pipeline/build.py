@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ from serprep.pipeline.gather import Quarantined, gather, usable
 from serprep.pipeline.loudness import check_loudness
 from serprep.pipeline.places import shared
 from serprep.progress import Progress
-from serprep.recipe import Recipe
+from serprep.recipe import Recipe, read_recipe
 from serprep.store.pack import pack
 from serprep.version import build_digest, build_number, read_build, versions
 
@@ -64,7 +65,7 @@ class BuildResult:
 
 
 def build(
-    recipe: Recipe,
+    recipe: Recipe | str | Path,
     *,
     pool: Workers | None = None,
     workers: int | None = None,
@@ -82,7 +83,8 @@ def build(
 
     Parameters
     ----------
-    recipe : Recipe
+    recipe : Recipe, or a path
+        What `read_recipe` gives, or takes.
     pool : Workers, optional
         Workers to use; by default the build starts and stops its own.
     workers, scheduler : optional
@@ -118,6 +120,8 @@ def build(
         raise SerprepError(f"on_bad_audio is {on_bad_audio!r}; expected 'quarantine' or 'fail'")
     if batch_size is not None and batch_size < 1:
         raise SerprepError(f"batch_size is {batch_size}; expected 1 or more")
+    if isinstance(recipe, str | Path):
+        recipe = read_recipe(recipe)
     refuse_store(recipe.dataset_path)
     recipe = replace(recipe, features=recipe.features.settled())
     own = pool is None

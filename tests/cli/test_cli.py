@@ -290,3 +290,10 @@ def test_what_the_machine_refuses_is_one_line(serprep, monkeypatch, tmp_path) ->
 
     monkeypatch.setattr("serprep.recipe.read_recipe", refuse)
     assert "no further process or thread may be started" in one_error(serprep("build", tmp_path / "r.toml"))
+
+
+def test_too_little_memory_to_load_anything_is_one_line(project, built) -> None:
+    command = f'ulimit -v 250000 && exec "{SERPREP}" info "{built["store"]}"'
+    done = subprocess.run(["sh", "-c", command], cwd=project, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and done.stdout == ""
+    assert "out of memory: the limit is 250000 kB (ulimit -v); allow more" in one_error(done)

@@ -10,7 +10,7 @@ def test_a_data_set_names_its_versions_and_hours(serprep, two_versions):
     data, first, second = two_versions
     said = serprep("info", data).stdout
     assert f"version      {second}" in said
-    assert "utterances   4 of 1 speakers, 2.0 s" in said  # four of half a second
+    assert "utterances   4 of unknown speakers, 2.0 s" in said  # four of half a second
     assert f"versions     2: {', '.join(sorted((first[:12], second[:12])))}; `serprep log {data}` tells more" in said
     assert "versions  " not in serprep("info", f"{data}@{first}").stdout
     about = json.loads(serprep("info", data, "--json").stdout)
@@ -30,7 +30,7 @@ def test_a_folder_lists_its_data_sets(serprep, two_versions, tmp_path):
     assert found.returncode == 0 and found.stderr.startswith("damaged: ") and found.stderr.count("\n") == 1
     header, *lines = (line.split() for line in found.stdout.splitlines())
     assert header == ["dataset", "versions", "latest", "utterances", "speakers", "labels", "length"]
-    assert lines[0][:3] == ["a", "2", "DAMAGED"] and lines[1] == ["b", "2", second[:12], "4", "1", "2", "2.0", "s"]
+    assert lines[0][:3] == ["a", "2", "DAMAGED"] and lines[1] == ["b", "2", second[:12], "4", "0", "2", "2.0", "s"]
     rows = json.loads(serprep("info", stores, "--json").stdout)["datasets"]
     assert [row["dataset"] for row in rows] == ["a", "b"]
     assert (rows[1]["latest"], rows[1]["utterances"], rows[1]["labels"]) == (second, 4, ["angry", "sad"])

@@ -74,6 +74,15 @@ def test_split_and_audit_take_a_store_and_a_recipe(serprep, place):
     shutil.rmtree(folder / "m")
 
 
+def test_a_recipe_that_is_split_is_told_of_copies_under_two_labels(serprep, place):
+    folder, _ = place
+    shutil.copy(folder / "corpus" / "u0.wav", folder / "corpus" / "u3.wav")  # speakers s0 and s1, labels x and y
+    (folder / "recipe.toml").write_text(RECIPE + '[split]\nprotocol = "group-k-fold"\nfolds = 2\n')
+    said = serprep("split", "recipe.toml", cwd=folder).stderr
+    assert "warning: the split leaks: byte-identical recordings on both sides (1), such as u0 = u3" in said
+    assert "warning: label conflict: recordings under two labels (1), such as u0 (x) = u3 (y)" in said
+
+
 def test_one_speaker_is_told_the_next_step(serprep, tmp_path):
     (tmp_path / "m.csv").write_text("id,path,speaker,emotion\na,a.wav,s1,x\nb,b.wav,s1,y\n")
     done = serprep("split", "m.csv", cwd=tmp_path)

@@ -126,6 +126,16 @@ def test_a_store_holds_what_is_computed_directly(corpus, tmp_path):
     assert store.manifest().digest == store.attributes["provenance"]["manifest_digest"]
 
 
+def test_a_recipe_may_be_named_by_its_path(corpus, tmp_path):
+    (tmp_path / "r.toml").write_text(
+        f'[corpus]\nreader = "pattern"\nroot = "{corpus}"\npattern = "{PATTERN}"\n'
+        "[features.functionals]\nenabled = false\n"
+    )
+    assert build(str(tmp_path / "r.toml"), pool=Inline()).store == build(tmp_path / "r.toml", pool=Inline()).store
+    with pytest.raises(SerprepError, match=r"gone\.toml: No such file"):
+        build("gone.toml", pool=Inline())
+
+
 def test_the_default_pool_is_made_and_closed(corpus, tmp_path):
     result = build(recipe(corpus, tmp_path / "a"), workers=1)
     assert counts(result) == (12, 0, 0)
