@@ -15,6 +15,7 @@ used that compute what this process would (`serprep.fitness`) and see what it se
 """
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -141,16 +142,18 @@ class Workers:
         self._stack.enter_context(_isolated({**LOCAL, "temporary-directory": str(folder)}))
         from distributed import Client, LocalCluster
 
-        cluster = LocalCluster(
-            n_workers=0,
-            processes=True,
-            # None would still open a port, 8787 on every interface
-            dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"dashboard": False},
-            silence_logs=False,
-        )
+        with _uncollected():
+            cluster = LocalCluster(
+                n_workers=0,
+                processes=True,
+                # None would still open a port, 8787 on every interface
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
+                silence_logs=False,
+            )
         self._stack.callback(_in_time, cluster.close, "the local cluster to close")
-        client = Client(cluster)
+        with _uncollected():
+            client = Client(cluster)
         self._stack.callback(_in_time, client.close, "the local cluster to close")
         self._processes = Processes(self.n_workers, cluster.scheduler_address, folder)
         self._stack.callback(self._processes.close)
@@ -166,7 +169,7 @@ class Workers:
             self._stack.enter_context(_configured())
             from distributed import Client
 
-            with _saying(f"an answer of {place}"):
+            with _saying(f"an answer of {place}"), _uncollected():
                 client = Client(self.scheduler, timeout="10s")
         except Exception as error:
             self._stack.close()
@@ -621,6 +624,22 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, before, strict=False):
             logger.setLevel(level)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage is collected meanwhile.
+
+    A client that found nobody is closed when it is collected, and takes a lock for that;
+    collected while another client starts, which holds that lock, it waits for itself for ever.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _silence() -> None:

@@ -1,3 +1,4 @@
+import gc
 import os
 import subprocess
 import sys
@@ -410,3 +411,20 @@ def test_a_local_cluster_takes_nothing_from_the_user_and_leaves_nothing(tmp_path
 def test_bad_addresses_are_one_line(address):
     with workers(scheduler=address) as guest, pytest.raises(SerprepError, match=r"^scheduler [^\n]*expected a running"):
         list(guest.run(abs, [1]))
+
+
+def test_a_client_that_found_nobody_is_not_collected_while_another_starts(monkeypatch):
+    """Its end takes the lock that the other one holds: the two would wait for ever."""
+    import distributed
+
+    seen = []
+
+    class Client:
+        def __init__(self, *args, **options):
+            seen.append(gc.isenabled())
+            raise OSError("nobody there")
+
+    monkeypatch.setattr(distributed, "Client", Client)
+    with pytest.raises(SerprepError, match="nobody there"):
+        list(Workers(scheduler="tcp://127.0.0.1:9").run(abs, [1]))
+    assert seen == [False] and gc.isenabled()
