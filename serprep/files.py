@@ -30,6 +30,19 @@ def as_root(place: str | os.PathLike[str]) -> Path:
     return cast(Path, UrlPath(str(place))) if is_url(place) else Path(str(place).removeprefix("file://"))
 
 
+def read_regular(path: Path) -> bytes:
+    """The bytes of a regular file.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, or is a pipe or a device, which could block for ever.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return path.read_bytes()
+
+
 def write_whole(path: Path, data: bytes | bytearray) -> None:
     """Write a local file so that readers see all of it or nothing.
 

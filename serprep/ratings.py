@@ -13,7 +13,7 @@ from typing import Any
 from serprep._json import load_json
 from serprep.corpora.corpus import Rating
 from serprep.errors import ManifestError, first_ten, one_line
-from serprep.files import write_whole
+from serprep.files import read_regular, write_whole
 
 NAME = "raters.jsonl"
 _SCALES = ("valence", "arousal", "dominance")
@@ -65,7 +65,7 @@ def read_ratings(path: Path) -> tuple[Rating, ...]:
     path = (path if path.is_dir() else path.parent) / NAME
     place = one_line(path)
     try:
-        text = path.read_bytes().decode()
+        text = read_regular(path).decode()
     except FileNotFoundError:
         return ()
     except OSError as error:

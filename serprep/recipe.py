@@ -19,7 +19,7 @@ from serprep.features.extract import Features
 from serprep.features.framing import Segment
 from serprep.features.kind import Kind
 from serprep.features.kinds import KINDS, kind_names, kind_of
-from serprep.files import as_root
+from serprep.files import as_root, read_regular
 from serprep.remote import is_url
 from serprep.split import SplitConfig
 from serprep.store.layout import StoreConfig
@@ -266,13 +266,14 @@ def read_recipe(path: str | Path) -> Recipe:
 def _read_toml(path: Path) -> dict[str, Any]:
     place = one_line(path)
     try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
+        if path.is_file() and path.stat().st_size > _LARGEST:
+            raise RecipeError(f"{place}: larger than {_LARGEST >> 10} KiB; expected a recipe (see docs/recipe.md)")
+        data = read_regular(path)
+    except RecipeError:
+        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
         raise RecipeError(f"{place}: {reason}; expected a recipe (see docs/recipe.md){_beside(path)}") from None
-    if len(data) > _LARGEST:
-        raise RecipeError(f"{place}: larger than {_LARGEST >> 10} KiB; expected a recipe (see docs/recipe.md)")
     if why := not_text(data):
         raise RecipeError(f"{place} is {why}")
     try:

@@ -15,7 +15,7 @@ from typing import Any
 
 from serprep._json import canonical_json, load_json
 from serprep.errors import SplitError, first_ten, one_line
-from serprep.files import write_whole
+from serprep.files import read_regular, write_whole
 from serprep.folds import count_groups, group_roles, partition_roles, set_apart
 from serprep.manifest.table import FIRST, LAST, Manifest, value_of
 from serprep.text import did_you_mean
@@ -314,7 +314,7 @@ def read_split(path: Path) -> Split:
     """
     place = one_line(path)
     try:
-        values = load_json(path.read_bytes())
+        values = load_json(read_regular(path))
     except OSError as error:
         raise SplitError(f"{place}: {error.strerror}; expected a split file, as `serprep split` writes") from None
     except ValueError as error:

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from serprep.errors import StoreError
-from serprep.files import Folder, make_read_only, refuse_store, remove_tree, unfollowed, walk, write_whole
+from serprep.errors import ManifestError, RecipeError, SplitError, StoreError
+from serprep.files import Folder, make_read_only, read_regular, refuse_store, remove_tree, unfollowed, walk, write_whole
+from serprep.manifest.table import read_manifest
+from serprep.recipe import read_recipe
+from serprep.split import read_split
 
 SUFFIXES = (".wav", ".flac")
 
@@ -237,3 +240,14 @@ def test_paths_of_names_are_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert Folder("data").path("a/b") == str(tmp_path.resolve() / "data/a/b")
     assert Folder("s3://bucket/data/").path("a/b") == "s3://bucket/data/a/b"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="not a regular file"):
+        read_regular(tmp_path / "pipe")
+    for read, error in ((read_recipe, RecipeError), (read_manifest, ManifestError), (read_split, SplitError)):
+        with pytest.raises(error, match="pipe: not a regular file"):
+            read(tmp_path / "pipe")
+    (tmp_path / "file").write_bytes(b"x")
+    assert read_regular(tmp_path / "file") == b"x"

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from serprep._json import load_json
 from serprep.audit.rows import FOLD, WORDS, Entry, Row, read_rows
 from serprep.errors import SplitError, one_line
+from serprep.files import read_regular
 from serprep.split import ROLES, Split, read_split
 
 MOST_FOLDS = 1000  # a column with more values tells something else
@@ -92,7 +93,7 @@ def _is_ours(path: Path) -> bool:
     if path.suffix.lower() != ".json":
         return False
     try:
-        values = load_json(path.read_bytes())
+        values = load_json(read_regular(path))
     except (OSError, ValueError):
         return False
     return isinstance(values, dict) and {"format", "protocol", "utterances"} <= set(values)

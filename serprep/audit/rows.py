@@ -9,6 +9,7 @@ from pathlib import Path
 
 from serprep._json import load_json
 from serprep.errors import SplitError, one_line
+from serprep.files import read_regular
 from serprep.folds import PARTITIONS
 from serprep.text import as_float, clock_seconds, described, not_table, not_text
 
@@ -68,7 +69,7 @@ def read_rows(file: Path) -> list[Row]:
     try:
         if file.stat().st_size > _LARGEST:
             raise SplitError(f"{place}: larger than {_LARGEST >> 20} MiB; expected a list of names")
-        data = file.read_bytes()
+        data = read_regular(file)
         if why := not_text(data):
             raise SplitError(f"{place} is {why}")
         text = data.decode("utf-8-sig")

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from serprep.audio.decode import SUFFIXES
 from serprep.corpora.corpus import Finding
 from serprep.errors import CorpusError, one_line
-from serprep.files import walk
+from serprep.files import read_regular, walk
 from serprep.text import not_text
 from serprep.utterance import Utterance
 
@@ -66,7 +66,7 @@ def read_text(root: Path, name: str) -> tuple[str, list[Finding]]:
         If it cannot be read or is not text.
     """
     try:
-        data = (root / name).read_bytes()
+        data = read_regular(root / name)
     except OSError as error:
         raise CorpusError(f"{one_line(root / name)}: {error.strerror}; expected a label file") from None
     if why := not_text(data):

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from serprep.corpora.corpus import SAID, About, Corpus, Finding, told_about
 from serprep.corpora.labels import csv_rows
 from serprep.errors import CorpusError, one_line
-from serprep.files import without_suffix
+from serprep.files import read_regular, without_suffix
 from serprep.remote import UrlPath
 from serprep.text import as_float, described, did_you_mean, not_table, not_text
 from serprep.utterance import Utterance
@@ -54,7 +54,7 @@ def read_text(path: Path) -> str:
         If the file is missing or not UTF-8; the message names the line.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as error:
         raise CorpusError(f"{one_line(path)}: {error.strerror}; expected a label file") from None
     if why := not_text(data):
@@ -89,7 +89,7 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     import pyarrow.parquet
 
     try:
-        frame = pyarrow.parquet.read_table(pyarrow.BufferReader(path.read_bytes()))
+        frame = pyarrow.parquet.read_table(pyarrow.BufferReader(read_regular(path)))
     except (OSError, pyarrow.ArrowException) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
         raise CorpusError(f"{one_line(path)}: {reason}; expected a Parquet file") from None

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from serprep._json import load_json
 from serprep.errors import ManifestError, first_ten, one_line
-from serprep.files import write_whole
+from serprep.files import read_regular, write_whole
 from serprep.text import as_float, as_int, described, not_table, not_text, why_no_number
 from serprep.utterance import Texts, Utterance, Utterances
 
@@ -240,7 +240,7 @@ def read_manifest(path: Path) -> Manifest:
         path = path / "utterances.csv"
     place = one_line(path)
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as error:
         raise ManifestError(f"{place}: {error.strerror}; expected a manifest written by `serprep manifest`") from None
     if why := not_text(data):
@@ -317,7 +317,7 @@ def _row(cells: Mapping[str, str]) -> Utterance:
 def _info(path: Path) -> dict[str, object]:
     """The small JSON file beside a manifest; {} where there is none."""
     try:
-        about = load_json(path.read_bytes())
+        about = load_json(read_regular(path))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

@@ -11,6 +11,7 @@ from serprep.errors import (
     ManifestError,
     one_line,
 )
+from serprep.files import read_regular
 from serprep.manifest.locate import Located, locate
 from serprep.manifest.select import Selection, select, spellings
 from serprep.manifest.table import Manifest, make_manifest, read_manifest
@@ -53,7 +54,7 @@ def gather(recipe: Recipe) -> Asked:
     exclude: list[str] = []
     if corpus.exclude:
         try:
-            data = recipe.path(corpus.exclude).read_bytes()
+            data = read_regular(recipe.path(corpus.exclude))
             if why := not_text(data):
                 raise ManifestError(f"exclude = {corpus.exclude!r} is {why}")
             text = data.decode("utf-8-sig")
