@@ -130,7 +130,7 @@ def _was_other(data: bytes, stream: Stream, file: soundfile.SoundFile, n: int) -
     if stream.data is data and not stream.endless:
         return False
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as plain:
+        with soundfile.SoundFile(_Bytes(data)) as plain:
             if stream.endless:
                 return stream.miscounted or plain.frames < n
             was = plain.subtype, plain.samplerate, plain.channels, plain.frames
@@ -272,7 +272,20 @@ def _stream(data: bytes) -> Stream:
     return Stream(data)
 
 
-class _Longer(io.BytesIO):
+class _Bytes(io.BytesIO):
+    """Bytes that can be looked for before their beginning, as libsndfile does in damaged files: nothing moves then.
+
+    An error would be printed with its traceback, since it cannot pass through libsndfile.
+    """
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):
+            return super().tell()
+
+
+class _Longer(_Bytes):
     """Bytes that seem to be a thousand times as many: libsndfile estimates the length of MPEG audio by their count.
 
     Its highest bit rate is 56 times its lowest, so that the estimate is above the truth.
@@ -289,7 +302,7 @@ class _Longer(io.BytesIO):
 def _open(stream: Stream) -> soundfile.SoundFile:
     """The opened recording; whatever is wrong with it becomes an AudioError."""
     try:
-        file = soundfile.SoundFile((_Longer if stream.n_samples else io.BytesIO)(stream.data))
+        file = soundfile.SoundFile((_Longer if stream.n_samples else _Bytes)(stream.data))
     except (soundfile.SoundFileError, TypeError, ValueError) as error:
         raise AudioError(f"not a recording that can be decoded: {_reason(error)}") from None
     reason = ""

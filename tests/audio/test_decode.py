@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from serprep import remote
-from serprep.audio.decode import decode, decode_int16, digest_of, probe, read_bytes
+from serprep.audio.decode import _Bytes, decode, decode_int16, digest_of, probe, read_bytes
 from serprep.audio.guard import PEAK
 from serprep.audio.signal import Probe, Signal
 from serprep.errors import AudioError, CorpusError
@@ -396,3 +396,10 @@ def test_samples_that_are_not_16_bit_are_refused(tmp_path):
     soundfile.write(tmp_path / "x.wav", np.zeros(500), 8000, subtype="FLOAT")
     with pytest.raises(AudioError, match="its samples are FLOAT, not 16-bit"):
         decode_int16((tmp_path / "x.wav").read_bytes())
+
+
+@pytest.mark.parametrize("offset", [-1, -(1 << 40), 1 << 80])
+def test_bytes_are_not_looked_for_where_none_can_be(offset):
+    data = _Bytes(b"0123")
+    data.seek(2)
+    assert data.seek(offset) == 2 and data.read() == b"23"
