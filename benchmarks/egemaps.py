@@ -14,7 +14,7 @@ import opensmile
 from compare_2016 import CORPORA, N_CUTS, N_SHORT, SECONDS, SHORT, bits, cuts, recordings, tones
 from native import seconds
 
-from serprep import audio
+from serprep.audio.decode import decode, read_bytes
 from serprep.features import egemaps
 from serprep.progress import Progress
 from serprep.testing.signals import RATE, SIGNALS, generated_signal
@@ -77,7 +77,7 @@ def main() -> None:
             if (CORPORA / name).is_dir():
                 paths = recordings(name)
                 compare(cuts(paths, rng), N_CUTS, f"cuts of {name}")
-                compare((audio.decode(audio.read_bytes(path)) for path in paths), len(paths), name)
+                compare((decode(read_bytes(path)) for path in paths), len(paths), name)
     against_the_package()
 
 

@@ -159,7 +159,7 @@ def test_an_unchanged_corpus_is_recognised_without_reading(bucket, store):
     assert (again.computed, again.reused, again.n_files_read, again.store) == (0, 4, 0, store)
     assert asked and not [line for line in asked if ".wav" in line]
     listed = [line for line in asked if "list-type=2&prefix=corpus/" in line]
-    assert 1 <= len(listed) <= 2
+    assert 1 <= len(listed) <= 3  # by the reader, by who looks for other spellings of names, and by the memo
 
 
 def test_a_replaced_object_is_read_and_only_that(bucket, corpus, tmp_path):

@@ -92,6 +92,10 @@ class Features:
         }
         return settled
 
+    def replaced(self, **configs: Any) -> "Features":
+        """The same with other configurations of some kinds."""
+        return Features(self.segments, self.missing, **{**self.configs, **configs})
+
     def kind(self, name: str) -> Kind[Any]:
         """The kind of that name."""
         return self.missing.get(name) or kind_of(name)

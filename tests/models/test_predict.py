@@ -161,7 +161,7 @@ def test_predictions_of_the_training_store_are_said_to_be_no_scores(small, train
     folder = checkpoint_of(trained, "hsf-crnn")
     assert [note for note in predict_store([folder], store).notes if "these are no scores" in note]
     features = load(folder).features
-    native = dataclasses.replace(features, functionals=dataclasses.replace(features.functionals, engine="native"))
+    native = features.replaced(functionals=dataclasses.replace(features.functionals, engine="native"))
     monkeypatch.setattr(type(store), "features", property(lambda self: native))
     monkeypatch.setattr(type(store), "version", property(lambda self: "0" * 64))
     assert predict_store([folder], store).notes == (
@@ -186,7 +186,7 @@ def test_every_form_says_the_same(trained, corpus) -> None:
 def test_a_store_of_other_features_is_refused(small, trained, monkeypatch) -> None:
     _, store = small
     predictor = load(checkpoint_of(trained, "plain-crnn"))
-    other = dataclasses.replace(predictor.features, logmel=dataclasses.replace(predictor.features.logmel, floor=1e-8))
+    other = predictor.features.replaced(logmel=dataclasses.replace(predictor.features.logmel, floor=1e-8))
     monkeypatch.setattr(type(store), "features", property(lambda self: other))
     with pytest.raises(TrainError, match="holds other features than the checkpoint was trained on"):
         predict_store([checkpoint_of(trained, "plain-crnn")], store)

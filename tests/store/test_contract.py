@@ -20,7 +20,7 @@ from serprep.version import SUFFIX_OF, resolve
 
 FORMATS = list(SUFFIX_OF)
 VALENCES = ["2.5000", "", "-1", "0", "3e0", "", "0.1", "1e300"]
-NOTES = ["", "ü" * 300, 'a "b", c', "a\0b", "日本語 🙂", "x"]
+NOTES = ["", "ü" * 300, 'a "b", c', "日本語 🙂", "x"]
 
 
 class Inline:

@@ -117,7 +117,7 @@ def test_a_changed_speaker_shares_everything_but_the_speakers(root):
 
 def test_no_cluster_is_started_for_a_changed_label(root, monkeypatch):
     build(recipe(root, "data"), pool=Inline())
-    monkeypatch.setattr(Workers, "_connect", lambda self: pytest.fail("a cluster was started"))
+    monkeypatch.setattr(Workers, "_start", lambda self: pytest.fail("a cluster was started"))
     result = build(recipe(root, "data", labels={0: "calm"}), workers=2)
     assert (result.computed, result.reused) == (0, N)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from serprep import audio
+from serprep.audio.decode import decode, read_bytes
 from serprep.features import egemaps
 from serprep.features.egemaps import blocks
 from serprep.testing.signals import SIGNALS, generated_signal
@@ -23,7 +23,7 @@ def test_functionals_are_the_package_s(package, same, kind, n, seed):
 @pytest.mark.parametrize("corpus", ["ravdess", "emodb_first2s"])
 def test_real_recordings_have_the_package_s_values(package, same, corpora, corpus):
     for path in sorted((corpora / corpus).rglob("*.flac"))[5::700]:
-        signal = audio.decode(audio.read_bytes(path))
+        signal = decode(read_bytes(path))
         same(egemaps.contours(signal), package("LowLevelDescriptors", signal))
         same(egemaps.functionals(signal), package("Functionals", signal)[0])
 
