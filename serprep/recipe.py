@@ -7,13 +7,12 @@ to the recipe.
 
 import dataclasses
 import tomllib
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal
 
+from serprep.config import Config, check, configured, hints_of, refuse_unknown, shown
 from serprep.errors import RecipeError, SerprepError, one_line
 from serprep.features.extract import Features
 from serprep.features.framing import Segment
@@ -80,7 +79,7 @@ class CorpusConfig:
     source: str = ""  # and where it comes from
     columns: Mapping[str, str] | None = None  # for readers "table" and "audformat"
     emotions: Mapping[str, str] | None = None
-    silent: str = "keep"  # or "quarantine": what becomes of recordings that hold no sound
+    silent: Literal["keep", "quarantine"] = "keep"  # what becomes of recordings that hold no sound
 
     def __post_init__(self) -> None:
         if bool(self.reader) == bool(self.manifest):
@@ -89,8 +88,7 @@ class CorpusConfig:
             raise RecipeError(f"[corpus] {next(iter(self.options))} is for a reader; a manifest says that itself")
         if not self.root:
             raise RecipeError("[corpus] needs root: the folder of the recordings")
-        if self.silent not in ("keep", "quarantine"):
-            raise RecipeError(f"[corpus] silent is {self.silent!r}; expected 'keep' or 'quarantine'")
+        check(self, RecipeError, "corpus")
         for name in ("columns", "emotions"):
             table = getattr(self, name)
             if table is not None and not all(isinstance(value, str) and value for value in table.values()):
@@ -173,7 +171,7 @@ class TrainConfig:
             if getattr(self, name) not in allowed:
                 meant = did_you_mean(getattr(self, name), allowed)
                 raise RecipeError(
-                    f"[train] {name} is {_shown(getattr(self, name))}; expected one of {', '.join(allowed)}{meant}"
+                    f"[train] {name} is {shown(getattr(self, name))}; expected one of {', '.join(allowed)}{meant}"
                 )
         if self.sampling == self.class_weights == "balanced":
             raise RecipeError("[train] sampling and class_weights would balance twice; choose one of them")
@@ -324,7 +322,7 @@ def _refuse_extremes(values: Mapping[str, Any], place: str) -> None:
 def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe:
     """A recipe from parsed TOML; `name` is the data set's where it gives none."""
     known = ("dataset", "corpus", "features", "store", "split", "train")
-    _refuse_unknown(values, known, "")
+    refuse_unknown(values, known, "", _keys())
     tables = {key: _table(values, key) for key in known}
     dataset = _configured(Dataset, tables["dataset"], "dataset")
     if not dataset.name and not name.isprintable():
@@ -350,7 +348,7 @@ def _features(values: Mapping[str, Any], folder: Path) -> Features:
 
     A kind is on where its table stands, unless ``enabled = false``; some are on by default.
     """
-    _refuse_unknown(values, ("segments", *kind_names()), "features")
+    refuse_unknown(values, ("segments", *kind_names()), "features", _keys())
     configs: dict[str, Any] = {}
     for name in values:
         if name != "segments":
@@ -368,8 +366,10 @@ def _features(values: Mapping[str, Any], folder: Path) -> Features:
 def _kind(kind: Kind[Any], values: dict[str, Any], folder: Path) -> Any:
     """The configuration of a kind; None where ``enabled = false`` and it has no such field itself."""
     place = f"features.{kind.name}"
-    if "enabled" not in typing.get_type_hints(kind.config) and "enabled" in values:
-        enabled = _typed(values["enabled"], bool, f"[{place}] enabled")
+    if "enabled" not in hints_of(kind.config) and "enabled" in values:
+        enabled = values["enabled"]
+        if type(enabled) is not bool:
+            raise RecipeError(f"[{place}] enabled is {shown(enabled)}; expected true or false")
         values = {key: value for key, value in values.items() if key != "enabled"}  # the caller's table stays
         if not enabled:
             return None
@@ -391,69 +391,15 @@ def read_training(path: str | Path) -> TrainConfig:
         raise RecipeError(f"{one_line(path)}: {error}") from None
 
 
-Config = TypeVar("Config")
-
-
 def _configured(kind: type[Config], values: Mapping[str, Any], place: str) -> Config:
-    """A configuration from a TOML table, every value of the declared type."""
-    hints = typing.get_type_hints(kind)
-    _refuse_unknown(values, tuple(hints), place)
-    missing = [
-        entry.name
-        for entry in dataclasses.fields(kind)  # type: ignore[arg-type]
-        if entry.default is dataclasses.MISSING
-        and entry.default_factory is dataclasses.MISSING
-        and entry.name not in values
-    ]
-    if missing:
-        raise RecipeError(f"[{place}] needs {missing[0]}")
-    return kind(**{key: _typed(value, hints[key], f"[{place}] {key}") for key, value in values.items()})
-
-
-def _typed(value: Any, hint: Any, place: str) -> Any:
-    """`value` if it has the declared type; whole numbers may stand for floats."""
-    options = [option for option in typing.get_args(hint) if option is not types.NoneType]
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        lists = [option for option in options if typing.get_origin(option) is tuple and isinstance(value, list)]
-        return _typed(value, (lists or options)[0], place)
-    if typing.get_origin(hint) is tuple:
-        if not isinstance(value, list):
-            raise RecipeError(f"{place} is {_shown(value)}; expected a list")
-        return tuple(_typed(entry, options[0], place) for entry in value)
-    if typing.get_origin(hint) is not None:  # Mapping[str, str]
-        if not isinstance(value, dict):
-            raise RecipeError(f"{place} is {_shown(value)}; expected a table")
-        return value
-    if hint is float and type(value) is int:
-        return float(value)
-    if type(value) is not hint:
-        names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-        raise RecipeError(f"{place} is {_shown(value)}; expected {names.get(hint, hint)}")
-    return value
-
-
-def _shown(value: Any) -> str:
-    """A value for a message, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}…"
+    return configured(kind, values, place, _keys())
 
 
 def _table(values: Mapping[str, Any], key: str, place: str = "") -> dict[str, Any]:
     table = values.get(key, {})
     if not isinstance(table, dict):
-        raise RecipeError(f"{place + '.' if place else ''}{key} is {_shown(table)}; expected a table")
+        raise RecipeError(f"{place + '.' if place else ''}{key} is {shown(table)}; expected a table")
     return table
-
-
-def _refuse_unknown(values: Mapping[str, Any], known: tuple[str, ...], place: str) -> None:
-    for key in values:
-        if key not in known:
-            where = f"[{place}] " if place else ""
-            meant = did_you_mean(key, known)
-            others = [table for table, keys in _keys().items() if key in keys and table != place]
-            if others and not meant:
-                meant = f"; it belongs into [{others[0]}]"
-            raise RecipeError(f"{where}unknown key {_shown(key)}; expected one of {', '.join(known)}{meant}")
 
 
 def _keys() -> dict[str, tuple[str, ...]]:
@@ -466,4 +412,4 @@ def _keys() -> dict[str, tuple[str, ...]]:
         "split": SplitConfig,
         "train": TrainConfig,
     }
-    return {table: tuple(typing.get_type_hints(kind)) for table, kind in kinds.items()}
+    return {table: tuple(hints_of(kind)) for table, kind in kinds.items()}

@@ -11,18 +11,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from serprep._json import canonical_json, load_json
+from serprep.config import check, within
 from serprep.errors import SplitError, first_ten, one_line
 from serprep.files import read_regular, write_whole
 from serprep.folds import count_groups, group_roles, partition_roles, set_apart
 from serprep.manifest.table import FIRST, LAST, Manifest, value_of
-from serprep.text import did_you_mean
 
 FORMAT = 1
 ROLES = ("train", "dev", "test")
-PROTOCOLS = ("fixed", "leave-one-group-out", "group-k-fold", "list", "auto")
 MOST_LEFT_OUT = (
     100  # groups that "auto" leaves out one by one: a role per utterance and group, which grows with the square
 )
@@ -33,24 +32,19 @@ MOST_FOLDS = 1000  # of leave-one-group-out where it is asked for by name
 class SplitConfig:
     """Configuration of ``[split]``."""
 
-    protocol: str = "auto"  # leave-one-group-out, or group-k-fold for more than `MOST_LEFT_OUT` groups
+    #: "auto" is leave-one-group-out, or group-k-fold for more than `MOST_LEFT_OUT` groups
+    protocol: Literal["fixed", "leave-one-group-out", "group-k-fold", "list", "auto"] = "auto"
     group: str = "speaker"  # column; for the group protocols
-    folds: int = 5  # for group-k-fold
-    dev_groups: int = 0  # groups of each training side set apart for development
+    folds: int = within(2, 10_000, default=5)  # for group-k-fold
+    dev_groups: int = within(0, 1000, default=0)  # groups of each training side set apart for development
     dev_group: str = ""  # column of those groups; default: the same as group
     column: str = "partition"  # for fixed
     test: str = ""  # for fixed: which value of the column is tested, where there are several test sets
     file: str = ""  # for list, relative to the recipe
-    seed: int = 0
+    seed: int = within(0, 2**31 - 1, default=0)
 
     def __post_init__(self) -> None:
-        if self.protocol not in PROTOCOLS:
-            meant = did_you_mean(self.protocol, PROTOCOLS)
-            raise SplitError(f"protocol is {self.protocol!r}; expected one of {', '.join(PROTOCOLS)}{meant}")
-        if not 2 <= self.folds <= 10_000:
-            raise SplitError(f"folds is {self.folds}; expected 2 or more")
-        if not 0 <= self.dev_groups <= 1000 or not 0 <= self.seed < 2**31:
-            raise SplitError("dev_groups and seed must be 0 or more, and seed below 2^31")
+        check(self, SplitError, "split")
         if self.protocol == "list" and not self.file:
             raise SplitError('protocol "list" needs file = "split.json"')
 
@@ -125,7 +119,8 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
     if group not in manifest.columns:
         raise SplitError(f"no column {group!r} to split by; the manifest has {', '.join(manifest.columns)}")
     values = [str(value_of(row, group) or "") for row in manifest.utterances]
-    protocol, remarks = config.protocol, list[str]()
+    protocol: str = config.protocol
+    remarks: list[str] = []
     if config.protocol == "fixed":
         folds, roles = ["fixed"], [partition_roles(values, column=group, test=config.test)]
     else:

@@ -12,6 +12,7 @@ FOUNDATIONS = {
     "errors",
     "_json",
     "text",
+    "config",
     "utterance",
     "audio",
     "files",

@@ -6,13 +6,14 @@ libraries that decide values.
 
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import lru_cache, partial
 from typing import Any
 
 from serprep._typing import FloatArray
 from serprep.audio.signal import Signal
-from serprep.errors import FeatureError
+from serprep.config import configured
+from serprep.errors import FeatureError, RecipeError, one_line
 from serprep.features.framing import SEGMENTS, Segment
 from serprep.features.kind import Extractor, Kind, MissingKind
 from serprep.features.kinds import KINDS, brought_by, kind_of
@@ -191,10 +192,10 @@ def features_from_json(values: Mapping[str, Any], missing: Mapping[str, MissingK
         configs: dict[str, Any] = {}
         for name, kind in KINDS.items():
             if kind.named_at_top and (name in values or kind.on_by_default):
-                configs[name] = _typed(kind.config, values[name]) if name in values else None
+                configs[name] = config_from_json(name, values[name]) if name in values else None
         for name, config in values.get("kinds", {}).items():
             configs[name] = dict(config) if name in missing else config_from_json(name, config)
-        segments = {str(name): _typed(Segment, segment) for name, segment in values["segments"].items()}
+        segments = {str(name): _from_json(Segment, segment) for name, segment in values["segments"].items()}
         return Features(segments, missing, **configs)
     except (KeyError, TypeError, AttributeError) as error:
         raise FeatureError(f"feature configuration: {error}; expected what this serprep writes") from None
@@ -208,21 +209,14 @@ def config_from_json(name: str, values: Mapping[str, Any]) -> Any:
     FeatureError
         As `features_from_json`.
     """
+    return _from_json(kind_of(name).config, values)
+
+
+def _from_json(kind: type[Any], values: Any) -> Any:
     try:
-        return _typed(kind_of(name).config, values)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise FeatureError(f"feature configuration: {error}; expected what this serprep writes") from None
-
-
-def _typed(kind: Callable[..., Any], values: Mapping[str, Any]) -> Any:
-    """A configuration whose values have the types it declares; a whole number will do for a fraction."""
-    config = kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
-    for field in fields(config):
-        value = getattr(config, field.name)
-        plain = field.type in (int, float, str, bool)
-        if plain and type(value) is not field.type and (field.type, type(value)) != (float, int):
-            raise TypeError(f"{field.name} is {value!r}")
-    return config
+        return configured(kind, values, "")
+    except (RecipeError, TypeError) as error:
+        raise FeatureError(f"feature configuration: {one_line(error)}; expected what this serprep writes") from None
 
 
 def identities(features: Features) -> dict[str, dict[str, Any]]:

@@ -28,11 +28,11 @@ import numpy as np
 
 from serprep._typing import AnyArray, FloatArray
 from serprep.audio.signal import Signal
+from serprep.config import check, within
 from serprep.errors import FeatureError, one_line
 from serprep.features.kind import Extractor, Kind
 
 PLACE = "[features.imported]"
-ROWS = ("utterance", "frames")
 SHOWN = 5  # ids that a line names
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 _BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, RuntimeError, TypeError, AttributeError)
@@ -43,16 +43,13 @@ class Imported:
     """Configuration of ``[features.imported]``."""
 
     path: str = ""  # folder or file; a store knows "sha256:…" of it
-    rows: str = "utterance"  # one vector each, or "frames": any number of rows each
-    columns: int = 0  # of every array; 0: as many as the source has
+    rows: Literal["utterance", "frames"] = "utterance"  # one vector each, or any number of rows each
+    columns: int = within(0, (1 << 20) - 1, default=0)  # of every array; 0: as many as the source has
 
     def __post_init__(self) -> None:
         if not self.path:
             raise FeatureError(f"{PLACE} needs path: a folder of .npy or .npz, or one .npz, .h5 or .parquet")
-        if self.rows not in ROWS:
-            raise FeatureError(f"{PLACE} rows is {self.rows!r}; expected 'utterance' or 'frames'")
-        if not 0 <= self.columns < 1 << 20:
-            raise FeatureError(f"{PLACE} columns is {self.columns}; expected 0 (as in the source) or more")
+        check(self, FeatureError, "features.imported")
 
 
 # -- what a source holds: id → a function that reads its array ---------------------------

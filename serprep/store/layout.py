@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from serprep.config import check
 from serprep.errors import StoreError
 from serprep.features.extract import Features
 from serprep.features.framing import Segment, n_segments
@@ -22,14 +24,11 @@ COUNTS = {"sample_rate": "int64", "n_samples": "int64", "n_frames": "int64"}
 class StoreConfig:
     """Configuration of ``[store]``."""
 
-    format: str = "zarr"
-    segment_dtype: str = "float32"
+    format: Literal["zarr", "hdf5"] = "zarr"
+    segment_dtype: Literal["float32", "float16"] = "float32"
 
     def __post_init__(self) -> None:
-        if self.format not in ("zarr", "hdf5"):
-            raise StoreError(f"[store] format is {self.format!r}; expected 'zarr' or 'hdf5'")
-        if self.segment_dtype not in ("float32", "float16"):
-            raise StoreError(f"[store] segment_dtype is {self.segment_dtype!r}; expected 'float32' or 'float16'")
+        check(self, StoreError, "store")
 
 
 @dataclass(frozen=True, kw_only=True)

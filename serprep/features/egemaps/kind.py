@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from serprep.audio.signal import Signal
+from serprep.config import check
 from serprep.errors import FeatureError
 from serprep.features import compare_2016, egemaps
 from serprep.features.functionals import check_rate
@@ -18,14 +19,11 @@ PLACE = "[features.egemaps]"
 class Config:
     """Configuration of ``[features.egemaps]``."""
 
-    level: str = "functionals"  # or "lld"
-    engine: str = "native"  # or "opensmile"
+    level: Literal["functionals", "lld"] = "functionals"
+    engine: Literal["native", "opensmile"] = "native"
 
     def __post_init__(self) -> None:
-        if self.level not in ("functionals", "lld"):
-            raise FeatureError(f"{PLACE} level is {self.level!r}; expected 'functionals' or 'lld'")
-        if self.engine not in ("native", "opensmile"):
-            raise FeatureError(f"{PLACE} engine is {self.engine!r}; expected 'native' or 'opensmile'")
+        check(self, FeatureError, "features.egemaps")
 
     @property
     def by_package(self) -> Sets | None:
