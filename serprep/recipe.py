@@ -78,14 +78,16 @@ class CorpusConfig:
     licence: str = ""  # what may be done with it,
     source: str = ""  # and where it comes from
     columns: Mapping[str, str] | None = None  # for readers "table" and "audformat"
+    options: Mapping[str, object] | None = None  # what the reader of another package takes besides
     emotions: Mapping[str, str] | None = None
     silent: Literal["keep", "quarantine"] = "keep"  # what becomes of recordings that hold no sound
 
     def __post_init__(self) -> None:
         if bool(self.reader) == bool(self.manifest):
             raise RecipeError('[corpus] needs either reader = "…" or manifest = "…"')
-        if self.manifest and self.options:
-            raise RecipeError(f"[corpus] {next(iter(self.options))} is for a reader; a manifest says that itself")
+        if self.manifest and self.reader_options:
+            name = next(iter(self.reader_options))
+            raise RecipeError(f"[corpus] {name} is for a reader; a manifest says that itself")
         if not self.root:
             raise RecipeError("[corpus] needs root: the folder of the recordings")
         check(self, RecipeError, "corpus")
@@ -97,10 +99,10 @@ class CorpusConfig:
             raise RecipeError("[corpus.emotions] is empty: name the emotions to keep, or leave the table out")
 
     @property
-    def options(self) -> dict[str, object]:
+    def reader_options(self) -> dict[str, object]:
         """What the reader takes besides the root."""
         names = ("file", "pattern", "columns", "prefix", "title", "licence", "source")
-        given = {name: getattr(self, name) for name in names}
+        given = {name: getattr(self, name) for name in names} | dict(self.options or {})
         return {name: value for name, value in given.items() if value}
 
 

@@ -1,7 +1,5 @@
 """Recordings, or a store → labels and probabilities, by trained systems."""
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +11,8 @@ import numpy as np
 from serprep._typing import FloatArray
 from serprep.audio.decode import decode, read_bytes
 from serprep.errors import AudioError, FeatureError, TrainError, first_ten, one_line
+from serprep.exports import FORMS
+from serprep.exports.exporter import Predicted
 from serprep.parallel import Died, Workers
 from serprep.progress import Progress
 from serprep.recipe import TrainConfig
@@ -24,7 +24,6 @@ from serprep_models.predictor import Predictor, Values, load
 from serprep_models.recordings import Utterances
 from serprep_models.standardise import Statistics, parts, row_bytes
 from serprep_models.statistics import TRANSDUCTIVE, few_utterances, fold_statistics
-from serprep_models.submission import to_arff
 from serprep_models.threads import one_thread
 
 BATCH = 16  # utterances per task
@@ -237,42 +236,7 @@ def _stored(store: Store, rows: np.ndarray, predictor: Predictor) -> list[Values
     return list(values)
 
 
-# -- what to print -------------------------------------------------------------------
-
-
 def render(predictions: Predictions, form: str) -> str:
-    """Predictions as text.
-
-    Parameters
-    ----------
-    predictions : Predictions
-    form : {"csv", "jsonl", "arff"}
-        "arff" is what the ComParE challenges take: names and predictions.
-    """
-    rows = list(zip(predictions.ids, predictions.predicted(), predictions.probabilities.tolist(), strict=True))
-    if form == "arff":
-        return to_arff(
-            [(one_line(name), one_line(label)) for name, label, _ in rows],
-            relation="serprep_predictions",
-            labels=[one_line(label) for label in predictions.labels],
-        )
-    if form == "jsonl":
-        lines = (
-            json.dumps(
-                {"id": name, "label": label, "probabilities": dict(zip(predictions.labels, values, strict=True))},
-                ensure_ascii=False,
-            )
-            for name, label, values in rows
-        )
-        return "".join("".join(map(_in_json, line)) + "\n" for line in lines)
-    rows = [(one_line(name), one_line(label), values) for name, label, values in rows]  # a terminal may read it
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["id", "label", *(f"p_{one_line(label)}" for label in predictions.labels)])
-    table.writerows([name, label, *map(repr, values)] for name, label, values in rows)
-    return text.getvalue()
-
-
-def _in_json(character: str) -> str:
-    """What a terminal would obey, as JSON escapes it."""
-    return character if character.isprintable() else json.dumps(character)[1:-1]
+    """Predictions as text of a form, one of `serprep.exports.FORMS`."""
+    rows = map(Predicted, predictions.ids, predictions.predicted(), map(tuple, predictions.probabilities.tolist()))
+    return "".join(FORMS[form].predictions(rows, predictions.labels))

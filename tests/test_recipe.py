@@ -134,7 +134,7 @@ def test_every_key_arrives(tmp_path):
     recipe = read(tmp_path, FULL)
     assert (recipe.dataset.name, recipe.dataset_path) == ("mine", str(tmp_path / "there" / "mine"))
     assert recipe.root == Path("/data/x")
-    assert recipe.corpus.options == {"file": "labels.csv", "columns": {"path": "file"}}
+    assert recipe.corpus.reader_options == {"file": "labels.csv", "columns": {"path": "file"}}
     assert list(recipe.corpus.emotions.items()) == [("W", "angry"), ("A", "angry"), ("T", "sad")]
     expected = LogMel(
         sample_rate=8000, win_length=200, hop_length=80, n_fft=512, n_mels=20, fmin=50.0, fmax=4000.0, floor=1e-6
@@ -365,8 +365,8 @@ def test_files_that_are_no_recipe(tmp_path):
 
 def test_options_of_a_reader_are_those_given():
     config = CorpusConfig(reader="pattern", root="x", pattern="{emotion}/{_}.wav")
-    assert config.options == {"pattern": "{emotion}/{_}.wav"}
-    assert CorpusConfig(manifest="m", root="x").options == {}
+    assert config.reader_options == {"pattern": "{emotion}/{_}.wav"}
+    assert CorpusConfig(manifest="m", root="x").reader_options == {}
 
 
 def test_the_training_of_another_recipe_needs_none_of_its_other_tables(tmp_path):
@@ -434,7 +434,7 @@ def test_a_path_may_be_text_and_a_misspelt_one_is_guessed(tmp_path):
 
 def test_title_licence_source_and_prefix_reach_the_reader():
     values = {"corpus": {"reader": "table", "root": ".", "file": "a.csv", "title": "T", "prefix": "samples"}}
-    assert recipe_from(values, folder=Path(), name="x").corpus.options == {
+    assert recipe_from(values, folder=Path(), name="x").corpus.reader_options == {
         "file": "a.csv",
         "title": "T",
         "prefix": "samples",

@@ -17,7 +17,7 @@ from serprep.audit.findings import LEAKS, OTHERS, Finding, summarise
 from serprep.audit.foreign import Listing, list_split, read_listing
 from serprep.audit.sides import BITS, Sides, find_sides, finder, namer
 from serprep.audit.sounds import Sounds, listen
-from serprep.corpora import CORPORA, corpus_named
+from serprep.corpora import READERS, corpus_named
 from serprep.errors import SplitError, one_line
 from serprep.manifest.table import Manifest, value_of
 from serprep.split import ROLES, Split
@@ -169,7 +169,7 @@ def _matched(corpus: Manifest | str, listing: Listing) -> Sides:
         return find_sides(listing, finder(corpus.utterances), corpus.utterances)
     reader = corpus_named(corpus)
     if reader.named is None:
-        able = ", ".join(name for name, other in CORPORA.items() if other.named)
+        able = ", ".join(name for name, other in READERS.usable().items() if other.named)
         raise SplitError(
             f"names of {reader.title} do not tell the speaker; give a manifest (readers whose names do: {able})"
         )

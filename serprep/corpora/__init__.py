@@ -1,7 +1,8 @@
 """Corpus folders → utterances, one file per corpus.
 
 To add a corpus: copy ``_template.py``, add a line to `CORPORA`, a row to the
-contract test and to ``docs/corpora.md``.
+contract test and to ``docs/corpora.md``; or, in a package of your own, an entry point of the
+group ``serprep.corpora``.
 """
 
 from collections import Counter
@@ -31,6 +32,7 @@ from serprep.corpora import (
 from serprep.corpora.corpus import About, Corpus, Finding, Rating
 from serprep.errors import CorpusError, first_ten, one_line
 from serprep.files import unfollowed
+from serprep.plugins import Registry
 from serprep.text import did_you_mean
 from serprep.utterance import Utterance, Utterances
 
@@ -53,6 +55,16 @@ CORPORA: dict[str, Corpus] = {
     "urdu": urdu.CORPUS,
 }
 
+#: These, and those of packages installed beside serprep.
+READERS = Registry(
+    group="serprep.corpora",
+    what="reader",
+    own=CORPORA,
+    base=Corpus,
+    error=CorpusError,
+    without="stores and manifests made with it are read, split and trained from",
+)
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -72,10 +84,7 @@ def corpus_named(name: str) -> Corpus:
     CorpusError
         If there is none; the message lists the known ones.
     """
-    if name not in CORPORA:
-        meant = did_you_mean(name, CORPORA)
-        raise CorpusError(f"unknown reader {name!r}; expected one of {', '.join(CORPORA)}{meant}")
-    return CORPORA[name]
+    return READERS[name]
 
 
 def read_corpus(name: str, root: Path, options: Mapping[str, object] | None = None) -> Reading:
@@ -84,7 +93,7 @@ def read_corpus(name: str, root: Path, options: Mapping[str, object] | None = No
     Parameters
     ----------
     name : str
-        A key of `CORPORA`.
+        One of `READERS`.
     root : Path
         The corpus folder.
     options : mapping

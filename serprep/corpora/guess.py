@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from serprep.audio.decode import SUFFIXES
-from serprep.corpora import CORPORA, Reading, read_corpus
+from serprep.corpora import READERS, Reading, read_corpus
 from serprep.corpora.pattern import OTHER_NAMES
 from serprep.corpora.table import GROUPS, read_rows
 from serprep.errors import CorpusError, one_line
@@ -74,7 +74,7 @@ def guess(root: Path) -> Guess:
         for reader, options in candidates:
             try:
                 found.append(Guess(reader, options, read_corpus(reader, root, options), len(paths)))
-            except CorpusError:
+            except Exception:  # whatever a reader, perhaps of another package, makes of a folder that is not its own
                 continue
         there = set(paths)
         explained = [len(there & set(one.reading.utterances.column("path"))) for one in found]
@@ -87,7 +87,8 @@ def guess(root: Path) -> Guess:
 
 
 def _known() -> Iterator[tuple[str, dict[str, object]]]:
-    yield from ((name, {}) for name in CORPORA if name not in ("table", "pattern"))
+    """Readers that need to be told nothing."""
+    yield from ((name, {}) for name, corpus in READERS.usable().items() if not corpus.required)
 
 
 # -- tables --------------------------------------------------------------------------

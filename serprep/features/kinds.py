@@ -1,9 +1,8 @@
 """The kinds of feature that are known: serprep's own, and those of packages installed beside it."""
 
-from difflib import get_close_matches
 from typing import Any
 
-from serprep.errors import FeatureError, one_line
+from serprep.errors import FeatureError
 from serprep.features.egemaps.kind import EGEMAPS
 from serprep.features.embedding import EMBEDDING
 from serprep.features.functionals import FUNCTIONALS
@@ -13,9 +12,7 @@ from serprep.features.lld import LLD
 from serprep.features.logmel import LOGMEL
 from serprep.features.opensmile_sets import OPENSMILE
 from serprep.features.signal import SIGNAL
-from serprep.plugins import distribution, load, plugged
-
-GROUP = "serprep.features"
+from serprep.plugins import Registry
 
 KINDS: dict[str, Kind[Any]] = {
     "logmel": LOGMEL,
@@ -29,9 +26,19 @@ KINDS: dict[str, Kind[Any]] = {
 }
 
 
+_REGISTRY = Registry(
+    group="serprep.features",
+    what="kind of feature",
+    own=KINDS,
+    base=Kind,
+    error=FeatureError,
+    without="stores that hold it are read, converted and trained from",
+)
+
+
 def kind_names() -> tuple[str, ...]:
     """Names of all kinds, serprep's own first."""
-    return (*KINDS, *(name for name in plugged(GROUP) if name not in KINDS))
+    return _REGISTRY.names
 
 
 def kind_of(name: str) -> Kind[Any]:
@@ -42,23 +49,9 @@ def kind_of(name: str) -> Kind[Any]:
     FeatureError
         If there is none; the line lists the known ones.
     """
-    if name in KINDS:
-        return KINDS[name]
-    entry = plugged(GROUP).get(name)
-    if entry is None:
-        close = get_close_matches(name, kind_names(), 1)
-        guess = f"did you mean {close[0]!r}? " if close else ""
-        raise FeatureError(f"no kind of feature {one_line(name)!r}: {guess}expected one of {', '.join(kind_names())}")
-    kind = load(entry)
-    if not isinstance(kind, Kind) or kind.name != name:
-        raise FeatureError(
-            f"{GROUP} {name!r} of the package {distribution(entry)} is {type(kind).__name__} "
-            f"{one_line(getattr(kind, 'name', ''))!r}; expected a serprep.features.kind.Kind of that name"
-        )
-    return kind
+    return _REGISTRY[name]
 
 
 def brought_by(name: str) -> str:
     """The distribution that brings a kind, with its version; "" for serprep's own."""
-    entry = None if name in KINDS else plugged(GROUP).get(name)
-    return distribution(entry) if entry else ""
+    return _REGISTRY.brought_by(name)

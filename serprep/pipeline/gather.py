@@ -48,7 +48,7 @@ def gather(recipe: Recipe) -> Asked:
                 f"{one_line(recipe.root)}: no such folder; expected the root of the manifest's recordings"
             )
     else:
-        reading = read_corpus(corpus.reader, recipe.root, corpus.options)
+        reading = read_corpus(corpus.reader, recipe.root, corpus.reader_options)
         warnings = reading.warnings
         manifest = make_manifest(reading.utterances, describe_corpus(reading.corpus))
     exclude: list[str] = []
