@@ -26,7 +26,7 @@ from serprep.files import write_whole
 from serprep.manifest.table import Manifest, make_manifest
 from serprep.metrics import few_speakers
 from serprep.parallel import Died, Workers
-from serprep.pipeline.gather import gather
+from serprep.pipeline.gather import Asked, gather
 from serprep.progress import Progress
 from serprep.recipe import NEURAL, SYSTEMS, Recipe, TrainConfig
 from serprep.remote import is_url
@@ -109,6 +109,7 @@ def run_experiments(
     store: Store,
     *,
     pool: Workers,
+    asked: Asked | None = None,
     systems: Sequence[str] | None = None,
     folds: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
@@ -124,6 +125,8 @@ def run_experiments(
     store : Store
         What `build` made of the recipe.
     pool : Workers
+    asked : Asked, optional
+        What `gather` read of the recipe's corpus, where the caller has it already.
     systems, folds, seeds : sequence, optional
         Some of the recipe's; default all.
     only_finished : bool
@@ -214,7 +217,7 @@ def run_experiments(
     )
     role = scored_role(bound, store)
     scored = predictions[predictions["role"] == role]
-    submissions, missing = _submit(recipe, predictions, store=store, folder=folder)
+    submissions, missing = _submit(recipe, predictions, asked=asked, store=store, folder=folder)
     partial = _partial(jobs, recipe, split)
     outcome = Outcome(
         store=store,
@@ -349,16 +352,18 @@ def _scored_notes(role: str, recipe: Recipe, results: Sequence[Mapping[str, Any]
     return notes
 
 
-def _submit(recipe: Recipe, predictions: pd.DataFrame, *, store: Store, folder: Path) -> tuple[list[Path], list[str]]:
+def _submit(
+    recipe: Recipe, predictions: pd.DataFrame, *, asked: Asked | None, store: Store, folder: Path
+) -> tuple[list[Path], list[str]]:
     """Write what a challenge takes, if the recipe asks for it; the files, and what is missing in them."""
     form = recipe.train.submission
     if form == "none":
         return [], []
     test = predictions[predictions["role"] == "test"]
     paths = dict(zip(store.ids, store.column("path"), strict=True))
-    asked = gather(recipe).manifest
-    unique = {row.id: row for row in asked.utterances}
-    whole = split_of(recipe, make_manifest(unique.values(), asked.info))
+    manifest = (asked or gather(recipe)).manifest
+    unique = {row.id: row for row in manifest.utterances}
+    whole = split_of(recipe, make_manifest(unique.values(), manifest.info))
     mark = "-transductive" if recipe.train.transductive else ""
     written = write_submissions(form, test, paths=paths, folder=folder / "submission", mark=mark)
     return written, unpredicted(whole, test)
@@ -389,8 +394,13 @@ def _fold_numbers(split: Split, folds: Sequence[str] | None) -> list[int]:
     return [number for number, fold in enumerate(split.folds) if not folds or fold in folds]
 
 
-def check_recipe(recipe: Recipe, systems: Sequence[str]) -> None:
+def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
     """Find out before anything is computed what could not be trained or split afterwards.
+
+    Returns
+    -------
+    Asked
+        What was read of the recipe's corpus.
 
     Raises
     ------
@@ -417,3 +427,4 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> None:
         raise TrainError("refit trains on train and dev, and the split has no dev part: add one, or leave refit out")
     if recipe.train.submission != "none":
         check_submission(recipe, split)
+    return asked

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -199,9 +200,16 @@ class _Part:
     use_dev: bool  # the dev part may choose the epoch, and C
 
 
+@lru_cache(maxsize=1)
+def _bound(store: str, seal: str, split: str, digest: str) -> Bound:
+    """A split bound to a store's rows: once per process, not per experiment; by seal and digest both are the same."""
+    return bind(read_split(Path(split)), open_store(store).manifest())
+
+
 def _part(job: Job, store: Store) -> _Part:
-    split = read_split(Path(job.split))
-    bound = bind(split, store.manifest())
+    path = Path(job.split)
+    bound = _bound(job.store, store.seal, job.split, *_digests(path.parent, [path.name]).values())
+    split = bound.split
     rows, role = rows_of(bound, store, job.fold), scored_role(bound, store)
     refit = job.how.refit and bool(rows["dev"]) and bool(rows["test"])
     # a dev part that chose the epoch would be no honest score, and training on it leaves nothing to choose by
@@ -398,7 +406,8 @@ def check_rows(bound: Bound, store: Store, fold: int) -> None:
 def scored_role(bound: Bound, store: Store) -> str:
     """ "test", or "dev" where only that has labels (a challenge keeps those of the test part)."""
     emotions = store.emotions
-    labelled = {role for row, roles in enumerate(bound.roles) for role in roles if emotions[row]}
+    combinations = {roles for row, roles in enumerate(bound.roles) if emotions[row]}
+    labelled = {role for roles in combinations for role in roles}
     return "dev" if "dev" in labelled and "test" not in labelled else "test"
 
 

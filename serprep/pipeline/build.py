@@ -32,7 +32,7 @@ from serprep.manifest.look import look
 from serprep.manifest.table import Manifest
 from serprep.parallel import WAIT, Workers
 from serprep.pipeline.extract import compute_features
-from serprep.pipeline.gather import Quarantined, gather, usable
+from serprep.pipeline.gather import Asked, Quarantined, gather, usable
 from serprep.pipeline.loudness import check_loudness
 from serprep.pipeline.places import shared
 from serprep.progress import Progress
@@ -67,6 +67,7 @@ class BuildResult:
 def build(
     recipe: Recipe | str | Path,
     *,
+    asked: Asked | None = None,
     pool: Workers | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -85,6 +86,8 @@ def build(
     ----------
     recipe : Recipe, or a path
         What `read_recipe` gives, or takes.
+    asked : Asked, optional
+        What `gather` read of the recipe's corpus, where the caller has it already.
     pool : Workers, optional
         Workers to use; by default the build starts and stops its own.
     workers, scheduler : optional
@@ -129,7 +132,7 @@ def build(
     place = cache_of(recipe.dataset_path, named=recipe.cache_path, scheduler=getattr(pool, "scheduler", None))
     cache = place.cache
     try:
-        asked = gather(recipe)
+        asked = asked or gather(recipe)
         if asked.located:
             asked.located.refuse_nothing(recipe.root)
         memo = Memo(cache, recipe.root, ignore=rehash)
