@@ -18,7 +18,7 @@ from serprep.config import check, within
 from serprep.errors import SplitError, first_ten, one_line
 from serprep.files import read_regular, write_whole
 from serprep.folds import count_groups, group_roles, partition_roles, set_apart
-from serprep.manifest.table import FIRST, LAST, Manifest, value_of
+from serprep.manifest.table import Manifest, value_of
 
 FORMAT = 1
 ROLES = ("train", "dev", "test")
@@ -197,7 +197,7 @@ def _check_complete(manifest: Manifest, values: Sequence[str], group: str) -> No
         return
     whole = [
         name
-        for name in (*manifest.columns[len(FIRST) : -len(LAST)], "partition")
+        for name in (*manifest.utterances.extra, "partition")
         if len(set(manifest.column(name))) > 1 and "" not in manifest.column(name)
     ]
     other = [

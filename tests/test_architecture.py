@@ -13,6 +13,7 @@ FOUNDATIONS = {
     "_json",
     "text",
     "config",
+    "columns",
     "utterance",
     "audio",
     "files",

@@ -30,9 +30,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from serprep.audio.decode import SUFFIXES
+from serprep.columns import DIMENSIONS, RESERVED
 from serprep.corpora.corpus import About, Corpus, Finding, Rating
 from serprep.corpora.labels import ABSENT, UNLABELLED, read_text
-from serprep.corpora.table import OWN_COLUMNS, column_name
+from serprep.corpora.table import column_name
 from serprep.errors import CorpusError, one_line
 from serprep.files import walk, without_suffix
 from serprep.text import as_float, described
@@ -41,7 +42,6 @@ from serprep.utterance import Utterance
 HEADER = "db.yaml"
 ROLES = ("emotion", "speaker")
 EMOTION = ""  # no column of a table has this name
-SCALES = ("valence", "arousal", "dominance")
 PARTITIONS = {"train": "train", "dev": "dev", "test": "test"}
 RATERS = ("human", "machine")  # types of raters that are one of several; truth, vote and other are not
 
@@ -333,7 +333,7 @@ def _extra(cells: Mapping[str, str]) -> dict[str, str]:
     extra: dict[str, str] = {}
     for column, cell in cells.items():
         name = column_name(column) or "column"
-        while name in OWN_COLUMNS or name in extra or name[0].isdigit():
+        while name in RESERVED or name in extra or name[0].isdigit():
             name = f"table_{name}"
         extra[name] = cell
     return extra
@@ -341,7 +341,7 @@ def _extra(cells: Mapping[str, str]) -> dict[str, str]:
 
 def _rating(name: str, rater: str, said: Mapping[str, str]) -> Rating:
     """What one rater said; schemes other than emotion and the dimensions stand in the comment."""
-    numbers = {scale: _number(said.get(scale, "")) for scale in SCALES}
+    numbers = {scale: _number(said.get(scale, "")) for scale in DIMENSIONS}
     rest = [
         f"{scheme}: {value}" for scheme, value in said.items() if numbers.get(scheme) is None and scheme != "emotion"
     ]

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from serprep.audio.decode import SUFFIXES
+from serprep.columns import OWN
 from serprep.corpora import READERS, Reading, read_corpus
 from serprep.corpora.pattern import OTHER_NAMES
-from serprep.corpora.table import GROUPS, read_rows
+from serprep.corpora.table import read_rows
 from serprep.errors import CorpusError, one_line
 from serprep.files import walk, without_suffix
 
@@ -33,7 +34,7 @@ EMOTIONS = frozenset(WORDS.split())
 _SPEAKER = {**{name: "speaker" for name, meant in OTHER_NAMES.items() if meant == "speaker"}, "speaker": "speaker"}
 _EMOTION = {**{name: "emotion" for name, meant in OTHER_NAMES.items() if meant == "emotion"}, "emotion": "emotion"}
 _NAMES = {**_SPEAKER, **_EMOTION, "split": "partition", "partition": "partition", "set": "partition"}
-_NAMES |= {name: name for name in ("start", "end", *GROUPS)} | {"sex": "gender", "utterance": "text", "words": "text"}
+_NAMES |= {name: name for name in ("start", "end", *OWN)} | {"sex": "gender", "utterance": "text", "words": "text"}
 
 
 @dataclass(frozen=True)

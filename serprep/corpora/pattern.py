@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from serprep.audio.decode import OTHER_SUFFIXES, SUFFIXES
+from serprep.columns import OWN, RESERVED
 from serprep.corpora.corpus import SAID, About, Corpus, Finding, told_about
-from serprep.corpora.table import GROUPS, OWN_COLUMNS
 from serprep.errors import CorpusError
 from serprep.files import walk, without_suffix
 from serprep.remote import UrlPath
@@ -24,7 +24,7 @@ from serprep.utterance import Utterance
 FIELD = re.compile(r"\{([^{}]*)\}")
 WILD = re.compile(r"\*\*/|\*+")
 #: Columns that mean something to the audit or to splits; a name near one of these is most likely it, misspelt.
-MEANT = ("speaker", "emotion", "partition", "id", *GROUPS)
+MEANT = ("speaker", "emotion", "partition", "id", *OWN)
 #: What people call them; ``{label}`` alone could be anything and is asked about.
 OTHER_NAMES = {
     **dict.fromkeys(
@@ -33,7 +33,7 @@ OTHER_NAMES = {
     **dict.fromkeys(("emo", "emotions", "label", "class", "affect"), "emotion"),
     **dict.fromkeys(("split", "set", "subset", "fold"), "partition"),
 }
-NOT_NAMED = OWN_COLUMNS - {"id", "speaker", "emotion", "partition"}  # columns that no path can give
+NOT_NAMED = RESERVED - {"id", "speaker", "emotion", "partition"}  # columns that no path can give
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:

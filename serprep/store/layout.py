@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from serprep.columns import dtype_of
 from serprep.config import check
 from serprep.errors import StoreError
 from serprep.features.extract import Features
@@ -15,9 +16,7 @@ CHUNK_BYTES = 3 << 19  # 1.5 MiB: what one read of a chunk costs is then mostly 
 CHUNKS_PER_SHARD = 16
 SMALL_CHUNK = 65_536  # rows of columns, offsets and keys
 FUNCTIONALS = "functionals/compare_2016"
-NUMBERS = {"start": "float64", "end": "float64", "duration": "float64"}
 FEATURE_TYPES = ("float16", "float32", "int16")
-COUNTS = {"sample_rate": "int64", "n_samples": "int64", "n_frames": "int64"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +167,7 @@ def arrays(
     """
     found = []
     for column in (*columns, *counted_columns(features)):
-        dtype = NUMBERS.get(column) or COUNTS.get(column) or ("float64" if column in numbers else "string")
+        dtype = "float64" if column in numbers else dtype_of(column)
         found.append(Array(name=f"utterances/{column}", shape=(n,), dtype=dtype, dimensions=("utterance",)))
     for table in tables(features, config.segment_dtype):
         rows = n if table.per_utterance else n_rows[table.name]

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from serprep._typing import AnyArray, ByteArray, FloatArray, IntArray
+from serprep.columns import DIMENSIONS, FIRST, LAST, RESERVED
 from serprep.errors import StoreError, one_line
 from serprep.features.extract import Features, features_from_json
 from serprep.features.framing import Segment
-from serprep.manifest.table import DIMENSIONS, RESERVED, Manifest, make_manifest
+from serprep.manifest.table import Manifest, make_manifest
 from serprep.remote import is_url
 from serprep.store import hdf5_store, zarr_store
 from serprep.store.claims import check_attributes, missing_kinds
@@ -271,28 +272,14 @@ class Store:
 
     def manifest(self) -> Manifest:
         """The manifest of what is in the store."""
-        columns = {name: self.column(name) for name in self.columns}
-        extra = [name for name in self.columns if name not in RESERVED]
-
-        def number(name: str, row: int) -> float | None:
-            value = columns[name][row]
-            return None if np.isnan(value) else float(value)
-
+        own = {
+            name: [None if value != value else value for value in self.column(name)]  # NaN is not itself
+            for name in (*FIRST, *LAST)
+        }
+        extra = {name: list(map(_text, self.column(name))) for name in self.columns if name not in RESERVED}
         rows = (
-            Utterance(
-                id=columns["id"][row],
-                path=columns["path"][row],
-                start=number("start", row),
-                end=number("end", row),
-                speaker=columns["speaker"][row],
-                emotion=columns["emotion"][row],
-                partition=columns["partition"][row],
-                extra={name: _text(columns[name][row]) for name in extra},
-                duration=number("duration", row),
-                sample_rate=int(columns["sample_rate"][row]),
-                audio_digest=columns["audio_digest"][row],
-            )
-            for row in range(len(self))
+            Utterance(**dict(zip(own, cells, strict=True)), extra=dict(zip(extra, others, strict=True)))
+            for cells, *others in zip(zip(*own.values(), strict=True), *extra.values(), strict=True)
         )
         return make_manifest(rows, self.attributes["provenance"]["corpus"], as_written=True)
 
