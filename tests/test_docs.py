@@ -20,7 +20,6 @@ from serprep.features.compare_2016 import LLD
 from serprep.features.extract import Features
 from serprep.features.framing import SEGMENTS, Segment
 from serprep.features.kinds import KINDS
-from serprep.folds import PARTITIONS
 from serprep.manifest.select import select
 from serprep.manifest.table import (
     Manifest,
@@ -34,6 +33,7 @@ from serprep.ratings import read_ratings, write_ratings
 from serprep.recipe import CorpusConfig, Dataset, Recipe, TrainConfig, recipe_from
 from serprep.split import FORMAT as SPLIT_FORMAT
 from serprep.split import Split, SplitConfig, make_split, read_split, write_split
+from serprep.split.folds import PARTITIONS
 from serprep.store import zarr_store
 from serprep.store.layout import StoreConfig, arrays, tables
 from serprep.store.writer import Plan, attributes

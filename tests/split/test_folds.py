@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from serprep.errors import SplitError
-from serprep.folds import TOLERANCE, count_groups, divide, group_roles, partition_roles, set_apart
+from serprep.split.folds import TOLERANCE, count_groups, divide, group_roles, partition_roles, set_apart
 
 CLASSES = ("angry", "happy", "neutral", "sad")
 
