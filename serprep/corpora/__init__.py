@@ -180,8 +180,8 @@ def _count_warnings(corpus: Corpus, utterances: Utterances) -> list[str]:
             f"{len(utterances)} utterances found, {corpus.n_utterances} published ({corpus.title} {corpus.release})"
         )
     for column, counts in {"emotion": corpus.n_per_emotion, **corpus.n_per}.items():
-        found = Counter(utterances.column(column))
-        off = [f"{value} {found[value]}/{count}" for value, count in counts.items() if found[value] != count]
+        counted = Counter(utterances.column(column))
+        off = [f"{value} {counted[value]}/{count}" for value, count in counts.items() if counted[value] != count]
         if off:
             shown = ", ".join(off[:12]) + (f" and {len(off) - 12} more" if len(off) > 12 else "")
             warnings.append(f"counts per {column} differ from the published ones (found/published): {shown}")

@@ -71,16 +71,16 @@ def guess(root: Path) -> Guess:
     if not paths:
         raise CorpusError(f"{one_line(root)}: no recordings (*{', *'.join(SUFFIXES)}) lie in it or below it")
     for candidates in (_known(), _tables(root, paths), _patterns(paths)):
-        found: list[Guess] = []
+        guesses: list[Guess] = []
         for reader, options in candidates:
             try:
-                found.append(Guess(reader, options, read_corpus(reader, root, options), len(paths)))
+                guesses.append(Guess(reader, options, read_corpus(reader, root, options), len(paths)))
             except Exception:  # whatever a reader, perhaps of another package, makes of a folder that is not its own
                 continue
         there = set(paths)
-        explained = [len(there & set(one.reading.utterances.column("path"))) for one in found]
+        explained = [len(there & set(guessed.reading.utterances.column("path"))) for guessed in guesses]
         if explained and max(explained) >= _ENOUGH * len(paths):
-            return found[explained.index(max(explained))]
+            return guesses[explained.index(max(explained))]
     raise CorpusError(
         f"{one_line(root)}: {len(paths)} recordings, such as {one_line(paths[0])}, whose names tell no emotion, and no "
         'table that names them; write a recipe with reader "table" or "pattern" (docs/recipe.md)'
@@ -109,10 +109,10 @@ def _tables(root: Path, paths: Sequence[str]) -> Iterator[tuple[str, dict[str, o
             continue
         if not rows:
             continue
-        found = _path_column(rows, paths)
-        if found is None:
+        path_column = _path_column(rows, paths)
+        if path_column is None:
             continue
-        column, prefix = found
+        column, prefix = path_column
         columns = {} if column == "path" else {"path": column}
         for name in rows[0]:
             role = _NAMES.get(re.sub(r"\W+", "_", name.strip().lower()), "")
@@ -140,8 +140,8 @@ def _path_column(rows: Sequence[Mapping[str, str]], paths: Sequence[str]) -> tup
             if cell in there:
                 prefixes[""] += 1
             elif cell:
-                found = by_name.get(PurePosixPath(cell).name, ())
-                prefixes.update({path.removesuffix(f"/{cell}") for path in found if path.endswith(f"/{cell}")})
+                candidates = by_name.get(PurePosixPath(cell).name, ())
+                prefixes.update({path.removesuffix(f"/{cell}") for path in candidates if path.endswith(f"/{cell}")})
         for prefix, count in prefixes.most_common(1):
             if count > best[0]:
                 best = (count, column, prefix)
