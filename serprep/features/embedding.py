@@ -63,7 +63,7 @@ class Embedding:
     def __post_init__(self) -> None:
         if self.layers not in ("last", "mean"):
             numbers = self.layers if isinstance(self.layers, tuple) else ()
-            fine = all(type(one) is int and one >= 0 for one in numbers) and len(set(numbers)) == len(numbers)
+            fine = all(type(number) is int and number >= 0 for number in numbers) and len(set(numbers)) == len(numbers)
             if not numbers or not fine:
                 raise FeatureError(
                     f'layers is {one_line(repr(self.layers))}; expected "last", "mean", or different numbers from 0'
@@ -178,7 +178,7 @@ def _transformers_model(folder: Path) -> Model:
             shortest, longest = 1, 0
             for kernel, step in zip(reversed(values["conv_kernel"]), reversed(values["conv_stride"]), strict=True):
                 shortest = (shortest - 1) * step + kernel
-        if not all(type(one) is int and 0 < one < 1 << 20 for one in (width, n_layers, stride, shortest)):
+        if not all(type(number) is int and 0 < number < 1 << 20 for number in (width, n_layers, stride, shortest)):
             raise ValueError("sizes that cannot be")
     except FileNotFoundError:
         raise FeatureError(f"{one_line(folder)} has no config.json; expected a model of transformers") from None
@@ -333,13 +333,13 @@ def _transformers_run(model: Model, config: Embedding, device: str) -> Run:
         torch.set_num_threads(1)  # the bits of a product may depend on how it is shared out
         try:
             with torch.inference_mode(), torch.backends.cudnn.flags(deterministic=True, allow_tf32=False):
-                found = network(torch.from_numpy(arrange(samples)).to(device), **asked)
+                output = network(torch.from_numpy(arrange(samples)).to(device), **asked)
                 if config.layers == "last":
-                    layers = [found.last_hidden_state]
+                    layers = [output.last_hidden_state]
                 elif config.layers == "mean":
-                    layers = [torch.stack(found.hidden_states).mean(0)]
+                    layers = [torch.stack(output.hidden_states).mean(0)]
                 else:
-                    layers = [found.hidden_states[number] for number in config.layers]
+                    layers = [output.hidden_states[number] for number in config.layers]
                 arrays = [layer[0].cpu().numpy() for layer in layers]
         finally:
             torch.set_num_threads(threads)
@@ -369,10 +369,10 @@ def _mels(network: Any, transformers: Any, model: Model) -> Callable[[FloatArray
     )
 
     def mels(samples: FloatArray) -> FloatArray:
-        found = made(
+        features = made(
             samples, sampling_rate=SAMPLE_RATE, padding="max_length", max_length=model.longest, return_tensors="np"
         )
-        return np.asarray(found["input_features"], np.float32)
+        return np.asarray(features["input_features"], np.float32)
 
     return mels
 
@@ -384,7 +384,7 @@ def _onnx_run(model: Model, device: str) -> Run:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     wanted = ["CUDAExecutionProvider"] if device == "cuda" else []
-    providers = [one for one in wanted if one in runtime.get_available_providers()] + ["CPUExecutionProvider"]
+    providers = [name for name in wanted if name in runtime.get_available_providers()] + ["CPUExecutionProvider"]
     place = one_line(model.place)
     try:
         session = runtime.InferenceSession(str(model.place), options, providers=providers)

@@ -301,7 +301,7 @@ def extract(
             f"too short: {len(signal)} samples ({1000 * len(signal) / features.signal.sample_rate:.0f} ms) are fewer "
             f"than {features.shortest}; leave it out"
         )
-    found = {}
+    rows_of = {}
     for name in kinds:
         kind, config = features.kind(name), features.configs[name]
         make = kind.extractor if name in features.missing else partial(_extractor, kind)
@@ -312,5 +312,5 @@ def extract(
         width = kind.n_columns(config)
         if rows.ndim != 2 or rows.dtype != "float32" or rows.shape[1] != width or len(rows) == 0:
             raise FeatureError(f"{name} gave {rows.dtype} of shape {rows.shape}; expected float32, {width} columns")
-        found[name] = rows
-    return found
+        rows_of[name] = rows
+    return rows_of

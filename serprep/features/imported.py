@@ -71,39 +71,39 @@ def _only(path: Path) -> AnyArray:
 
 
 def _folder(root: Path) -> Arrays:
-    found = Arrays()
+    readers = Arrays()
     for path in sorted(path for path in root.rglob("*") if path.suffix in (".npy", ".npz") and path.is_file()):
         name = path.relative_to(root).with_suffix("").as_posix()
-        if name in found:
+        if name in readers:
             raise ValueError(f"{one_line(name)} is there as .npy and as .npz")
         read = _npy if path.suffix == ".npy" else _only
-        found[name] = lambda path=path, read=read: read(path)  # type: ignore[misc]
-    return found
+        readers[name] = lambda path=path, read=read: read(path)  # type: ignore[misc]
+    return readers
 
 
 def _npz(path: Path) -> Arrays:
     number = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # open as long as the arrays are of use
-    found = Arrays()
-    weakref.finalize(found, os.close, number)
+    readers = Arrays()
+    weakref.finalize(readers, os.close, number)
     arrays = np.load(open(number, "rb", closefd=False), allow_pickle=False)  # noqa: SIM115
     if not isinstance(arrays, np.lib.npyio.NpzFile):
         raise ValueError("no .npz")
-    found.update({name: lambda name=name: np.asarray(arrays[name]) for name in arrays.files})  # type: ignore[misc]
-    return found
+    readers.update({name: lambda name=name: np.asarray(arrays[name]) for name in arrays.files})  # type: ignore[misc]
+    return readers
 
 
 def _hdf5(path: Path) -> Arrays:
     file = h5py.File(path, "r")
-    found = Arrays()
+    readers = Arrays()
 
     def visit(name: str, item: Any) -> None:  # called for what lies in this file; links elsewhere are not followed
         if isinstance(item, h5py.Dataset):
             if item.external or item.is_virtual:
                 raise ValueError(f"{one_line(name)} lies in another file")
-            found[name] = lambda: np.asarray(item[()])
+            readers[name] = lambda: np.asarray(item[()])
 
     file.visititems(visit)
-    return found
+    return readers
 
 
 def _parquet(path: Path) -> Arrays:
