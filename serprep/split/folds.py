@@ -230,17 +230,17 @@ def _exchange(groups: Groups, dealt: Sequence[int], *, sizes: Sequence[int], imp
         for part in worst:
             if not now[part].any() or best:
                 break
-            for one in np.flatnonzero(parts == part):
-                others = np.flatnonzero((parts != part) & (genders == genders[one]))
+            for group in np.flatnonzero(parts == part):
+                others = np.flatnonzero((parts != part) & (genders == genders[group]))
                 if not len(others):
                     continue
-                gain = table[others] - table[one]
+                gain = table[others] - table[group]
                 there = parts[others]
                 change = lack(held[part] + gain, part) + lack(held[there] - gain, there) - now[part] - now[there]
                 first = np.lexsort((change[:, 1], change[:, 0]))[0]
-                found = (*change[first].tolist(), int(one), int(others[first]))
-                if found[:2] < (0, 0) and (best is None or found < best):
-                    best = found
+                candidate = (*change[first].tolist(), int(group), int(others[first]))
+                if candidate[:2] < (0, 0) and (best is None or candidate < best):
+                    best = candidate
         if best is None:
             return [int(part) for part in parts]
         pair = list(best[2:])

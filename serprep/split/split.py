@@ -52,7 +52,7 @@ class Split:
 
 def shared_speakers(split: Split) -> dict[str, list[str]]:
     """Speakers with more than one role in a fold → names of those folds.  Unknown speakers don't count."""
-    found: dict[str, list[str]] = {}
+    folds_of: dict[str, list[str]] = {}
     for number, fold in enumerate(split.folds):
         roles: dict[str, set[str]] = {}
         for row in split.utterances.values():
@@ -60,8 +60,8 @@ def shared_speakers(split: Split) -> dict[str, list[str]]:
                 roles.setdefault(row.speaker, set()).add(row.roles[number])
         for speaker, several in roles.items():
             if len(several) > 1:
-                found.setdefault(speaker, []).append(fold)
-    return dict(sorted(found.items()))
+                folds_of.setdefault(speaker, []).append(fold)
+    return dict(sorted(folds_of.items()))
 
 
 def refuse_leaks(split: Split) -> None:
@@ -82,9 +82,9 @@ def refuse_leaks(split: Split) -> None:
 
 def describe(split: Split) -> list[dict[str, Any]]:
     """Per fold: counts of utterances and speakers by role, and the groups tested."""
-    found = []
+    rows = []
     for number, fold in enumerate(split.folds):
         roles = Counter(row.roles[number] for row in split.utterances.values())
         tested = sorted({row.group for row in split.utterances.values() if row.roles[number] == "test"})
-        found.append({"fold": fold, **{role: roles[role] for role in ROLES}, "test_groups": " ".join(tested)})
-    return found
+        rows.append({"fold": fold, **{role: roles[role] for role in ROLES}, "test_groups": " ".join(tested)})
+    return rows
