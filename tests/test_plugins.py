@@ -1,9 +1,13 @@
+import ast
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
 from serprep import plugins
+from serprep.corpora import CORPORA
 from serprep.errors import FeatureError, SerprepError
+from serprep.exports import EXPORTS
 from serprep.plugins import Registry, distribution, load, plugged
 
 
@@ -82,3 +86,27 @@ def test_what_is_no_such_thing_is_one_line_and_stops_nothing_else(installed, val
     told = []
     assert list(THINGS.usable(told.append)) == ["own"]
     assert told == [str(caught.value)] and "\n" not in told[0]
+
+
+# -- no privilege --------------------------------------------------------------------
+
+
+def compared(path):
+    """Texts that a module compares something with."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Compare):
+            for part in ast.walk(node):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    yield part.value
+
+
+@pytest.mark.parametrize(("names", "home"), [(CORPORA, "corpora"), (EXPORTS, "exports")], ids=["corpora", "exports"])
+def test_nothing_outside_an_object_asks_for_its_name(names, home):
+    root = Path(__file__).parents[1]
+    modules = [path for folder in ("serprep", "serprep_models", "cli") for path in (root / folder).rglob("*.py")]
+    asking = {
+        path.relative_to(root).as_posix(): asked
+        for path in modules
+        if not path.is_relative_to(root / "serprep" / home) and (asked := set(compared(path)) & set(names))
+    }
+    assert asking == {}
