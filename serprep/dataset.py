@@ -1,22 +1,19 @@
 """A data set over time: its versions, their tags, and what differs between them.
 
 Stores never change, so all that happens to a data set is that stores come, get names, and
-go (`serprep.garbage`).  Sizes are bytes on the disk.
+go (`serprep.garbage`).  Sizes are bytes on the disk, or of objects.
 """
 
 import contextlib
 import math
-import os
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from serprep import remote
 from serprep.errors import StoreError, one_line
-from serprep.files import Folder, write_whole
-from serprep.remote import is_url
+from serprep.forms import form_of, stem_of
+from serprep.place.place import at
 from serprep.store.store import Store, open_store
 from serprep.version import advice, build_number, check_tag, latest, read_build, tags, versions
 
@@ -30,11 +27,6 @@ def stores_of(dataset: str) -> list[str]:
     if not found:
         raise StoreError(f"{one_line(dataset)}: no store there; expected the folder of a data set: {advice(dataset)}")
     return found
-
-
-def stem_of(name: str) -> str:
-    """A store's name without its suffix."""
-    return name.rsplit(".", 1)[0]
 
 
 def version_named(name: str) -> str:
@@ -205,7 +197,7 @@ class Entry:
     built: str  # UTC, ISO 8601
     n_utterances: int | None  # None: it cannot be read
     labels: tuple[str, ...]
-    format: str  # "zarr" or "hdf5"
+    format: str  # the container
     tags: tuple[str, ...]
     latest: bool
     bytes: int
@@ -232,7 +224,7 @@ def log(dataset: str | Path) -> list[Entry]:
     current: Store | None = None  # the last that could be read
     for name in found:
         about, note = _about_build(dataset, stem_of(name))
-        place = Folder(dataset).path(name)
+        place = at(dataset).path(name)
         size, shared = _size(place)
         damaged, changes, store = "", "", None
         try:
@@ -251,7 +243,7 @@ def log(dataset: str | Path) -> list[Entry]:
                 built=about.get("built", ""),
                 n_utterances=None if store is None else len(store),
                 labels=() if store is None else store.labels,
-                format="hdf5" if name.endswith(".h5") else "zarr",
+                format=form.name if (form := form_of(name)) else "",
                 tags=tuple(tag for tag, version in names.items() if version == version_named(name)),
                 latest=stem_of(name) == newest,
                 bytes=size,
@@ -273,28 +265,11 @@ def _about_build(dataset: str, stem: str) -> tuple[dict[str, Any], str]:
 
 
 def _size(place: str) -> tuple[int, int]:
-    """Bytes on the disk, and those in files with more than one name."""
-    if is_url(place):
-        with contextlib.suppress(OSError):
-            entry = remote.info(place)
-            files = remote.listing(place) if entry is None else {"": entry}
-            return sum(int(found["size"]) for found in files.values()), 0
-        return 0, 0
-    states = [state for _, state in files_below(Path(place))]
-    return sum(map(on_disk, states)), sum(on_disk(state) for state in states if state.st_nlink > 1)
-
-
-def files_below(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Every file of a store, of a folder, or the file itself; what vanishes meanwhile is passed over."""
-    inside = (Path(folder) / name for folder, _, names in os.walk(path) for name in names)
-    for file in [path] if path.is_file() else inside:
-        with contextlib.suppress(OSError):
-            yield file, file.lstat()
-
-
-def on_disk(state: os.stat_result) -> int:
-    """Bytes that a file takes."""
-    return int(state.st_blocks) * 512 if hasattr(state, "st_blocks") else state.st_size
+    """Bytes of a store, and those in files with more than one name."""
+    with contextlib.suppress(OSError):
+        entries = at(place).below().values()
+        return sum(entry.size for entry in entries), sum(entry.size for entry in entries if entry.n_names > 1)
+    return 0, 0
 
 
 # -- tag -----------------------------------------------------------------------------
@@ -340,15 +315,16 @@ def tag(dataset: str | Path, version: str, name: str, *, force: bool = False) ->
     hidden = [entry for entry in versions(dataset) if entry.startswith(f"versions/{name}")]
     if len(name) >= 8 and hidden:
         raise StoreError(f"{one_line(dataset)}@{name}: these are digits of a version; choose a name that is none")
+    place, data = at(dataset), f"{found}\n".encode()
     before = tags(dataset).get(name, "")
     if before != found:
         if before and not force:
             raise _taken(dataset, name, before)
         try:
-            if not force and not _create(dataset, name, found):
+            if not force and not place.create(f"tags/{name}", data):
                 raise _taken(dataset, name, tags(dataset).get(name, ""))
             if force:
-                Folder(dataset).write(f"tags/{name}", f"{found}\n".encode())
+                place.write(f"tags/{name}", data)
         except OSError as error:
             raise StoreError(f"{one_line(dataset)}: tags/{name}: {error.strerror or error}; make it writable") from None
     return Tagged(tag=name, version=found, store=store.path, before=before)
@@ -359,23 +335,3 @@ def _taken(dataset: str, name: str, version: str) -> StoreError:
         f"{one_line(dataset)}@{name}: the tag names version {one_line(version)[:12]}; "
         "choose another name, or move it with --force"
     )
-
-
-def _create(dataset: str, name: str, version: str) -> bool:
-    """Write a tag that is not there; False if another process was faster."""
-    folder = Folder(dataset)
-    if folder.local is None:
-        folder.write(f"tags/{name}", f"{version}\n".encode())
-        return True
-    path = folder.local / "tags" / name
-    beside = path.with_name(f".{name}.{uuid.uuid4().hex[:12]}.tmp")
-    write_whole(beside, f"{version}\n".encode())
-    try:
-        os.link(beside, path)  # unlike a rename, it never replaces
-    except FileExistsError:
-        return folder.read(f"tags/{name}").decode("ascii", "replace").strip() == version
-    except OSError:  # no hard links here
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return True

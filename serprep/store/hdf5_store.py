@@ -28,10 +28,11 @@ import numpy as np
 from serprep._json import load_json
 from serprep._typing import AnyArray
 from serprep.errors import StoreError, one_line
-from serprep.files import file_size, open_bytes
-from serprep.remote import ObjectFile, is_url
+from serprep.forms import FORMS
+from serprep.place.place import at
 from serprep.store import layout
 from serprep.store.claims import CHUNK_LIMIT, ITEM_BYTES
+from serprep.store.container import DAMAGE, Block, Container, Inspected, Opened, Problem, Tell
 from serprep.store.layout import Array
 
 BLOCK = 512
@@ -40,10 +41,6 @@ FIELDS = ("size", "sha256", "attributes", "check")
 LIBVER = ("v110", "v110")  # the oldest whose metadata all has checksums; "latest" depends on the library
 CHUNK_CACHE = 8 << 20  # bytes per array: a chunk stays while neighbours are read from it
 READING = 1 << 22
-
-#: What h5py raises for a file that is damaged.
-DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError, MemoryError)
-
 
 # -- writing -------------------------------------------------------------------------
 
@@ -246,7 +243,7 @@ def _seal(path: Path, attributes: Mapping[str, Any]) -> str:
 def _digest_of_rest(path: str | Path, progress: Callable[[int], None] | None = None) -> str:
     """SHA-256 of everything after the user block, hex; `progress` is given bytes done."""
     digest, done = hashlib.sha256(), 0
-    with open_bytes(str(path)) as file:
+    with at(path).open() as file:
         file.seek(BLOCK)
         while data := file.read(READING):
             digest.update(data)
@@ -269,8 +266,8 @@ def read_block(path: str) -> dict[str, str]:
     """
     place = one_line(path)
     try:
-        with open_bytes(path) as file:
-            block, size = file.read(BLOCK), file_size(path)
+        with at(path).open() as file:
+            block, size = file.read(BLOCK), file.seek(0, os.SEEK_END)
     except FileNotFoundError:
         raise StoreError(f"{place}: no store there; expected a file that `serprep build` made") from None
     except (OSError, ValueError) as error:
@@ -293,7 +290,8 @@ def read_block(path: str) -> dict[str, str]:
 
 def _open(path: str, **options: Any) -> h5py.File:
     """A file on a disk or at a URL, for reading."""
-    return h5py.File(ObjectFile(path) if is_url(path) else path, "r", **options)
+    place = at(path)
+    return h5py.File(place.direct() or place.open(), "r", **options)
 
 
 def read_attributes(path: str, *, complete: bool = True) -> dict[str, Any]:
@@ -452,6 +450,43 @@ def open_array(path: str, name: str) -> FileArray:
         ) from None
 
 
-def as_text(values: AnyArray) -> list[str]:
-    """A text array as a list of str."""
-    return [str(value) for value in np.asarray(values, object)]
+def opened(path: str, name: str, attributes: Mapping[str, Any]) -> Opened:
+    """One array, whose metadata can be true."""
+    array = open_array(path, name)
+    return Opened(array, lambda first, last: np.asarray(array[first:last]), array.close)
+
+
+def inspect(path: str, progress: Tell | None = None) -> Inspected:
+    """Compare the whole file with its user block; `progress` is given MiB done."""
+    lines = check_file(path, (lambda done: progress(done >> 20)) if progress else None)
+    place = path.rstrip("/").rpartition("/")[2]
+    return Inspected(1, tuple(Problem(kind="damaged file", place=place, message=line) for line in lines))
+
+
+def write(
+    path: Path,
+    specs: Sequence[Array],
+    attributes: Mapping[str, Any],
+    small: Callable[[Array], Any],
+    large: Iterable[Block],
+) -> dict[str, str]:
+    """Write and seal a whole store."""
+    values = {
+        spec.name: np.array(list(small(spec)), object) if spec.dtype == "string" else np.asarray(small(spec))
+        for spec in specs
+        if not spec.is_large
+    }
+    return {"": write_file(path, specs, attributes, small=values, large=large)}
+
+
+HDF5 = Container(
+    form=FORMS[1],
+    unit="MiB",
+    attributes=read_attributes,
+    array_names=array_names,
+    open=opened,
+    inspect=inspect,
+    size=lambda path, attributes: int(read_block(path)["size"]) >> 20,
+    suspects=lambda problem, tables: [(name, None) for name in tables],  # its checksums tell which chunks
+    write=write,
+)

@@ -8,6 +8,7 @@ import numpy as np
 from serprep.errors import StoreError
 from serprep.features.extract import Features
 from serprep.features.framing import Segment, n_segments
+from serprep.forms import FORMS
 
 CHUNK_BYTES = 3 << 19  # 1.5 MiB: what one read of a chunk costs is then mostly copying
 CHUNKS_PER_SHARD = 16
@@ -22,12 +23,12 @@ COUNTS = {"sample_rate": "int64", "n_samples": "int64", "n_frames": "int64"}
 class StoreConfig:
     """Configuration of ``[store]``."""
 
-    format: str = "zarr"
+    format: str = FORMS[0].name
     segment_dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        if self.format not in ("zarr", "hdf5"):
-            raise StoreError(f"[store] format is {self.format!r}; expected 'zarr' or 'hdf5'")
+        if self.format not in (known := [form.name for form in FORMS]):
+            raise StoreError(f"[store] format is {self.format!r}; expected {' or '.join(map(repr, known))}")
         if self.segment_dtype not in ("float32", "float16"):
             raise StoreError(f"[store] segment_dtype is {self.segment_dtype!r}; expected 'float32' or 'float16'")
 
