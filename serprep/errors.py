@@ -74,10 +74,6 @@ class TrainError(SerprepError):
     """Training or prediction cannot go on."""
 
 
-class Unreachable(OSError):
-    """A place at a URL does not answer, or not as asked: no fault of what was to be read there."""
-
-
 def one_line(text: object) -> str:
     """`text` with control characters escaped, so that a message stays one line.
 

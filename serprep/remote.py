@@ -17,12 +17,16 @@ from typing import Any
 
 import fsspec
 
-from serprep.errors import Unreachable, one_line
+from serprep.errors import one_line
 
 _TAGS = ("ETag", "etag", "md5Hash")  # what object stores call the name of an object's content
 _BLOCK = 1 << 18  # bytes
 _KEPT = 16  # blocks
 _TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")
+
+
+class Unreachable(OSError):
+    """A place at a URL does not answer, or not as asked: no fault of what was to be read there."""
 
 
 def is_url(path: str | os.PathLike[str]) -> bool:

@@ -19,8 +19,8 @@ from serprep.audio.mpeg import first_frame, mpeg_stream
 from serprep.audio.ogg import ogg_stream
 from serprep.audio.signal import Probe, Signal
 from serprep.audio.stream import Stream, skip_tags
-from serprep.errors import AudioError, CorpusError, Unreachable, one_line
-from serprep.place.corpus import read_file
+from serprep.errors import AudioError, CorpusError, one_line
+from serprep.place.corpus import Unreachable, read_file
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")  # what readers look for; decoding goes by content
 OTHER_SUFFIXES = (

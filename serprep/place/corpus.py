@@ -12,6 +12,7 @@ from serprep import remote
 from serprep.errors import CorpusError, one_line
 from serprep.place.place import at
 from serprep.place.url_path import UrlPath
+from serprep.remote import Unreachable as Unreachable  # what `read_file` raises
 
 _UNSETTLED = 2.0  # seconds; files modified this shortly before being hashed may change within one tick
 
@@ -34,7 +35,7 @@ def read_file(path: Path) -> bytes:
     Raises
     ------
     OSError
-        `serprep.errors.Unreachable` where a place at a URL does not answer.
+        `Unreachable` where a place at a URL does not answer.
     """
     if isinstance(path, UrlPath):
         return path.read_bytes()

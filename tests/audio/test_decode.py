@@ -14,7 +14,7 @@ from serprep import remote
 from serprep.audio.decode import _Bytes, decode, decode_int16, digest_of, probe, read_bytes
 from serprep.audio.guard import PEAK
 from serprep.audio.signal import Probe, Signal
-from serprep.errors import AudioError, CorpusError, Unreachable
+from serprep.errors import AudioError, CorpusError
 from serprep.place.corpus import as_root
 
 RATE = 16_000
@@ -370,7 +370,7 @@ def test_an_object_is_read_and_one_that_is_missing_is_a_bad_recording(tmp_path):
     ("raised", "kind", "message"),
     [
         (PermissionError(13, "access denied"), AudioError, "permission denied: make it readable"),
-        (Unreachable(5, "no answer (x)"), CorpusError, r"s3://lab/a\.wav: no answer \(x\)"),
+        (remote.Unreachable(5, "no answer (x)"), CorpusError, r"s3://lab/a\.wav: no answer \(x\)"),
     ],
 )
 def test_a_bucket_that_does_not_answer_is_not_the_recordings_fault(monkeypatch, raised, kind, message):
