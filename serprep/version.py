@@ -71,6 +71,19 @@ def versions(dataset: str) -> list[str]:
         raise StoreError(f"{one_line(dataset)}: {reason}") from None
 
 
+def stores_of(dataset: str) -> list[str]:
+    """Names of the stores of a data set; a StoreError if there is none."""
+    found = versions(dataset)
+    if not found:
+        raise StoreError(f"{one_line(dataset)}: no store there; expected the folder of a data set: {advice(dataset)}")
+    return found
+
+
+def version_named(name: str) -> str:
+    """The version that a store's name gives."""
+    return stem_of(name).removeprefix("versions/")
+
+
 def resolve(place: str) -> str:
     """The path or URL of the store that `place` names.
 

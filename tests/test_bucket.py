@@ -14,9 +14,12 @@ import pytest
 from click.testing import CliRunner
 from serprep_cli.main import cli
 
-from serprep import garbage, remote
+from serprep import remote
 from serprep.corpora import read_corpus
-from serprep.dataset import diff, log, tag
+from serprep.dataset import garbage
+from serprep.dataset.diff import diff
+from serprep.dataset.log import log
+from serprep.dataset.tag import tag
 from serprep.errors import CorpusError, StoreError
 from serprep.manifest.look import check_manifest, look
 from serprep.manifest.table import make_manifest

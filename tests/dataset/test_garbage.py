@@ -1,4 +1,4 @@
-"""Garbage at a URL; on a disk, `test_dataset.py` and in a bucket `test_bucket.py` show it."""
+"""Garbage at a URL; on a disk, `test_log.py` and in a bucket `test_bucket.py` show it."""
 
 import time
 from pathlib import Path
@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from serprep import remote
+from serprep.dataset.garbage import YOUNG, gc
 from serprep.errors import StoreError
-from serprep.garbage import YOUNG, gc
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store.store import open_store

@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from serprep import garbage
 from serprep.cache.parts import Cache
-from serprep.dataset import Difference, diff, in_short, log, tag
+from serprep.dataset import garbage
+from serprep.dataset.diff import Difference, diff, in_short
+from serprep.dataset.garbage import gc
+from serprep.dataset.log import log
+from serprep.dataset.tag import tag
 from serprep.errors import StoreError
-from serprep.garbage import gc
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store.store import Store, open_store
@@ -618,8 +620,7 @@ AS_NOBODY = """
 import os, sys
 from pathlib import Path
 sys.path[:0] = {path!r}
-from serprep.dataset import tag
-from serprep.garbage import gc
+from serprep.dataset.garbage import gc
 from serprep.pipeline.build import build
 from serprep.recipe import read_recipe
 

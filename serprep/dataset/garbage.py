@@ -16,12 +16,11 @@ import numpy as np
 from serprep.cache.collect import YOUNG
 from serprep.cache.levels import level_key
 from serprep.cache.parts import Cache
-from serprep.dataset import stores_of, version_named
 from serprep.errors import StoreError, one_line
 from serprep.forms import SUFFIXES, form_of, stem_of
 from serprep.place.place import Entry, Place, at
 from serprep.store.store import Store
-from serprep.version import is_version, latest, read_build, tags
+from serprep.version import is_version, latest, read_build, stores_of, tags, version_named
 
 #: A temporary file or folder of ours, or what lies in it.
 _TEMPORARY = re.compile(r"((?:(?:versions|tags|cache/[^/]+|experiments(?:/[^/]+)*?)/)?\.[^/]*\.tmp)(?:/|$)")
