@@ -45,6 +45,7 @@ UNTESTED = {  # modules without a test file of their own
     "corpora/_template.py": "a form to copy",
     "dataset/diff.py": "shown in dataset/test_log.py, with the versions that differ",
     "dataset/tag.py": "shown in dataset/test_log.py, with the versions that are named",
+    "store/hdf5_array.py": "shown in store/test_hdf5_store.py, with the files that hold them",
     "features/_opensmile_helper.py": "a program that opensmile_fork starts, shown there",
 }
 

@@ -10,7 +10,7 @@ from serprep.place.place import Place, at
 from serprep.progress import Progress
 from serprep.store.container import Container
 from serprep.store.containers import CONTAINERS
-from serprep.store.layout import Array, StoreConfig, arrays, counted_columns
+from serprep.store.layout import Array
 from serprep.store.store import Store, open_store
 from serprep.version import is_version
 
@@ -104,14 +104,8 @@ def _specs(store: Store) -> list[Array]:
     StoreError
         If it has others.
     """
-    specs = arrays(
-        columns=[name for name in store.columns if name not in counted_columns(store.features)],
-        numbers=store.numbers,
-        n=len(store),
-        n_rows={table.name: int(store.table_offsets(table)[-1]) for table in store.tables},
-        features=store.features,
-        config=StoreConfig(segment_dtype=store.attributes["segment_dtype"]),
-    )
+    n_rows = {table.name: int(store.table_offsets(table)[-1]) for table in store.tables}
+    specs = store.specs(n_rows, numbers=store.numbers)
     place = one_line(store.path)
     if differing := {spec.name for spec in specs} ^ set(store.array_names):
         raise StoreError(f"{place}: has not the arrays of its format, such as {min(differing)!r}; build it again")

@@ -1,6 +1,6 @@
 """Reading a store: the small interface that everything downstream uses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -182,14 +182,19 @@ class Store:
     @cached_property
     def _layout(self) -> dict[str, Array]:
         """Every array that the attributes announce; lengths that they do not tell are `_ANY`."""
-        found = arrays(
+        found = self.specs({table.name: _ANY for table in self.tables}, numbers=())
+        return {array.name: array for array in found}
+
+    def specs(self, n_rows: Mapping[str, int], *, numbers: Sequence[str]) -> list[Array]:
+        """The arrays of a store of this configuration; `numbers` are the dimensions that are not stored as text."""
+        return arrays(
             columns=[name for name in self.columns if name not in counted_columns(self.features)],
+            numbers=numbers,
             n=len(self),
-            n_rows={table.name: _ANY for table in self.tables},
+            n_rows=n_rows,
             features=self.features,
             config=StoreConfig(segment_dtype=self.attributes["segment_dtype"]),
         )
-        return {array.name: array for array in found}
 
     def _read_runs(self, name: str, runs: Sequence[tuple[int, int]]) -> AnyArray:
         """Several runs of rows of an array, one after the other."""

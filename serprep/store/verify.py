@@ -27,7 +27,7 @@ from serprep.features.kinds import KINDS
 from serprep.place.place import at
 from serprep.store.container import Inspected, Problem
 from serprep.store.containers import container_of
-from serprep.store.layout import Array, StoreConfig, Table, arrays, counted_columns
+from serprep.store.layout import Array, Table
 from serprep.store.store import Store
 from serprep.version import resolve, version_of, versions
 
@@ -201,14 +201,8 @@ def _readable(array: Any, first: int, last: int) -> bool:
 
 def specs(store: Store) -> list[Array]:
     """The arrays that a store of these rows and this configuration has."""
-    return arrays(
-        columns=[name for name in store.columns if name not in counted_columns(store.features)],
-        numbers=store.numbers,
-        n=len(store),
-        n_rows={table.name: int(_expected_offsets(store, table)[-1]) for table in store.tables if table.offsets},
-        features=store.features,
-        config=StoreConfig(segment_dtype=store.attributes["segment_dtype"]),
-    )
+    n_rows = {table.name: int(_expected_offsets(store, table)[-1]) for table in store.tables if table.offsets}
+    return store.specs(n_rows, numbers=store.numbers)
 
 
 def _expected_offsets(store: Store, table: Table) -> IntArray:
