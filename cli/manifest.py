@@ -48,12 +48,12 @@ def manifest(
     Recordings are compared with the published release, where its digests are known.
     """
     from serprep.corpora import read_corpus
-    from serprep.files import as_root
     from serprep.manifest.locate import locate
     from serprep.manifest.look import look
     from serprep.manifest.select import spellings
     from serprep.manifest.table import make_manifest, write_manifest
     from serprep.pipeline.gather import describe_corpus
+    from serprep.place.corpus import as_root
     from serprep.progress import Progress
     from serprep.ratings import write_ratings
 

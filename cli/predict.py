@@ -109,8 +109,9 @@ def predict(
 
 def is_store(place: str) -> bool:
     """Whether an argument names a store rather than recordings."""
+    from serprep.forms import form_of
     from serprep.version import versions
 
-    if place.rstrip("/").endswith((".zarr", ".h5")) or ("@" in place and not Path(place).exists()):
+    if form_of(place) or ("@" in place and not Path(place).exists()):
         return True
     return bool(place) and not Path(place).is_file() and bool(versions(place))  # a data set

@@ -18,8 +18,9 @@ from serprep.features.extract import Features
 from serprep.features.framing import Segment
 from serprep.features.kind import Kind
 from serprep.features.kinds import KINDS, kind_names, kind_of
-from serprep.files import as_root, read_regular
-from serprep.remote import is_url
+from serprep.files import read_regular
+from serprep.place.corpus import as_root
+from serprep.place.place import at
 from serprep.split import SplitConfig
 from serprep.store.layout import StoreConfig
 from serprep.text import did_you_mean, nearest, not_text
@@ -230,20 +231,22 @@ class Recipe:
     @property
     def dataset_path(self) -> str:
         """Absolute folder or URL of the data set."""
-        path = self.dataset.path.removeprefix("file://")
-        return path.rstrip("/") if is_url(path) else str(self.path(path).resolve())
+        return at(self.dataset.path, base=self.folder).root
+
+    @property
+    def experiments_root(self) -> Path:
+        """The local folder in which experiments lie: the data set's, or beside the recipe if that is at a URL."""
+        return Path(at(self.dataset_path).direct() or self.folder)
 
     @property
     def cache_path(self) -> str:
         """Absolute folder or URL of the cache that the recipe names; "" where it names none."""
-        path = self.dataset.cache.removeprefix("file://")
-        return path.rstrip("/") if is_url(path) or not path else str(self.path(path).resolve())
+        return at(self.dataset.cache, base=self.folder).root if self.dataset.cache else ""
 
     @property
     def root(self) -> Path:
-        """The corpus folder; at a URL, a `remote.UrlPath`."""
-        root = self.corpus.root.removeprefix("file://")
-        return as_root(root) if is_url(root) else self.path(root).resolve()
+        """The corpus folder; at a URL, what readers take for one."""
+        return as_root(self.corpus.root, base=self.folder)
 
 
 def read_recipe(path: str | Path) -> Recipe:

@@ -29,7 +29,6 @@ from serprep.parallel import Died, Workers
 from serprep.pipeline.gather import Asked, gather
 from serprep.progress import Progress
 from serprep.recipe import NEURAL, SYSTEMS, Recipe, TrainConfig
-from serprep.remote import is_url
 from serprep.split import Bound, Split, bind, make_split, read_split, refuse_leaks, write_split
 from serprep.store.store import Store
 from serprep_models.catalogue import ABOUT, FOLDER
@@ -377,8 +376,7 @@ def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
     how = {name: value for name, value in how.items() if name not in NO_NUMBERS}
     depends = [REVISION, store.version, split.digest, how]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()
-    root = recipe.folder if is_url(recipe.dataset_path) else Path(recipe.dataset_path)
-    return root / FOLDER / f"{digest[:16]}{'-transductive' if recipe.train.transductive else ''}"
+    return recipe.experiments_root / FOLDER / f"{digest[:16]}{'-transductive' if recipe.train.transductive else ''}"
 
 
 def _known_systems(systems: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """The direction of the path, read from the imports, also those inside functions."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,9 @@ FOUNDATIONS = {
     "utterance",
     "audio",
     "files",
+    "forms",
     "remote",
+    "place",
     "metrics",
     "progress",
     "limits",
@@ -29,7 +32,7 @@ FOUNDATIONS = {
     "_typing",
 }
 STAGES = (
-    *("corpora", "manifest", "ratings", "release", "features", "cache", "version", "store", "dataset", "garbage"),
+    *("corpora", "manifest", "ratings", "release", "features", "cache", "version", "store", "dataset"),
     *("split", "audit", "recipe", "pipeline", "exports", "card"),
 )
 FOLDERS = {"serprep": ROOT / "serprep", "serprep_models": ROOT / "serprep_models", "serprep_cli": ROOT / "cli"}
@@ -43,6 +46,9 @@ UNTESTED = {  # modules without a test file of their own
     "corpora/corpus.py": "two dataclasses without code",
     "exports/exporter.py": "a dataclass and an interface without code",
     "corpora/_template.py": "a form to copy",
+    "dataset/diff.py": "shown in dataset/test_log.py, with the versions that differ",
+    "dataset/tag.py": "shown in dataset/test_log.py, with the versions that are named",
+    "store/hdf5_array.py": "shown in store/test_hdf5_store.py, with the files that hold them",
     "features/_opensmile_helper.py": "a program that opensmile_fork starts, shown there",
 }
 
@@ -137,6 +143,46 @@ def test_the_command_line_imports_its_own_by_dots(path):
             else []
         )
     }
+
+
+#: What only the objects of a place or a container may say, and the modules that are these objects.
+WORDS = {
+    r"\bis_url\b|\bUrlPath\b|\bremote\b|\bfsspec\b|[\"']://": ("serprep/place/", "serprep/remote.py"),
+    r"[\"']\.?(zarr|hdf5|h5)[\"']|[\"']zarr\.json": (
+        "serprep/store/zarr_store.py",
+        "serprep/store/hdf5_store.py",
+        "serprep/forms.py",
+    ),
+    r"\b(zarr_store|hdf5_store)\b": (
+        "serprep/store/zarr_store.py",
+        "serprep/store/hdf5_store.py",
+        "serprep/store/containers.py",
+    ),
+}
+OTHER_MEANINGS = {  # what is neither a branch on a place nor on a container
+    "serprep/fitness.py": "packages that are looked for",
+    "serprep/features/libraries.py": "packages whose versions are recorded",
+    "serprep/features/imported.py": "files of other people",
+}
+
+
+def code_of(path):
+    """A file's code, without docstrings and comments."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):  # texts that stand alone
+            alone = [e for e in body if isinstance(e, ast.Expr) and isinstance(e.value, ast.Constant)]
+            node.body = [entry for entry in body if entry not in alone] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+@pytest.mark.parametrize("path", [case for package in FOLDERS for case in cases(package)])
+def test_nobody_asks_whether_a_place_is_a_url_or_which_container_a_store_has(path):
+    name = path.relative_to(ROOT).as_posix()
+    for words, own in WORDS.items():
+        if not name.startswith(own) and name not in OTHER_MEANINGS:
+            assert re.findall(words, code_of(path)) == [], "ask the place (`serprep.place`) or the container instead"
 
 
 def test_imports_are_read_wherever_they_stand(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from serprep.audio.decode import SUFFIXES, decode, digest_of, read_bytes
 from serprep.audit.fingerprint import Fingerprint, compare, fingerprint
 from serprep.errors import AudioError, SplitError, one_line
-from serprep.files import walk
+from serprep.place.corpus import walk
 from serprep.utterance import Utterance
 
 

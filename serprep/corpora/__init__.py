@@ -31,7 +31,7 @@ from serprep.corpora import (
 )
 from serprep.corpora.corpus import About, Corpus, Finding, Rating
 from serprep.errors import CorpusError, first_ten, one_line
-from serprep.files import unfollowed
+from serprep.place.corpus import unfollowed
 from serprep.plugins import Registry
 from serprep.text import did_you_mean
 from serprep.utterance import Utterance, Utterances

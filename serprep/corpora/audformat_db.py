@@ -35,7 +35,8 @@ from serprep.corpora.corpus import About, Corpus, Finding, Rating
 from serprep.corpora.labels import ABSENT, UNLABELLED, read_text
 from serprep.corpora.table import column_name
 from serprep.errors import CorpusError, one_line
-from serprep.files import walk, without_suffix
+from serprep.files import without_suffix
+from serprep.place.corpus import walk
 from serprep.text import as_float, described
 from serprep.utterance import Utterance
 

@@ -16,7 +16,8 @@ from serprep.corpora import READERS, Reading, read_corpus
 from serprep.corpora.pattern import OTHER_NAMES
 from serprep.corpora.table import read_rows
 from serprep.errors import CorpusError, one_line
-from serprep.files import walk, without_suffix
+from serprep.files import without_suffix
+from serprep.place.corpus import walk
 
 TABLES = (".csv", ".tsv", ".parquet")
 _ROWS = 500  # of a table that are looked at

@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 from serprep.audio.decode import SUFFIXES
 from serprep.corpora.corpus import Finding
 from serprep.errors import CorpusError, one_line
-from serprep.files import read_regular, walk
+from serprep.files import read_regular
+from serprep.place.corpus import walk
 from serprep.text import not_text
 from serprep.utterance import Utterance
 

@@ -31,7 +31,8 @@ from serprep.audio.decode import SUFFIXES
 from serprep.corpora.corpus import Corpus, Finding
 from serprep.corpora.labels import ABSENT, TWICE, UNLABELLED, Row, find, read_table
 from serprep.errors import CorpusError, one_line
-from serprep.files import walk, without_suffix
+from serprep.files import without_suffix
+from serprep.place.corpus import walk
 from serprep.utterance import Utterance
 
 EMOTIONS = {

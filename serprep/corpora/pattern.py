@@ -17,8 +17,8 @@ from serprep.audio.decode import OTHER_SUFFIXES, SUFFIXES
 from serprep.columns import OWN, RESERVED
 from serprep.corpora.corpus import SAID, About, Corpus, Finding, told_about
 from serprep.errors import CorpusError
-from serprep.files import walk, without_suffix
-from serprep.remote import UrlPath
+from serprep.files import without_suffix
+from serprep.place.corpus import walk
 from serprep.utterance import Utterance
 
 FIELD = re.compile(r"\{([^{}]*)\}")
@@ -132,10 +132,9 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
             f"the pattern gives {', '.join(expression.groupindex)} and no {' and no '.join(lacking)}", pattern
         )
     yield from told_about(options, CORPUS)
-    if not isinstance(root, UrlPath):  # a bucket is not listed twice for a remark
-        for path in walk(root, OTHER_SUFFIXES):
-            if (root / path).is_file():
-                yield Finding("recordings in other formats passed over: convert them to wav or flac", path)
+    for path in walk(root, OTHER_SUFFIXES):
+        if (root / path).is_file():
+            yield Finding("recordings in other formats passed over: convert them to wav or flac", path)
     for path in walk(root, SUFFIXES):
         match = expression.fullmatch(path)
         if match is None:

@@ -16,7 +16,6 @@ from serprep.corpora.corpus import SAID, About, Corpus, Finding, told_about
 from serprep.corpora.labels import csv_rows
 from serprep.errors import CorpusError, one_line
 from serprep.files import read_regular, without_suffix
-from serprep.remote import UrlPath
 from serprep.text import as_float, described, did_you_mean, not_table, not_text
 from serprep.utterance import Utterance
 
@@ -124,8 +123,8 @@ def _utterance(
         return Finding("rows without a path passed over", place)
     given = PurePosixPath(value["path"])  # "./a.wav" is "a.wav"
     absolute = given.is_absolute()
-    if absolute and not isinstance(root, UrlPath):
-        above = [base for base in (root.absolute(), root.resolve()) if given.is_relative_to(base)]
+    if absolute:
+        above = [base for base in map(str, (root.absolute(), root.resolve())) if given.is_relative_to(base)]
         given = given.relative_to(above[0]) if above else given
     name = without_suffix(str(given))  # without the prefix: ids stay as they are when a folder is renamed
     path = str(given) if absolute or not prefix else str(PurePosixPath(prefix.replace("\\", "/")) / given)

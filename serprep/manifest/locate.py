@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from serprep.audio.decode import SUFFIXES
 from serprep.errors import CorpusError, one_line
-from serprep.files import walk, without_suffix
+from serprep.files import without_suffix
+from serprep.place.corpus import walk
 from serprep.utterance import Texts, Utterances
 
 _HINTED = 3  # reasons shown of what is missing

@@ -11,8 +11,8 @@ from pathlib import Path
 from serprep.audio.decode import SUFFIXES, clip_end, digest_of, probe, read_bytes
 from serprep.audio.signal import Recording
 from serprep.errors import AudioError, ManifestError, one_line
-from serprep.files import walk
 from serprep.manifest.table import Manifest, make_manifest
+from serprep.place.corpus import walk
 from serprep.utterance import Numbers, Texts, Utterance
 
 Look = Callable[[Path], Recording]

@@ -31,9 +31,9 @@ from serprep.errors import (
     one_line,
 )
 from serprep.features.extract import Features, extract, identities, prepare
-from serprep.files import as_root
 from serprep.parallel import Died, Workers, here
 from serprep.pipeline.gather import Quarantined
+from serprep.place.corpus import as_root
 from serprep.progress import Progress
 from serprep.recipe import Recipe
 from serprep.store.writer import Origins

@@ -7,10 +7,12 @@ from typing import Literal
 import numpy as np
 
 from serprep.columns import dtype_of
-from serprep.config import check
+from serprep.config import check, shown
 from serprep.errors import StoreError
 from serprep.features.extract import Features
 from serprep.features.framing import Segment, n_segments
+from serprep.forms import FORMS
+from serprep.text import did_you_mean
 
 CHUNK_BYTES = 3 << 19  # 1.5 MiB: what one read of a chunk costs is then mostly copying
 CHUNKS_PER_SHARD = 16
@@ -23,11 +25,15 @@ FEATURE_TYPES = ("float16", "float32", "int16")
 class StoreConfig:
     """Configuration of ``[store]``."""
 
-    format: Literal["zarr", "hdf5"] = "zarr"
+    format: str = FORMS[0].name
     segment_dtype: Literal["float32", "float16"] = "float32"
 
     def __post_init__(self) -> None:
         check(self, StoreError, "store")
+        known = [form.name for form in FORMS]
+        if self.format not in known:
+            meant = did_you_mean(self.format, known)
+            raise StoreError(f"[store] format is {shown(self.format)}; expected one of {', '.join(known)}{meant}")
 
 
 @dataclass(frozen=True, kw_only=True)

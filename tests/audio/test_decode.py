@@ -15,7 +15,7 @@ from serprep.audio.decode import _Bytes, decode, decode_int16, digest_of, probe,
 from serprep.audio.guard import PEAK
 from serprep.audio.signal import Probe, Signal
 from serprep.errors import AudioError, CorpusError
-from serprep.files import as_root
+from serprep.place.corpus import as_root
 
 RATE = 16_000
 
@@ -369,8 +369,8 @@ def test_an_object_is_read_and_one_that_is_missing_is_a_bad_recording(tmp_path):
 @pytest.mark.parametrize(
     ("raised", "kind", "message"),
     [
-        (PermissionError(13, "access denied"), AudioError, "access denied: let these credentials read it"),
-        (OSError(5, "no answer (x)"), CorpusError, r"s3://lab/a\.wav: no answer \(x\)"),
+        (PermissionError(13, "access denied"), AudioError, "permission denied: make it readable"),
+        (remote.Unreachable(5, "no answer (x)"), CorpusError, r"s3://lab/a\.wav: no answer \(x\)"),
     ],
 )
 def test_a_bucket_that_does_not_answer_is_not_the_recordings_fault(monkeypatch, raised, kind, message):

@@ -13,9 +13,9 @@ from serprep._json import canonical_json
 from serprep.audio.levels import PROBLEMS
 from serprep.cache.levels import level_key
 from serprep.cache.parts import Cache
+from serprep.dataset.garbage import gc
 from serprep.errors import RecipeError
 from serprep.features.extract import Features, identities
-from serprep.garbage import gc
 from serprep.manifest.look import look_at
 from serprep.pipeline.build import build
 from serprep.pipeline.extract import failure_key
@@ -118,7 +118,7 @@ def test_a_cache_from_before_levels_were_kept_gives_the_same_and_computes_no_fea
 def test_levels_of_stored_utterances_are_no_garbage(tmp_path, monkeypatch):
     root = write_corpus(tmp_path / "corpus")
     build(recipe(root, tmp_path / "data"), pool=Inline())
-    monkeypatch.setattr("serprep.garbage.YOUNG", -1)
+    monkeypatch.setattr("serprep.dataset.garbage.YOUNG", -1)
     assert not [name for name in gc(tmp_path / "data").parts if "levels" in name]
     assert level_key("ab", None, None) != level_key("ab", 0.0, None)
 

@@ -143,7 +143,7 @@ def test_damage_is_not_converted(built, tmp_path):
     other[0] = "glad"
     zarr_store.write_rows(str(copy), "utterances/emotion", 0, other)  # with a checksum that fits
     assert shard.is_file() and open_store(copy).emotions[0] == "glad"
-    with pytest.raises(StoreError, match="utterances/emotion/c/0 does not match its digest"):
+    with pytest.raises(StoreError, match="utterances/emotion/c/0: its bytes are not those that were sealed"):
         convert(copy, tmp_path / "b.h5")
     file = shutil.copy(built["hdf5"], tmp_path / "a.h5")
     data = bytearray(file.read_bytes())

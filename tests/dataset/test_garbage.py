@@ -1,4 +1,4 @@
-"""Garbage at a URL; on a disk, `test_dataset.py` and in a bucket `test_bucket.py` show it."""
+"""Garbage at a URL; on a disk, `test_log.py` and in a bucket `test_bucket.py` show it."""
 
 import time
 from pathlib import Path
@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from serprep import remote
+from serprep.dataset.garbage import YOUNG, gc
 from serprep.errors import StoreError
-from serprep.garbage import YOUNG, gc
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store.store import open_store
@@ -38,7 +38,7 @@ def data(tmp_path, monkeypatch):
         }
         build(recipe_from(values, folder=Path(tmp_path), name="x"), pool=Inline())
     now = time.time()
-    monkeypatch.setattr("serprep.garbage.time.time", lambda: now + 2 * YOUNG)
+    monkeypatch.setattr("serprep.place.url.time.time", lambda: now + 2 * YOUNG)
     yield url
     fsspec.filesystem("memory").rm(f"/{tmp_path.name}", recursive=True)
 
@@ -80,7 +80,7 @@ def test_a_killed_upload_goes_after_a_day(data, monkeypatch):
     assert gc(data).temporary == (name,)
     now = time.time()  # as the fixture has it: two days ahead
     with monkeypatch.context() as patch:
-        patch.setattr("serprep.garbage.time.time", lambda: now - 1.5 * YOUNG)
+        patch.setattr("serprep.place.url.time.time", lambda: now - 1.5 * YOUNG)
         assert gc(data).temporary == ()
     gc(data, yes=True)
     assert remote.listing(f"{data}/{name}") == {} and remote.listing(f"{data}/versions/mine.zarr")
@@ -90,6 +90,6 @@ def test_a_bucket_that_does_not_answer_is_one_line(monkeypatch):
     def silent(url):
         raise OSError(5, "no answer", url)
 
-    monkeypatch.setattr(remote, "listing", silent)
-    with pytest.raises(StoreError, match="s3://lab/set: no answer; make it readable"):
+    monkeypatch.setattr(remote, "entries", silent)
+    with pytest.raises(StoreError, match="s3://lab/set: no answer; expected the folder of a data set"):
         gc("s3://lab/set")

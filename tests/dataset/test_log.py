@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from serprep import dataset, garbage
 from serprep.cache.parts import Cache
-from serprep.dataset import Difference, diff, in_short, log, tag
+from serprep.dataset import garbage
+from serprep.dataset.diff import Difference, diff, in_short
+from serprep.dataset.garbage import gc
+from serprep.dataset.log import log
+from serprep.dataset.tag import tag
 from serprep.errors import StoreError
-from serprep.garbage import gc
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store.store import Store, open_store
@@ -316,7 +318,7 @@ def test_a_clock_that_runs_ahead_removes_nothing_young(made, data, monkeypatch):
     (data / "versions" / ".x.tmp").write_text("half")
     grow_old(data, days=1 / 12)
     now = time.time()
-    monkeypatch.setattr("serprep.garbage.time.time", lambda: now + 2 * DAY)
+    monkeypatch.setattr("serprep.place.here.time.time", lambda: now + 2 * DAY)
     assert gc(data).stores == names(made, 1, 2)  # a dry run touches nothing, so it cannot know
     found = gc(data, yes=True)
     assert (found.stores, found.parts, found.temporary) == ((), (), ())
@@ -367,7 +369,7 @@ def test_a_tag_that_another_process_makes_meanwhile_is_not_replaced(made, data, 
         Path(target).write_text(f"{second}\n")
         link(source, target)
 
-    monkeypatch.setattr(dataset.os, "link", overtake)
+    monkeypatch.setattr(os, "link", overtake)
     with pytest.raises(StoreError, match=f"the tag names version {second[:12]}"):
         tag(data, first, "v1")
     assert tag(data, second, "v2").version == second
@@ -375,7 +377,7 @@ def test_a_tag_that_another_process_makes_meanwhile_is_not_replaced(made, data, 
 
 
 def test_tags_where_there_are_no_links(made, data, monkeypatch):
-    monkeypatch.setattr(dataset.os, "link", lambda a, b: (_ for _ in ()).throw(OSError(95, "not supported")))
+    monkeypatch.setattr(os, "link", lambda a, b: (_ for _ in ()).throw(OSError(95, "not supported")))
     tag(data, "latest", "v1")
     assert [path.name for path in (data / "tags").iterdir()] == ["v1"]
     assert open_store(f"{data}@v1").version == made[1][2].version
@@ -542,9 +544,9 @@ def test_a_clock_that_jumped_back_makes_nothing_old(made, data, monkeypatch):
     assert (found.stores, found.parts, found.temporary) == ((), (), ())
     assert len(found.kept) == 3
     now = time.time()
-    monkeypatch.setattr("serprep.garbage.time.time", lambda: now + 3.9 * DAY)
+    monkeypatch.setattr("serprep.place.here.time.time", lambda: now + 3.9 * DAY)
     assert gc(data).stores == ()
-    monkeypatch.setattr("serprep.garbage.time.time", lambda: now + 4.1 * DAY)
+    monkeypatch.setattr("serprep.place.here.time.time", lambda: now + 4.1 * DAY)
     assert gc(data).stores == names(made, 1, 2)
 
 
@@ -602,8 +604,8 @@ def test_a_tag_of_a_version_that_is_gone_holds_nothing(made, data):
 def test_a_version_tagged_meanwhile_stays(made, data, monkeypatch):
     find = garbage._find_garbage
 
-    def slowly(root):
-        found = find(root)
+    def slowly(place, **asked):
+        found = find(place, **asked)
         tag(data, made[1][0].version, "v1")
         return found
 
@@ -618,8 +620,7 @@ AS_NOBODY = """
 import os, sys
 from pathlib import Path
 sys.path[:0] = {path!r}
-from serprep.dataset import tag
-from serprep.garbage import gc
+from serprep.dataset.garbage import gc
 from serprep.pipeline.build import build
 from serprep.recipe import read_recipe
 
@@ -647,7 +648,8 @@ for path in (stores[0], *stores[0].rglob("*")):
             continue
         raise SystemExit(f"{{path}} can be written")
 assert (stores[1] / "logmel/30/segments/c/0/0/0").stat().st_nlink == 2
-os.utime(stores[0], (0, 0))
+for path in (stores[0], *stores[0].rglob("*")):
+    os.utime(path, (0, 0))
 assert len(gc("data", yes=True).stores) == 1
 assert not stores[0].exists() and stores[1].exists()
 assert not list(Path("data/versions").glob(".*"))
