@@ -12,6 +12,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+from serprep_models.baselines import Labelled, compare_svm
 
 from serprep.metrics import uar
 from serprep.parallel import Workers
@@ -19,7 +20,6 @@ from serprep.pipeline.build import build
 from serprep.recipe import Recipe, read_recipe
 from serprep.split import bind
 from serprep.store.store import Store, open_store
-from serprep_models.baselines import Labelled, compare_svm
 from serprep_models.experiment import run_experiments
 from serprep_models.predict import predict_store
 from serprep_models.standardise import CLIP, training_statistics

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from serprep_models.baselines import fit, turn
 
 from serprep._typing import FloatArray, IntArray
 from serprep.metrics import confusion, ua_of
@@ -23,7 +24,6 @@ from serprep.pipeline.build import build
 from serprep.recipe import read_recipe
 from serprep.split import Split, bind
 from serprep.store.store import Store, open_store
-from serprep_models.baselines import fit, turn
 from serprep_models.experiment import split_of
 from serprep_models.standardise import CLIP, Moments, Ranks, moments
 from serprep_models.statistics import Speakers

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from scipy.special import softmax
-
 from serprep_models.baselines import NEVER, Labelled, compare_svm, fit, inner_folds, majority, scale_of, turn
 
 

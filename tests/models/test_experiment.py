@@ -11,6 +11,7 @@ import pytest
 import soundfile
 import torch
 from safetensors.numpy import load_file
+from serprep_models.baselines import compare_svm
 
 import serprep_models
 from serprep._json import canonical_json
@@ -18,7 +19,6 @@ from serprep.errors import SplitError, TrainError
 from serprep.split import SplitConfig, make_split, read_split, write_split
 from serprep.version import build_digest
 from serprep_models import job, train
-from serprep_models.baselines import compare_svm
 from serprep_models.examples import Stored
 from serprep_models.experiment import check_recipe, experiments_folder, run_experiments
 from serprep_models.page import report_outcome, report_store
