@@ -12,7 +12,6 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-from serprep_models.baselines import Labelled, compare_svm
 
 from serprep.metrics import uar
 from serprep.parallel import Workers
@@ -23,6 +22,7 @@ from serprep.store.store import Store, open_store
 from serprep_models.experiment import run_experiments
 from serprep_models.predict import predict_store
 from serprep_models.standardise import CLIP, training_statistics
+from serprep_models.systems.svm import Labelled, compare_svm
 
 ENGINES = ("opensmile", "native")
 

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from serprep_models.baselines import fit, turn
 
 from serprep._typing import FloatArray, IntArray
 from serprep.metrics import confusion, ua_of
@@ -27,6 +26,7 @@ from serprep.store.store import Store, open_store
 from serprep_models.experiment import split_of
 from serprep_models.standardise import CLIP, Moments, Ranks, moments
 from serprep_models.statistics import Speakers
+from serprep_models.systems.svm import fit, turn
 
 MODES = ("speaker", "speaker-rank")
 C = 1e-4  # the same for all, so that only the statistics differ

@@ -132,7 +132,7 @@ class TrainConfig:
                     f"[train] systems: {shown(name)}{meant or ';'} expected some of {', '.join(SYSTEMS.names)}"
                 )
         for name in self.options:
-            options_of(name, self.options)
+            SYSTEMS[name].check(options_of(name, self.options), self)
 
     @property
     def transductive(self) -> bool:

@@ -232,7 +232,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _renamed(values: Mapping[str, Any]) -> dict[str, Any]:
     """The system of a checkpoint of format 1, which had the keys of all systems, as it is written now."""
     spec = SYSTEMS[values["system"]]
-    names = {**spec.formerly, "svm": "svm_share"}
+    names = spec.formerly
     fields_ = hints_of(spec.options)
     options = {names.get(key, key): value for key, value in values.items() if names.get(key, key) in fields_}
     width, rows = values["n_mels"], values["n_functionals"]
@@ -257,6 +257,8 @@ def _system_config(values: Mapping[str, Any], features: Features) -> SystemConfi
         raise TrainError(f"system.name is {one_line(name)}; expected text")
     if type(n_labels) is not int or not 1 <= n_labels <= _MOST_LABELS:
         raise TrainError(f"system.n_labels is {one_line(n_labels)}; expected 1 to {_MOST_LABELS}")
+    if not isinstance(values["options"], dict):
+        raise TrainError(f"system.options is {one_line(values['options'])}; expected a table")
     spec = SYSTEMS[name]
     try:
         options = configured(spec.options, values["options"], "system.options")

@@ -252,7 +252,7 @@ def _run(job: Job, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool
     """Train on the rows of "train" and score those of "dev" and "test"; `use_dev`: the dev part may choose."""
     spec, options = job.spec, job.options
     fold, names = _fold(job, store, rows, use_dev=use_dev), job.reads(store)
-    config = SystemConfig(system=job.system, n_labels=len(store.labels), shapes=fold.shapes(names), options=options)
+    config = SystemConfig.of(job.system, store.features, len(store.labels), **job.how.options.get(job.system, {}))
     statistics = fold.statistics(names)
     if not spec.by_gradient:
         fitted: Fitted = spec.fit(options, fold)

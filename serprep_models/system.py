@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, log_softmax
 
-from serprep.systems import SYSTEMS, Shapes
+from serprep.features.extract import Features
+from serprep.systems import SYSTEMS, Shapes, options_of, shapes_of
 from serprep_models import threads as threads  # whoever uses torch here may be forked afterwards
 
 
@@ -25,6 +26,19 @@ class SystemConfig:
     n_labels: int
     shapes: Shapes  # input → (d,) of rows and contours, (L, d) of segments
     options: Any  # of the system
+
+    @classmethod
+    def of(cls, system: str, features: Features, n_labels: int, **options: Any) -> "SystemConfig":
+        """For a store of these features; `options` are keys of the system's table, default its defaults.
+
+        Raises
+        ------
+        TrainError, RecipeError
+            If the features lack what the system reads, or an option is none.
+        """
+        own = options_of(system, {system: options})
+        shapes = shapes_of(SYSTEMS[system].inputs(own, features), features)
+        return cls(system=system, n_labels=n_labels, shapes=shapes, options=own)
 
 
 def make_system(config: SystemConfig) -> nn.Module:

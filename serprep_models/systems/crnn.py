@@ -110,6 +110,7 @@ class HSFCRNN(_CRNN[HSF]):
         **MultiCRNN.formerly,
         "hsf_layers": "layers",
         "svm_share": "svm_share",
+        "svm": "svm_share",  # in checkpoints of the first format
     }
 
     def inputs(self, options: HSF, features: Features) -> tuple[str, ...]:
