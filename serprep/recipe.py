@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from serprep.config import Config, check, configured, hints_of, refuse_unknown, shown
+from serprep.config import Config, check, configured, hints_of, refuse_unknown, shown, within
 from serprep.errors import RecipeError, SerprepError, one_line
 from serprep.features.extract import Features
 from serprep.features.framing import Segment
@@ -23,36 +23,11 @@ from serprep.place.corpus import as_root
 from serprep.place.place import at
 from serprep.split import SplitConfig
 from serprep.store.layout import StoreConfig
+from serprep.systems import SYSTEMS, moved, options_of
 from serprep.text import did_you_mean, nearest, not_text
 
 _LARGEST = 1 << 20  # bytes of a recipe
 _DEEPEST = 20  # tables in tables
-
-SYSTEMS = ("plain-crnn", "multi-crnn", "hsf-crnn", "compare-svm", "majority")
-NEURAL = SYSTEMS[:3]
-STANDARDISATIONS = ("train", "utterance", "speaker", "speaker-rank")
-SUBMISSIONS = ("none", "compare2018", "compare2019", "compare2021")
-#: What keys of ``[train]`` may be.
-CHOICES = {
-    "submission": SUBMISSIONS,
-    "class_weights": ("none", "balanced"),
-    "sampling": ("all", "balanced"),
-    "standardisation": STANDARDISATIONS,
-    "schedule": ("constant", "one-cycle"),
-    "keep": ("best", "last"),
-    "activation": ("sigmoid", "relu"),
-    "svm_balance": ("weights", "upsampling"),
-}
-RANGES = {
-    "weight_decay": (0, 100),
-    "dropout": (0, 0.95),
-    "label_smoothing": (0, 0.95),
-    "mixup": (0, 100),
-    "mask_bands": (0, 1000),
-    "mask_frames": (0, 1000),
-    "drop_segments": (0, 0.95),
-    "svm_share": (0, 0.95),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,98 +84,56 @@ class CorpusConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """``[train]``: which systems, how often, how long."""
+    """``[train]``: which systems, how often, how long; what is of one system stands in ``[train.<system>]``."""
 
-    systems: tuple[str, ...] = SYSTEMS
-    seeds: tuple[int, ...] = (0, 1, 2)
-    epochs: int = 60
-    batch_size: int = 32  # utterances
-    learning_rate: float = 1e-3
-    schedule: str = "constant"  # of the learning rate, or "one-cycle": up to it and down again
-    weight_decay: float = 0.0  # AdamW's; 0 is Adam
-    class_weights: str = "none"  # or "balanced"
-    sampling: str = "all"  # or "balanced"
-    standardisation: str = "train"  # by statistics of the training part, or "utterance", "speaker", "speaker-rank"
-    enrol: int = 0  # utterances of a speaker that "speaker" and "speaker-rank" take; 0 is all
+    systems: tuple[str, ...] = ()  # default: the paper's and the baselines
+    seeds: tuple[int, ...] = within(0, 2**31 - 1, default=(0, 1, 2), different=True)
+    epochs: int = within(1, 100_000, default=60)
+    batch_size: int = within(1, 100_000, default=32, unit="utterances")
+    learning_rate: float = within(0, 10, default=1e-3, above=True)
+    schedule: Literal["constant", "one-cycle"] = "constant"  # of the learning rate: up to it and down again
+    weight_decay: float = within(0, 100, default=0.0)  # AdamW's; 0 is Adam
+    class_weights: Literal["none", "balanced"] = "none"
+    sampling: Literal["all", "balanced"] = "all"
+    standardisation: Literal["train", "utterance", "speaker", "speaker-rank"] = "train"  # whose statistics
+    enrol: int = within(0, 1_000_000, default=0)  # utterances of a speaker that statistics take; 0 is all
     allow_confounded: bool = False  # statistics of speakers also where speakers tell the class
-    clip_norm: float = 0.0  # of the gradients; 0 is off
-    keep: str = "best"  # the epoch of the best development UA, where there is one, or "last"
-    patience: int = 0  # epochs without a better development UA; 0 is off
-    activation: str = "sigmoid"  # of the fully connected layers, or "relu"
-    batch_norm: bool = False  # before it
-    dropout: float = 0.0  # after it: probability
-    hsf_layers: tuple[int, ...] = (1024, 520, 128)  # units of hsf-crnn's layers on the functionals
-    auxiliary_heads: bool = False  # an output of each branch, averaged with the joint one
-    label_smoothing: float = 0.0  # share of the target that all labels have in common
-    mixup: float = 0.0  # both parameters of the beta distribution; 0 is off
-    mask_bands: int = 0  # widest run of mel bands that an utterance loses in training
-    mask_frames: int = 0  # widest run of frames that a segment loses in training
-    drop_segments: float = 0.0  # probability that a segment is left out in training
-    svm_share: float = 0.0  # of compare-svm's probabilities in those of hsf-crnn
-    svm_c: tuple[float, ...] = (1e-5, 1e-4, 1e-3)  # C of compare-svm; several are chosen from, without the test
-    svm_balance: str = "weights"  # of rare labels, or "upsampling"
-    bucket: int = 1  # batches whose utterances are sorted by length together
+    clip_norm: float = within(0, 1e9, default=0.0)  # of the gradients; 0 is off
+    keep: Literal["best", "last"] = "best"  # the epoch of the best development UA, where there is one
+    patience: int = within(0, 100_000, default=0)  # epochs without a better development UA; 0 is off
+    label_smoothing: float = within(0, 0.95, default=0.0)  # share of the target that all labels have in common
+    mixup: float = within(0, 100, default=0.0)  # both parameters of the beta distribution; 0 is off
+    mask_bands: int = within(0, 1000, default=0)  # widest run of mel bands that an utterance loses in training
+    mask_frames: int = within(0, 1000, default=0)  # widest run of frames that a segment loses in training
+    drop_segments: float = within(0, 0.95, default=0.0)  # probability that a segment is left out in training
+    bucket: int = within(1, 100_000, default=1)  # batches whose utterances are sorted by length together
     mixed_precision: bool = False  # bfloat16 on a GPU
-    memory_budget: int = 2048  # MiB of features per experiment
+    memory_budget: int = within(1, 1 << 30, default=2048, unit="MiB")  # of features per experiment
     tensorboard: bool = False
     device: str = "auto"  # or "cpu", "cuda", "cuda:1"
     refit: bool = False  # the test part is predicted by a system trained on train and dev
-    submission: str = "none"  # form of the files with test predictions: "compare2018", "compare2019", "compare2021"
+    submission: Literal["none", "compare2018", "compare2019", "compare2021"] = "none"  # of the test predictions
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # system → its table [train.<system>]
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.systems if name not in SYSTEMS]
-        if unknown or not self.systems:
-            meant = did_you_mean(unknown[0], SYSTEMS) if unknown else ""
-            raise RecipeError(
-                f"[train] systems: {unknown or 'none'}{meant or ';'} expected some of {', '.join(SYSTEMS)}"
-            )
+        check(self, RecipeError, "train")
         if len(set(self.systems)) < len(self.systems):
             raise RecipeError(f"[train] systems names one twice: {', '.join(self.systems)}")
-        if (
-            not self.seeds
-            or len(set(self.seeds)) < len(self.seeds)
-            or not 0 <= min(self.seeds) <= max(self.seeds) < 2**31
-        ):
-            raise RecipeError(
-                f"[train] seeds is {list(self.seeds)}; expected different whole numbers from 0 to 2^31 - 1"
-            )
-        if not 1 <= self.epochs <= 100_000 or not 1 <= self.batch_size <= 100_000:
-            raise RecipeError(
-                f"[train] epochs and batch_size: expected 1 to 100000, not {self.epochs} and {self.batch_size}"
-            )
-        if not 0 < self.learning_rate <= 10:
-            raise RecipeError(f"[train] learning_rate is {self.learning_rate}; expected between 0 and 10")
-        for name, allowed in CHOICES.items():
-            if getattr(self, name) not in allowed:
-                meant = did_you_mean(getattr(self, name), allowed)
-                raise RecipeError(
-                    f"[train] {name} is {shown(getattr(self, name))}; expected one of {', '.join(allowed)}{meant}"
-                )
         if self.sampling == self.class_weights == "balanced":
             raise RecipeError("[train] sampling and class_weights would balance twice; choose one of them")
-        if not 0 <= self.enrol <= 1_000_000 or (self.enrol and not self.transductive):
+        if self.enrol and not self.transductive:
             raise RecipeError(
                 f"[train] enrol is {self.enrol} with standardisation {self.standardisation!r}; expected 1 or more "
                 "with speaker or speaker-rank, or 0 for all utterances"
             )
-        if not 0 <= self.clip_norm <= 1e9:
-            raise RecipeError(f"[train] clip_norm is {self.clip_norm}; expected more than 0, or 0 for none")
-        if not 0 <= self.patience <= 100_000 or not 1 <= self.bucket <= 100_000:
-            raise RecipeError(
-                f"[train] patience: expected 0 to 100000; bucket: expected 1 to 100000, "
-                f"not {self.patience} and {self.bucket}"
-            )
-        if not 1 <= self.memory_budget <= 1 << 30:
-            raise RecipeError(f"[train] memory_budget is {self.memory_budget}; expected MiB, 1 or more")
-        for name, (low, high) in RANGES.items():
-            if not low <= getattr(self, name) <= high:
-                raise RecipeError(f"[train] {name} is {getattr(self, name)}; expected {low} to {high}")
-        if not self.hsf_layers or not all(1 <= units <= 65_536 for units in self.hsf_layers):
-            raise RecipeError(f"[train] hsf_layers is {list(self.hsf_layers)}; expected units of one or more layers")
-        if not self.svm_c or not all(0 < c <= 1e9 for c in self.svm_c):
-            raise RecipeError(f"[train] svm_c is {list(self.svm_c)}; expected one or more numbers above 0")
-        if self.batch_norm and self.batch_size == 1:
-            raise RecipeError("[train] batch_norm needs batches of more than one utterance; raise batch_size")
+        for name in (*self.systems, *self.options):
+            if name not in SYSTEMS.names:
+                meant = did_you_mean(name, SYSTEMS.names)
+                raise RecipeError(
+                    f"[train] systems: {shown(name)}{meant or ';'} expected some of {', '.join(SYSTEMS.names)}"
+                )
+        for name in self.options:
+            SYSTEMS[name].check(options_of(name, self.options), self)
 
     @property
     def transductive(self) -> bool:
@@ -343,7 +276,7 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
         features=_features(tables["features"], folder),
         store=_configured(StoreConfig, tables["store"], "store"),
         split=_configured(SplitConfig, tables["split"], "split"),
-        train=_configured(TrainConfig, tables["train"], "train"),
+        train=_training(tables["train"]),
         name=name,
     )
 
@@ -391,9 +324,23 @@ def read_training(path: str | Path) -> TrainConfig:
     path = Path(path)
     values = _read_toml(path)
     try:
-        return _configured(TrainConfig, _table(values, "train"), "train")
+        return _training(_table(values, "train"))
     except SerprepError as error:
         raise RecipeError(f"{one_line(path)}: {error}") from None
+
+
+def _training(values: Mapping[str, Any]) -> TrainConfig:
+    """``[train]``; the tables in it are of systems."""
+    options = {name: value for name, value in values.items() if isinstance(value, dict)}
+    own = {name: value for name, value in values.items() if name not in options}
+    if own.get("systems") == []:
+        raise RecipeError(f"[train] systems: none; expected some of {', '.join(SYSTEMS.names)}")
+    keys = [key for key in hints_of(TrainConfig) if key != "options"]
+    for key in own:
+        if key not in keys and (where := moved(key)):
+            raise RecipeError(f"[train] unknown key {shown(key)}{where}")
+    refuse_unknown(own, keys, "train", _keys())
+    return _configured(TrainConfig, {**own, **({"options": options} if options else {})}, "train")
 
 
 def _configured(kind: type[Config], values: Mapping[str, Any], place: str) -> Config:

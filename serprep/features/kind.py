@@ -79,6 +79,10 @@ class Kind(Generic[Config]):
         """The configuration as a store records it, and its version knows it: no place where something lies."""
         return asdict(config)  # type: ignore[call-overload, no-any-return]
 
+    def what(self, config: Config) -> dict[str, Any]:
+        """`plain` without an ``engine``, which several kinds have: it decides last digits, not what a number means."""
+        return {key: value for key, value in self.plain(config).items() if key != "engine"}
+
     def shape_of(self, config: Config) -> Literal["row", "contour"]:
         """The shape, where it follows from the configuration."""
         return self.shape

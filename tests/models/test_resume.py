@@ -14,15 +14,17 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from serprep.features.extract import Features
 from serprep.recipe import TrainConfig
-from serprep_models.crnn import SystemConfig
-from serprep_models.examples import Stored, kinds_of
+from serprep.systems import inputs_of
+from serprep_models.examples import Stored
 from serprep_models.standardise import training_statistics
+from serprep_models.system import SystemConfig
 from serprep_models.train import HISTORY, STATE, _Training, json_line, train
 
 SYSTEM = "plain-crnn"
 HOW = TrainConfig(epochs=3, batch_size=4, device="cpu", memory_budget=1)
-CONFIG = SystemConfig(system=SYSTEM, n_labels=4)
+CONFIG = SystemConfig.of(SYSTEM, Features(), 4)
 
 
 class Killed(Exception):
@@ -33,7 +35,7 @@ class Killed(Exception):
 def parts(small):
     """A streamed training part, the same in memory, and a development part."""
     _, store = small
-    kinds = kinds_of(SYSTEM)
+    kinds = inputs_of(SYSTEM, {}, Features())
     train_rows, dev_rows = ([row for row in range(32) if (row % 4 == 3) == of_dev] for of_dev in (False, True))
     statistics = training_statistics(store, train_rows, kinds)
     stored, dev = (Stored(store, np.array(rows), kinds, statistics) for rows in (train_rows, dev_rows))
@@ -174,16 +176,16 @@ import torch
 torch.set_num_threads(1)
 from serprep.recipe import TrainConfig
 from serprep.store.store import open_store
-from serprep_models.crnn import SystemConfig
-from serprep_models.examples import Stored, kinds_of
+from serprep_models.system import SystemConfig
+from serprep_models.examples import Stored
 from serprep_models.standardise import training_statistics
 from serprep_models.train import train
 store, folder = open_store(sys.argv[1]), Path(sys.argv[2])
-kinds = kinds_of("plain-crnn")
+kinds = inputs_of("plain-crnn", {}, Features())
 rows = [row for row in range(32) if row % 4 != 3]
 stored = Stored(store, np.array(rows), kinds, training_statistics(store, rows, kinds))
 how = TrainConfig(epochs=20, batch_size=4, device="cpu", clip_norm=1.0)
-train(SystemConfig(system="plain-crnn", n_labels=4), stored.load(), how=how, seed=0, folder=folder, save_every=0.05)
+train(SystemConfig.of("plain-crnn", Features(), 4), stored.load(), how=how, seed=0, folder=folder, save_every=0.05)
 """
 
 

@@ -1,37 +1,38 @@
-"""The floor and the classic: the majority class, and a linear SVM on the functionals.
+"""The classic: a linear SVM on rows, above all on the functionals.
 
-The SVM is that of the ComParE challenges (Schuller et al., 2018): one against the rest,
+It is that of the ComParE challenges (Schuller et al., 2018): one against the rest,
 rare labels weighted or upsampled, and C chosen on the development part, or by folds of the
 training part that keep speakers together.  The same folds turn its margins to
 probabilities, by one factor for all labels, so that the most probable label is the SVM's.
 """
 
+import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from serprep._json import canonical_json
 from serprep._typing import DoubleArray, FloatArray, IntArray
-from serprep.metrics import recalls
+from serprep.config import within
+from serprep.features.extract import Features
+from serprep.metrics import ranking_ua
+from serprep.systems import Shapes, SystemSpec, options_of, row_kinds
+
+if TYPE_CHECKING:
+    from serprep_models.fold import Fitted, Fold
 
 N_FOLDS = 5  # of the training part, where there is no development part
 NEVER = -1e4  # logit of a label that no training utterance has
 
 
-def majority(labels: IntArray, n_test: int, n_labels: int) -> FloatArray:
-    """The most frequent training label for everybody, shape (n_test, n_labels); ties to the first."""
-    scores = np.zeros((n_test, n_labels), np.float32)
-    scores[:, np.bincount(labels, minlength=n_labels).argmax()] = 1
-    return scores
-
-
 @dataclass(frozen=True, kw_only=True)
 class Labelled:
-    """Functionals of some utterances, and what is known of them."""
+    """Rows of some utterances, and what is known of them."""
 
-    values: FloatArray  # (n, 6373), standardised
+    values: FloatArray  # (n, n_features), standardised
     labels: IntArray  # (n,) places among the declared labels
     speakers: Sequence[str]  # "" where unknown
 
@@ -199,8 +200,117 @@ def _softmax(logits: DoubleArray) -> DoubleArray:
     return found
 
 
-def ranking_ua(truth: IntArray, predicted: IntArray, n_labels: int) -> float:
-    """UA over the labels that occur, to rank by: a development part may lack one."""
-    counts = np.zeros((n_labels, n_labels), np.int64)
-    np.add.at(counts, (truth, predicted), 1)
-    return float(np.nanmean(recalls(counts)))
+# -- the systems ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """``[train.compare-svm]``."""
+
+    c: tuple[float, ...] = within(0, 1e9, default=(1e-5, 1e-4, 1e-3), above=True)  # chosen from, without the test
+    balance: Literal["weights", "upsampling"] = "weights"  # of rare labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfFeatures(Options):
+    """``[train.svm]``."""
+
+    features: tuple[str, ...] = ("functionals",)  # kinds of feature with a row per utterance
+
+
+def machine_of(fold: "Fold", features: tuple[str, ...], options: Options | None = None) -> LinearSVM:
+    """The linear SVM of a fold; the same for all systems and seeds, so what one of them made is taken.
+
+    Parameters
+    ----------
+    fold : Fold
+        Every training row has a label.
+    features : tuple of str
+    options : Options, optional
+        Default those of compare-svm.
+    """
+    own = options or options_of(COMPARE_SVM.name, fold.how.options)
+    learns, how = fold.rows["train"], fold.how
+    chooses = fold.labelled("dev") if fold.use_dev and how.keep == "best" else []
+
+    def labelled(rows: Sequence[int]) -> Labelled:
+        return Labelled(values=fold.values(features, rows), labels=fold.labels(rows), speakers=fold.speakers(rows))
+
+    def fill(out: FloatArray) -> dict[str, Any]:
+        dev = labelled(chooses) if chooses else None
+        svm = compare_svm(labelled(learns), n_labels=fold.n_labels, c=own.c, dev=dev, balance=own.balance)
+        out[:, :-1], out[:, -1] = svm.weights, svm.bias
+        return svm.choice
+
+    origin = [fold.store.seal, learns, chooses, own.c, own.balance, how.standardisation, how.enrol]
+    origin += [] if features == OfFeatures.features else [features]  # as before there was a choice
+    name = hashlib.sha256(canonical_json([learns, chooses, *origin[7:]])).hexdigest()[:16]
+    shape = (fold.n_labels, sum(fold.shapes(features)[name][0] for name in features) + 1)
+    values, choice = fold.kept(f"svm-{name}", shape, origin=origin, fill=fill)
+    return LinearSVM(weights=np.array(values[:, :-1]), bias=np.array(values[:, -1]), choice=choice)
+
+
+class SVM(SystemSpec[OfFeatures]):
+    """A linear SVM on rows of any kinds."""
+
+    name = "svm"
+    options = OfFeatures
+    seeded = False
+    by_gradient = False
+
+    def features(self, options: OfFeatures) -> tuple[str, ...]:
+        """What it reads."""
+        return options.features
+
+    def inputs(self, options: OfFeatures, features: Features) -> tuple[str, ...]:
+        """Rows."""
+        return row_kinds(self.name, self.features(options), features)
+
+    def make(self, options: OfFeatures, shapes: Shapes, n_labels: int) -> Any:
+        """The machine as a module."""
+        from serprep_models.system import LinearMachine
+
+        names = self.features(options)
+        return LinearMachine(names, sum(shapes[name][0] for name in names), n_labels)
+
+    def share(self, options: OfFeatures) -> str:
+        """The machine."""
+        return "linear SVMs"
+
+    def shares(self, options: OfFeatures, fold: "Fold") -> None:
+        """Train it."""
+        machine_of(fold, self.features(options), options)
+
+    def fit(self, options: OfFeatures, fold: "Fold") -> "Fitted":
+        """Train it, and score by it."""
+        import torch
+
+        from serprep_models.fold import Fitted
+
+        names = self.features(options)
+        svm = machine_of(fold, names, options)
+        module = self.make(options, fold.shapes(names), fold.n_labels)
+        module.load_state_dict({"svm.weight": torch.from_numpy(svm.weights), "svm.bias": torch.from_numpy(svm.bias)})
+        scores = {role: svm.probabilities(fold.values(names, fold.rows[role])) for role in fold.scored}
+        return Fitted(scores=scores, module=module, note={"svm": svm.choice})
+
+    def graph(self, layers: Any, options: OfFeatures, inputs: Mapping[str, str]) -> str:
+        """The machine as ONNX."""
+        rows = layers.beside(*(inputs[name] for name in self.features(options)))
+        return layers.softmax(layers.linear("svm", rows))  # type: ignore[no-any-return]
+
+
+class CompareSVM(SVM):
+    """The same on the functionals, as in the ComParE challenges."""
+
+    name = "compare-svm"
+    options = Options  # type: ignore[assignment]  # it has no choice of features
+    by_default = 4
+    formerly: ClassVar[Mapping[str, str]] = {"svm_c": "c", "svm_balance": "balance"}
+
+    def features(self, options: Options) -> tuple[str, ...]:
+        """The functionals."""
+        return OfFeatures.features
+
+
+COMPARE_SVM, LINEAR_SVM = CompareSVM(), SVM()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from serprep_models.baselines import NEVER, Labelled, compare_svm, fit, inner_folds, majority, scale_of, turn
+from serprep_models.systems.majority import majority
+from serprep_models.systems.svm import NEVER, Labelled, compare_svm, fit, inner_folds, scale_of, turn
 
 
 def drawn(n: int, n_features: int, *, n_labels: int = 3, apart: float = 0.3, seed: int = 0) -> Labelled:
