@@ -9,10 +9,10 @@ Signals are mono, 16 kHz, float32, of 60 ms or more, with amplitudes in [-1, 327
 import numpy as np
 
 from serprep._typing import FloatArray
-from serprep.features.compare_2016 import SHORTEST, checked
+from serprep.features.compare_2016 import checked
 from serprep.features.egemaps.names import contour_names, functional_names
 
-__all__ = ["contour_names", "contours", "functional_names", "functionals", "prepare"]
+__all__ = ["contour_names", "contours", "functional_names", "functionals"]
 
 REVISION = 1  # raised whenever a value changes
 
@@ -71,8 +71,3 @@ def contours(signal: FloatArray) -> FloatArray:
     from serprep.features.egemaps.frames import contours_of, frames_of
 
     return np.ascontiguousarray(contours_of(frames_of(checked(signal))).T)
-
-
-def prepare() -> None:
-    """Compile everything, if no earlier process of this installation has."""
-    functionals(np.zeros(SHORTEST, np.float32))

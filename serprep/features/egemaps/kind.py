@@ -42,11 +42,17 @@ class _EGeMAPS(Kind[Config]):
     def shape_of(self, config: Config) -> Literal["row", "contour"]:
         return "row" if config.level == "functionals" else "contour"
 
+    def at_level(self, level: str) -> Config | None:
+        return Config(level=level or "functionals") if level in ("", "functionals", "lld") else None
+
     def names(self, config: Config) -> tuple[str, ...]:
         return egemaps.functional_names() if config.level == "functionals" else egemaps.contour_names()
 
     def n_rows(self, n_samples: int, config: Config) -> int | None:
         return 1 if config.level == "functionals" else compare_2016.n_rows(n_samples)
+
+    def hop(self, config: Config, signal: Signal) -> float:
+        return compare_2016.HOP / compare_2016.SAMPLE_RATE
 
     def extractor(self, config: Config, signal: Signal) -> Extractor:
         if config.by_package:
@@ -57,8 +63,7 @@ class _EGeMAPS(Kind[Config]):
         if config.by_package:
             OPENSMILE.prepare(config.by_package, say)
         else:
-            compare_2016.prepare(say)
-            egemaps.prepare()
+            compare_2016.prepare(say, egemaps.functionals)
 
     def missing(self, config: Config) -> str:
         return OPENSMILE.missing(config.by_package) if config.by_package else ""
