@@ -171,6 +171,21 @@ class Features:
         }
 
 
+def only(kind: Kind[Any], config: Any) -> Features:
+    """One kind alone, ready to compute.
+
+    Raises
+    ------
+    FeatureError
+        If something that it needs is not there.
+    """
+    others = {name: None for name, other in KINDS.items() if other.on_by_default and other is not kind}
+    features = Features(**{**others, kind.name: config}).settled()
+    if missing := kind.missing(features.configs[kind.name]):
+        raise FeatureError(missing)
+    return features
+
+
 def features_from_json(values: Mapping[str, Any], missing: Mapping[str, MissingKind] | None = None) -> Features:
     """The configuration that `Features.to_json` wrote.
 

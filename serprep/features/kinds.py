@@ -4,7 +4,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from serprep.errors import FeatureError, one_line
-from serprep.features.egemaps.kind import EGEMAPS
+from serprep.features.egemaps_v02.kind import EGEMAPS
 from serprep.features.embedding import EMBEDDING
 from serprep.features.functionals import FUNCTIONALS
 from serprep.features.imported import IMPORTED

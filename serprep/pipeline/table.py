@@ -19,8 +19,8 @@ from serprep.cache.memo import Memo
 from serprep.cache.parts import Cache, Places
 from serprep.cache.place import cache_of
 from serprep.errors import FeatureError, PartError, first_ten, one_line
-from serprep.features.extract import Features
-from serprep.features.kinds import KINDS, set_of
+from serprep.features.extract import Features, only
+from serprep.features.kinds import set_of
 from serprep.files import walk, whole
 from serprep.manifest.look import look
 from serprep.manifest.table import Manifest
@@ -109,11 +109,8 @@ def write_table(
     """
     write = writer_of(output.suffix) if output else write_csv
     kind, config = set_of(feature_set, level)
-    others = {name: None for name, other in KINDS.items() if other.on_by_default and other is not kind}
-    features = Features(**{**others, kind.name: config}).settled()
+    features = only(kind, config)
     config = features.configs[kind.name]
-    if missing := kind.missing(config):
-        raise FeatureError(missing)
     columns = kind.names(config)
     hop = kind.hop(config, features.signal)
     place = "" if kind.shape_of(config) == "row" else "start" if hop else "row"

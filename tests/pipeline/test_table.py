@@ -7,7 +7,7 @@ import soundfile
 from serprep.audio.decode import decode, read_bytes
 from serprep.cache.parts import Cache
 from serprep.errors import FeatureError, PartError
-from serprep.features import egemaps
+from serprep.features import egemaps_v02
 from serprep.features.logmel import LogMel, log_mel
 from serprep.pipeline import table
 from serprep.pipeline.table import recordings_of, write_table
@@ -31,10 +31,10 @@ def read(path):
 def test_each_recording_has_a_row_named_as_openSMILE_does(recordings, tmp_path):
     written = write_table(recordings, tmp_path / "x.csv")
     head, rows = read(tmp_path / "x.csv")
-    assert head == ["file", *egemaps.functional_names()]
+    assert head == ["file", *egemaps_v02.functional_names()]
     assert [row[0] for row in rows] == recordings
     for name, *cells in rows:
-        expected = egemaps.functionals(decode(read_bytes(name)))
+        expected = egemaps_v02.functionals(decode(read_bytes(name)))
         assert np.array(cells, np.float32).tobytes() == expected.tobytes()
     assert (written.n_recordings, written.n_used, written.n_rows, dict(written.reasons)) == (6, 6, 6, {})
 

@@ -4,8 +4,8 @@ import scipy.fft
 
 from serprep.features.compare_2016.framing import samples_of
 from serprep.features.compare_2016.pitch import track
-from serprep.features.egemaps import harmonics
-from serprep.features.egemaps.frames import TRACKER
+from serprep.features.egemaps_v02 import harmonics
+from serprep.features.egemaps_v02.frames import TRACKER
 from serprep.testing.signals import generated_signal
 
 F = 15.625 * np.arange(513)

@@ -1,6 +1,6 @@
 import pytest
 
-from serprep.features.egemaps.names import contour_names, functional_names
+from serprep.features.egemaps_v02.names import contour_names, functional_names
 
 
 def test_names_are_those_of_the_package():
