@@ -46,6 +46,8 @@ class Kind(Generic[Config]):
         What its extractor is called with: the signal, or the signal and the utterance's id.
     set_name : str
         A feature set that several kinds belong to, each at a level of its own, such as "compare_2016".
+    shares : bool
+        Whether its extractor uses what others may have computed of the same signal (`serprep.features.sharing`).
     named_at_top : bool
         Whether configurations name it beside "segments", as stores did before there were other kinds,
         and not under "kinds".
@@ -61,6 +63,7 @@ class Kind(Generic[Config]):
     on_by_default = False
     named_at_top = False
     set_name = ""
+    shares = False
     wants: Literal["signal", "utterance"] = "signal"
 
     def enabled(self, config: Config) -> bool:

@@ -19,6 +19,7 @@ class _LLD(Kind[Config]):
     dimensions = ("lld_frame", "descriptor")
     named_at_top = True
     set_name = "compare_2016"
+    shares = True
 
     def names(self, config: Config) -> tuple[str, ...]:
         return compare_2016.lld_names()

@@ -37,6 +37,7 @@ class _EGeMAPS(Kind[Config]):
     name = "egemaps"
     config = Config
     shape = "row"
+    shares = True
     revision = egemaps_v02.REVISION
 
     def shape_of(self, config: Config) -> Literal["row", "contour"]:
