@@ -10,9 +10,16 @@ import numpy as np
 
 from serprep._typing import FloatArray
 from serprep.features.compare_2016 import checked
-from serprep.features.egemaps_v02.names import contour_names, functional_names
+from serprep.features.egemaps_v02.names import contour_meanings, contour_names, functional_meanings, functional_names
 
-__all__ = ["contour_names", "contours", "functional_names", "functionals"]
+__all__ = [
+    "contour_meanings",
+    "contour_names",
+    "contours",
+    "functional_meanings",
+    "functional_names",
+    "functionals",
+]
 
 REVISION = 1  # raised whenever a value changes
 
