@@ -14,7 +14,7 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -c "from serprep.features import compare_2016, egemaps; compare_2016.prepare(); egemaps.prepare()" & \
+	$(BIN)/python -c "from serprep.features import compare_2016 as c, egemaps_v02 as e; c.prepare(); c.prepare(compute=e.functionals)" & \
 	$(BIN)/mypy; status=$$?; wait; exit $$status # compiled beside it once, and not by every process of the tests
 	$(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile
 

@@ -6,7 +6,9 @@ import os
 import shutil
 import stat
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from serprep.errors import StoreError, one_line
 from serprep.forms import form_of
@@ -33,12 +35,25 @@ def write_whole(path: Path, data: bytes | bytearray) -> None:
     StoreError
         If it would be written into a store, or over one.
     """
+    with whole(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that takes the place of `path` when the block ends well; otherwise as `write_whole`."""
     refuse_store(path)
+    if (
+        path.exists() and not path.is_file() and not path.is_dir()
+    ):  # a device or a pipe stays one: /dev/null, /dev/stdout
+        with path.open("wb") as file:
+            yield file
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name[:48]}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         with beside.open("xb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)

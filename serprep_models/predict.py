@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from serprep._typing import FloatArray
 from serprep.audio.decode import decode, read_bytes
+from serprep.config import configured
 from serprep.errors import AudioError, FeatureError, TrainError, first_ten, one_line
 from serprep.exports import FORMS
 from serprep.exports.exporter import Predicted
@@ -185,7 +186,7 @@ def predict_store(
     known: Statistics | None = None
     if predictor.transductive and enrol is None:
         enough = int(predictor.checkpoints[0].enrol)
-        how = replace(TrainConfig(), standardisation=predictor.standardisation, enrol=enough)
+        how = configured(TrainConfig, {"standardisation": predictor.standardisation, "enrol": enough}, "train")
         known = fold_statistics(store, (), predictor.names, how=how)
         notes = (TRANSDUCTIVE, *few_utterances(store.speakers, enrol=enough))
     notes = (*notes, *_mixed(predictor), *_store_notes(predictor, store))

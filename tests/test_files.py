@@ -134,3 +134,10 @@ def test_a_pipe_is_not_waited_for(tmp_path):
             read(tmp_path / "pipe")
     (tmp_path / "file").write_bytes(b"x")
     assert read_regular(tmp_path / "file") == b"x"
+
+
+def test_a_device_stays_one(tmp_path) -> None:
+    """What is written to /dev/null, here by a link to it, does not take its place."""
+    (tmp_path / "null").symlink_to(os.devnull)
+    write_whole(tmp_path / "null", b"data")
+    assert (tmp_path / "null").is_symlink() and [path.name for path in tmp_path.iterdir()] == ["null"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from serprep.errors import RecipeError, TrainError
-from serprep.features.egemaps.kind import EGEMAPS
+from serprep.features.egemaps_v02.kind import EGEMAPS
 from serprep.features.extract import Features
 from serprep.features.signal import SIGNAL
 from serprep.systems import (

@@ -5,6 +5,7 @@ libraries that decide values.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import asdict
 from functools import lru_cache, partial
@@ -18,6 +19,7 @@ from serprep.features.framing import SEGMENTS, Segment
 from serprep.features.kind import Extractor, Kind, MissingKind
 from serprep.features.kinds import KINDS, brought_by, kind_of
 from serprep.features.libraries import decoder_libraries, minor
+from serprep.features.sharing import sharing
 
 
 class Features:
@@ -172,6 +174,21 @@ class Features:
         }
 
 
+def only(kind: Kind[Any], config: Any) -> Features:
+    """One kind alone, ready to compute.
+
+    Raises
+    ------
+    FeatureError
+        If something that it needs is not there.
+    """
+    others = {name: None for name, other in KINDS.items() if other.on_by_default and other is not kind}
+    features = Features(**{**others, kind.name: config}).settled()
+    if missing := kind.missing(features.configs[kind.name]):
+        raise FeatureError(missing)
+    return features
+
+
 def features_from_json(values: Mapping[str, Any], missing: Mapping[str, MissingKind] | None = None) -> Features:
     """The configuration that `Features.to_json` wrote.
 
@@ -301,16 +318,20 @@ def extract(
             f"too short: {len(signal)} samples ({1000 * len(signal) / features.signal.sample_rate:.0f} ms) are fewer "
             f"than {features.shortest}; leave it out"
         )
-    rows_of = {}
-    for name in kinds:
-        kind, config = features.kind(name), features.configs[name]
-        make = kind.extractor if name in features.missing else partial(_extractor, kind)
-        asked = (signal, utterance) if kind.wants == "utterance" else (signal,)
-        rows = make(config, features.signal)(*asked)
-        if kind.shape_of(config) == "row":
-            rows = rows[None]
-        width = kind.n_columns(config)
-        if rows.ndim != 2 or rows.dtype != "float32" or rows.shape[1] != width or len(rows) == 0:
-            raise FeatureError(f"{name} gave {rows.dtype} of shape {rows.shape}; expected float32, {width} columns")
-        rows_of[name] = rows
-    return rows_of
+    several = sum(features.kind(name).shares for name in kinds) > 1
+    with sharing() if several else nullcontext():
+        return {name: _rows(signal, features, name, utterance) for name in kinds}
+
+
+def _rows(signal: FloatArray, features: Features, name: str, utterance: str) -> FloatArray:
+    """One kind of features of one signal, checked."""
+    kind, config = features.kind(name), features.configs[name]
+    make = kind.extractor if name in features.missing else partial(_extractor, kind)
+    asked = (signal, utterance) if kind.wants == "utterance" else (signal,)
+    rows = make(config, features.signal)(*asked)
+    if kind.shape_of(config) == "row":
+        rows = rows[None]
+    width = kind.n_columns(config)
+    if rows.ndim != 2 or rows.dtype != "float32" or rows.shape[1] != width or len(rows) == 0:
+        raise FeatureError(f"{name} gave {rows.dtype} of shape {rows.shape}; expected float32, {width} columns")
+    return rows

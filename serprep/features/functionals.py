@@ -175,6 +175,11 @@ class _Functionals(Kind[Functionals]):
     dimensions = ("utterance", "functional")
     on_by_default = True
     named_at_top = True
+    set_name = "compare_2016"
+    shares = True
+
+    def at_level(self, level: str) -> Functionals | None:
+        return Functionals(engine="native") if level in ("", "functionals") else None
 
     def names(self, config: Functionals) -> tuple[str, ...]:
         return feature_names()

@@ -158,6 +158,9 @@ class _LogMel(Kind[LogMel]):
     def n_rows(self, n_samples: int, config: LogMel) -> int:
         return n_runs(n_samples, config.win_length, config.hop_length)
 
+    def hop(self, config: LogMel, signal: Signal) -> float:
+        return config.hop_length / config.sample_rate
+
     def extractor(self, config: LogMel, signal: Signal) -> Extractor:
         return lambda samples: log_mel(samples, config)
 

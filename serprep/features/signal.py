@@ -55,6 +55,9 @@ class _Samples(Kind[Samples]):
     def n_rows(self, n_samples: int, config: Samples) -> int:
         return n_samples
 
+    def hop(self, config: Samples, signal: Signal) -> float:
+        return 1 / signal.sample_rate
+
     def extractor(self, config: Samples, signal: Signal) -> Extractor:
         codes = config.dtype == "int16"
         return lambda samples: (int16_codes(samples) if codes else np.array(samples, np.float32))[:, None]

@@ -156,7 +156,8 @@ def build(
                 try:
                     rows, origins, failed, n_more, more = compute_features(
                         good,
-                        recipe,
+                        recipe.features,
+                        root=recipe.root,
                         cache=cache,
                         pool=pool,
                         batch_size=batch_size,

@@ -65,7 +65,14 @@ def hostile(tmp_path_factory):
         looked = look(manifest, root / "corpus").manifest
         cache = Cache(f"{folder}/cache")
         utterances, origins, *_ = compute_features(
-            looked.utterances, recipe, cache=cache, pool=Inline(), batch_size=None, retry=False, quiet=True
+            looked.utterances,
+            recipe.features,
+            root=recipe.root,
+            cache=cache,
+            pool=Inline(),
+            batch_size=None,
+            retry=False,
+            quiet=True,
         )
         packed = pack(
             make_manifest(utterances, manifest.info, as_written=True),

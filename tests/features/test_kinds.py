@@ -15,7 +15,7 @@ from serprep.errors import FeatureError
 from serprep.features.extract import Features, extract, extractors, features_from_json, identities
 from serprep.features.framing import Segment
 from serprep.features.kind import Kind, MissingKind
-from serprep.features.kinds import KINDS, brought_by, kind_names, kind_of
+from serprep.features.kinds import KINDS, brought_by, kind_names, kind_of, set_of
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store.convert import convert
@@ -283,3 +283,34 @@ def test_what_is_not_as_announced_is_an_error(installed, monkeypatch, rows):
     with pytest.raises(FeatureError, match=r"peaks gave float.*; expected float32, 2 columns"):
         extract(SIGNAL, Features(peaks=Peaks()), ("peaks",))
     _extractor.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "kind", "n_columns", "hop"),
+    [
+        ("egemaps", "", "egemaps", 88, 0.01),
+        ("egemaps", "lld", "egemaps", 25, 0.01),
+        ("compare_2016", "", "functionals", 6373, None),
+        ("compare_2016", "functionals", "functionals", 6373, None),
+        ("compare_2016", "lld", "lld", 130, 0.01),
+        ("logmel", "", "logmel", 40, 0.01),
+        ("signal", "lld", "signal", 1, 1 / 16_000),
+        ("peaks", "functionals", "peaks", 2, None),
+    ],
+)
+def test_a_feature_set_is_a_kind_at_a_level(installed, name, level, kind, n_columns, hop):
+    chosen, config = set_of(name, level)
+    assert (chosen.name, chosen.n_columns(config), chosen.enabled(config)) == (kind, n_columns, True)
+    assert chosen.hop(config, Signal()) == hop
+    assert chosen.licence(config) == ""  # the engine of its own, where there are two
+
+
+def test_a_set_that_is_not_there_is_answered_with_those_that_are(installed):
+    with pytest.raises(
+        FeatureError, match=r"no feature set 'compare2016'; did you mean 'compare_2016'.*embedding, peaks"
+    ):
+        set_of("compare2016")
+    with pytest.raises(FeatureError, match="'logmel' has no level 'functionals'"):
+        set_of("logmel", "functionals")
+    with pytest.raises(FeatureError, match="'imported' is not computed from recordings"):
+        set_of("imported")

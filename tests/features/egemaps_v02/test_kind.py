@@ -4,7 +4,7 @@ import pytest
 from serprep.audio.guard import guard
 from serprep.audio.signal import Signal
 from serprep.errors import FeatureError
-from serprep.features.egemaps.kind import EGEMAPS, Config
+from serprep.features.egemaps_v02.kind import EGEMAPS, Config
 
 
 def voiced(seconds: float) -> np.ndarray:

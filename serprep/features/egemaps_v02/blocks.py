@@ -11,7 +11,7 @@ from serprep.features.compare_2016.compiled import compiled
 from serprep.features.compare_2016.contours import smooth_known
 from serprep.features.compare_2016.peaks import slopes, turns
 from serprep.features.compare_2016.statistics import PERIOD, extremes, lengths_of, mean_of, run_lengths
-from serprep.features.egemaps.frames import Frames, readable, smooth_plainly
+from serprep.features.egemaps_v02.frames import Frames, readable, smooth_plainly
 
 _MOST_RUNS = 1000
 _FORMANT_ROWS = [5, 6, 8, 9, 11, 12]  # frequencies and bandwidths, among what follows pitch

@@ -9,10 +9,17 @@ Signals are mono, 16 kHz, float32, of 60 ms or more, with amplitudes in [-1, 327
 import numpy as np
 
 from serprep._typing import FloatArray
-from serprep.features.compare_2016 import SHORTEST, checked
-from serprep.features.egemaps.names import contour_names, functional_names
+from serprep.features.compare_2016 import checked
+from serprep.features.egemaps_v02.names import contour_meanings, contour_names, functional_meanings, functional_names
 
-__all__ = ["contour_names", "contours", "functional_names", "functionals", "prepare"]
+__all__ = [
+    "contour_meanings",
+    "contour_names",
+    "contours",
+    "functional_meanings",
+    "functional_names",
+    "functionals",
+]
 
 REVISION = 1  # raised whenever a value changes
 
@@ -38,8 +45,8 @@ def functionals(signal: FloatArray) -> FloatArray:
     >>> functionals(np.zeros(16_000, np.float32)).shape
     (88,)
     """
-    from serprep.features.egemaps.blocks import functionals_of
-    from serprep.features.egemaps.frames import frames_of
+    from serprep.features.egemaps_v02.blocks import functionals_of
+    from serprep.features.egemaps_v02.frames import frames_of
 
     return functionals_of(frames_of(checked(signal)))
 
@@ -68,11 +75,6 @@ def contours(signal: FloatArray) -> FloatArray:
     >>> contours(np.zeros(16_000, np.float32)).shape
     (96, 25)
     """
-    from serprep.features.egemaps.frames import contours_of, frames_of
+    from serprep.features.egemaps_v02.frames import contours_of, frames_of
 
     return np.ascontiguousarray(contours_of(frames_of(checked(signal))).T)
-
-
-def prepare() -> None:
-    """Compile everything, if no earlier process of this installation has."""
-    functionals(np.zeros(SHORTEST, np.float32))

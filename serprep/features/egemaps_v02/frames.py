@@ -16,9 +16,9 @@ from serprep.features.compare_2016.contours import smooth, smooth_known
 from serprep.features.compare_2016.framing import LONG, SHORT, mean_squares, n_frames, samples_of
 from serprep.features.compare_2016.pitch import Tracker, track
 from serprep.features.compare_2016.voice import voice_quality
-from serprep.features.egemaps.descriptors import descriptors
-from serprep.features.egemaps.formants import N_FORMANTS, formants, spectra_and_predictors
-from serprep.features.egemaps.harmonics import noise_ratio, partials
+from serprep.features.egemaps_v02.descriptors import descriptors
+from serprep.features.egemaps_v02.formants import N_FORMANTS, formants, spectra_and_predictors
+from serprep.features.egemaps_v02.harmonics import noise_ratio, partials
 
 TRACKER = Tracker(lowest=55, highest=1000, memory=40, keeps_spectra=True)
 SEARCH = (0.9, 1.1)  # where a period is looked for, times that of the pitch

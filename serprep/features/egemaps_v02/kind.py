@@ -6,7 +6,7 @@ from typing import Any, Literal
 from serprep.audio.signal import Signal
 from serprep.config import check
 from serprep.errors import FeatureError
-from serprep.features import compare_2016, egemaps
+from serprep.features import compare_2016, egemaps_v02
 from serprep.features.functionals import check_rate
 from serprep.features.kind import Extractor, Kind, Say
 from serprep.features.libraries import native_libraries
@@ -35,28 +35,36 @@ class _EGeMAPS(Kind[Config]):
     name = "egemaps"
     config = Config
     shape = "row"
-    revision = egemaps.REVISION
+    shares = True
+    revision = egemaps_v02.REVISION
 
     def shape_of(self, config: Config) -> Literal["row", "contour"]:
         return "row" if config.level == "functionals" else "contour"
 
+    def at_level(self, level: str) -> Config | None:
+        if level in ("", "functionals"):
+            return Config()
+        return Config(level="lld") if level == "lld" else None
+
     def names(self, config: Config) -> tuple[str, ...]:
-        return egemaps.functional_names() if config.level == "functionals" else egemaps.contour_names()
+        return egemaps_v02.functional_names() if config.level == "functionals" else egemaps_v02.contour_names()
 
     def n_rows(self, n_samples: int, config: Config) -> int | None:
         return 1 if config.level == "functionals" else compare_2016.n_rows(n_samples)
 
+    def hop(self, config: Config, signal: Signal) -> float:
+        return compare_2016.HOP / compare_2016.SAMPLE_RATE
+
     def extractor(self, config: Config, signal: Signal) -> Extractor:
         if config.by_package:
             return OPENSMILE.extractor(config.by_package, signal)
-        return egemaps.functionals if config.level == "functionals" else egemaps.contours
+        return egemaps_v02.functionals if config.level == "functionals" else egemaps_v02.contours
 
     def prepare(self, config: Config, say: Say | None) -> None:
         if config.by_package:
             OPENSMILE.prepare(config.by_package, say)
         else:
-            compare_2016.prepare(say)
-            egemaps.prepare()
+            compare_2016.prepare(say, egemaps_v02.functionals)
 
     def missing(self, config: Config) -> str:
         return OPENSMILE.missing(config.by_package) if config.by_package else ""

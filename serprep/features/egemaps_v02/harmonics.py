@@ -28,7 +28,7 @@ def noise_ratio(magnitude: FloatArray, f0: FloatArray) -> FloatArray:
 def _noise_ratio(magnitude, f0, voiced, sizes, kinds, plain, twisted, order, split, half):  # type: ignore[no-untyped-def]
     found = np.zeros(len(f0), np.float32)
     re, im = np.zeros((_N, LANES), np.float32), np.zeros((_N, LANES), np.float32)
-    power, lagged = np.empty(_N + 1, np.float32), np.empty(_N + 1, np.float32)
+    power = np.empty(_N + 1, np.float32)
     for begin in range(0, len(voiced), LANES):
         n_lanes = min(LANES, len(voiced) - begin)
         for t in range(n_lanes):
@@ -37,15 +37,12 @@ def _noise_ratio(magnitude, f0, voiced, sizes, kinds, plain, twisted, order, spl
             _load_power(power, split, re[:, t], im[:, t])
         transform(re, im, sizes, kinds, plain, twisted, half)
         for t in range(n_lanes):
-            for m in range(_N // 2 + 1):
-                lagged[2 * m] = abs(re[order[m], t]) / np.float32(_N + 1)
-                if m < _N // 2:
-                    lagged[2 * m + 1] = abs(im[order[m], t]) / np.float32(_N + 1)
             frame = voiced[begin + t]
-            lag = _nearest_peak(lagged, int(16_000 / np.float64(f0[frame])))
+            lag = _nearest_peak(re[:, t], im[:, t], order, int(16_000 / np.float64(f0[frame])))
             if lag > 0:
-                rest = np.float64(np.float32(lagged[0] - lagged[lag]))
-                ratio = np.float64(lagged[lag]) / rest if rest != 0 else 1e11
+                here = _lagged(re[:, t], im[:, t], order, lag)
+                rest = np.float64(np.float32(_lagged(re[:, t], im[:, t], order, 0) - here))
+                ratio = np.float64(here) / rest if rest != 0 else 1e11
                 found[frame] = 10 * np.log10(min(max(ratio, 1e-9), 1e11))
     return found
 
@@ -64,18 +61,33 @@ def _load_power(power, split, re, im):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _nearest_peak(x, lag):  # type: ignore[no-untyped-def]
+def _lagged(re, im, order, lag):  # type: ignore[no-untyped-def]
+    """Autocorrelation at a lag: even ones are real parts, odd ones imaginary parts."""
+    found = re[order[lag // 2]] if lag % 2 == 0 else im[order[lag // 2]]
+    return abs(found) / np.float32(_N + 1)
+
+
+@compiled
+def _is_highest(re, im, order, lag):  # type: ignore[no-untyped-def]
+    """Whether a lag inside the ends is a peak of the autocorrelation."""
+    here = _lagged(re, im, order, lag)
+    return here > _lagged(re, im, order, lag - 1) and here > _lagged(re, im, order, lag + 1)
+
+
+@compiled
+def _nearest_peak(re, im, order, lag):  # type: ignore[no-untyped-def]
     """The peak nearest to `lag`, the lower one first; the ends decide where there is none."""
-    if lag >= 1 and x[lag] > x[lag - 1] and (lag == _N or x[lag] > x[lag + 1]):
+    here = _lagged(re, im, order, lag)
+    at_start, at_end = _lagged(re, im, order, 0) > here, _lagged(re, im, order, _N) > here
+    if 0 < lag < _N and _is_highest(re, im, order, lag):
+        return lag
+    if lag == _N and here > _lagged(re, im, order, lag - 1):
         return lag
     for o in range(1, _N):
-        i = lag - o
-        if i > 0 and x[i] > x[i - 1] and x[i] > x[i + 1]:
-            return i
-        i = lag + o
-        if i < _N and x[i] > x[i - 1] and x[i] > x[i + 1]:
-            return i
-    at_start, at_end = x[0] > x[lag], x[_N] > x[lag]
+        if lag - o > 0 and _is_highest(re, im, order, lag - o):
+            return lag - o
+        if lag + o < _N and _is_highest(re, im, order, lag + o):
+            return lag + o
     if at_start and at_end:
         return 0 if lag < _N // 2 else _N
     if at_start:
@@ -101,42 +113,48 @@ def partials(magnitude: FloatArray, f0: FloatArray, frequencies: FloatArray) -> 
 @compiled
 def _partials(magnitude, f0, frequencies):  # type: ignore[no-untyped-def]
     found = np.zeros((5, len(f0)), np.float32)
+    bins = np.empty(_N_PARTIALS + 1, np.int64)
     height, place = np.empty(_N_PARTIALS + 1, np.float32), np.empty(_N_PARTIALS + 1, np.float32)
-    level = np.empty(_N_PARTIALS + 1, np.float32)
+    top = np.empty(_N_PARTIALS + 1, np.float32)
     low, high = np.float32(0.8), np.float32(1.2)
+    height[0] = 0  # of none
     for t in range(len(f0)):
         if not f0[t] > 0:
             found[2:, t] = _NONE
             continue
-        _levels(magnitude[t], f0[t], height, place, level)
-        found[0, t] = min(max(np.float32(level[2] - level[3]), _NONE), -_NONE)
-        third = -1
+        count = _search(magnitude[t], f0[t], bins, height, place, top)
+        second = _level(height, top, 2)
+        found[0, t] = min(max(np.float32(second - _level(height, top, 3)), _NONE), -_NONE)
+        best = 0
         for j in range(3):
             f = np.float32(frequencies[j, t])
-            best = -1
-            for i in range(1, _N_PARTIALS + 1):
-                inside = np.float32(low * f) <= place[i] and place[i] <= np.float32(high * f)
-                if inside and height[i] > 0 and (best < 0 or height[i] > height[best]):
+            above, below = np.float32(low * f), np.float32(high * f)
+            best = 0
+            for i in range(1, count + 1):
+                if above <= place[i] and place[i] <= below and height[i] > height[best]:
                     best = i
-            found[2 + j, t] = level[best] if best > 0 else np.float32(0)
-            third = best
-        rest = level[third] if third > 0 else -_NONE
-        found[1, t] = min(max(np.float32(level[2] - rest), _NONE), -_NONE)
+            found[2 + j, t] = _level(height, top, best) if best > 0 else np.float32(0)
+        rest = found[4, t] if best > 0 else -_NONE
+        found[1, t] = min(max(np.float32(second - rest), _NONE), -_NONE)
     return found
 
 
 @compiled
-def _levels(m, f0, height, place, level):  # type: ignore[no-untyped-def]
-    """Height and place (Hz) of the partials, and their levels over the first one (dB), from index 1 on."""
-    bins, top = np.zeros(_N_PARTIALS + 1, np.int64), np.zeros(_N_PARTIALS + 1, np.float32)
+def _search(m, f0, bins, height, place, top):  # type: ignore[no-untyped-def]
+    """Height and place (Hz) of the partials and of the vertices above them, from index 1 on; how many there are.
+
+    One that coincides with its neighbour has no height, and a `top` of minus infinity.
+    """
     lowest = _bin(np.float32(np.float32(0.5) * f0), 1)
     c = lowest
+    count = _N_PARTIALS
     for i in range(1, _N_PARTIALS + 1):
         before = c
         c = _bin(np.float32(np.float32(i) * f0), before)
         bins[i], height[i], place[i], top[i] = c, 0, 0, 0
-        if c == 0:  # above the last bin
-            continue
+        if c == 0:  # above the last bin, as all that follow
+            count = i
+            break
         p = c
         if not _is_peak(m, c):
             p = -1
@@ -157,17 +175,23 @@ def _levels(m, f0, height, place, level):  # type: ignore[no-untyped-def]
                 _BIN * (p + 1), np.float64(m[p + 1]),
             )  # fmt: skip
             bins[i], height[i], place[i], top[i] = p, m[p], x, y
-    level[:] = _NONE
-    if height[1] != 0:
-        base = np.float64(np.log10(height[1]))
-        level[1] = 0
-        for i in range(2, _N_PARTIALS + 1):
-            level[i] = np.float32(-200)
-            if top[i] > 0:
-                level[i] = max(np.float32(20 * (np.float64(np.log10(top[i])) - base)), np.float32(-200))
-    for i in range(2, _N_PARTIALS + 1):
+    for i in range(2, count + 1):
         if bins[i] == bins[i - 1]:
-            bins[i], height[i], place[i], level[i] = 0, 0, 0, _NONE
+            bins[i], height[i], place[i], top[i] = 0, 0, 0, -np.inf
+    return count
+
+
+@compiled
+def _level(height, top, i):  # type: ignore[no-untyped-def]
+    """Level of a partial over the first one, dB."""
+    if height[1] == 0 or top[i] == -np.inf:
+        return _NONE
+    if i == 1:
+        return np.float32(0)
+    if not top[i] > 0:
+        return np.float32(-200)
+    base = np.float64(np.log10(height[1]))
+    return max(np.float32(20 * (np.float64(np.log10(top[i])) - base)), np.float32(-200))
 
 
 @compiled

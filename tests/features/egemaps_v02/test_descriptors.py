@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from serprep.features.egemaps.descriptors import descriptors
+from serprep.features.egemaps_v02.descriptors import descriptors
 
 F = 31.25 * np.arange(257)
 

@@ -3,7 +3,7 @@ import pytest
 
 from serprep.features.compare_2016.framing import samples_of
 from serprep.features.compare_2016.spectrum import short_spectra
-from serprep.features.egemaps import formants as f
+from serprep.features.egemaps_v02 import formants as f
 from serprep.testing.signals import generated_signal
 
 

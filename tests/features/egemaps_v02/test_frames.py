@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from serprep.errors import FeatureError
-from serprep.features import egemaps
-from serprep.features.egemaps.frames import readable
+from serprep.features import egemaps_v02
+from serprep.features.egemaps_v02.frames import readable
 from serprep.testing.signals import SIGNALS, generated_signal
 
 CUTS = [(kind, n, seed) for seed, n in enumerate((1130, 9000)) for kind in SIGNALS]
@@ -22,16 +22,16 @@ ROWS = """
 @pytest.mark.parametrize(("kind", "n", "seed"), CUTS)
 def test_contours_are_the_package_s(package, same, kind, n, seed):
     signal = generated_signal(kind, n, seed=seed)
-    same(egemaps.contours(signal), package("LowLevelDescriptors", signal))
+    same(egemaps_v02.contours(signal), package("LowLevelDescriptors", signal))
 
 
 def test_stationary_signals_have_the_specified_values(stationary):
     for signal, row in zip(stationary, ROWS.split("\n\n"), strict=True):
-        assert egemaps.contours(signal)[50] == pytest.approx(np.array(row.split(), float), rel=1e-6)
+        assert egemaps_v02.contours(signal)[50] == pytest.approx(np.array(row.split(), float), rel=1e-6)
 
 
 def test_silence_has_its_fixed_points():
-    found = dict(zip(egemaps.contour_names(), egemaps.contours(np.zeros(8000, np.float32)).T, strict=True))
+    found = dict(zip(egemaps_v02.contour_names(), egemaps_v02.contours(np.zeros(8000, np.float32)).T, strict=True))
     assert found.pop("Loudness_sma3") == pytest.approx(0.0010339657)
     assert found.pop("slope0-500_sma3") == pytest.approx(0.112)
     assert found.pop("slope500-1500_sma3") == pytest.approx(0.07636364)
@@ -53,6 +53,6 @@ def test_rows_at_the_end_of_what_was_decided_read_no_further():
     ],
 )
 def test_signals_that_have_no_contours_are_refused(signal, message):
-    for function in (egemaps.contours, egemaps.functionals):
+    for function in (egemaps_v02.contours, egemaps_v02.functionals):
         with pytest.raises(FeatureError, match=message):
             function(signal)
