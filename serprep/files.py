@@ -43,9 +43,7 @@ def write_whole(path: Path, data: bytes | bytearray) -> None:
 def whole(path: Path) -> Iterator[BinaryIO]:
     """A file to write that takes the place of `path` when the block ends well; otherwise as `write_whole`."""
     refuse_store(path)
-    if (
-        path.exists() and not path.is_file() and not path.is_dir()
-    ):  # a device or a pipe stays one: /dev/null, /dev/stdout
+    if path.exists() and not path.is_file() and not path.is_dir():  # /dev/null, a pipe: they stay
         with path.open("wb") as file:
             yield file
         return

@@ -1,12 +1,15 @@
 """The direction of the path, read from the imports, also those inside functions."""
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from helpers.mirror import mirror_of
 
 ROOT = Path(__file__).parents[1]
 FOUNDATIONS = {
@@ -185,6 +188,17 @@ def test_nobody_asks_whether_a_place_is_a_url_or_which_container_a_store_has(pat
             assert re.findall(words, code_of(path)) == [], "ask the place (`serprep.place`) or the container instead"
 
 
+def test_the_models_import_each_other_in_one_direction():
+    names = {
+        ".".join(["serprep_models", *path.relative_to(FOLDERS["serprep_models"]).with_suffix("").parts]): path
+        for path in modules("serprep_models")
+        if path.name != "__init__.py"
+    }
+    uses = {name: {*imported(path, "serprep_models")} & names.keys() - {name} for name, path in names.items()}
+    assert sum(map(len, uses.values())) > len(uses)
+    graphlib.TopologicalSorter(uses).prepare()  # a circle is a CycleError that names it
+
+
 def test_imports_are_read_wherever_they_stand(tmp_path, monkeypatch):
     monkeypatch.setitem(FOLDERS, "serprep", tmp_path)
     (tmp_path / "store").mkdir()
@@ -206,9 +220,9 @@ def test_every_module_has_its_test_file():
         relative = path.relative_to(ROOT / "serprep")
         if path.name == "__init__.py" or relative.as_posix() in UNTESTED:
             continue
-        test = ROOT / "tests" / relative.with_name(f"test_{path.name.lstrip('_')}")
-        if not test.is_file():
-            missing.append(test.relative_to(ROOT).as_posix())
+        test = mirror_of(path.relative_to(ROOT))
+        if not (ROOT / test).is_file():
+            missing.append(test.as_posix())
     assert missing == []
     assert all((ROOT / "serprep" / name).is_file() for name in UNTESTED), "a name in UNTESTED is gone"
 

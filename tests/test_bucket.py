@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 from serprep_cli.main import cli
 
+from helpers.inline import Inline
 from serprep import remote
 from serprep.corpora import read_corpus
 from serprep.dataset import garbage
@@ -41,13 +42,6 @@ KEYS = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-
-
-class Inline:
-    n_workers, scheduler = 1, None
-
-    def run(self, function, items):
-        return ((number, function(item)) for number, item in enumerate(items))
 
 
 class Bucket:

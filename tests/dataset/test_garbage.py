@@ -8,19 +8,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from helpers.inline import Inline
 from serprep import remote
 from serprep.dataset.garbage import YOUNG, gc
 from serprep.errors import StoreError
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store.store import open_store
-
-
-class Inline:
-    n_workers, scheduler = 1, None
-
-    def run(self, function, items):
-        return ((number, function(item)) for number, item in enumerate(items))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from helpers.inline import Inline
 from serprep.cache.parts import Cache
 from serprep.dataset import garbage
 from serprep.dataset.diff import Difference, diff, in_short
@@ -26,13 +27,6 @@ from serprep.recipe import recipe_from
 from serprep.store.store import Store, open_store
 
 DAY = 24 * 3600
-
-
-class Inline:
-    n_workers = 1
-
-    def run(self, function, items):
-        return ((number, function(item)) for number, item in enumerate(items))
 
 
 def make(root, rows, **sections):

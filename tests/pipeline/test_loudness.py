@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from helpers.inline import Inline
 from serprep._json import canonical_json
 from serprep.audio.levels import PROBLEMS
 from serprep.cache.levels import level_key
@@ -23,24 +24,6 @@ from serprep.recipe import recipe_from
 from serprep.store.store import open_store
 
 RATE = 16_000
-
-
-class Inline:
-    """Stands in for `serprep.parallel.Workers`: runs everything here."""
-
-    n_workers = 1
-
-    def run(self, function, items):
-        return ((number, function(items[number])) for number in range(len(items)))
-
-
-@pytest.fixture
-def later(monkeypatch):
-    """Ten seconds have passed since files were written: the memo trusts them."""
-    import time
-
-    now = time.time
-    monkeypatch.setattr("serprep.cache.memo.time.time", lambda: now() + 10)
 
 
 def speech(seed, n=12_000):

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.inline import Inline
 from serprep.errors import StoreError
-from serprep.parallel import workers
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store.containers import CONTAINERS
@@ -22,15 +22,6 @@ from serprep.version import resolve
 FORMATS = list(CONTAINERS)
 VALENCES = ["2.5000", "", "-1", "0", "3e0", "", "0.1", "1e300"]
 NOTES = ["", "ü" * 300, 'a "b", c', "日本語 🙂", "x"]
-
-
-class Inline:
-    """Stands in for `serprep.parallel.Workers`: runs everything here."""
-
-    n_workers = 1
-
-    def run(self, function, items):
-        return ((number, function(item)) for number, item in enumerate(items))
 
 
 def write_corpus(root):
@@ -202,12 +193,11 @@ def bytes_of(place):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_bytes_do_not_depend_on_workers_or_batches(corpus, tmp_path, format, monkeypatch):
+def test_bytes_do_not_depend_on_workers_or_batches(corpus, pool, tmp_path, format, monkeypatch):
     monkeypatch.setattr("serprep.store.layout.CHUNK_BYTES", 30_000)  # several shards, also in the workers' plans
     one = build(recipe(corpus, tmp_path / "a", format, fast=True), pool=Inline(), batch_size=64)
     monkeypatch.undo()
-    with workers(2) as pool:
-        many = build(recipe(corpus, tmp_path / "b", format, fast=True), pool=pool, batch_size=1)
+    many = build(recipe(corpus, tmp_path / "b", format, fast=True), pool=pool, batch_size=1)
     monkeypatch.setattr("serprep.store.layout.CHUNK_BYTES", 30_000)
     other = build(recipe(corpus, tmp_path / "c", format, fast=True), pool=Inline(), batch_size=3)
     assert bytes_of(one.store) == bytes_of(other.store)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.inline import Inline
 from serprep import remote
 from serprep.errors import StoreError
 from serprep.pipeline.build import build
@@ -15,15 +16,6 @@ from serprep.store.store import open_store
 from serprep.testing import write_synthetic_corpus
 
 PATTERN = "{emotion}/{speaker}_{text}_{take}.wav"
-
-
-class Inline:
-    """Stands in for `serprep.parallel.Workers`: runs everything here."""
-
-    n_workers = 1
-
-    def run(self, function, items):
-        return ((number, function(item)) for number, item in enumerate(items))
 
 
 @pytest.fixture(scope="module", autouse=True)
