@@ -240,6 +240,8 @@ def _stream(data: bytes) -> Stream:
     found = header_stream(data)
     if found is not None:
         return found
+    if data[:4] == b"fLaC":  # by chance some of its bytes look like frames of MPEG audio
+        return Stream(data)
     if data[:4] == b"OggS":
         return ogg_stream(data)
     if foreign := name_foreign(data):

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import math
 import os
 
@@ -13,6 +14,7 @@ from helpers.audio import RATE, load, noise, tone, write_codes
 from serprep import remote
 from serprep.audio.decode import _Bytes, decode, decode_int16, digest_of, probe, read_bytes
 from serprep.audio.guard import PEAK
+from serprep.audio.mpeg import first_frame, frame_at
 from serprep.audio.signal import Probe, Signal
 from serprep.errors import AudioError, CorpusError
 from serprep.place.corpus import as_root
@@ -377,3 +379,18 @@ def test_bytes_are_not_looked_for_where_none_can_be(offset):
     data = _Bytes(b"0123")
     data.seek(2)
     assert data.seek(offset) == 2 and data.read() == b"23"
+
+
+def test_what_looks_like_mpeg_audio_inside_a_flac_file_is_not():
+    sound, files = 0.1 * np.random.default_rng(0).normal(size=4000), {}
+    for form in ("FLAC", "MP3"):
+        file = io.BytesIO()
+        soundfile.write(file, sound, 16_000, format=form)
+        files[form] = file.getvalue()
+    flac, frames = files["FLAC"], files["MP3"]
+    frames = frames[frame_at(frames, 0).size :]  # the first one counts the others
+    block = b"\x02" + (len(frames) + 4).to_bytes(3, "big") + b"test" + frames  # of an application, after STREAMINFO
+    mixed = flac[:42] + block + flac[42:]
+    assert first_frame(mixed) is not None
+    assert decode(mixed).tobytes() == decode(flac).tobytes()
+    assert probe(mixed).duration == 0.25
