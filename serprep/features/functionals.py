@@ -1,14 +1,14 @@
-"""The 6373 ComParE functionals of a signal (the paper's HSF), by openSMILE or natively.
+"""The 6373 ComParE functionals of a signal (the paper's HSF), natively or by openSMILE.
 
-Engine "opensmile" is bit-identical to what the ``opensmile`` package returns for the same
-guarded signal.  openSMILE is free for research only; a store that holds its values says so.
-Engine "native" is `compare_2016`, which needs no openSMILE; ``docs/compare_2016.md`` says
-how close it comes.
+Engine "native", the default, is `compare_2016`, which needs no openSMILE; ``docs/compare_2016.md``
+says how close it comes.
+Engine "opensmile", the reference, is bit-identical to what the ``opensmile`` package returns for
+the same guarded signal.  openSMILE is free for research only; a store that holds its values says so.
 """
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -25,7 +25,7 @@ from serprep.features.kind import Extractor, Kind, Say
 from serprep.features.libraries import native_libraries
 
 REVISION = 1  # of engine "opensmile", raised whenever a value changes
-ENGINES = ("opensmile", "native")
+ENGINES = ("native", "opensmile")
 N_FEATURES = 6373
 SHORTEST = 0.060  # seconds; openSMILE gives nothing below
 LICENCE = "functionals: openSMILE (audEERING), free for research and personal use only"
@@ -39,13 +39,13 @@ class Functionals:
 
     enabled: bool = True
     feature_set: str = "ComParE_2016"
-    engine: str = "opensmile"  # or "native"
+    engine: str = "native"  # or "opensmile"
 
     def __post_init__(self) -> None:
         if self.feature_set != "ComParE_2016":
             raise FeatureError(f"feature_set is {self.feature_set!r}; the only one is 'ComParE_2016'")
         if self.engine not in ENGINES:
-            raise FeatureError(f"engine is {self.engine!r}; expected 'opensmile' or 'native'")
+            raise FeatureError(f"engine is {self.engine!r}; expected 'native' or 'opensmile'")
 
     @property
     def uses_opensmile(self) -> bool:
@@ -63,7 +63,7 @@ def shortest(sample_rate: int) -> int:
     return round(SHORTEST * sample_rate)
 
 
-def functionals(signal: FloatArray, *, sample_rate: int = 16_000, engine: str = "opensmile") -> FloatArray:
+def functionals(signal: FloatArray, *, sample_rate: int = 16_000, engine: str = "native") -> FloatArray:
     """ComParE_2016 functionals of a guarded signal.
 
     Parameters
@@ -72,7 +72,7 @@ def functionals(signal: FloatArray, *, sample_rate: int = 16_000, engine: str = 
         Amplitudes in [-1, 32767/32768], as `serprep.audio.decode` returns them.
     sample_rate : int
         Hz; 16000 for engine "native".
-    engine : {"opensmile", "native"}
+    engine : {"native", "opensmile"}
 
     Returns
     -------
@@ -178,6 +178,13 @@ class _Functionals(Kind[Functionals]):
     dimensions = ("utterance", "functional")
     on_by_default = True
     named_at_top = True
+
+    def plain(self, config: Functionals) -> dict[str, Any]:
+        # a store without functionals names the engine that was the default when there was no other
+        return asdict(config if config.enabled else replace(config, engine="opensmile"))
+
+    def reference(self, config: Functionals) -> Functionals:
+        return replace(config, engine="opensmile")
 
     def names(self, config: Functionals) -> tuple[str, ...]:
         return feature_names()

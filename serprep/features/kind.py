@@ -127,6 +127,10 @@ class Kind(Generic[Config]):
     def check(self, config: Config, signal: Signal) -> None:
         """Raise a FeatureError if the configuration cannot be computed from such signals."""
 
+    def reference(self, config: Config) -> Config | None:
+        """The configuration by which openSMILE computes the same values; None: there is none."""
+        return None
+
     def licence(self, config: Config) -> str:
         """What must be said of a store that holds it; "" for nothing."""
         return ""
