@@ -18,8 +18,6 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
-import fsspec
-
 from serprep.errors import CorpusError, one_line
 
 _TAGS = ("ETag", "etag", "md5Hash")  # what object stores call the name of an object's content
@@ -41,6 +39,8 @@ def is_url(path: str | os.PathLike[str]) -> bool:
 
 @lru_cache(maxsize=64)
 def _filesystem(origin: str, process: int) -> Any:
+    import fsspec
+
     options: dict[str, Any] = {"use_listings_cache": False}
     if origin.startswith(("s3://", "s3a://")):
         options["max_concurrency"] = 1  # else it asks for the size of every object before reading it

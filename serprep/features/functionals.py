@@ -23,6 +23,7 @@ from serprep.errors import FeatureError, one_line
 from serprep.features import compare_2016, opensmile_fork
 from serprep.features.kind import Extractor, Kind, Say
 from serprep.features.libraries import native_libraries
+from serprep.features.prepared import prepare_once
 
 REVISION = 1  # of engine "opensmile", raised whenever a value changes
 ENGINES = ("native", "opensmile")
@@ -178,6 +179,7 @@ class _Functionals(Kind[Functionals]):
     dimensions = ("utterance", "functional")
     on_by_default = True
     named_at_top = True
+    slow_to_load = True
 
     def plain(self, config: Functionals) -> dict[str, Any]:
         # a store without functionals names the engine that was the default when there was no other
@@ -194,7 +196,7 @@ class _Functionals(Kind[Functionals]):
 
     def prepare(self, config: Functionals, say: Say | None) -> None:
         if config.engine == "native":
-            compare_2016.prepare(say)
+            prepare_once(compare_2016.__name__, compare_2016.prepare, say)
         else:
             prepare(say or (lambda line: None))
 

@@ -44,6 +44,8 @@ class Kind(Generic[Config]):
         Whether a recipe that does not name it has it.
     wants : {"signal", "utterance"}
         What its extractor is called with: the signal, or the signal and the utterance's id.
+    slow_to_load : bool
+        Whether workers load its extractor before they have anything to extract, on silence.
     named_at_top : bool
         Whether configurations name it beside "segments", as stores did before there were other kinds,
         and not under "kinds".
@@ -57,6 +59,7 @@ class Kind(Generic[Config]):
     array = "values"
     dimensions = ("", "")
     on_by_default = False
+    slow_to_load = False
     named_at_top = False
     wants: Literal["signal", "utterance"] = "signal"
 
