@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 
 from serprep._typing import FloatArray
 from serprep.audio.foreign import name_foreign, name_rare
-from serprep.audio.guard import guard, refuse_scale
+from serprep.audio.guard import BLOCK, Guard, refuse_peak
 from serprep.audio.headers import header_stream
+from serprep.audio.levels import Levels
 from serprep.audio.mpeg import first_frame, mpeg_stream
 from serprep.audio.ogg import ogg_stream
 from serprep.audio.signal import Probe, Signal
@@ -116,8 +118,10 @@ def probe(data: bytes) -> Probe:
     with Decoder(data) as decoder:
         file, rate = decoder.file, decoder.sample_rate
         if file.subtype in ("FLOAT", "DOUBLE"):
+            peaks = [0.0]
             while len(block := decoder.block(_BLOCK)):
-                refuse_scale(block)
+                peaks.append(float(np.abs(block).max()))
+            refuse_peak(max(peaks))
         n = decoder.n_samples
         return Probe(n / rate, rate, _was_other(data, decoder.stream, file, n))
 
@@ -164,8 +168,8 @@ def decode(
         If the recording cannot be decoded, is cut short, has no samples, or
         holds NaN or infinity.
     """
-    samples, rate = read_samples(data, start=start, end=end)
-    return guard(samples, rate, config)
+    with Decoder(data) as decoder:
+        return decoder.guarded(start, end, config)
 
 
 def read_samples(data: bytes, *, start: float | None = None, end: float | None = None) -> tuple[FloatArray, int]:
@@ -226,18 +230,42 @@ class Decoder:
     def read(self, start: float | None = None, end: float | None = None) -> FloatArray:
         """Amplitudes of an excerpt, shape (n_samples, n_channels), float32."""
         first, last = excerpt(start, end, self.sample_rate, self.n_samples)
-        try:
-            samples = self._sought(first, last) if self._seeks else self._passed(first, last)
-        except (soundfile.SoundFileError, MemoryError) as error:
-            self._reopen()
-            raise AudioError(f"damaged: {_reason(error)}") from None
-        if len(samples) < last - first:
-            self._reopen()
-            raise AudioError(f"truncated: {len(samples)} of {last - first} announced samples are there")
-        return samples
+        return next(self._blocks(first, last, last - first))
+
+    def guarded(
+        self,
+        start: float | None = None,
+        end: float | None = None,
+        config: Signal | None = None,
+        *,
+        levels: Levels | None = None,
+    ) -> FloatArray:
+        """The guarded signal of an excerpt; a long one is decoded by blocks, which `levels` hears too."""
+        first, last = excerpt(start, end, self.sample_rate, self.n_samples)
+        guarding = Guard(last - first, self.sample_rate, config)
+        for block in self._blocks(first, last, BLOCK):
+            if guarding.add(block) and levels is not None:
+                levels.add(block)
+        return guarding.signal()
+
+    def _blocks(self, first: int, last: int, size: int) -> Iterator[FloatArray]:
+        """Samples `first` to `last`, so many at a time."""
+        read = self._sought if self._seeks else self._passed
+        for begin in range(first, last, size):
+            end = min(begin + size, last)
+            try:
+                samples = read(begin, end)
+            except (soundfile.SoundFileError, MemoryError) as error:
+                self._reopen()
+                raise AudioError(f"damaged: {_reason(error)}") from None
+            if len(samples) < end - begin:
+                self._reopen()
+                n = begin - first + len(samples)
+                raise AudioError(f"truncated: {n} of {last - first} announced samples are there")
+            yield samples
 
     def _sought(self, first: int, last: int) -> FloatArray:
-        if first or self.file.tell():
+        if first != self.file.tell():
             self.file.seek(first)
         return self.block(last - first)
 

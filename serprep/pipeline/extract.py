@@ -19,8 +19,7 @@ import numpy as np
 
 from serprep._typing import ByteArray
 from serprep.audio.decode import Decoder, digest_of, read_bytes
-from serprep.audio.guard import guard
-from serprep.audio.levels import levels_of
+from serprep.audio.levels import Levels
 from serprep.cache.levels import keep_levels, level_key
 from serprep.cache.parts import Cache, as_keys, key_of, nowhere, revised_identity, sortable
 from serprep.errors import (
@@ -351,9 +350,11 @@ def extract_batch(batch: Batch) -> Receipt:
             unread[number] = str(error)
             continue
         try:
-            decoder = opened.decoder
-            samples = decoder.read(item.start, item.end)
-            signal = guard(samples, decoder.sample_rate, batch.features.signal)
+            heard = Levels()
+            signal = opened.decoder.guarded(item.start, item.end, batch.features.signal, levels=heard)
+            if item.start is item.end is None:  # nothing else will be read of it
+                _thread.opened = None
+                del opened
             values = extract(signal, batch.features, tuple(item.keys), utterance=item.id)
         except (AudioError, FeatureError) as error:
             failures[number] = str(error)
@@ -362,9 +363,7 @@ def extract_batch(batch: Batch) -> Receipt:
             continue
         for kind, rows in values.items():
             found.setdefault(kind, []).append((item.keys[kind], rows, len(signal)))
-        levels.append((level_key(item.digest, item.start, item.end), levels_of(samples)))
-    if batch.items[-1].start is batch.items[-1].end is None:
-        _thread.opened = None  # no excerpt: nothing else will be read of it
+        levels.append((level_key(item.digest, item.start, item.end), heard.values()))
     keep_levels(cache, levels)
     if lasting:
         cache.write_failures(lasting)
