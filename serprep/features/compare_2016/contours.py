@@ -49,13 +49,16 @@ def contours_of(signal: FloatArray) -> Contours:
         crossings[first:last] = zero_crossings(samples[HOP * first : HOP * (last - 1) + LONG], last - first)
     rms = rms_of_frames(samples, np.ones(SHORT, np.float32), n_short)
     energy = np.stack([loudness, rasta_loudness, rms, crossings])
+    del samples  # an hour's are 230 MB
     spectrum = np.concatenate([rasta.T, shape.T, mfcc(bands).T])
+    del rasta, shape, bands
     smooth_limit, delta_limit = _limits(n_long, pitch.n_decided)
     always = np.full(n_long + 1, n_long)
     smooth_voice = np.concatenate([smooth_known(voice[:2], always), smooth_known(voice[2:], smooth_limit)])
     known = np.array([n_short, n_short, n_short, n_long])
     smooth_energy = smooth(energy, n_long, known)
     smooth_spectrum = smooth(spectrum, n_short, np.full(len(spectrum), n_short))
+    del spectrum
     return Contours(
         n_long,
         pitch.n_decided,
