@@ -31,7 +31,7 @@ def verify(
     as_json: bool,
 ) -> int:
     """Inspect a STORE: its files, digests, seal and content; exit status 1 if anything is wrong."""
-    from serprep.files import as_root
+    from serprep.place.corpus import as_root
     from serprep.progress import Progress
     from serprep.recipe import read_recipe
     from serprep.store.verify import verify as inspect

@@ -13,8 +13,8 @@ from pathlib import Path
 from serprep.audio.decode import SUFFIXES, clip_end, digest_of, probe, read_bytes
 from serprep.audio.signal import Recording
 from serprep.errors import AudioError, ManifestError, one_line
-from serprep.files import walk
 from serprep.manifest.table import Manifest, make_manifest
+from serprep.place.corpus import walk
 from serprep.utterance import Numbers, Texts, Utterance
 
 Look = Callable[[Path], Recording]
@@ -160,12 +160,12 @@ def check_manifest(manifest: Manifest, root: Path, *, progress: Callable[[int], 
 
     missing, changed, digests = [], [], {}
     with ThreadPoolExecutor(max_workers=min(16, 2 * (os.cpu_count() or 1))) as pool:
-        for number, (path, found) in enumerate(zip(expected, pool.map(digest, expected), strict=True), 1):
-            if found is None:
+        for number, (path, own_digest) in enumerate(zip(expected, pool.map(digest, expected), strict=True), 1):
+            if own_digest is None:
                 missing.append(path)
             else:
-                digests[path] = found
-                if expected[path] and found != expected[path]:
+                digests[path] = own_digest
+                if expected[path] and own_digest != expected[path]:
                     changed.append(path)
             if progress:
                 progress(number)

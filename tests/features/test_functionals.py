@@ -8,7 +8,6 @@ from serprep.audio.decode import decode, read_bytes
 from serprep.audio.guard import PEAK, guard
 from serprep.errors import FeatureError
 from serprep.features.functionals import (
-    ENGINES,
     Functionals,
     check_signal,
     checked,
@@ -28,6 +27,8 @@ REAL = (
     "ravdess/Actor_07/03-01-03-01-02-01-07.flac",
     "ravdess/Actor_24/03-01-05-02-02-02-24.flac",
 )
+
+ENGINES = ("native", "opensmile")
 
 
 @pytest.fixture
@@ -154,8 +155,8 @@ def test_the_installed_library_has_a_digest_and_a_version():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"feature_set": "eGeMAPSv02"}, "feature_set is 'eGeMAPSv02'; the only one is 'ComParE_2016'"),
-        ({"engine": "librosa"}, "engine is 'librosa'; expected 'native' or 'opensmile'"),
+        ({"feature_set": "eGeMAPSv02"}, "feature_set is 'eGeMAPSv02'; expected ComParE_2016"),
+        ({"engine": "librosa"}, "engine is 'librosa'; expected one of native, opensmile"),
     ],
 )
 def test_impossible_configurations_are_refused(change, message):

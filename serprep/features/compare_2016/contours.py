@@ -18,6 +18,7 @@ from serprep.features.compare_2016.pitch import track
 from serprep.features.compare_2016.spectral import N_DESCRIPTORS, spectral
 from serprep.features.compare_2016.spectrum import short_spectra
 from serprep.features.compare_2016.voice import voice_quality
+from serprep.features.sharing import once
 
 BLOCK = 4096  # frames whose spectra are there at a time
 
@@ -35,6 +36,7 @@ class Contours(NamedTuple):
     spectral_delta: FloatArray
 
 
+@once
 def contours_of(signal: FloatArray) -> Contours:
     """Contours of a signal of at least 960 samples."""
     samples = samples_of(signal)
