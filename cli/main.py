@@ -1,7 +1,7 @@
 """``serprep``: the group of commands, and how errors become one line.
 
 Exit status: 0 all good, 1 failed, 2 wrong usage, 3 built with quarantined utterances,
-130 interrupted.
+4 whole, but not all could be checked, 130 interrupted.
 """
 
 import contextlib

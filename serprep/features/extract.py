@@ -12,7 +12,7 @@ from typing import Any
 
 from serprep._typing import FloatArray
 from serprep.audio.signal import Signal
-from serprep.errors import FeatureError
+from serprep.errors import FeatureError, SerprepError, one_line
 from serprep.features.framing import SEGMENTS, Segment
 from serprep.features.kind import Extractor, Kind, MissingKind
 from serprep.features.kinds import KINDS, brought_by, kind_of
@@ -277,6 +277,25 @@ def _extractor(kind: Kind[Any], config: Any, signal: Signal) -> Extractor:
     return kind.extractor(config, signal)
 
 
+def _made(features: Features, name: str) -> Extractor:
+    """What computes one kind; that of an unknown kind is not kept, and raises."""
+    kind, config = features.kind(name), features.configs[name]
+    make = kind.extractor if name in features.missing else partial(_extractor, kind)
+    return make(config, features.signal)
+
+
+def not_computable(features: Features) -> dict[str, str]:
+    """Kinds that cannot be computed on this machine, and why: a package, a model or a source is not here."""
+    lacking = {}
+    for name in features.kinds:
+        try:
+            features.kind(name).identity(features.configs[name])  # asks for the libraries
+            _made(features, name)
+        except (SerprepError, ImportError, OSError) as error:
+            lacking[name] = one_line(error)
+    return lacking
+
+
 def extract(
     signal: FloatArray, features: Features, kinds: tuple[str, ...], *, utterance: str = ""
 ) -> dict[str, FloatArray]:
@@ -310,9 +329,8 @@ def extract(
     found = {}
     for name in kinds:
         kind, config = features.kind(name), features.configs[name]
-        make = kind.extractor if name in features.missing else partial(_extractor, kind)
         asked = (signal, utterance) if kind.wants == "utterance" else (signal,)
-        rows = make(config, features.signal)(*asked)
+        rows = _made(features, name)(*asked)
         if kind.shape_of(config) == "row":
             rows = rows[None]
         width = kind.n_columns(config)

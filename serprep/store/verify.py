@@ -23,7 +23,7 @@ from serprep._typing import ByteArray, IntArray
 from serprep.audio.decode import decode, digest_of, read_bytes
 from serprep.cache.parts import offsets_of
 from serprep.errors import AudioError, CorpusError, FeatureError, SerprepError, StoreError, one_line
-from serprep.features.extract import Features, extract
+from serprep.features.extract import Features, extract, not_computable
 from serprep.features.framing import cut_segments
 from serprep.features.kinds import KINDS
 from serprep.remote import entries, info, is_url
@@ -33,6 +33,7 @@ from serprep.store.store import Store
 from serprep.version import resolve, version_of, versions
 
 Progress = Callable[[int], None]
+NOT_CHECKED = "not checked"  # kind of a problem that this machine has, and not the store
 _MANY = 64  # utterances read at once
 
 
@@ -40,12 +41,17 @@ _MANY = 64  # utterances read at once
 class Problem:
     """Something wrong with a store."""
 
-    kind: str  # "missing file", "extra file", "damaged file", "seal", "content" or "audio"
-    place: str  # file, array or utterance
+    kind: str  # "missing file", "extra file", "damaged file", "seal", "content", "audio" or "not checked"
+    place: str  # file, array, kind of feature or utterance
     message: str
     utterances: tuple[str, ...] = ()  # ids that it touches, where they can be told
     shared_with: tuple[str, ...] = ()  # other stores that hold the same file by hard link
     recording: bool = False  # a recording is missing or another one: that says nothing about the store
+
+    @property
+    def damage(self) -> bool:
+        """Whether it says something about the store, and not about what is missing on this machine."""
+        return not self.recording and self.kind != NOT_CHECKED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +61,7 @@ class Verification:
     store: str
     version: str  # "" where the root cannot be read
     n_files: int  # of the container, checked
-    n_recomputed: int  # utterances whose recordings were looked for
+    n_recomputed: int  # utterances whose recordings were looked for; 0 where no kind of feature can be computed here
     problems: tuple[Problem, ...] = field(default=())
 
     @property
@@ -66,7 +72,7 @@ class Verification:
     @property
     def whole(self) -> bool:
         """Whether nothing is wrong with the store itself."""
-        return all(problem.recording for problem in self.problems)
+        return not any(problem.damage for problem in self.problems)
 
 
 def verify(
@@ -116,9 +122,12 @@ def verify(
     if sample is not None and sample < len(rows):
         rows = np.sort(np.random.default_rng(seed).choice(rows, sample, replace=False))
     features = _with_sources(store.features, sources) if len(rows) else store.features
+    lacking = not_computable(features) if len(rows) else {}
+    problems += tuple(Problem(kind=NOT_CHECKED, place=name, message=why) for name, why in lacking.items())
+    kinds = tuple(kind for kind in features.kinds if kind not in lacking)
     for done, row in enumerate(rows.tolist(), 1):
         problems += tuple(
-            _guarded("audio", f"utterance {row}", partial(_against_audio, store, row, against_audio, features))
+            _guarded("audio", f"utterance {row}", partial(_against_audio, store, row, against_audio, features, kinds))
         )
         if progress:
             progress(container.n_files + done)
@@ -126,7 +135,7 @@ def verify(
         store=path,
         version=store.version,
         n_files=container.n_files,
-        n_recomputed=len(rows),
+        n_recomputed=len(rows) if kinds else 0,
         problems=problems,
     )
 
@@ -376,15 +385,16 @@ def _with_sources(features: Features, sources: Features | None) -> Features:
     return Features(features.segments, missing, **{**off, **features.configs, **found})
 
 
-def _against_audio(store: Store, row: int, root: Path | None, features: Features) -> list[Problem]:
-    """One utterance's features against those of its recording."""
+def _against_audio(
+    store: Store, row: int, root: Path | None, features: Features, kinds: tuple[str, ...]
+) -> list[Problem]:
+    """Some kinds of one utterance's features against those of its recording."""
     name = store.ids[row]
 
     def differs(message: str, *, recording: bool = False) -> list[Problem]:
         return [Problem(kind="audio", place=name, message=message, utterances=(name,), recording=recording)]
 
     start, end = (None if np.isnan(store.column(edge)[row]) else store.column(edge)[row] for edge in ("start", "end"))
-    here = tuple(kind for kind in features.kinds if kind not in features.missing)
     try:
         try:
             data = read_bytes((root or Path()) / store.column("path")[row])
@@ -393,9 +403,11 @@ def _against_audio(store: Store, row: int, root: Path | None, features: Features
         if digest_of(data) != store.column("audio_digest")[row]:
             return differs("the recording is not the one the store was made from (other SHA-256)", recording=True)
         signal = decode(data, start=start, end=end, config=features.signal)
-        values = extract(signal, features, here, utterance=name)
+        values = extract(signal, features, kinds, utterance=name)
     except (AudioError, FeatureError) as error:
         return differs(str(error))
+    except SerprepError as error:  # no fault of a recording: a GPU without memory, say
+        return [Problem(kind=NOT_CHECKED, place=name, message=str(error), utterances=(name,))]
     differing = []
     for table in (table for table in store.tables if table.kind in values):
         stored = store.read_table(table, [row])[0]
@@ -404,10 +416,4 @@ def _against_audio(store: Store, row: int, root: Path | None, features: Features
             expected = cut_segments(expected, table.segment)
         if stored.tobytes() != expected.astype(stored.dtype).tobytes():
             differing.append(table.name)
-    problems = differs(f"recomputed values differ in {', '.join(differing)}") if differing else []
-    for kind in (kind for kind in features.kinds if kind in features.missing):
-        try:
-            features.missing[kind].extractor(features.configs[kind], features.signal)
-        except FeatureError as error:  # that says nothing about the store
-            problems += differs(str(error), recording=True)
-    return problems
+    return differs(f"recomputed values differ in {', '.join(differing)}") if differing else []
