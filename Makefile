@@ -1,12 +1,13 @@
 # make demo   set up everything, walk the whole path on a synthetic corpus
 # make test   set up everything, run all checks
+# make quick  ruff, and the tests of the files that changed since the last commit
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 # compiled code of Python is kept: the tests start hundreds of processes, and each would compile torch anew
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test prove bench clean
+.PHONY: demo test quick prove bench clean
 
 demo: $(READY)
 	$(BIN)/serprep demo serprep-demo
@@ -14,9 +15,14 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -c "from serprep.features import compare_2016, egemaps; compare_2016.prepare(); egemaps.prepare()" & \
+	$(BIN)/python -c "from serprep.features import compare_2016 as c, egemaps_v02 as e; c.prepare(); c.prepare(compute=e.functionals)" & \
 	$(BIN)/mypy; status=$$?; wait; exit $$status # compiled beside it once, and not by every process of the tests
 	$(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile
+
+quick: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -q -m "not slow" $$($(BIN)/python tests/helpers/mirror.py)
 
 prove: $(READY)
 	$(BIN)/python benchmarks/prove.py

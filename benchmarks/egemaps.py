@@ -15,7 +15,7 @@ from compare_2016 import CORPORA, N_CUTS, N_SHORT, SECONDS, SHORT, bits, cuts, r
 from native import seconds
 
 from serprep.audio.decode import decode, read_bytes
-from serprep.features import egemaps
+from serprep.features import egemaps_v02
 from serprep.progress import Progress
 from serprep.testing.signals import RATE, SIGNALS, generated_signal
 
@@ -36,8 +36,8 @@ def compare(signals: Iterable[np.ndarray], n: int, what: str) -> None:
     with Progress(f"{what}, both engines", n, unit="signals") as progress:
         for signal in signals:
             pairs = (
-                (egemaps.functionals(signal), by_package("Functionals", signal)[0]),
-                (egemaps.contours(signal), by_package("LowLevelDescriptors", signal)),
+                (egemaps_v02.functionals(signal), by_package("Functionals", signal)[0]),
+                (egemaps_v02.contours(signal), by_package("LowLevelDescriptors", signal)),
             )
             totals += [value for a, b in pairs for value in (a.size, np.count_nonzero(bits(a) != bits(b)))]
             progress.add()
@@ -54,10 +54,10 @@ def against_the_package() -> None:
     """Print milliseconds of both, and the median of the paired ratios."""
     for duration in (0.3, 1, 3, 10, 30):
         signal = generated_signal("cut speech", int(RATE * duration))
-        egemaps.functionals(signal)
+        egemaps_v02.functionals(signal)
         ours, theirs = [], []
         for _ in range(5 if duration >= 10 else 15):
-            ours.append(seconds(lambda: egemaps.functionals(signal)))  # noqa: B023 - called at once
+            ours.append(seconds(lambda: egemaps_v02.functionals(signal)))  # noqa: B023 - called at once
             theirs.append(seconds(lambda: by_package("Functionals", signal)))  # noqa: B023
         ratio = median(b / a for a, b in zip(ours, theirs, strict=True))
         print(f"| {duration} | {1000 * median(ours):.1f} | {1000 * median(theirs):.0f} | {ratio:.1f} |")

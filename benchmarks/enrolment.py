@@ -23,10 +23,10 @@ from serprep.pipeline.build import build
 from serprep.recipe import read_recipe
 from serprep.split import Split, bind
 from serprep.store.store import Store, open_store
-from serprep_models.baselines import fit, turn
 from serprep_models.experiment import split_of
 from serprep_models.standardise import CLIP, Moments, Ranks, moments
 from serprep_models.statistics import Speakers
+from serprep_models.systems.svm import fit, turn
 
 MODES = ("speaker", "speaker-rank")
 C = 1e-4  # the same for all, so that only the statistics differ

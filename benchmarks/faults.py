@@ -181,20 +181,21 @@ import numpy as np, torch
 from safetensors.torch import save_file
 from serprep.recipe import TrainConfig
 from serprep.store.store import open_store
-from serprep_models.crnn import SystemConfig
-from serprep_models.examples import Stored, kinds_of
+from serprep.systems import inputs_of
+from serprep_models.system import SystemConfig
+from serprep_models.examples import Stored
 from serprep_models.standardise import training_statistics
 from serprep_models.train import train
 torch.set_num_threads(1)
 store, folder, system = open_store(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-kinds, rows = kinds_of(system), np.arange(len(store))
+kinds, rows = inputs_of(system, {}, Features()), np.arange(len(store))
 train_rows, dev_rows = rows[rows % 4 != 0], rows[rows % 4 == 0]
 statistics = training_statistics(store, train_rows, kinds)
 parts = [Stored(store, part, kinds, statistics) for part in (train_rows, dev_rows)]
 if sys.argv[4] == "memory":
     parts = [part.load() for part in parts]
 how = TrainConfig(epochs=8, batch_size=8, device="cpu", memory_budget=8)
-config = SystemConfig(system=system, n_labels=len(store.labels))
+config = SystemConfig.of(system, Features(), len(store.labels))
 trained = train(config, parts[0], how=how, seed=0, dev=parts[1], folder=folder, save_every=0.3)
 save_file(trained.system.state_dict(), folder / "weights.safetensors")
 """

@@ -26,9 +26,9 @@ import soundfile
 
 from serprep.cache.memo import Memo
 from serprep.cache.parts import Cache
-from serprep.dataset import log
+from serprep.dataset.garbage import gc
+from serprep.dataset.log import log
 from serprep.errors import SerprepError
-from serprep.garbage import gc
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store import zarr_store

@@ -34,11 +34,12 @@ from serprep.store.convert import convert
 from serprep.store.layout import StoreConfig
 from serprep.store.store import Store, open_store
 from serprep.store.writer import Origins, attributes, create, plan_store
+from serprep.systems import inputs_of
 from serprep.utterance import Utterance
-from serprep_models.crnn import SYSTEMS, Batch, SystemConfig, n_flat
-from serprep_models.examples import Stored, kinds_of
+from serprep_models.examples import Stored
 from serprep_models.loader import Batches, Loader
 from serprep_models.standardise import Moments
+from serprep_models.system import SYSTEMS, Batch, SystemConfig, n_flat
 from serprep_models.train import _Training
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -105,7 +106,7 @@ def stored(store: Store, system: str) -> Stored:
     """All utterances of the store, with statistics that are no constants."""
     sizes = {"short": 40, "long": 40, "functionals": 6373}
     statistics = {kind: Moments(np.full(n, 0.1), np.full(n, 1.1)) for kind, n in sizes.items()}
-    return Stored(store, np.arange(len(store)), kinds_of(system), statistics)
+    return Stored(store, np.arange(len(store)), inputs_of(system, {}, Features()), statistics)
 
 
 def table(title: str, rows: list[tuple[object, ...]], head: tuple[str, ...]) -> None:
@@ -214,13 +215,13 @@ def throughput() -> None:
             examples = stored(store, system).load()
             for i in range(len(examples)):
                 one = examples.batch(torch.tensor([i]))
-                for kind, values in one.segments.items():
+                for kind, values in one.inputs.items():
                     np.save(Path(scratch, f"{i}-{kind}.npy"), values.numpy())
-                if one.functionals is not None:
-                    np.save(Path(scratch, f"{i}-functionals.npy"), one.functionals[0].numpy())
+                if one.inputs["functionals"] is not None:
+                    np.save(Path(scratch, f"{i}-functionals.npy"), one.inputs["functionals"][0].numpy())
             for threads in (1, 2):
                 torch.set_num_threads(threads)
-                config = SystemConfig(system=system, n_labels=len(LABELS))
+                config = SystemConfig.of(system, Features(), len(LABELS))
                 ours = _Training(config, examples, how=how, seed=0)
                 torch.manual_seed(0)
                 theirs = PlainSystem(system)
@@ -228,7 +229,7 @@ def throughput() -> None:
                 assert n_ours == n_theirs
                 adam = torch.optim.Adam(theirs.parameters(), lr=1e-3, foreach=False, fused=False)
                 loss_of = nn.CrossEntropyLoss()
-                files = Files(Path(scratch), len(examples), kinds_of(system), examples.labels)
+                files = Files(Path(scratch), len(examples), inputs_of(system, {}, Features()), examples.labels)
                 loader = DataLoader(files, batch_size=BATCH, shuffle=True, collate_fn=collate)
 
                 def ours_epoch(ours: _Training = ours) -> None:
@@ -272,7 +273,7 @@ def loading() -> None:
             how = TrainConfig(device="cpu", batch_size=BATCH)
             source = stored(zarr, system)
             budget = int(source.n_bytes.sum()) // 2
-            training = _Training(SystemConfig(system=system, n_labels=len(LABELS)), source.load(), how=how, seed=0)
+            training = _Training(SystemConfig.of(system, Features(), len(LABELS)), source.load(), how=how, seed=0)
             ways: dict[str, Iterable[Batch]] = {
                 "prepared": list(training.loader),
                 "memory": training.loader,
@@ -342,7 +343,7 @@ def parts() -> None:
         for system in SYSTEMS:
             how = TrainConfig(device="cpu", batch_size=BATCH)
             training = _Training(
-                SystemConfig(system=system, n_labels=len(LABELS)), stored(store, system).load(), how=how, seed=0
+                SystemConfig.of(system, Features(), len(LABELS)), stored(store, system).load(), how=how, seed=0
             )
             found = []
             for batch in [batch for _ in range(3) for batch in training.loader]:

@@ -15,10 +15,10 @@ from .output import json_option, notes, print_json, recognise_option, recognised
 def check(manifest: Path, root: str, no_samples: bool, as_json: bool) -> int:
     """Compare the recordings under ROOT, a folder or URL, with a MANIFEST; exit status 1 if they differ."""
     from serprep.errors import one_line
-    from serprep.files import as_root
     from serprep.manifest.locate import locate
     from serprep.manifest.look import check_manifest
     from serprep.manifest.table import make_manifest, read_manifest
+    from serprep.place.corpus import as_root
     from serprep.progress import Progress
 
     expected = read_manifest(manifest)

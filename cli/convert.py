@@ -1,7 +1,5 @@
 """``serprep convert``."""
 
-from pathlib import Path
-
 import click
 
 from .output import json_option, print_json, say
@@ -17,13 +15,13 @@ def convert(store: str, destination: str, as_json: bool) -> None:
     DESTINATION, a path or URL, ends in .zarr or .h5 and may not exist.  Every bit of every array, the
     attributes and the version stay the same.
     """
-    from serprep.remote import is_url
+    from serprep.place.place import at
     from serprep.store.convert import convert
 
     written = convert(store, destination, quiet=False)
     about = {
         "version": written.version,
-        "store": written.path if is_url(written.path) else str(Path(written.path).resolve()),
+        "store": at(written.path).path(),
         "format": written.format,
         "n_utterances": len(written),
         "seal": written.seal,

@@ -2,14 +2,14 @@
 
 import click
 
-from .output import json_option, print_json, print_table
+from .output import json_option, notes, print_json, print_table
 
 
 @click.command(short_help="Corpora that can be read, with licence and expected counts.")
 @json_option
 def corpora(as_json: bool) -> None:
     """List the readers."""
-    from serprep.corpora import CORPORA
+    from serprep.corpora import READERS
 
     rows = [
         {
@@ -24,7 +24,7 @@ def corpora(as_json: bool) -> None:
             "source": corpus.source,
             "citation": corpus.citation,
         }
-        for corpus in CORPORA.values()
+        for corpus in READERS.usable(lambda line: notes([line], "left out")).values()
     ]
     if as_json:
         print_json({"corpora": rows})

@@ -16,7 +16,7 @@ SHOWN = 10  # ids of a kind
 @json_option
 def diff(a: str, b: str, as_json: bool) -> None:
     """Tell which utterances came, went, changed name, audio, label or speaker from store A to store B, and settings."""
-    from serprep.dataset import diff, in_short
+    from serprep.dataset.diff import diff, in_short
 
     found = diff(a, b)
     if as_json:

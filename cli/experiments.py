@@ -34,10 +34,8 @@ def _root(place: Path) -> Path:
     if place.suffix != ".toml":
         return place
     from serprep.recipe import read_recipe
-    from serprep.remote import is_url
 
-    recipe = read_recipe(place)
-    return recipe.folder if is_url(recipe.dataset_path) else Path(recipe.dataset_path)
+    return read_recipe(place).experiments_root
 
 
 def _print(one: Any) -> None:

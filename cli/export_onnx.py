@@ -30,6 +30,6 @@ def onnx(checkpoint: Path, destination: Path, enrolled: tuple[str, ...], as_json
     predictor, _ = enrolled_by(load(checkpoint), enrol, quiet=False)
     path = export_onnx(predictor, destination)
     if as_json:
-        print_json({"onnx": str(path.resolve()), "inputs": list(predictor.kinds), "labels": list(predictor.labels)})
+        print_json({"onnx": str(path.resolve()), "inputs": list(predictor.names), "labels": list(predictor.labels)})
     else:
         click.echo(path)

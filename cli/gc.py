@@ -41,7 +41,7 @@ def gc(dataset: str | None, cache: bool, max_size: int, yes: bool, as_json: bool
         return
     if dataset is None:
         raise click.UsageError("name a data set, or collect the cache: `serprep gc --cache`")
-    from serprep.garbage import gc
+    from serprep.dataset.garbage import gc
 
     found = gc(dataset, yes=yes)
     if as_json:

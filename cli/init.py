@@ -75,7 +75,7 @@ def recipe_text(found: "Guess", *, root: str) -> str:
         f"root = {_quoted(root)}",
     ]
     lines += [f"{name} = {_quoted(value)}" for name, value in found.options.items() if isinstance(value, str)]
-    if found.reader in ("table", "pattern"):
+    if {"title", "licence", "source"} <= set(found.reading.corpus.options):
         lines += [
             '# title = ""    # what the corpus is called on pages',
             '# licence = ""  # of the recordings; it goes into every store',

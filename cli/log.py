@@ -12,7 +12,7 @@ from .output import json_option, notes, print_json, print_table, size
 @json_option
 def log(dataset: str, as_json: bool) -> None:
     """List the stores of a DATASET with their tags and what changed from one to the next."""
-    from serprep.dataset import log
+    from serprep.dataset.log import log
 
     entries = log(dataset)
     if as_json:

@@ -24,6 +24,7 @@ from .output import json_option, notes, print_json, print_table, recognise_optio
 @click.option("--title", help="For readers table and pattern: what the corpus is called.")
 @click.option("--licence", help="For readers table and pattern: of the recordings.")
 @click.option("--source", help="For readers table and pattern: where the corpus comes from.")
+@click.option("--option", "others", multiple=True, metavar="NAME=VALUE", help="For readers of other packages.")
 @click.option("--pattern", help="For reader pattern, such as '{emotion}/{speaker}_{text}.wav'.")
 @recognise_option
 @json_option
@@ -34,6 +35,7 @@ def manifest(
     file: str | None,
     columns: tuple[str, ...],
     pattern: str | None,
+    others: tuple[str, ...],
     no_samples: bool,
     as_json: bool,
     **said: str | None,
@@ -46,20 +48,17 @@ def manifest(
     Recordings are compared with the published release, where its digests are known.
     """
     from serprep.corpora import read_corpus
-    from serprep.files import as_root
     from serprep.manifest.locate import locate
     from serprep.manifest.look import look
     from serprep.manifest.select import spellings
     from serprep.manifest.table import make_manifest, write_manifest
     from serprep.pipeline.gather import describe_corpus
+    from serprep.place.corpus import as_root
     from serprep.progress import Progress
     from serprep.ratings import write_ratings
 
-    pairs = dict(pair.partition("=")[::2] for pair in columns)
-    for pair in columns:
-        if not all(pair.partition("=")[::2]):
-            raise click.UsageError(f"--column {pair!r}: expected ROLE=NAME, such as emotion=label")
-    given = {"file": file, "pattern": pattern, "columns": pairs, **said}
+    pairs = pairs_of(columns, "--column", "ROLE=NAME, such as emotion=label")
+    given = {"file": file, "pattern": pattern, "columns": pairs, **said, **pairs_of(others, "--option", "NAME=VALUE")}
     folder = as_root(root)
     reading = read_corpus(reader, folder, {name: value for name, value in given.items() if value})
     located = locate(reading.utterances, folder)
@@ -110,3 +109,11 @@ def manifest(
     click.echo(f"digest       {looked.manifest.digest}")
     if release:
         click.echo(f"release      {release.sentence}")
+
+
+def pairs_of(values: tuple[str, ...], option: str, expected: str) -> dict[str, str]:
+    """What stands before and behind the first ``=`` of each value."""
+    for value in values:
+        if not all(value.partition("=")[::2]):
+            raise click.UsageError(f"{option} {value!r}: expected {expected}")
+    return dict(value.partition("=")[::2] for value in values)

@@ -4,6 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from serprep.forms import form_of
+
 if TYPE_CHECKING:
     from serprep.manifest.table import Manifest
     from serprep.split import Split, SplitConfig
@@ -41,19 +43,17 @@ def kind_of(place: str) -> str:
     ('', '')
     """
     path = Path(place.partition("@")[0])
-    if "://" in place:
-        return ""
+    form = form_of(path.name)
     try:
+        if form and (path / form.mark).is_file():
+            return "store"
         if path.is_file():
             if path.name in ("utterances.csv", "manifest.json"):
                 return "manifest"
-            by_suffix = {".toml": "recipe", ".h5": "store"}
-            by_suffix |= dict.fromkeys((".wav", ".flac", ".ogg", ".mp3"), "recording")
+            by_suffix = {".toml": "recipe", **dict.fromkeys((".wav", ".flac", ".ogg", ".mp3"), "recording")}
             kind = by_suffix.get(path.suffix.lower(), "")
             return "split" if not kind and path.suffix == ".json" and b'"roles"' in path.read_bytes()[:65_536] else kind
         if path.is_dir():
-            if path.suffix == ".zarr" and (path / "zarr.json").is_file():
-                return "store"
             if (path / "utterances.csv").is_file():
                 return "manifest"
             if (path / "versions").is_dir():
@@ -118,7 +118,7 @@ def rows_of(place: Path, *, digests: bool = False) -> "Manifest":
 
         recipe = read_recipe(place)
         asked = gather(recipe)
-        return look(asked.manifest, recipe.root).manifest if digests else asked.manifest
+        return look(asked.manifest, asked.root).manifest if digests else asked.manifest
     from serprep.manifest.table import read_manifest
 
     return read_manifest(place)

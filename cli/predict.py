@@ -28,7 +28,14 @@ from .output import json_option, notes, print_json
     "For checkpoints with statistics per speaker.",
 )
 @click.option("--root", type=click.Path(path_type=Path), help="Where the recordings of a manifest lie.")
-@click.option("--format", "form", type=click.Choice(["csv", "jsonl", "arff"]), default="csv", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    default="csv",
+    show_default=True,
+    metavar="FORM",
+    help="csv, jsonl, arff, or what another package brings.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; default: standard output.")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Local processes; default: one per core.")
 @json_option
@@ -51,12 +58,14 @@ def predict(
     A checkpoint with statistics per speaker (a transductive one) needs recordings of the
     speaker of all AUDIO: name them with --enrol.  For a STORE it takes each speaker's own.
     """
+    from serprep.exports import FORMS
     from serprep.files import write_whole
     from serprep.parallel import Workers
     from serprep.store.store import open_store
     from serprep_models.recordings import other_recordings, utterances_of
 
     # what is named wrongly is told before torch is loaded, and checkpoints
+    FORMS[form]
     store = open_store(audio[0]) if len(audio) == 1 and is_store(audio[0]) else None
     utterances = utterances_of(audio, root=root) if store is None else None
     enrol = utterances_of(enrolled, root=root) if enrolled else None
@@ -100,8 +109,9 @@ def predict(
 
 def is_store(place: str) -> bool:
     """Whether an argument names a store rather than recordings."""
+    from serprep.forms import form_of
     from serprep.version import versions
 
-    if place.rstrip("/").endswith((".zarr", ".h5")) or ("@" in place and not Path(place).exists()):
+    if form_of(place) or ("@" in place and not Path(place).exists()):
         return True
     return bool(place) and not Path(place).is_file() and bool(versions(place))  # a data set

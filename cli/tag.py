@@ -18,7 +18,7 @@ def tag(dataset: str, version: str, name: str, force: bool, as_json: bool) -> No
 
     DATASET@NAME then works wherever a store is named, and gc keeps that store.
     """
-    from serprep.dataset import tag
+    from serprep.dataset.tag import tag
 
     done = tag(dataset, version, name, force=force)
     if as_json:

@@ -22,7 +22,7 @@ def verify(
     Exit status 1 says that it is damaged, 4 that nothing is wrong with it, but that not all could be
     checked here: a package, a model, a source or a recording is missing.
     """
-    from serprep.files import as_root
+    from serprep.place.corpus import as_root
     from serprep.progress import Progress
     from serprep.recipe import read_recipe
     from serprep.store.verify import verify as inspect

@@ -73,6 +73,13 @@ def wa_of(counts: IntArray) -> float:
     return float(np.trace(counts) / total) if total else float("nan")
 
 
+def ranking_ua(truth: IntArray, predicted: IntArray, n_labels: int) -> float:
+    """UA over the labels that occur, to rank by: a development part may lack one."""
+    counts = np.zeros((n_labels, n_labels), np.int64)
+    np.add.at(counts, (truth, predicted), 1)
+    return float(np.nanmean(recalls(counts)))
+
+
 def ua_of(counts: IntArray) -> float:
     """Unweighted accuracy from a confusion matrix; NaN if a label has no utterances.
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from serprep._json import load_json
+from serprep.columns import DIMENSIONS
 from serprep.corpora.corpus import Rating
 from serprep.errors import ManifestError, first_ten, one_line
 from serprep.files import read_regular, write_whole
 
 NAME = "raters.jsonl"
-_SCALES = ("valence", "arousal", "dominance")
 _FIELDS = tuple(field.name for field in dataclasses.fields(Rating))
 
 
@@ -95,7 +95,7 @@ def _rating(said: Any) -> Rating:
     emotions = said.get("emotions", [])
     if not isinstance(emotions, list) or not all(isinstance(emotion, str) for emotion in emotions):
         raise ValueError(f"emotions is {str(emotions)[:40]!r}; expected a list of text")
-    for name in _SCALES:
+    for name in DIMENSIONS:
         value = said.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
             raise ValueError(f"{name} is {str(value)[:40]!r}; expected a number")

@@ -7,52 +7,27 @@ to the recipe.
 
 import dataclasses
 import tomllib
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal
 
+from serprep.config import Config, check, configured, hints_of, refuse_unknown, shown, within
 from serprep.errors import RecipeError, SerprepError, one_line
 from serprep.features.extract import Features
 from serprep.features.framing import Segment
 from serprep.features.kind import Kind
 from serprep.features.kinds import KINDS, kind_names, kind_of
-from serprep.files import as_root, read_regular
-from serprep.remote import is_url
+from serprep.files import read_regular
+from serprep.place.corpus import as_root
+from serprep.place.place import at
 from serprep.split import SplitConfig
 from serprep.store.layout import StoreConfig
+from serprep.systems import SYSTEMS, moved, options_of
 from serprep.text import did_you_mean, nearest, not_text
 
 _LARGEST = 1 << 20  # bytes of a recipe
 _DEEPEST = 20  # tables in tables
-
-SYSTEMS = ("plain-crnn", "multi-crnn", "hsf-crnn", "compare-svm", "majority")
-NEURAL = SYSTEMS[:3]
-STANDARDISATIONS = ("train", "utterance", "speaker", "speaker-rank")
-SUBMISSIONS = ("none", "compare2018", "compare2019", "compare2021")
-#: What keys of ``[train]`` may be.
-CHOICES = {
-    "submission": SUBMISSIONS,
-    "class_weights": ("none", "balanced"),
-    "sampling": ("all", "balanced"),
-    "standardisation": STANDARDISATIONS,
-    "schedule": ("constant", "one-cycle"),
-    "keep": ("best", "last"),
-    "activation": ("sigmoid", "relu"),
-    "svm_balance": ("weights", "upsampling"),
-}
-RANGES = {
-    "weight_decay": (0, 100),
-    "dropout": (0, 0.95),
-    "label_smoothing": (0, 0.95),
-    "mixup": (0, 100),
-    "mask_bands": (0, 1000),
-    "mask_frames": (0, 1000),
-    "drop_segments": (0, 0.95),
-    "svm_share": (0, 0.95),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,18 +54,19 @@ class CorpusConfig:
     licence: str = ""  # what may be done with it,
     source: str = ""  # and where it comes from
     columns: Mapping[str, str] | None = None  # for readers "table" and "audformat"
+    options: Mapping[str, object] | None = None  # what the reader of another package takes besides
     emotions: Mapping[str, str] | None = None
-    silent: str = "keep"  # or "quarantine": what becomes of recordings that hold no sound
+    silent: Literal["keep", "quarantine"] = "keep"  # what becomes of recordings that hold no sound
 
     def __post_init__(self) -> None:
         if bool(self.reader) == bool(self.manifest):
             raise RecipeError('[corpus] needs either reader = "…" or manifest = "…"')
-        if self.manifest and self.options:
-            raise RecipeError(f"[corpus] {next(iter(self.options))} is for a reader; a manifest says that itself")
+        if self.manifest and self.reader_options:
+            name = next(iter(self.reader_options))
+            raise RecipeError(f"[corpus] {name} is for a reader; a manifest says that itself")
         if not self.root:
             raise RecipeError("[corpus] needs root: the folder of the recordings")
-        if self.silent not in ("keep", "quarantine"):
-            raise RecipeError(f"[corpus] silent is {self.silent!r}; expected 'keep' or 'quarantine'")
+        check(self, RecipeError, "corpus")
         for name in ("columns", "emotions"):
             table = getattr(self, name)
             if table is not None and not all(isinstance(value, str) and value for value in table.values()):
@@ -99,107 +75,65 @@ class CorpusConfig:
             raise RecipeError("[corpus.emotions] is empty: name the emotions to keep, or leave the table out")
 
     @property
-    def options(self) -> dict[str, object]:
+    def reader_options(self) -> dict[str, object]:
         """What the reader takes besides the root."""
         names = ("file", "pattern", "columns", "prefix", "title", "licence", "source")
-        given = {name: getattr(self, name) for name in names}
+        given = {name: getattr(self, name) for name in names} | dict(self.options or {})
         return {name: value for name, value in given.items() if value}
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """``[train]``: which systems, how often, how long."""
+    """``[train]``: which systems, how often, how long; what is of one system stands in ``[train.<system>]``."""
 
-    systems: tuple[str, ...] = SYSTEMS
-    seeds: tuple[int, ...] = (0, 1, 2)
-    epochs: int = 60
-    batch_size: int = 32  # utterances
-    learning_rate: float = 1e-3
-    schedule: str = "constant"  # of the learning rate, or "one-cycle": up to it and down again
-    weight_decay: float = 0.0  # AdamW's; 0 is Adam
-    class_weights: str = "none"  # or "balanced"
-    sampling: str = "all"  # or "balanced"
-    standardisation: str = "train"  # by statistics of the training part, or "utterance", "speaker", "speaker-rank"
-    enrol: int = 0  # utterances of a speaker that "speaker" and "speaker-rank" take; 0 is all
+    systems: tuple[str, ...] = ()  # default: the paper's and the baselines
+    seeds: tuple[int, ...] = within(0, 2**31 - 1, default=(0, 1, 2), different=True)
+    epochs: int = within(1, 100_000, default=60)
+    batch_size: int = within(1, 100_000, default=32, unit="utterances")
+    learning_rate: float = within(0, 10, default=1e-3, above=True)
+    schedule: Literal["constant", "one-cycle"] = "constant"  # of the learning rate: up to it and down again
+    weight_decay: float = within(0, 100, default=0.0)  # AdamW's; 0 is Adam
+    class_weights: Literal["none", "balanced"] = "none"
+    sampling: Literal["all", "balanced"] = "all"
+    standardisation: Literal["train", "utterance", "speaker", "speaker-rank"] = "train"  # whose statistics
+    enrol: int = within(0, 1_000_000, default=0)  # utterances of a speaker that statistics take; 0 is all
     allow_confounded: bool = False  # statistics of speakers also where speakers tell the class
-    clip_norm: float = 0.0  # of the gradients; 0 is off
-    keep: str = "best"  # the epoch of the best development UA, where there is one, or "last"
-    patience: int = 0  # epochs without a better development UA; 0 is off
-    activation: str = "sigmoid"  # of the fully connected layers, or "relu"
-    batch_norm: bool = False  # before it
-    dropout: float = 0.0  # after it: probability
-    hsf_layers: tuple[int, ...] = (1024, 520, 128)  # units of hsf-crnn's layers on the functionals
-    auxiliary_heads: bool = False  # an output of each branch, averaged with the joint one
-    label_smoothing: float = 0.0  # share of the target that all labels have in common
-    mixup: float = 0.0  # both parameters of the beta distribution; 0 is off
-    mask_bands: int = 0  # widest run of mel bands that an utterance loses in training
-    mask_frames: int = 0  # widest run of frames that a segment loses in training
-    drop_segments: float = 0.0  # probability that a segment is left out in training
-    svm_share: float = 0.0  # of compare-svm's probabilities in those of hsf-crnn
-    svm_c: tuple[float, ...] = (1e-5, 1e-4, 1e-3)  # C of compare-svm; several are chosen from, without the test
-    svm_balance: str = "weights"  # of rare labels, or "upsampling"
-    bucket: int = 1  # batches whose utterances are sorted by length together
+    clip_norm: float = within(0, 1e9, default=0.0)  # of the gradients; 0 is off
+    keep: Literal["best", "last"] = "best"  # the epoch of the best development UA, where there is one
+    patience: int = within(0, 100_000, default=0)  # epochs without a better development UA; 0 is off
+    label_smoothing: float = within(0, 0.95, default=0.0)  # share of the target that all labels have in common
+    mixup: float = within(0, 100, default=0.0)  # both parameters of the beta distribution; 0 is off
+    mask_bands: int = within(0, 1000, default=0)  # widest run of mel bands that an utterance loses in training
+    mask_frames: int = within(0, 1000, default=0)  # widest run of frames that a segment loses in training
+    drop_segments: float = within(0, 0.95, default=0.0)  # probability that a segment is left out in training
+    bucket: int = within(1, 100_000, default=1)  # batches whose utterances are sorted by length together
     mixed_precision: bool = False  # bfloat16 on a GPU
-    memory_budget: int = 2048  # MiB of features per experiment
+    memory_budget: int = within(1, 1 << 30, default=2048, unit="MiB")  # of features per experiment
     tensorboard: bool = False
     device: str = "auto"  # or "cpu", "cuda", "cuda:1"
     refit: bool = False  # the test part is predicted by a system trained on train and dev
-    submission: str = "none"  # form of the files with test predictions: "compare2018", "compare2019", "compare2021"
+    submission: Literal["none", "compare2018", "compare2019", "compare2021"] = "none"  # of the test predictions
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # system → its table [train.<system>]
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.systems if name not in SYSTEMS]
-        if unknown or not self.systems:
-            meant = did_you_mean(unknown[0], SYSTEMS) if unknown else ""
-            raise RecipeError(
-                f"[train] systems: {unknown or 'none'}{meant or ';'} expected some of {', '.join(SYSTEMS)}"
-            )
+        check(self, RecipeError, "train")
         if len(set(self.systems)) < len(self.systems):
             raise RecipeError(f"[train] systems names one twice: {', '.join(self.systems)}")
-        if (
-            not self.seeds
-            or len(set(self.seeds)) < len(self.seeds)
-            or not 0 <= min(self.seeds) <= max(self.seeds) < 2**31
-        ):
-            raise RecipeError(
-                f"[train] seeds is {list(self.seeds)}; expected different whole numbers from 0 to 2^31 - 1"
-            )
-        if not 1 <= self.epochs <= 100_000 or not 1 <= self.batch_size <= 100_000:
-            raise RecipeError(
-                f"[train] epochs and batch_size: expected 1 to 100000, not {self.epochs} and {self.batch_size}"
-            )
-        if not 0 < self.learning_rate <= 10:
-            raise RecipeError(f"[train] learning_rate is {self.learning_rate}; expected between 0 and 10")
-        for name, allowed in CHOICES.items():
-            if getattr(self, name) not in allowed:
-                meant = did_you_mean(getattr(self, name), allowed)
-                raise RecipeError(
-                    f"[train] {name} is {_shown(getattr(self, name))}; expected one of {', '.join(allowed)}{meant}"
-                )
         if self.sampling == self.class_weights == "balanced":
             raise RecipeError("[train] sampling and class_weights would balance twice; choose one of them")
-        if not 0 <= self.enrol <= 1_000_000 or (self.enrol and not self.transductive):
+        if self.enrol and not self.transductive:
             raise RecipeError(
                 f"[train] enrol is {self.enrol} with standardisation {self.standardisation!r}; expected 1 or more "
                 "with speaker or speaker-rank, or 0 for all utterances"
             )
-        if not 0 <= self.clip_norm <= 1e9:
-            raise RecipeError(f"[train] clip_norm is {self.clip_norm}; expected more than 0, or 0 for none")
-        if not 0 <= self.patience <= 100_000 or not 1 <= self.bucket <= 100_000:
-            raise RecipeError(
-                f"[train] patience: expected 0 to 100000; bucket: expected 1 to 100000, "
-                f"not {self.patience} and {self.bucket}"
-            )
-        if not 1 <= self.memory_budget <= 1 << 30:
-            raise RecipeError(f"[train] memory_budget is {self.memory_budget}; expected MiB, 1 or more")
-        for name, (low, high) in RANGES.items():
-            if not low <= getattr(self, name) <= high:
-                raise RecipeError(f"[train] {name} is {getattr(self, name)}; expected {low} to {high}")
-        if not self.hsf_layers or not all(1 <= units <= 65_536 for units in self.hsf_layers):
-            raise RecipeError(f"[train] hsf_layers is {list(self.hsf_layers)}; expected units of one or more layers")
-        if not self.svm_c or not all(0 < c <= 1e9 for c in self.svm_c):
-            raise RecipeError(f"[train] svm_c is {list(self.svm_c)}; expected one or more numbers above 0")
-        if self.batch_norm and self.batch_size == 1:
-            raise RecipeError("[train] batch_norm needs batches of more than one utterance; raise batch_size")
+        for name in (*self.systems, *self.options):
+            if name not in SYSTEMS.names:
+                meant = did_you_mean(name, SYSTEMS.names)
+                raise RecipeError(
+                    f"[train] systems: {shown(name)}{meant or ';'} expected some of {', '.join(SYSTEMS.names)}"
+                )
+        for name in self.options:
+            SYSTEMS[name].check(options_of(name, self.options), self)
 
     @property
     def transductive(self) -> bool:
@@ -230,20 +164,22 @@ class Recipe:
     @property
     def dataset_path(self) -> str:
         """Absolute folder or URL of the data set."""
-        path = self.dataset.path.removeprefix("file://")
-        return path.rstrip("/") if is_url(path) else str(self.path(path).resolve())
+        return at(self.dataset.path, base=self.folder).root
+
+    @property
+    def experiments_root(self) -> Path:
+        """The local folder in which experiments lie: the data set's, or beside the recipe if that is at a URL."""
+        return Path(at(self.dataset_path).direct() or self.folder)
 
     @property
     def cache_path(self) -> str:
         """Absolute folder or URL of the cache that the recipe names; "" where it names none."""
-        path = self.dataset.cache.removeprefix("file://")
-        return path.rstrip("/") if is_url(path) or not path else str(self.path(path).resolve())
+        return at(self.dataset.cache, base=self.folder).root if self.dataset.cache else ""
 
     @property
     def root(self) -> Path:
-        """The corpus folder; at a URL, a `remote.UrlPath`."""
-        root = self.corpus.root.removeprefix("file://")
-        return as_root(root) if is_url(root) else self.path(root).resolve()
+        """The corpus folder; at a URL, what readers take for one."""
+        return as_root(self.corpus.root, base=self.folder)
 
 
 def read_recipe(path: str | Path) -> Recipe:
@@ -324,7 +260,7 @@ def _refuse_extremes(values: Mapping[str, Any], place: str) -> None:
 def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe:
     """A recipe from parsed TOML; `name` is the data set's where it gives none."""
     known = ("dataset", "corpus", "features", "store", "split", "train")
-    _refuse_unknown(values, known, "")
+    refuse_unknown(values, known, "", _keys())
     tables = {key: _table(values, key) for key in known}
     dataset = _configured(Dataset, tables["dataset"], "dataset")
     if not dataset.name and not name.isprintable():
@@ -340,7 +276,7 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
         features=_features(tables["features"], folder),
         store=_configured(StoreConfig, tables["store"], "store"),
         split=_configured(SplitConfig, tables["split"], "split"),
-        train=_configured(TrainConfig, tables["train"], "train"),
+        train=_training(tables["train"]),
         name=name,
     )
 
@@ -350,7 +286,7 @@ def _features(values: Mapping[str, Any], folder: Path) -> Features:
 
     A kind is on where its table stands, unless ``enabled = false``; some are on by default.
     """
-    _refuse_unknown(values, ("segments", *kind_names()), "features")
+    refuse_unknown(values, ("segments", *kind_names()), "features", _keys())
     configs: dict[str, Any] = {}
     for name in values:
         if name != "segments":
@@ -368,8 +304,10 @@ def _features(values: Mapping[str, Any], folder: Path) -> Features:
 def _kind(kind: Kind[Any], values: dict[str, Any], folder: Path) -> Any:
     """The configuration of a kind; None where ``enabled = false`` and it has no such field itself."""
     place = f"features.{kind.name}"
-    if "enabled" not in typing.get_type_hints(kind.config) and "enabled" in values:
-        enabled = _typed(values["enabled"], bool, f"[{place}] enabled")
+    if "enabled" not in hints_of(kind.config) and "enabled" in values:
+        enabled = values["enabled"]
+        if type(enabled) is not bool:
+            raise RecipeError(f"[{place}] enabled is {shown(enabled)}; expected true or false")
         values = {key: value for key, value in values.items() if key != "enabled"}  # the caller's table stays
         if not enabled:
             return None
@@ -386,74 +324,34 @@ def read_training(path: str | Path) -> TrainConfig:
     path = Path(path)
     values = _read_toml(path)
     try:
-        return _configured(TrainConfig, _table(values, "train"), "train")
+        return _training(_table(values, "train"))
     except SerprepError as error:
         raise RecipeError(f"{one_line(path)}: {error}") from None
 
 
-Config = TypeVar("Config")
+def _training(values: Mapping[str, Any]) -> TrainConfig:
+    """``[train]``; the tables in it are of systems."""
+    options = {name: value for name, value in values.items() if isinstance(value, dict)}
+    own = {name: value for name, value in values.items() if name not in options}
+    if own.get("systems") == []:
+        raise RecipeError(f"[train] systems: none; expected some of {', '.join(SYSTEMS.names)}")
+    keys = [key for key in hints_of(TrainConfig) if key != "options"]
+    for key in own:
+        if key not in keys and (where := moved(key)):
+            raise RecipeError(f"[train] unknown key {shown(key)}{where}")
+    refuse_unknown(own, keys, "train", _keys())
+    return _configured(TrainConfig, {**own, **({"options": options} if options else {})}, "train")
 
 
 def _configured(kind: type[Config], values: Mapping[str, Any], place: str) -> Config:
-    """A configuration from a TOML table, every value of the declared type."""
-    hints = typing.get_type_hints(kind)
-    _refuse_unknown(values, tuple(hints), place)
-    missing = [
-        entry.name
-        for entry in dataclasses.fields(kind)  # type: ignore[arg-type]
-        if entry.default is dataclasses.MISSING
-        and entry.default_factory is dataclasses.MISSING
-        and entry.name not in values
-    ]
-    if missing:
-        raise RecipeError(f"[{place}] needs {missing[0]}")
-    return kind(**{key: _typed(value, hints[key], f"[{place}] {key}") for key, value in values.items()})
-
-
-def _typed(value: Any, hint: Any, place: str) -> Any:
-    """`value` if it has the declared type; whole numbers may stand for floats."""
-    options = [option for option in typing.get_args(hint) if option is not types.NoneType]
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        lists = [option for option in options if typing.get_origin(option) is tuple and isinstance(value, list)]
-        return _typed(value, (lists or options)[0], place)
-    if typing.get_origin(hint) is tuple:
-        if not isinstance(value, list):
-            raise RecipeError(f"{place} is {_shown(value)}; expected a list")
-        return tuple(_typed(entry, options[0], place) for entry in value)
-    if typing.get_origin(hint) is not None:  # Mapping[str, str]
-        if not isinstance(value, dict):
-            raise RecipeError(f"{place} is {_shown(value)}; expected a table")
-        return value
-    if hint is float and type(value) is int:
-        return float(value)
-    if type(value) is not hint:
-        names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-        raise RecipeError(f"{place} is {_shown(value)}; expected {names.get(hint, hint)}")
-    return value
-
-
-def _shown(value: Any) -> str:
-    """A value for a message, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}…"
+    return configured(kind, values, place, _keys())
 
 
 def _table(values: Mapping[str, Any], key: str, place: str = "") -> dict[str, Any]:
     table = values.get(key, {})
     if not isinstance(table, dict):
-        raise RecipeError(f"{place + '.' if place else ''}{key} is {_shown(table)}; expected a table")
+        raise RecipeError(f"{place + '.' if place else ''}{key} is {shown(table)}; expected a table")
     return table
-
-
-def _refuse_unknown(values: Mapping[str, Any], known: tuple[str, ...], place: str) -> None:
-    for key in values:
-        if key not in known:
-            where = f"[{place}] " if place else ""
-            meant = did_you_mean(key, known)
-            others = [table for table, keys in _keys().items() if key in keys and table != place]
-            if others and not meant:
-                meant = f"; it belongs into [{others[0]}]"
-            raise RecipeError(f"{where}unknown key {_shown(key)}; expected one of {', '.join(known)}{meant}")
 
 
 def _keys() -> dict[str, tuple[str, ...]]:
@@ -466,4 +364,4 @@ def _keys() -> dict[str, tuple[str, ...]]:
         "split": SplitConfig,
         "train": TrainConfig,
     }
-    return {table: tuple(typing.get_type_hints(kind)) for table, kind in kinds.items()}
+    return {table: tuple(hints_of(kind)) for table, kind in kinds.items()}

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
+from serprep.columns import COLUMNS, FIRST, LAST
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Utterance:
@@ -125,13 +127,14 @@ class Numbers(Sequence[Any]):
 
 
 Column = Texts | Numbers
-KINDS = {"start": "d", "end": "d", "duration": "d", "sample_rate": "q"}  # of columns that are no text
-OWN = ("id", "path", "start", "end", "speaker", "emotion", "partition", "duration", "sample_rate", "audio_digest")
+FIELDS = (*FIRST, *LAST)  # of every utterance
+_CODES = {"number": "d", "count": "q"}  # of arrays
 
 
 def column_of(name: str, values: Iterable[Any] = ()) -> Column:
     """A column of an utterance's own field of that name."""
-    return Numbers(KINDS[name], values) if name in KINDS else Texts(values)
+    code = _CODES.get(COLUMNS[name].type)
+    return Numbers(code, values) if code else Texts(values)
 
 
 class Utterances(Sequence[Utterance]):
@@ -147,7 +150,7 @@ class Utterances(Sequence[Utterance]):
     __slots__ = ("_extra", "_own")
 
     def __init__(self, rows: Iterable[Utterance] = ()) -> None:
-        own: dict[str, Column] = {name: column_of(name) for name in OWN}
+        own: dict[str, Column] = {name: column_of(name) for name in FIELDS}
         extra: dict[str, Texts] = {}
         for number, row in enumerate(rows):
             for name in row.extra:
@@ -206,8 +209,8 @@ class Utterances(Sequence[Utterance]):
 
     def __iter__(self) -> Iterator[Utterance]:
         for row in zip(*self._own.values(), *self._extra.values(), strict=True):
-            values: dict[str, Any] = dict(zip(OWN, row, strict=False))
-            yield Utterance(**values, extra=dict(zip(self._extra, row[len(OWN) :], strict=True)))
+            values: dict[str, Any] = dict(zip(FIELDS, row, strict=False))
+            yield Utterance(**values, extra=dict(zip(self._extra, row[len(FIELDS) :], strict=True)))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or len(self) != len(other):

@@ -11,15 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from serprep import remote
 from serprep._json import canonical_json, load_object
 from serprep.errors import StoreError, one_line
-from serprep.files import Folder
-from serprep.remote import is_url
+from serprep.forms import SUFFIXES, form_of, stem_of
+from serprep.place.place import Place, at
 
 STORE_FORMAT = 1
-SUFFIX_OF = {"zarr": ".zarr", "hdf5": ".h5"}
-SUFFIXES = tuple(SUFFIX_OF.values())  # in the order in which a version's stores are preferred
 
 _VERSION = re.compile(r"[0-9a-f]{64}")
 _TAG = re.compile(r"(?!latest$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -57,34 +54,34 @@ def version_of(
 
 def versions(dataset: str) -> list[str]:
     """Names of the stores of a data set (``versions/<hex>.zarr``, ``.h5``), sorted."""
-    folder = Folder(dataset)
-    if folder.local:
-        try:
-            found = [entry.name for entry in (folder.local / "versions").iterdir()]
-        except (FileNotFoundError, NotADirectoryError):
-            found = []
-        except OSError as error:
-            raise StoreError(f"{one_line(dataset)}: {error.strerror}; expected the folder of a data set") from None
-    else:
-        found = _remote_versions(folder)
-    return sorted(
-        f"versions/{name}" for name in found if name.endswith(SUFFIXES) and _VERSION.fullmatch(name.rsplit(".", 1)[0])
-    )
-
-
-def _remote_versions(folder: Folder) -> list[str]:
-    """Names at a URL; a Zarr store that is still being uploaded has no root metadata, and is none yet."""
+    place = at(dataset)
     try:
-        entries = remote.entries(folder.path("versions"))
-        return [
-            name
+        entries = place.entries("versions")
+        return sorted(
+            f"versions/{name}"
             for name in entries
-            if not name.endswith(".zarr")
-            or f"{name.removesuffix('.zarr')}.build.json" in entries  # written when it is whole
-            or folder.exists(f"versions/{name}/zarr.json")
-        ]
+            if (form := form_of(name))
+            and is_version(stem_of(name))
+            and (f"{stem_of(name)}.build.json" in entries or place.is_whole(f"versions/{name}", form.mark))
+        )
+    except NotADirectoryError:
+        return []
     except OSError as error:
-        raise StoreError(f"{one_line(folder.root)}: {error.strerror or one_line(error)}") from None
+        reason = f"{error.strerror or one_line(error)}; expected the folder of a data set"
+        raise StoreError(f"{one_line(dataset)}: {reason}") from None
+
+
+def stores_of(dataset: str) -> list[str]:
+    """Names of the stores of a data set; a StoreError if there is none."""
+    found = versions(dataset)
+    if not found:
+        raise StoreError(f"{one_line(dataset)}: no store there; expected the folder of a data set: {advice(dataset)}")
+    return found
+
+
+def version_named(name: str) -> str:
+    """The version that a store's name gives."""
+    return stem_of(name).removeprefix("versions/")
 
 
 def resolve(place: str) -> str:
@@ -98,9 +95,9 @@ def resolve(place: str) -> str:
     StoreError
         If nothing, or more than one version, has that name.
     """
-    path, at, name = place.rpartition("@")
+    path, sign, name = place.rpartition("@")
     path = path or "."
-    if not at or "/" in name or not versions(path):  # an "@" may also stand in a folder's own name
+    if not sign or "/" in name or not versions(path):  # an "@" may also stand in a folder's own name
         if place.rstrip("/").endswith(SUFFIXES):
             return place
         path, name = place or ".", "latest"
@@ -111,9 +108,9 @@ def resolve(place: str) -> str:
         )
     if name == "latest":
         wanted = latest(path, found)
-    elif re.fullmatch(r"[0-9a-f]{8,64}", name) and not Folder(path).exists(f"tags/{name}"):
+    elif re.fullmatch(r"[0-9a-f]{8,64}", name) and not at(path).exists(f"tags/{name}"):
         matching = [entry for entry in found if entry.startswith(f"versions/{name}")]
-        stems = {entry.rsplit(".", 1)[0] for entry in matching}
+        stems = {stem_of(entry) for entry in matching}
         if len(stems) != 1:
             raise StoreError(
                 f"{one_line(place)}: {len(stems)} versions begin with {name}; `serprep log {one_line(path)}` lists them"
@@ -136,7 +133,7 @@ def datasets_in(folder: str) -> list[str]:
 def advice(place: str) -> str:
     """What to do about a place that is no data set, in words."""
     path, shown = Path(place), one_line(place.rstrip("/"))
-    if is_url(place) or not path.exists():
+    if not path.exists():
         return "`serprep build` makes one"
     if place.rstrip("/").endswith(SUFFIXES):
         dataset = one_line(path.parent.parent) if path.parent.name == "versions" else ""
@@ -172,7 +169,7 @@ def tags(dataset: str) -> dict[str, str]:
     StoreError
         If a tag cannot be read.
     """
-    folder = Folder(dataset)
+    folder = at(dataset)
     try:
         names = [name.removeprefix("tags/") for name in folder.names("tags")]
         return {name: _read_tag(folder, name) for name in names if _TAG.fullmatch(name)}
@@ -180,18 +177,18 @@ def tags(dataset: str) -> dict[str, str]:
         raise StoreError(f"{one_line(dataset)}: tags: {error.strerror or error}; make them readable") from None
 
 
-def _read_tag(folder: Folder, name: str) -> str:
+def _read_tag(folder: Place, name: str) -> str:
     return folder.read(f"tags/{name}", 0, 1000).decode("ascii", "replace").strip()
 
 
 def _tagged(dataset: str, name: str, found: Sequence[str]) -> str:
     check_tag(dataset, name)
     try:
-        version = _read_tag(Folder(dataset), name)
+        version = _read_tag(at(dataset), name)
     except OSError:
         place = one_line(dataset)
         raise StoreError(f"{place}@{name}: no such tag; `serprep log {place}` lists versions and tags") from None
-    matching = [entry for entry in found if entry.rsplit(".", 1)[0] == f"versions/{version}"]
+    matching = [entry for entry in found if stem_of(entry) == f"versions/{version}"]
     if matching:
         return _preferred(matching)
     raise StoreError(
@@ -201,8 +198,8 @@ def _tagged(dataset: str, name: str, found: Sequence[str]) -> str:
 
 def latest(dataset: str, found: Sequence[str]) -> str:
     """The store built last."""
-    stem = max({entry.rsplit(".", 1)[0] for entry in found}, key=lambda stem: (build_number(dataset, stem), stem))
-    return _preferred([entry for entry in found if entry.rsplit(".", 1)[0] == stem])
+    stem = max({stem_of(entry) for entry in found}, key=lambda stem: (build_number(dataset, stem), stem))
+    return _preferred([entry for entry in found if stem_of(entry) == stem])
 
 
 def _preferred(entries: Sequence[str]) -> str:
@@ -235,7 +232,7 @@ def read_build(dataset: str, stem: str) -> dict[str, Any]:
     """
     place = f"{one_line(dataset)}/{stem}.build.json"
     try:
-        about = load_object(Folder(dataset).read(f"{stem}.build.json"))
+        about = load_object(at(dataset).read(f"{stem}.build.json"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

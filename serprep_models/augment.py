@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from serprep.recipe import TrainConfig
-from serprep_models.crnn import Batch, Mix
+from serprep_models.system import Batch, Mix
 
 
 def augment(batch: Batch, how: TrainConfig) -> Batch:
@@ -20,9 +20,11 @@ def augment(batch: Batch, how: TrainConfig) -> Batch:
     """
     if not (how.drop_segments or how.mask_bands or how.mask_frames):
         return batch
-    segments, counts = {}, {}
-    for name, values in batch.segments.items():
-        own = batch.counts[name]
+    inputs, counts = dict(batch.inputs), dict(batch.counts)
+    for name, own in batch.counts.items():
+        values = batch.inputs[name]
+        if values.ndim != 3:  # a contour, not segments
+            continue
         if how.drop_segments:
             kept, own = drop(own, how.drop_segments)
             values = values[kept.to(values.device)]
@@ -34,8 +36,8 @@ def augment(batch: Batch, how: TrainConfig) -> Batch:
         if how.mask_frames:
             hidden = runs(n_segments, n_frames, widest=how.mask_frames)[:, :, None]  # (S, L, 1)
             values = values.masked_fill(hidden.to(values.device), 0.0)
-        segments[name], counts[name] = values, own
-    return Batch(segments, counts, batch.functionals, batch.labels)
+        inputs[name], counts[name] = values, own
+    return Batch(inputs, counts, batch.labels)
 
 
 def drop(counts: Tensor, probability: float) -> tuple[Tensor, Tensor]:

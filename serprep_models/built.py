@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from serprep.errors import SerprepError, StoreError, one_line
-from serprep.files import Folder
+from serprep.forms import SUFFIXES
 from serprep.pipeline.build import BuildResult
 from serprep.pipeline.gather import Quarantined, gather
+from serprep.place.place import at
 from serprep.recipe import Recipe
 from serprep.store.store import Store
 from serprep.utterance import Utterance
@@ -60,10 +61,10 @@ def _row(row: Utterance) -> tuple[Any, ...]:
 
 
 def _stores(dataset: str, stem: str) -> Iterator[Store]:
-    for suffix in (".zarr", ".h5"):
+    for suffix in SUFFIXES:
         if f"{stem}{suffix}" in versions(dataset):
             with contextlib.suppress(StoreError):  # a damaged one is nobody's
-                yield Store(Folder(dataset).path(f"{stem}{suffix}"))
+                yield Store(at(dataset).path(f"{stem}{suffix}"))
 
 
 def _fits(store: Store, recipe: Recipe, labels: tuple[str, ...]) -> bool:
@@ -74,7 +75,7 @@ def _fits(store: Store, recipe: Recipe, labels: tuple[str, ...]) -> bool:
 def _report(dataset: str, stem: str) -> dict[str, Any]:
     """``build.json`` beside a store; nothing where there is none that can be read."""
     with contextlib.suppress(OSError, ValueError, TypeError, RecursionError, SerprepError):
-        return dict(json.loads(Folder(dataset).read(f"{stem}.build.json")))
+        return dict(json.loads(at(dataset).read(f"{stem}.build.json")))
     return {}
 
 

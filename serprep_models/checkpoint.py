@@ -8,7 +8,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,24 +20,25 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from serprep._json import canonical_json
-from serprep.errors import FeatureError, TrainError, one_line
+from serprep.config import configured, hints_of, words_of
+from serprep.errors import FeatureError, RecipeError, TrainError, one_line
 from serprep.features.extract import Features, features_from_json
-from serprep.features.functionals import N_FEATURES
 from serprep.files import write_whole
-from serprep.recipe import CHOICES, STANDARDISATIONS, TrainConfig
+from serprep.recipe import TrainConfig
 from serprep.store.store import Store
+from serprep.systems import SYSTEMS, is_row, shapes_of
 from serprep_models.catalogue import resolve
-from serprep_models.crnn import SEGMENTS_OF, SystemConfig, make_system
-from serprep_models.examples import kinds_of
 from serprep_models.standardise import Moments, Statistics
+from serprep_models.system import SystemConfig
 from serprep_models.train import Trained
 
-FORMAT = 1
+FORMAT = 2  # 1 had one list of keys for all systems
+STANDARDISATIONS = words_of(hints_of(TrainConfig)["standardisation"])
 WEIGHTS, ABOUT = "weights.safetensors", "checkpoint.json"
 DTYPES = ("float32", "float16")  # of the segments it was trained on
 _LARGEST = 256 << 20  # bytes of checkpoint.json
 _LARGEST_HEAD = 1 << 20  # bytes of what safetensors say before the weights
-_MOST = {"n_labels": 10_000, "n_mels": 10_000, "short": 100_000, "long": 100_000, "n_functionals": 1_000_000}
+_MOST_LABELS, _LARGEST_SIZE = 10_000, 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +82,12 @@ def write_checkpoint(
     tensors: dict[str, Tensor] = {name: value.cpu().contiguous() for name, value in trained.system.state_dict().items()}
     about = {
         "format": FORMAT,
-        "system": asdict(trained.config),
+        "system": {
+            "name": trained.config.system,
+            "n_labels": trained.config.n_labels,
+            "inputs": trained.config.shapes,
+            "options": asdict(trained.config.options),
+        },
         "features": store.features.to_json(),
         "segment_dtype": store.attributes["segment_dtype"],
         "labels": list(store.labels),
@@ -135,16 +141,16 @@ def checkpoints_below(place: Path) -> list[Path]:
 def _why_none(place: Path) -> str:
     """Why there is no checkpoint below a folder, and what to do."""
     systems = {path.resolve().parents[2].name for path in place.rglob("result.json")}
-    if "compare-svm" in systems:
+    floors = {name for name in systems if name in SYSTEMS.names and SYSTEMS[name].floor}
+    if systems - floors:
         return (
-            "results of compare-svm by an older serprep, which kept no checkpoint; run `serprep train` with the recipe "
-            "again: it adds one, and trains nothing else anew"
+            f"results of {one_line(', '.join(sorted(systems - floors)))} by an older serprep, which kept no "
+            "checkpoint; run `serprep train` with the recipe again: it adds one, and trains nothing else anew"
         )
-    if systems == {"majority"}:
-        return "majority keeps no checkpoint, since it says the same of every recording; name another system's folder"
-    return (
-        "no checkpoint there; expected a folder that `serprep train` wrote for a system such as hsf-crnn, or one above"
-    )
+    if floors:
+        names = ", ".join(sorted(floors))
+        return f"{names} keeps no checkpoint, since it says the same of every recording; name another system's folder"
+    return "no checkpoint there; expected a folder that `serprep train` wrote for a system, or one above"
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -164,10 +170,10 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     place = one_line(folder)
     about = _read_json(folder / ABOUT)
     try:
-        if about["format"] != FORMAT or type(about["format"]) is not int:
+        if about["format"] not in (1, FORMAT) or type(about["format"]) is not int:
             raise TrainError(f"{place}: checkpoint has format {about['format']!r}, this serprep reads {FORMAT}")
-        config = _system_config(about["system"])
         features = features_from_json(about["features"])
+        config = _system_config(about["system"] if about["format"] == FORMAT else _renamed(about["system"]), features)
         labels = tuple(about["labels"])
         dtype = about.get("segment_dtype", "float32")
         if len(labels) != config.n_labels or len(set(labels)) < len(labels) or not all(map(_is_name, labels)):
@@ -223,62 +229,69 @@ def _read_json(path: Path) -> dict[str, Any]:
     return about
 
 
-def _system_config(values: Mapping[str, Any]) -> SystemConfig:
-    known: dict[str, Any] = {field.name: field.default for field in fields(SystemConfig)}
-    added = {"hsf_layers", "activation", "batch_norm", "dropout", "auxiliary_heads", "svm"}  # after the first format 1
-    if not set(known) - added <= set(values) <= set(known):
-        raise TrainError(f"system has the keys {one_line(sorted(values)[:15])}; expected {', '.join(sorted(known))}")
-    values = known = known | dict(values)
-    for name in ("batch_norm", "auxiliary_heads"):
-        if type(values[name]) is not bool:
-            raise TrainError(f"system.{name} is {one_line(values[name])}; expected true or false")
-    if values["activation"] not in CHOICES["activation"]:
-        raise TrainError(f"system.activation is {one_line(values['activation'])}; expected sigmoid or relu")
-    for name in ("dropout", "svm"):
-        if type(values[name]) not in (int, float) or not 0 <= values[name] < 1:
-            raise TrainError(f"system.{name} is {one_line(values[name])}; expected 0 to 1")
-    layers = values["hsf_layers"]
-    if not 1 <= len(layers) <= 100 or not all(type(units) is int and 1 <= units <= 65_536 for units in layers):
-        raise TrainError(f"system.hsf_layers is {one_line(layers)}; expected units of one or more layers")
-    known["hsf_layers"] = tuple(layers)
-    for name, most in _MOST.items():
-        if type(values[name]) is not int or not 1 <= values[name] <= most:
-            raise TrainError(f"system.{name} is {one_line(values[name])}; expected 1 to {most}")
-    if values["system"] not in SEGMENTS_OF:
-        raise TrainError(f"unknown system {one_line(values['system'])}; expected one of {', '.join(SEGMENTS_OF)}")
-    if values["svm"] and "functionals" not in kinds_of(values["system"]):
-        raise TrainError("system.svm needs a system that reads functionals, such as hsf-crnn")
-    return SystemConfig(**values)
+def _renamed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The system of a checkpoint of format 1, which had the keys of all systems, as it is written now."""
+    spec = SYSTEMS[values["system"]]
+    names = spec.formerly
+    fields_ = hints_of(spec.options)
+    options = {names.get(key, key): value for key, value in values.items() if names.get(key, key) in fields_}
+    width, rows = values["n_mels"], values["n_functionals"]
+    shapes = {"short": [values["short"], width], "long": [values["long"], width], "functionals": [rows]}
+    inputs = spec.inputs(spec.options(), Features())
+    return {
+        "name": values["system"],
+        "n_labels": values["n_labels"],
+        "inputs": {name: shapes[name] for name in inputs},
+        "options": options,
+    }
+
+
+def _system_config(values: Mapping[str, Any], features: Features) -> SystemConfig:
+    """What a checkpoint says of its system, which agrees with its features."""
+    if set(values) != {"name", "n_labels", "inputs", "options"}:
+        raise TrainError(
+            f"system has the keys {one_line(sorted(values)[:15])}; expected name, n_labels, inputs, options"
+        )
+    name, n_labels = values["name"], values["n_labels"]
+    if not isinstance(name, str):
+        raise TrainError(f"system.name is {one_line(name)}; expected text")
+    if type(n_labels) is not int or not 1 <= n_labels <= _MOST_LABELS:
+        raise TrainError(f"system.n_labels is {one_line(n_labels)}; expected 1 to {_MOST_LABELS}")
+    if not isinstance(values["options"], dict):
+        raise TrainError(f"system.options is {one_line(values['options'])}; expected a table")
+    spec = SYSTEMS[name]
+    try:
+        options = configured(spec.options, values["options"], "system.options")
+        shapes = shapes_of(spec.inputs(options, features), features)
+    except (RecipeError, TrainError) as error:
+        raise TrainError(f"features and system disagree, or its options are none: {error}") from None
+    if {name: list(shape) for name, shape in shapes.items()} != values["inputs"]:
+        raise TrainError("features and system disagree about the shapes of what it reads")
+    if max((size for shape in shapes.values() for size in shape), default=0) > _LARGEST_SIZE:
+        raise TrainError(f"system.inputs has sizes above {_LARGEST_SIZE}")
+    return SystemConfig(system=name, n_labels=n_labels, shapes=shapes, options=options)
 
 
 def _statistics(
     values: Mapping[str, Any], config: SystemConfig, features: Features, *, standardisation: str
 ) -> dict[str, Moments]:
-    """Moments of the training part, of every kind that needs them; kinds and sizes agree with the features."""
-    wanted = dict.fromkeys(SEGMENTS_OF[config.system], config.n_mels)
-    if "functionals" in kinds_of(config.system):
-        if config.n_functionals != N_FEATURES or not features.functionals.enabled:
-            raise TrainError(f"features and system disagree about functionals; expected {N_FEATURES}")
-        wanted["functionals"] = config.n_functionals
-    for name in SEGMENTS_OF[config.system]:
-        length = features.segments[name].length if name in features.segments else None
-        if length != getattr(config, name) or features.logmel.n_mels != config.n_mels:
-            raise TrainError(f"features and system disagree about segments named {name!r}")
-    found = {}
-    for kind in SEGMENTS_OF[config.system] if standardisation == "utterance" else ():
-        del wanted[kind]
-    for kind, size in wanted.items() if standardisation in ("train", "utterance") else ():
-        mean, std = (np.asarray(values[kind][part], np.float64) for part in ("mean", "std"))
+    """Moments of the training part, of every input that needs them."""
+    wanted = {name: shape[-1] for name, shape in config.shapes.items()}
+    if standardisation == "utterance":  # then only rows do
+        wanted = {name: wanted[name] for name, shape in config.shapes.items() if is_row(name, features)}
+    read = {}
+    for name, size in wanted.items() if standardisation in ("train", "utterance") else ():
+        mean, std = (np.asarray(values[name][part], np.float64) for part in ("mean", "std"))
         if mean.shape != (size,) or std.shape != (size,) or not np.isfinite([mean, std]).all() or (std < 0).any():
-            raise TrainError(f"statistics of {kind!r} are not {size} finite means and deviations")
-        found[kind] = Moments(mean, std)
-    return found
+            raise TrainError(f"statistics of {name!r} are not {size} finite means and deviations")
+        read[name] = Moments(mean, std)
+    return read
 
 
 def _system(path: Path, config: SystemConfig, digest: object) -> nn.Module:
     """The system with its weights; shapes are compared before anything of their size is made."""
     with torch.device("meta"):
-        system = make_system(config)
+        system: nn.Module = SYSTEMS[config.system].whole(config.options, config.shapes, config.n_labels)
     expected = {name: list(value.shape) for name, value in system.state_dict().items()}
     try:
         most = 4 * sum(value.numel() for value in system.state_dict().values()) + _LARGEST_HEAD

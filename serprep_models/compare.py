@@ -11,6 +11,7 @@ import pandas as pd
 
 from serprep.errors import StoreError, TrainError, one_line
 from serprep.store.store import Store, open_store
+from serprep.systems import is_floor
 from serprep_models.checkpoint import ABOUT, training_of
 from serprep_models.experiment import Outcome
 from serprep_models.job import is_whole, read_predictions
@@ -63,7 +64,7 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
     predictions = pd.concat(parts, ignore_index=True)
     entry = {result["system"]: result for result in results}
     unknown = set(predictions.loc[(predictions["speaker"] == "") & (predictions["truth"] != ""), "system"])
-    systems = [system for system, one in entry.items() if one["plain"] != "majority"]
+    systems = [system for system, one in entry.items() if not is_floor(one["plain"])]
     known_speakers = predictions[predictions["system"].isin(set(systems) - unknown)]
     rows: list[dict[str, Any]] = []
     shared: list[str] = []

@@ -13,85 +13,22 @@ of Ioffe and Szegedy (2015), dropout that of Srivastava et al. (2014), mixup tha
 et al. (2018), here of vectors of utterances, since these have no common length.
 """
 
-import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import batch_norm, conv2d, dropout, linear, log_softmax, max_pool2d, pad
+from torch.nn.functional import batch_norm, conv2d, dropout, linear, max_pool2d, pad
 
 from serprep.errors import TrainError
-from serprep_models import threads as threads  # whoever uses torch here may be forked afterwards
+from serprep.systems import Shapes
+from serprep_models.system import Batch, Mix, System, mixed
+from serprep_models.systems.options import HSF, Branches, Layers
 
 N_FILTERS = 30
 N_UNITS = 128
 WIDE = 4096  # inputs of a layer for which oneDNN is faster
 LAYERS = 4  # utterances that share a row of the LSTM on a CPU
 NEVER = -1e4  # a gate with this input is shut: its sigmoid is exactly 0 in float32
-
-
-@dataclass(frozen=True, kw_only=True)
-class SystemConfig:
-    """What a system is made for; the defaults of its layers are the paper's."""
-
-    system: str  # "plain-crnn", "hsf-crnn" or "multi-crnn"; of a checkpoint also "compare-svm"
-    n_labels: int
-    n_mels: int = 40
-    short: int = 30  # frames
-    long: int = 50  # frames
-    n_functionals: int = 6373
-    hsf_layers: tuple[int, ...] = (1024, 520, 128)  # units
-    activation: str = "sigmoid"  # of fully connected layers, or "relu"
-    batch_norm: bool = False  # before the activation
-    dropout: float = 0.0  # after it
-    auxiliary_heads: bool = False  # an output of each branch, where there are two
-    svm: float = 0.0  # share of a linear SVM on the functionals in the probabilities
-
-
-@dataclass(frozen=True)
-class Mix:
-    """Which utterances of a batch are mixed, and how."""
-
-    partner: Tensor  # (B,) places in the batch
-    share: Tensor  # (B, 1) of the utterance itself; the rest is its partner's
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Vectors of utterances (B, …), mixed."""
-        return torch.lerp(x[self.partner], x, self.share)
-
-    def to(self, device: torch.device) -> "Mix":
-        """The same on a device."""
-        return Mix(self.partner.to(device), self.share.to(device))
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Standardised features of B utterances."""
-
-    segments: dict[str, Tensor]  # "short", "long" → (S, L, M)
-    counts: dict[str, Tensor]  # "short", "long" → (B,) segments of each utterance
-    functionals: Tensor | None  # (B, 6373)
-    labels: Tensor  # (B,) int64; -1 where there is none
-
-    def to(self, device: torch.device) -> "Batch":
-        """The same batch on a device; counts stay here, where they are asked for."""
-        return Batch(
-            {name: value.to(device, non_blocking=True) for name, value in self.segments.items()},
-            self.counts,
-            None if self.functionals is None else self.functionals.to(device, non_blocking=True),
-            self.labels.to(device, non_blocking=True),
-        )
-
-    def pin_memory(self) -> "Batch":
-        """The same batch in pinned memory, from where a GPU takes it without waiting."""
-        return Batch(
-            {name: value.pin_memory() for name, value in self.segments.items()},
-            self.counts,
-            None if self.functionals is None else self.functionals.pin_memory(),
-            self.labels.pin_memory(),
-        )
 
 
 def n_flat(length: int) -> int:
@@ -216,10 +153,10 @@ class Full(nn.Linear):
     mean: Tensor
     variance: Tensor
 
-    def __init__(self, n_in: int, n_out: int, config: SystemConfig) -> None:
+    def __init__(self, n_in: int, n_out: int, options: Layers) -> None:
         super().__init__(n_in, n_out)
-        self.config = config
-        if config.batch_norm:
+        self.options = options
+        if options.batch_norm:
             self.gain, self.shift = nn.Parameter(torch.ones(n_out)), nn.Parameter(torch.zeros(n_out))
             self.register_buffer("mean", torch.zeros(n_out))
             self.register_buffer("variance", torch.ones(n_out))
@@ -227,96 +164,51 @@ class Full(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         """(B, n_in) → (B, n_out)."""
         x = wide(x, self) if self.in_features > WIDE else super().forward(x)
-        if self.config.batch_norm:
+        if self.options.batch_norm:
             batch = self.training and len(x) > 1  # one utterance has no deviation: as in prediction
             x = batch_norm(x, self.mean, self.variance, self.gain, self.shift, training=batch)
-        x = torch.sigmoid(x) if self.config.activation == "sigmoid" else torch.relu(x)
-        return dropout(x, self.config.dropout, self.training) if self.config.dropout else x
-
-
-class System(nn.Module, ABC):
-    """What the three systems have in common: an output, or one of each branch beside it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.out: nn.Linear
-        self.auxiliary = nn.ModuleList()
-
-    @abstractmethod
-    def branches(self, batch: Batch, mix: Mix | None) -> Sequence[Tensor]:
-        """What goes into the outputs: the joint layer's values first, then those of each branch, (B, n) each."""
-
-    def heads(self, batch: Batch, mix: Mix | None = None) -> list[Tensor]:
-        """Logits (B, n_labels) of each output, the joint one first; `mix` is for training."""
-        joint, *others = self.branches(batch, mix)
-        outputs = [head(x) for head, x in zip(self.auxiliary, others, strict=False)]
-        return [self.out(joint), *outputs]
-
-    def forward(self, batch: Batch) -> Tensor:
-        """A batch → logits (B, n_labels), those of the mean of all outputs' probabilities."""
-        return averaged(self.heads(batch))
-
-
-def averaged(logits: Sequence[Tensor], shares: Sequence[float] | None = None) -> Tensor:
-    """Logits of the mean probabilities, (B, n_labels); a single output's are left as they are.
-
-    Parameters
-    ----------
-    logits : sequence of Tensor, shape (B, n_labels)
-    shares : sequence of float, optional
-        Above 0, 1 in all; default equal ones.
-
-    Examples
-    --------
-    >>> averaged([torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, 200.0]])]).softmax(1)
-    tensor([[0.2500, 0.7500]])
-    """
-    if len(logits) == 1:
-        return logits[0]
-    shares = shares or [1 / len(logits)] * len(logits)
-    each = [log_softmax(x.float(), 1) + math.log(share) for x, share in zip(logits, shares, strict=True)]
-    return torch.stack(each).logsumexp(0)  # (n_outputs, B, n_labels) -> (B, n_labels)
+        x = torch.sigmoid(x) if self.options.activation == "sigmoid" else torch.relu(x)
+        return dropout(x, self.options.dropout, self.training) if self.options.dropout else x
 
 
 class PlainCRNN(System):
     """Figure 1: encoder(short) → FC 128 → FC 32 → softmax."""
 
-    def __init__(self, config: SystemConfig) -> None:
+    def __init__(self, options: Layers, shapes: Shapes, n_labels: int) -> None:
         super().__init__()
-        self.encoder = Encoder(config.short, config.n_mels)
-        self.fc1 = Full(3 * N_UNITS, 128, config)
-        self.fc2 = Full(128, 32, config)
-        self.out = nn.Linear(32, config.n_labels)
+        self.encoder = Encoder(*shapes["short"])
+        self.fc1 = Full(3 * N_UNITS, 128, options)
+        self.fc2 = Full(128, 32, options)
+        self.out = nn.Linear(32, n_labels)
 
     def branches(self, batch: Batch, mix: Mix | None) -> Sequence[Tensor]:
         """The last layer (B, 32); there is one branch, which needs no output of its own."""
-        x = mixed(self.encoder(batch.segments["short"], batch.counts["short"]), mix)  # (B, 384)
+        x = mixed(self.encoder(batch.inputs["short"], batch.counts["short"]), mix)  # (B, 384)
         return [self.fc2(self.fc1(x))]  # (B, 128) -> (B, 32)
 
 
 class HSFCRNN(System):
     """Figure 2: encoder(short) → FC 128, beside functionals → FC 1024 → FC 520 → FC 128; joint FC 32."""
 
-    def __init__(self, config: SystemConfig) -> None:
+    def __init__(self, options: HSF, shapes: Shapes, n_labels: int) -> None:
         super().__init__()
-        self.encoder = Encoder(config.short, config.n_mels)
-        self.fc = Full(3 * N_UNITS, 128, config)
-        sizes = (config.n_functionals, *config.hsf_layers)
+        self.encoder = Encoder(*shapes["short"])
+        self.fc = Full(3 * N_UNITS, 128, options)
+        self.features = options.features
+        sizes = (sum(shapes[name][0] for name in options.features), *options.layers)
         self.hsf = [f"hsf{number}" for number in range(1, len(sizes))]
         for name, n_in, n_out in zip(self.hsf, sizes, sizes[1:], strict=False):
-            self.add_module(name, Full(n_in, n_out, config))
-        self.joint = Full(128 + sizes[-1], 32, config)
-        self.out = nn.Linear(32, config.n_labels)
-        if config.auxiliary_heads:
-            self.auxiliary.extend(nn.Linear(n, config.n_labels) for n in (128, sizes[-1]))
+            self.add_module(name, Full(n_in, n_out, options))
+        self.joint = Full(128 + sizes[-1], 32, options)
+        self.out = nn.Linear(32, n_labels)
+        if options.auxiliary_heads:
+            self.auxiliary.extend(nn.Linear(n, n_labels) for n in (128, sizes[-1]))
 
     def branches(self, batch: Batch, mix: Mix | None) -> Sequence[Tensor]:
         """The joint layer (B, 32), the encoder's branch (B, 128), that of the functionals (B, 128)."""
-        if batch.functionals is None:
-            raise TrainError("hsf-crnn needs functionals: enable them in [features.functionals] and build again")
-        x = mixed(self.encoder(batch.segments["short"], batch.counts["short"]), mix)  # (B, 384)
+        x = mixed(self.encoder(batch.inputs["short"], batch.counts["short"]), mix)  # (B, 384)
         x = self.fc(x)  # (B, 128)
-        y = mixed(batch.functionals, mix)  # (B, 6373)
+        y = mixed(batch.rows(self.features), mix)  # (B, 6373)
         for name in self.hsf:
             y = self.get_submodule(name)(y)  # (B, 1024) -> (B, 520) -> (B, 128)
         return [self.joint(torch.cat([x, y], 1)), x, y]  # (B, 256) -> (B, 32)
@@ -325,83 +217,20 @@ class HSFCRNN(System):
 class MultiCRNN(System):
     """Figure 3: encoder(short) → FC 128 → FC 128, beside encoder(long); joint FC 128."""
 
-    def __init__(self, config: SystemConfig) -> None:
+    def __init__(self, options: Branches, shapes: Shapes, n_labels: int) -> None:
         super().__init__()
-        self.short = Encoder(config.short, config.n_mels)
-        self.long = Encoder(config.long, config.n_mels)
-        self.fc1 = Full(3 * N_UNITS, 128, config)
-        self.fc2 = Full(128, 128, config)
-        self.joint = Full(128 + 3 * N_UNITS, 128, config)
-        self.out = nn.Linear(128, config.n_labels)
-        if config.auxiliary_heads:
-            self.auxiliary.extend(nn.Linear(n, config.n_labels) for n in (128, 3 * N_UNITS))
+        self.short = Encoder(*shapes["short"])
+        self.long = Encoder(*shapes["long"])
+        self.fc1 = Full(3 * N_UNITS, 128, options)
+        self.fc2 = Full(128, 128, options)
+        self.joint = Full(128 + 3 * N_UNITS, 128, options)
+        self.out = nn.Linear(128, n_labels)
+        if options.auxiliary_heads:
+            self.auxiliary.extend(nn.Linear(n, n_labels) for n in (128, 3 * N_UNITS))
 
     def branches(self, batch: Batch, mix: Mix | None) -> Sequence[Tensor]:
         """The joint layer (B, 128), the short branch (B, 128), the long one (B, 384)."""
-        x = mixed(self.short(batch.segments["short"], batch.counts["short"]), mix)  # (B, 384)
+        x = mixed(self.short(batch.inputs["short"], batch.counts["short"]), mix)  # (B, 384)
         x = self.fc2(self.fc1(x))  # (B, 128) -> (B, 128)
-        y = mixed(self.long(batch.segments["long"], batch.counts["long"]), mix)  # (B, 384)
+        y = mixed(self.long(batch.inputs["long"], batch.counts["long"]), mix)  # (B, 384)
         return [self.joint(torch.cat([x, y], 1)), x, y]  # (B, 512) -> (B, 128)
-
-
-def mixed(x: Tensor, mix: Mix | None) -> Tensor:
-    """Vectors of utterances, mixed or as they are."""
-    return x if mix is None else mix(x)
-
-
-class WithSVM(nn.Module):
-    """A trained system and a linear SVM on the functionals: the mean of their probabilities in their shares."""
-
-    def __init__(self, system: nn.Module, svm: nn.Linear, *, share: float) -> None:
-        super().__init__()
-        self.system, self.svm, self.share = system, svm, share
-
-    def forward(self, batch: Batch) -> Tensor:
-        """A batch → logits (B, n_labels)."""
-        assert batch.functionals is not None
-        return averaged([self.system(batch), self.svm(batch.functionals)], [1 - self.share, self.share])
-
-
-class LinearMachine(nn.Module):
-    """The linear SVM alone, in double precision as where it was scored."""
-
-    def __init__(self, config: SystemConfig) -> None:
-        super().__init__()
-        self.svm = nn.Linear(config.n_functionals, config.n_labels)
-
-    def forward(self, batch: Batch) -> Tensor:
-        """A batch → logits (B, n_labels), float64."""
-        assert batch.functionals is not None
-        return linear(batch.functionals.double(), self.svm.weight.double(), self.svm.bias.double())
-
-
-SYSTEMS: dict[str, Callable[[SystemConfig], System]] = {
-    "plain-crnn": PlainCRNN,
-    "hsf-crnn": HSFCRNN,
-    "multi-crnn": MultiCRNN,
-}
-#: Which segments each system reads.
-SEGMENTS_OF: dict[str, tuple[str, ...]] = {
-    "plain-crnn": ("short",),
-    "hsf-crnn": ("short",),
-    "multi-crnn": ("short", "long"),
-    "compare-svm": (),
-}
-
-
-def make_system(config: SystemConfig) -> nn.Module:
-    """A freshly initialised system.
-
-    Raises
-    ------
-    TrainError
-        If there is none of that name.
-    """
-    if config.system == "compare-svm":
-        return LinearMachine(config)
-    if config.system not in SYSTEMS:
-        raise TrainError(f"unknown system {config.system!r}; expected one of {', '.join(SYSTEMS)}")
-    system = SYSTEMS[config.system](config)
-    if not config.svm:
-        return system
-    return WithSVM(system, nn.Linear(config.n_functionals, config.n_labels), share=config.svm)

@@ -8,14 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from serprep._typing import AnyArray, FloatArray, IntArray
+from serprep._typing import AnyArray, IntArray
 from serprep.cache.parts import as_keys, key_of, revised_identity
 from serprep.errors import TrainError
 from serprep.features.extract import identities
-from serprep.store.layout import FUNCTIONALS
+from serprep.store.layout import Table
 from serprep.store.store import Store
-from serprep_models.crnn import SEGMENTS_OF, Batch
-from serprep_models.standardise import CLIP, Statistics, row_bytes, standardise
+from serprep.systems import shapes_of
+from serprep_models.standardise import Statistics, clip_of, row_bytes, standardise, table_of
+from serprep_models.system import Batch
 
 READING = 8 << 20  # bytes read at once, so that a copy in the store's own type stays small
 GAP = 2  # a run of rows is read whole if that is at most so many times what is wanted
@@ -25,13 +26,12 @@ GAP = 2  # a run of rows is read whole if that is at most so many times what is 
 class Examples:
     """Standardised features of some utterances of a store.
 
-    Segments of utterance *i* are rows ``offsets[name][i]:offsets[name][i + 1]``.
+    What is of utterance *i* are rows ``offsets[name][i]:offsets[name][i + 1]``, or row *i* where there are no offsets.
     """
 
     rows: IntArray  # (n,) rows of the store
-    segments: Mapping[str, Tensor]  # name → (n_segments, L, n_mels)
-    offsets: Mapping[str, Tensor]  # name → (n + 1,)
-    functionals: Tensor | None  # (n, 6373)
+    inputs: Mapping[str, Tensor]  # name → segments (S, L, d), a contour (N, d) or rows (n, d)
+    offsets: Mapping[str, Tensor]  # name → (n + 1,) of segments and contours
     labels: Tensor  # (n,) int64; -1 where there is none
 
     def __len__(self) -> int:
@@ -39,27 +39,30 @@ class Examples:
 
     @property
     def n_steps(self) -> IntArray:
-        """Segments of each utterance, of the first kind, shape (n,)."""
-        return np.diff(next(iter(self.offsets.values())).numpy())
+        """Segments or frames of each utterance, of the first input that has several, shape (n,)."""
+        first = next(iter(self.offsets.values()), None)
+        return np.ones(len(self), np.int64) if first is None else np.diff(first.numpy())
 
     def batch(self, chosen: Tensor) -> Batch:
         """The batch of the chosen utterances, shape (B,) of places in this set."""
-        segments, counts = {}, {}
-        for name, values in self.segments.items():
+        inputs, counts = {}, {}
+        for name, values in self.inputs.items():
+            if name not in self.offsets:
+                inputs[name] = values.index_select(0, chosen)
+                continue
             first = self.offsets[name][chosen]
             count = self.offsets[name][chosen + 1] - first
             # row of each segment: its place in the batch, moved to where its utterance begins
             begin = torch.repeat_interleave(first - count.cumsum(0) + count, count)
-            segments[name] = values.index_select(0, begin + torch.arange(len(begin)))
+            inputs[name] = values.index_select(0, begin + torch.arange(len(begin)))
             counts[name] = count
-        functionals = None if self.functionals is None else self.functionals.index_select(0, chosen)
-        return Batch(segments, counts, functionals, self.labels[chosen])
+        return Batch(inputs, counts, self.labels[chosen])
 
     def take(self, chosen: Tensor) -> "Examples":
         """The chosen utterances, copied."""
         batch = self.batch(chosen)
         offsets = {name: _offsets(counts) for name, counts in batch.counts.items()}
-        return Examples(self.rows[chosen.numpy()], batch.segments, offsets, batch.functionals, batch.labels)
+        return Examples(self.rows[chosen.numpy()], batch.inputs, offsets, batch.labels)
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Every utterance exactly once, in order."""
@@ -73,7 +76,7 @@ class Stored:
 
     store: Store
     rows: IntArray  # (n,) rows of the store
-    kinds: tuple[str, ...]  # names of segments, "functionals"
+    names: tuple[str, ...]  # what is read: names of segments, and kinds of feature
     statistics: Statistics
 
     def __len__(self) -> int:
@@ -90,22 +93,26 @@ class Stored:
     def n_bytes(self) -> IntArray:
         """What each utterance takes as `Examples`, shape (n,)."""
         found = np.zeros(len(self.rows), np.int64)
-        for kind in self.kinds:
-            found += row_bytes(self.store, self.rows, kind)
+        for name in self.names:
+            found += row_bytes(self.store, self.rows, name)
         return found
 
     @property
     def n_steps(self) -> IntArray:
-        """Segments of each utterance, of the first kind, shape (n,)."""
-        return self._counts(self.store.features.segments[self.kinds[0]].length)
+        """Segments or frames of each utterance, of the first input that has several, shape (n,)."""
+        several = [table for table in map(self._table, self.names) if not table.per_utterance]
+        return self._counts(several[0]) if several else np.ones(len(self), np.int64)
 
-    def _counts(self, length: int) -> IntArray:
-        offsets = self.store.offsets(length)
+    def _table(self, name: str) -> Table:
+        return table_of(self.store, name)
+
+    def _counts(self, table: Table) -> IntArray:
+        offsets = self.store.table_offsets(table)
         return offsets[self.rows + 1] - offsets[self.rows]
 
     def reopened(self) -> "Stored":
         """The same utterances, of files that this process opens."""
-        return Stored(Store(self.store.path, complete=False), self.rows, self.kinds, self.statistics)
+        return Stored(Store(self.store.path, complete=False), self.rows, self.names, self.statistics)
 
     def load(self, chosen: IntArray | None = None) -> Examples:
         """Utterances, read and standardised.
@@ -121,28 +128,22 @@ class Stored:
         per_row = self.n_bytes[places][order]
         cuts = np.flatnonzero(np.diff(np.cumsum(per_row) // READING)) + 1
         blocks = [block for block in np.split(np.arange(len(rows)), cuts) if len(block)]
-        segments, offsets, functionals = {}, {}, None
-        for kind in self.kinds:
-            if kind == "functionals":
-                values = np.empty((len(rows), self.store.array(FUNCTIONALS).shape[1]), np.float32)
-                for block in blocks:
-                    stored = _functionals(self.store, rows[block])
-                    place = values[block[0] : block[-1] + 1]
-                    one = np.ones(len(block), np.int64)
-                    standardise(self.statistics[kind], stored, rows=rows[block], counts=one, clip=CLIP, out=place)
-                functionals = torch.from_numpy(values)
-            else:
-                length = self.store.features.segments[kind].length
-                starts = _offsets(torch.from_numpy(self._counts(length)[places][order]))
-                values = np.empty((int(starts[-1]), length, self.store.features.logmel.n_mels), np.float32)
-                for block in blocks:
-                    stored = _segments(self.store, rows[block], length)
-                    place = values[int(starts[block[0]]) : int(starts[block[-1] + 1])]
-                    counts = np.diff(starts[block[0] : block[-1] + 2].numpy())
-                    standardise(self.statistics[kind], stored, rows=rows[block], counts=counts, out=place)
-                segments[kind], offsets[kind] = torch.from_numpy(values), starts
-        found = Examples(rows, segments, offsets, functionals, self.labels[torch.from_numpy(places[order])])
-        return found if (np.diff(order) == 1).all() else found.take(torch.from_numpy(np.argsort(order)))
+        inputs, offsets = {}, {}
+        for name in self.names:
+            table = self._table(name)
+            starts = _offsets(torch.from_numpy(self._counts(table)[places][order]))
+            values = np.empty((int(starts[-1]), *table.row), np.float32)
+            for block in blocks:
+                stored = _ascending(self.store, table, rows[block])
+                place = values[int(starts[block[0]]) : int(starts[block[-1] + 1])]
+                counts = np.diff(starts[block[0] : block[-1] + 2].numpy())
+                how = self.statistics[name]
+                standardise(how, stored, rows=rows[block], counts=counts, clip=clip_of(table), out=place)
+            inputs[name] = torch.from_numpy(values)
+            if not table.per_utterance:
+                offsets[name] = starts
+        read = Examples(rows, inputs, offsets, self.labels[torch.from_numpy(places[order])])
+        return read if (np.diff(order) == 1).all() else read.take(torch.from_numpy(np.argsort(order)))
 
 
 def _offsets(counts: Tensor) -> Tensor:
@@ -156,40 +157,26 @@ def join(parts: Sequence[Examples]) -> Examples:
         return first
     return Examples(
         np.concatenate([part.rows for part in parts]),
-        {name: torch.cat([part.segments[name] for part in parts]) for name in first.segments},
+        {name: torch.cat([part.inputs[name] for part in parts]) for name in first.inputs},
         {name: _offsets(torch.cat([part.offsets[name].diff() for part in parts])) for name in first.offsets},
-        None if first.functionals is None else torch.cat([part.functionals for part in parts]),  # type: ignore[misc]
         torch.cat([part.labels for part in parts]),
     )
 
 
-def _segments(store: Store, rows: IntArray, length: int) -> AnyArray:
-    """Segments of ascending rows as stored; rows between them are read too where that is cheaper."""
-    offsets = store.offsets(length)
+def _ascending(store: Store, table: Table, rows: IntArray) -> AnyArray:
+    """What is stored of ascending utterances; those between them are read too where that is cheaper."""
+    offsets = store.table_offsets(table)
     begin, counts = offsets[rows], offsets[rows + 1] - offsets[rows]
     if offsets[rows[-1] + 1] - begin[0] > GAP * counts.sum():
-        return store.read_segments(rows, length)[0]
-    stored, _ = store.read_segments(slice(rows[0], rows[-1] + 1), length)
+        return store.read_table(table, rows)[0]
+    stored, _ = store.read_table(table, slice(rows[0], rows[-1] + 1))
     if (np.diff(rows) == 1).all():
         return stored
     wanted = np.repeat(begin - begin[0] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
     return np.take(stored, wanted, axis=0)
 
 
-def _functionals(store: Store, rows: IntArray) -> FloatArray:
-    """Functionals of ascending rows as stored."""
-    if rows[-1] + 1 - rows[0] > GAP * len(rows):
-        return store.read_functionals(rows)
-    stored = store.read_functionals(slice(rows[0], rows[-1] + 1))
-    return stored if (np.diff(rows) == 1).all() else stored[rows - rows[0]]
-
-
-def kinds_of(system: str) -> tuple[str, ...]:
-    """Kinds of features a system reads: names of segments, "functionals"."""
-    return (*SEGMENTS_OF[system], *(("functionals",) if system in ("hsf-crnn", "compare-svm") else ()))
-
-
-def load(store: Store, rows: Sequence[int] | IntArray, *, kinds: Sequence[str], statistics: Statistics) -> Examples:
+def load(store: Store, rows: Sequence[int] | IntArray, *, names: Sequence[str], statistics: Statistics) -> Examples:
     """Read and standardise some utterances.
 
     Parameters
@@ -197,38 +184,35 @@ def load(store: Store, rows: Sequence[int] | IntArray, *, kinds: Sequence[str], 
     store : Store
     rows : sequence of int
         Utterances, in any order.
-    kinds : sequence of str
-        As `kinds_of` gives.
+    names : sequence of str
+        What is read: names of segments, and kinds of feature.
     statistics : mapping of str to Standardiser
         As `fold_statistics` gives for the fold.
     """
-    return Stored(store, np.asarray(rows, np.int64), tuple(kinds), statistics).load()
+    return Stored(store, np.asarray(rows, np.int64), tuple(names), statistics).load()
 
 
-def check_store(store: Store, kinds: Sequence[str]) -> None:
-    """Raise unless the store has these kinds of features, and its rows belong together.
+def check_store(store: Store, names: Sequence[str]) -> None:
+    """Raise unless the store has what is read, and its rows belong together.
 
     Raises
     ------
     TrainError
     """
-    lengths = {name: segment.length for name, segment in store.features.segments.items()}
-    for kind in kinds:
-        if kind == "functionals" and FUNCTIONALS not in store.array_names:
-            raise TrainError("the store has no functionals: enable them in [features.functionals] and build again")
-        if kind != "functionals" and kind not in lengths:
-            raise TrainError(
-                f"the store has no segments named {kind!r}: add them to [features.segments] and build again"
-            )
-    keys = {kind: store.keys(kind if kind == "functionals" else f"logmel/{lengths[kind]}") for kind in kinds}
-    of_segments = [value for kind, value in keys.items() if kind != "functionals"]
-    if any(not np.array_equal(of_segments[0], other) for other in of_segments[1:]):
-        raise TrainError("rows of the segment tensors do not belong to the same utterances: verify the store")
-    for kind, found in keys.items():
-        same = _as_computed_here(store, "functionals" if kind == "functionals" else "logmel", found)
+    try:
+        shapes_of(names, store.features)
+    except TrainError as error:
+        raise TrainError(f"the store has no {error} and build again") from None
+    tables = {name: table_of(store, name) for name in names}
+    cut: dict[str, AnyArray] = {}
+    for name, table in tables.items():
+        keys = store.keys(table.group)
+        if table.segment and not np.array_equal(cut.setdefault(table.kind, keys), keys):
+            raise TrainError("rows of the segment tensors do not belong to the same utterances: verify the store")
+        same = _as_computed_here(store, table.kind, keys)
         if same.any() and not same.all():
             row = int(same.argmin())
-            raise TrainError(f"row {row} of {kind} does not belong to utterance {store.ids[row]!r}: verify the store")
+            raise TrainError(f"row {row} of {name} does not belong to utterance {store.ids[row]!r}: verify the store")
 
 
 def _as_computed_here(store: Store, kind: str, keys: AnyArray) -> AnyArray:
@@ -236,7 +220,9 @@ def _as_computed_here(store: Store, kind: str, keys: AnyArray) -> AnyArray:
 
     Nowhere so, if other libraries computed the features: then rows cannot be compared.
     """
-    identity = identities(store.features)[kind]
+    identity = identities(store.features).get(kind)
+    if identity is None:  # the package that computes it is not installed
+        return np.zeros(len(keys), bool)
     columns = [store.column(name) for name in ("audio_digest", "start", "end")]
     same: AnyArray = np.zeros(len(keys), bool)
     for each in (identity, revised_identity(identity)):  # a store does not say which recordings are revised

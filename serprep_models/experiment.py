@@ -26,12 +26,12 @@ from serprep.files import write_whole
 from serprep.manifest.table import Manifest, make_manifest
 from serprep.metrics import few_speakers
 from serprep.parallel import Died, Workers
-from serprep.pipeline.gather import gather
+from serprep.pipeline.gather import Asked, gather
 from serprep.progress import Progress
-from serprep.recipe import NEURAL, SYSTEMS, Recipe, TrainConfig
-from serprep.remote import is_url
+from serprep.recipe import Recipe, TrainConfig
 from serprep.split import Bound, Split, bind, make_split, read_split, refuse_leaks, write_split
 from serprep.store.store import Store
+from serprep.systems import SYSTEMS, default_systems, inputs_of, is_floor, is_row, options_of, shapes_of
 from serprep_models.catalogue import ABOUT, FOLDER
 from serprep_models.cautions import audited, confounded
 from serprep_models.examples import check_store
@@ -45,9 +45,7 @@ from serprep_models.job import (
     n_epochs_of,
     prepare,
     ran_as_asked,
-    read_by,
     read_predictions,
-    reads_svm,
     run_job,
     scored_role,
 )
@@ -59,7 +57,6 @@ from serprep_models.train import check_training, device_named
 REVISION = 3  # raised whenever the same experiment gives other numbers
 # keys of [train] that change no number of an experiment: where and how, not what
 NO_NUMBERS = ("systems", "seeds", "submission", "tensorboard", "device", "memory_budget", "allow_confounded")
-COST = {"hsf-crnn": 4, "multi-crnn": 3, "plain-crnn": 2, "compare-svm": 1, "majority": 0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +87,7 @@ class Outcome:
 
     def predict_command(self, system: str) -> str:
         """What to type to predict recordings by a system, the mean of its folds and seeds; "" if it keeps none."""
-        if system not in {entry["system"] for entry in self.results if read_by(entry["system"])}:
+        if is_floor(system) or system not in {entry["system"] for entry in self.results}:
             return ""
         transductive = any(entry["transductive"] for entry in self.results if entry["system"] == system)
         enrol = " --enrol FILES_OF_THE_SPEAKER" if transductive else ""
@@ -109,6 +106,7 @@ def run_experiments(
     store: Store,
     *,
     pool: Workers,
+    asked: Asked | None = None,
     systems: Sequence[str] | None = None,
     folds: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
@@ -124,6 +122,8 @@ def run_experiments(
     store : Store
         What `build` made of the recipe.
     pool : Workers
+    asked : Asked, optional
+        What `gather` read of the recipe's corpus, where the caller has it already.
     systems, folds, seeds : sequence, optional
         Some of the recipe's; default all.
     only_finished : bool
@@ -149,10 +149,10 @@ def run_experiments(
     bound = bind(split, manifest)
     refuse_leaks(split)
     numbers = _fold_numbers(split, folds)
-    chosen = tuple(systems or recipe.train.systems)
-    _known_systems(chosen)
+    chosen = tuple(systems or recipe.train.systems or default_systems())
+    specs = {system: SYSTEMS[system] for system in chosen}
     for system in chosen:
-        check_store(store, read_by(system))
+        check_store(store, inputs_of(system, recipe.train.options, store.features))
     if recipe.train.transductive:
         check_speakers(store.ids, store.speakers)
     audit = audited(manifest, split)
@@ -172,10 +172,9 @@ def run_experiments(
             how=recipe.train,
             statistics=str(folder / "statistics"),
         )
-        for system in sorted(chosen, key=lambda name: -COST[name])
+        for system in sorted(chosen, key=lambda name: -specs[name].cost)
         for number in numbers
-        # the baselines are deterministic: one seed says all
-        for seed in (list(seeds or recipe.train.seeds) if system in NEURAL else list(seeds or recipe.train.seeds)[:1])
+        for seed in list(seeds or recipe.train.seeds)[: None if specs[system].seeded else 1]
     ]
     if only_finished:
         jobs = [job for job in jobs if finished(job)]
@@ -186,7 +185,7 @@ def run_experiments(
     waiting = [] if only_finished else [job for job in jobs if not _is_kept(job)]
     if waiting and warnings and warn is not None:
         warn(warnings)
-    _prepare(waiting, pool=pool, quiet=quiet)
+    _prepare(waiting, store, pool=pool, quiet=quiet)
     n_epochs = sum(n_epochs_of(job) for job in waiting)
     with (
         Progress("training", n_epochs, unit="epochs", quiet=quiet or not waiting) as progress,
@@ -214,7 +213,7 @@ def run_experiments(
     )
     role = scored_role(bound, store)
     scored = predictions[predictions["role"] == role]
-    submissions, missing = _submit(recipe, predictions, store=store, folder=folder)
+    submissions, missing = _submit(recipe, predictions, asked=asked, store=store, folder=folder)
     partial = _partial(jobs, recipe, split)
     outcome = Outcome(
         store=store,
@@ -267,7 +266,7 @@ def _is_kept(job: Job) -> bool:
 def _device_notes(jobs: Sequence[Job], results: Sequence[Mapping[str, Any]], *, how: TrainConfig) -> list[str]:
     """Whether numbers come from several kinds of devices, or from another than this machine would take."""
     pairs = zip(jobs, results, strict=True)
-    ran = Counter(one_line(result.get("device", "cpu")) for job, result in pairs if job.system in NEURAL)
+    ran = Counter(one_line(result.get("device", "cpu")) for job, result in pairs if job.spec.by_gradient)
     if len(ran) > 1:
         counts = ", ".join(f"{device} {n}" for device, n in sorted(ran.items()))
         return [f"experiments ran on different devices, whose numbers differ a little: {counts}"]
@@ -277,16 +276,22 @@ def _device_notes(jobs: Sequence[Job], results: Sequence[Mapping[str, Any]], *, 
     return []
 
 
-def _prepare(waiting: Sequence[Job], *, pool: Workers, quiet: bool) -> None:
+def _prepare(waiting: Sequence[Job], store: Store, *, pool: Workers, quiet: bool) -> None:
     """Compute what every fold that is waiting needs once for all systems and seeds: statistics, then SVMs."""
     # those of training utterances differ from fold to fold, those of speakers do not
     statistics = {
-        (0 if job.how.transductive else job.fold, kind): (job, kind) for job in waiting for kind in read_by(job.system)
+        (0 if job.how.transductive else job.fold, name): (job, name) for job in waiting for name in job.reads(store)
     }
-    machines = {job.fold: (job, "svm") for job in waiting if reads_svm(job)}
-    for word, tasks in (("statistics", statistics.values()), ("linear SVMs", machines.values())):
+    shared: dict[str, dict[tuple[int, tuple[str, ...]], tuple[Job, str]]] = {}
+    for job in waiting:
+        if word := job.spec.share(job.options):
+            rows = tuple(name for name in job.reads(store) if is_row(name, store.features))
+            shared.setdefault(word, {})[job.fold, rows] = (job, "")
+    stages = [("statistics", list(statistics.values()))]
+    stages += [(word, list(tasks.values())) for word, tasks in shared.items()]
+    for word, tasks in stages:
         with Progress(word, len(tasks), unit="tasks", quiet=quiet or not tasks) as progress:
-            for _ in pool.run(prepare, list(tasks)):  # where one dies, the experiment says so
+            for _ in pool.run(prepare, tasks):  # where one dies, the experiment says so
                 progress.add(1)
 
 
@@ -312,7 +317,7 @@ def _counting(progress: Progress, jobs: Sequence[Job]) -> Iterator[None]:
 def _partial(jobs: Sequence[Job], recipe: Recipe, split: Split) -> str:
     """Which systems lack folds or seeds of the recipe; then scores are not of the same utterances."""
     counts = Counter(job.system for job in jobs)
-    whole = {name: len(split.folds) * (len(recipe.train.seeds) if name in NEURAL else 1) for name in counts}
+    whole = {name: len(split.folds) * (len(recipe.train.seeds) if SYSTEMS[name].seeded else 1) for name in counts}
     missing = [f"{name} has {n} of {whole[name]}" for name, n in counts.items() if n < whole[name]]
     return f"a part of the experiments, not to be compared with others: {', '.join(missing)}" if missing else ""
 
@@ -349,16 +354,18 @@ def _scored_notes(role: str, recipe: Recipe, results: Sequence[Mapping[str, Any]
     return notes
 
 
-def _submit(recipe: Recipe, predictions: pd.DataFrame, *, store: Store, folder: Path) -> tuple[list[Path], list[str]]:
+def _submit(
+    recipe: Recipe, predictions: pd.DataFrame, *, asked: Asked | None, store: Store, folder: Path
+) -> tuple[list[Path], list[str]]:
     """Write what a challenge takes, if the recipe asks for it; the files, and what is missing in them."""
     form = recipe.train.submission
     if form == "none":
         return [], []
     test = predictions[predictions["role"] == "test"]
     paths = dict(zip(store.ids, store.column("path"), strict=True))
-    asked = gather(recipe).manifest
-    unique = {row.id: row for row in asked.utterances}
-    whole = split_of(recipe, make_manifest(unique.values(), asked.info))
+    manifest = (asked or gather(recipe)).manifest
+    unique = {row.id: row for row in manifest.utterances}
+    whole = split_of(recipe, make_manifest(unique.values(), manifest.info))
     mark = "-transductive" if recipe.train.transductive else ""
     written = write_submissions(form, test, paths=paths, folder=folder / "submission", mark=mark)
     return written, unpredicted(whole, test)
@@ -372,14 +379,7 @@ def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
     how = {name: value for name, value in how.items() if name not in NO_NUMBERS}
     depends = [REVISION, store.version, split.digest, how]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()
-    root = recipe.folder if is_url(recipe.dataset_path) else Path(recipe.dataset_path)
-    return root / FOLDER / f"{digest[:16]}{'-transductive' if recipe.train.transductive else ''}"
-
-
-def _known_systems(systems: Sequence[str]) -> None:
-    unknown = [system for system in systems if system not in SYSTEMS]
-    if unknown:
-        raise TrainError(f"unknown system {unknown[0]!r}; expected some of {', '.join(SYSTEMS)}")
+    return recipe.experiments_root / FOLDER / f"{digest[:16]}{'-transductive' if recipe.train.transductive else ''}"
 
 
 def _fold_numbers(split: Split, folds: Sequence[str] | None) -> list[int]:
@@ -389,23 +389,27 @@ def _fold_numbers(split: Split, folds: Sequence[str] | None) -> list[int]:
     return [number for number, fold in enumerate(split.folds) if not folds or fold in folds]
 
 
-def check_recipe(recipe: Recipe, systems: Sequence[str]) -> None:
+def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
     """Find out before anything is computed what could not be trained or split afterwards.
+
+    Returns
+    -------
+    Asked
+        What was read of the recipe's corpus.
 
     Raises
     ------
     TrainError, SplitError
     """
-    _known_systems(systems)
-    for system in systems:
-        kinds = read_by(system)
-        for kind in kinds:
-            if kind == "functionals" and not recipe.features.functionals.enabled:
-                raise TrainError(f"{system} needs functionals: enable them in [features.functionals], or leave it out")
-            if kind != "functionals" and kind not in recipe.features.segments:
-                raise TrainError(f"{system} needs segments named {kind!r}: add them to [features.segments]")
-    if set(systems) & set(NEURAL):
-        check_training(recipe.train)
+    for system in systems or default_systems():
+        spec, options = SYSTEMS[system], options_of(system, recipe.train.options)
+        try:
+            shapes_of(spec.inputs(options, recipe.features), recipe.features)
+        except TrainError as error:
+            raise TrainError(f"{system} needs {error}, or leave it out") from None
+        spec.check(options, recipe.train)
+        if spec.by_gradient:
+            check_training(recipe.train)
     asked = gather(recipe)
     unique = {row.id: row for row in asked.manifest.utterances}
     if recipe.train.transductive:
@@ -417,3 +421,4 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> None:
         raise TrainError("refit trains on train and dev, and the split has no dev part: add one, or leave refit out")
     if recipe.train.submission != "none":
         check_submission(recipe, split)
+    return asked

@@ -9,30 +9,28 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import nn
 
 from serprep._json import canonical_json
-from serprep._typing import FloatArray, IntArray
+from serprep._typing import FloatArray
 from serprep.errors import TrainError, one_line
 from serprep.files import write_whole
-from serprep.recipe import NEURAL, TrainConfig
+from serprep.recipe import TrainConfig
 from serprep.split import Bound, Split, bind, read_split
-from serprep.store.layout import FUNCTIONALS
 from serprep.store.store import Store, open_store
-from serprep_models.baselines import Labelled, LinearSVM, compare_svm, majority
+from serprep.systems import SYSTEMS, SystemSpec, options_of
 from serprep_models.checkpoint import ABOUT, WEIGHTS, write_checkpoint
-from serprep_models.crnn import SystemConfig, WithSVM, make_system
-from serprep_models.examples import Examples, Stored, kinds_of
+from serprep_models.examples import Examples, Stored
+from serprep_models.fold import Fitted, Fold
 from serprep_models.scores import score
-from serprep_models.standardise import CLIP, Statistics, standardise
-from serprep_models.statistics import fold_statistics, kept
+from serprep_models.standardise import Statistics
+from serprep_models.system import SystemConfig
 from serprep_models.threads import one_thread
 from serprep_models.train import HISTORY, STATE, Trained, device_named, json_line, probabilities, train
 
@@ -53,6 +51,20 @@ class Job:
     how: TrainConfig
     statistics: str = ""  # folder of what systems and seeds share; "": each computes its own
 
+    @property
+    def spec(self) -> SystemSpec[Any]:
+        """The system."""
+        return SYSTEMS[self.system]
+
+    @property
+    def options(self) -> Any:
+        """Its options."""
+        return options_of(self.system, self.how.options)
+
+    def reads(self, store: Store) -> tuple[str, ...]:
+        """What it reads of the store."""
+        return self.spec.inputs(self.options, store.features)
+
 
 def finished(job: Job) -> bool:
     """Whether an experiment was run, and its files are what it wrote; others are run again."""
@@ -65,7 +77,8 @@ def is_whole(folder: Path, system: str) -> bool:
         result = json.loads((folder / "result.json").read_bytes())
         digest = result.pop("sha256")
         whole = hashlib.sha256(canonical_json(result)).hexdigest() == digest
-        needed = {PREDICTIONS, *(CHECKPOINT if system in NEURAL else ())}
+        keeps = system in SYSTEMS.names and SYSTEMS[system].by_gradient  # what others keep was once not kept
+        needed = {PREDICTIONS, *(CHECKPOINT if keeps else ())}
         known = needed <= set(result["files"]) <= {PREDICTIONS, *CHECKPOINT}
         return bool(whole and known and _is_result(result) and result["files"] == _digests(folder, result["files"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
@@ -90,7 +103,7 @@ def ran_as_asked(job: Job) -> bool:
     Device "auto" takes what there is, whatever it ran on.  Results of an older serprep do not
     tell: they count as a CPU's, with the same budget.
     """
-    if job.system not in NEURAL:
+    if not job.spec.by_gradient:
         return True
     result = json.loads((Path(job.folder) / "result.json").read_bytes())
     named = job.how.device.partition(":")[0]
@@ -101,8 +114,8 @@ def ran_as_asked(job: Job) -> bool:
 
 
 def lacks_checkpoint(job: Job) -> bool:
-    """Whether a finished experiment is of an older serprep, which kept no checkpoint of compare-svm."""
-    return job.system == "compare-svm" and not (Path(job.folder) / ABOUT).is_file()
+    """Whether a finished experiment is of an older serprep, which kept checkpoints of some systems only."""
+    return not job.spec.floor and not (Path(job.folder) / ABOUT).is_file()
 
 
 def _digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
@@ -117,13 +130,13 @@ def _digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
 def marks_of(job: Job) -> dict[str, Any]:
     """What every entry of a result says about how features were standardised."""
     how = job.how
-    reads = bool(read_by(job.system))  # the majority class is the same for everybody
+    reads = not job.spec.floor
     return {"standardisation": how.standardisation, "enrol": how.enrol, "transductive": how.transductive and reads}
 
 
 def n_epochs_of(job: Job) -> int:
-    """Epochs of an experiment; a baseline counts as one."""
-    return job.how.epochs if job.system in NEURAL else 1
+    """Epochs of an experiment; what no gradient trains counts as one."""
+    return job.how.epochs if job.spec.by_gradient else 1
 
 
 def n_epochs_done(job: Job) -> int:
@@ -163,7 +176,7 @@ def run_job(job: Job) -> None:
         "scored": role,
         "n_train": n_train,
         **found,
-        **({"svm": run.choice} if run.choice else {}),
+        **run.note,
         **run.where,
         "seconds": round(monotonic() - began, 3),
     }
@@ -199,9 +212,16 @@ class _Part:
     use_dev: bool  # the dev part may choose the epoch, and C
 
 
+@lru_cache(maxsize=1)
+def _bound(store: str, seal: str, split: str, digest: str) -> Bound:
+    """A split bound to a store's rows: once per process, not per experiment; by seal and digest both are the same."""
+    return bind(read_split(Path(split)), open_store(store).manifest())
+
+
 def _part(job: Job, store: Store) -> _Part:
-    split = read_split(Path(job.split))
-    bound = bind(split, store.manifest())
+    path = Path(job.split)
+    bound = _bound(job.store, store.seal, job.split, *_digests(path.parent, [path.name]).values())
+    split = bound.split
     rows, role = rows_of(bound, store, job.fold), scored_role(bound, store)
     refit = job.how.refit and bool(rows["dev"]) and bool(rows["test"])
     # a dev part that chose the epoch would be no honest score, and training on it leaves nothing to choose by
@@ -214,9 +234,9 @@ class _Run:
     """What one training gave."""
 
     scores: dict[str, FloatArray]  # role → probabilities (n, n_labels)
-    trained: Trained | None = None  # of all systems but majority
+    trained: Trained | None = None  # of all systems but floors
     statistics: Statistics = field(default_factory=dict)  # with which it was trained
-    choice: dict[str, Any] | None = None  # of the SVM: which C, on what, and how good each was
+    note: Mapping[str, Any] = field(default_factory=dict)  # such as which C an SVM has, on what it was chosen …
     where: dict[str, Any] = field(default_factory=lambda: where("cpu"))
 
 
@@ -230,151 +250,60 @@ def where(device: str, *, feature_bytes: int = 0, memory_budget: int | None = No
 
 def _run(job: Job, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool) -> _Run:
     """Train on the rows of "train" and score those of "dev" and "test"; `use_dev`: the dev part may choose."""
-    parts = [name for name in ("dev", "test") if rows[name]]
-    if job.system == "majority":
-        return _Run(scores={n: majority(_labels(store, rows["train"]), len(rows[n]), len(store.labels)) for n in parts})
-    svm = _svm(job, store, rows, use_dev=use_dev) if reads_svm(job) else None
-    if job.system == "compare-svm":
-        assert svm is not None
-        scores = {name: svm.probabilities(_functionals(job, store, rows, name)) for name in parts}
-        statistics = _statistics(job, store, rows["train"], ("functionals",))
-        machine = linear_machine(svm, system_config(job.system, store, job.how))
-        return _Run(scores=scores, trained=machine, statistics=statistics, choice=svm.choice)
-    kinds = kinds_of(job.system)
-    statistics = _statistics(job, store, rows["train"], kinds)
-    stored = {name: Stored(store, np.array(part), kinds, statistics) for name, part in rows.items() if part}
+    spec, options = job.spec, job.options
+    fold, names = _fold(job, store, rows, use_dev=use_dev), job.reads(store)
+    config = SystemConfig.of(job.system, store.features, len(store.labels), **job.how.options.get(job.system, {}))
+    statistics = fold.statistics(names)
+    if not spec.by_gradient:
+        fitted: Fitted = spec.fit(options, fold)
+        trained = None if fitted.module is None else Trained(fitted.module.eval(), config)
+        return _Run(scores=dict(fitted.scores), trained=trained, statistics=statistics, note=fitted.note)
+    stored = {name: Stored(store, np.array(part), names, statistics) for name, part in rows.items() if part}
     budget = job.how.memory_budget << 20
     n_bytes = sum(int(part.n_bytes.sum()) for part in stored.values())
     fits = n_bytes <= budget
     sets: dict[str, Examples | Stored] = {name: part.load() if fits else part for name, part in stored.items()}
     trained = train(
-        system_config(job.system, store, job.how),
+        config,
         sets["train"],
         how=job.how,
         seed=job.seed,
         dev=sets["dev"] if use_dev else None,
         folder=Path(job.folder),
     )
-    if svm is not None:
-        trained = with_svm(trained, svm, share=job.how.svm_share)
-    scores = {name: probabilities(trained.system, sets[name], memory_budget=budget) for name in parts}
+    module, note = spec.finish(trained.system, options, fold)
+    scores = {name: probabilities(module, sets[name], memory_budget=budget) for name in fold.scored}
+    device, streamed = device_named(job.how.device).type, None if fits else job.how.memory_budget
     return _Run(
         scores=scores,
-        trained=trained,
+        trained=replace(trained, system=module),
         statistics=statistics,
-        choice=svm.choice if svm else None,
-        where=where(
-            device_named(job.how.device).type,
-            feature_bytes=n_bytes,
-            memory_budget=None if fits else job.how.memory_budget,
-        ),
+        note=note,
+        where=where(device, feature_bytes=n_bytes, memory_budget=streamed),
     )
 
 
-def with_svm(trained: Trained, svm: LinearSVM, *, share: float) -> Trained:
-    """A trained system whose probabilities are averaged with those of an SVM."""
-    config = replace(trained.config, svm=share)
-    device = next(trained.system.parameters()).device
-    layer = nn.Linear(config.n_functionals, config.n_labels, device=device)
-    with torch.no_grad():
-        layer.weight.copy_(torch.from_numpy(svm.weights))
-        layer.bias.copy_(torch.from_numpy(svm.bias))
-    return Trained(WithSVM(trained.system, layer, share=share).eval(), config, trained.history)
-
-
-def linear_machine(svm: LinearSVM, config: SystemConfig) -> Trained:
-    """A linear SVM as a checkpoint holds it."""
-    machine = make_system(config)
-    machine.load_state_dict({"svm.weight": torch.from_numpy(svm.weights), "svm.bias": torch.from_numpy(svm.bias)})
-    return Trained(machine.eval(), config)
-
-
-def reads_svm(job: Job) -> bool:
-    """Whether an experiment needs the linear SVM of its fold."""
-    return job.system == "compare-svm" or (job.how.svm_share > 0 and "functionals" in read_by(job.system))
-
-
-def _svm(job: Job, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool) -> LinearSVM:
-    """The linear SVM of a fold; the same for all systems and seeds, so what one of them made is taken.
-
-    Every training row has a label.
-    """
-    how, learns = job.how, rows["train"]
-    chooses = [row for row in rows["dev"] if store.emotions[row]] if use_dev and how.keep == "best" else []
-
-    def labelled(part: list[int], name: str) -> Labelled:
-        values = _functionals(job, store, {"train": learns, name: part}, name)
-        return Labelled(values=values, labels=_labels(store, part), speakers=[store.speakers[row] for row in part])
-
-    def fill(out: FloatArray) -> dict[str, Any]:
-        dev = labelled(chooses, "dev") if chooses else None
-        train = labelled(learns, "train")
-        found = compare_svm(train, n_labels=len(store.labels), c=how.svm_c, dev=dev, balance=how.svm_balance)
-        out[:, :-1], out[:, -1] = found.weights, found.bias
-        return found.choice
-
-    origin = [store.seal, learns, chooses, how.svm_c, how.svm_balance, how.standardisation, how.enrol]
-    name = hashlib.sha256(canonical_json([learns, chooses])).hexdigest()[:16]
-    place = Path(job.statistics) / f"svm-{name}.npy" if job.statistics else None
-    shape = (len(store.labels), store.array(FUNCTIONALS).shape[1] + 1)
-    values, choice = kept(place, shape, np.float32, origin=origin, fill=fill)
-    return LinearSVM(weights=np.array(values[:, :-1]), bias=np.array(values[:, -1]), choice=choice)
-
-
-def _labels(store: Store, rows: Sequence[int]) -> IntArray:
-    place = {label: number for number, label in enumerate(store.labels)}
-    return np.array([place[store.emotions[row]] for row in rows], np.int64)
-
-
-def _functionals(job: Job, store: Store, rows: Mapping[str, Sequence[int]], name: str) -> FloatArray:
-    """Functionals of a part, standardised as all systems of the fold see them."""
-    own = _statistics(job, store, rows["train"], ("functionals",))["functionals"]
-    part = np.array(rows[name])
-    one = np.ones(len(part), np.int64)
-    return standardise(own, store.read_functionals(part), rows=part, counts=one, clip=CLIP)
-
-
-def _statistics(job: Job, store: Store, rows: Sequence[int], kinds: Sequence[str]) -> Statistics:
-    """How the fold is standardised; what other systems and seeds computed is taken."""
+def _fold(job: Job, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool) -> Fold:
     folder = Path(job.statistics) if job.statistics else None
-    return fold_statistics(store, rows, kinds, how=job.how, folder=folder)
+    return Fold(store=store, rows=rows, how=job.how, use_dev=use_dev, folder=folder)
 
 
 def prepare(task: tuple[Job, str]) -> None:
     """Compute what experiments of a fold share, so that those that run at once need not all do it.
 
-    That is its statistics of one kind of features, or, of the kind "svm", its linear SVM.
+    That is its statistics of one input, or, with "", whatever else the system shares.
     """
-    job, kind = task
+    job, name = task
     store = open_store(job.store)
     part = _part(job, store)
-    if part.rows["train"] and kind == "svm":
+    if not part.rows["train"]:
+        return
+    fold = _fold(job, store, part.rows, use_dev=part.use_dev)
+    if name:
+        fold.statistics([name])
+    else:
         with one_thread():
-            _svm(job, store, part.rows, use_dev=part.use_dev)
-    elif part.rows["train"]:
-        _statistics(job, store, part.rows["train"], (kind,))
-
-
-def read_by(system: str) -> tuple[str, ...]:
-    """Kinds of features that any system reads, also a baseline."""
-    return () if system == "majority" else kinds_of(system)
-
-
-def system_config(system: str, store: Store, how: TrainConfig) -> SystemConfig:
-    """The configuration of a system that fits a store and a recipe."""
-    lengths = {name: segment.length for name, segment in store.features.segments.items()}
-    return SystemConfig(
-        system=system,
-        n_labels=len(store.labels),
-        n_mels=store.features.logmel.n_mels,
-        short=lengths.get("short", 30),
-        long=lengths.get("long", 50),
-        hsf_layers=how.hsf_layers,
-        activation=how.activation,
-        batch_norm=how.batch_norm,
-        dropout=how.dropout,
-        auxiliary_heads=how.auxiliary_heads,
-    )
+            job.spec.shares(job.options, fold)
 
 
 def rows_of(bound: Bound, store: Store, fold: int) -> dict[str, list[int]]:
@@ -398,7 +327,8 @@ def check_rows(bound: Bound, store: Store, fold: int) -> None:
 def scored_role(bound: Bound, store: Store) -> str:
     """ "test", or "dev" where only that has labels (a challenge keeps those of the test part)."""
     emotions = store.emotions
-    labelled = {role for row, roles in enumerate(bound.roles) for role in roles if emotions[row]}
+    combinations = {roles for row, roles in enumerate(bound.roles) if emotions[row]}
+    labelled = {role for roles in combinations for role in roles}
     return "dev" if "dev" in labelled and "test" not in labelled else "test"
 
 

@@ -25,10 +25,10 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from serprep._typing import IntArray
 from serprep.errors import TrainError, one_line
-from serprep_models.crnn import Batch
-from serprep_models.examples import Examples, Stored, check_store, join, kinds_of, load
+from serprep_models.examples import Examples, Stored, check_store, join, load
+from serprep_models.system import Batch
 
-__all__ = ["Batches", "Examples", "Loader", "Stored", "check_store", "fitting_batch", "hold", "kinds_of", "load"]
+__all__ = ["Batches", "Examples", "Loader", "Stored", "check_store", "fitting_batch", "hold", "load"]
 
 MEMORY_BUDGET = 2 << 30  # bytes
 BLOCKS = 16  # in a window: fewer would hardly shuffle, more would read smaller pieces

@@ -10,7 +10,7 @@ ONNX has an operator for it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ import numpy as np
 from serprep._typing import AnyArray
 from serprep.errors import TrainError, one_line
 from serprep.files import write_whole
-from serprep_models.crnn import N_UNITS, SEGMENTS_OF, SystemConfig
-from serprep_models.examples import kinds_of
+from serprep.systems import SYSTEMS, is_row
+from serprep_models.crnn import N_UNITS
 from serprep_models.predictor import Predictor
 from serprep_models.standardise import CLIP, Moments, Ranks
 
@@ -61,22 +61,19 @@ def _model(predictor: Predictor) -> Any:
         raise TrainError("onnx is not installed: pip install 'serprep[onnx]'") from None
     (checkpoint,) = predictor.checkpoints
     config, graph = checkpoint.config, _Graph()
+    rows = {name for name in config.shapes if is_row(name, checkpoint.features)}
     shapes: dict[str, list[Any]] = {
-        name: [f"{name}_segments", getattr(config, name), config.n_mels] for name in SEGMENTS_OF[config.system]
+        name: [1 if name in rows else f"{name}_{'segments' if len(shape) > 1 else 'rows'}", *shape]
+        for name, shape in config.shapes.items()
     }
-    if "functionals" in kinds_of(config.system):
-        shapes["functionals"] = [1, config.n_functionals]
     statistics = predictor.speaker or checkpoint.statistics
-    inputs = {name: _standardised(graph, name, how=statistics.get(name)) for name in shapes}
+    inputs = {
+        name: _standardised(graph, name, how=statistics.get(name), clip=CLIP if name in rows else None)
+        for name in shapes
+    }
     weights = {name: value.numpy() for name, value in checkpoint.system.state_dict().items()}
-    own = {name.removeprefix("system."): value for name, value in weights.items()}
-    logits = GRAPHS[config.system](_Layers(graph, own, config), inputs)
-    chances = _mean(graph, [graph.node("Softmax", each, axis=1) for each in logits])
-    if config.svm:
-        machine = _linear(graph, weights, "svm", inputs["functionals"])
-        shares = (graph.constant(np.array(share, np.float32)) for share in (1 - config.svm, config.svm))
-        each = (chances, graph.node("Softmax", machine, axis=1))
-        chances = graph.node("Add", *(graph.node("Mul", x, share) for x, share in zip(each, shares, strict=True)))
+    layers = Layers(graph, weights, config.options)
+    chances = SYSTEMS[config.system].graph(layers, config.options, inputs)
     graph.node("Identity", chances, output="probabilities")
     whole = helper.make_graph(
         graph.nodes,
@@ -126,7 +123,7 @@ class _Graph:
         return self.node(operator, x, self.constant(np.array(axes, np.int64)), keepdims=1)
 
 
-def _standardised(graph: _Graph, name: str, *, how: Any) -> str:
+def _standardised(graph: _Graph, name: str, *, how: Any, clip: float | None) -> str:
     """An input, standardised in float64; without statistics by its own mean and deviation."""
     from onnx import TensorProto
 
@@ -143,8 +140,8 @@ def _standardised(graph: _Graph, name: str, *, how: Any) -> str:
         std = graph.node("Sqrt", graph.reduce("ReduceMean", graph.node("Mul", centred, centred), (0, 1)))
         varies = graph.node("Greater", high, low)
         x = graph.node("Where", varies, graph.node("Div", centred, std), graph.constant(np.zeros(())))
-    if name == "functionals":
-        x = graph.node("Clip", x, graph.constant(np.array(-CLIP)), graph.constant(np.array(CLIP)))
+    if clip is not None:
+        x = graph.node("Clip", x, graph.constant(np.array(-clip)), graph.constant(np.array(clip)))
     return graph.node("Cast", x, to=TensorProto.FLOAT)
 
 
@@ -180,61 +177,57 @@ def _linear(graph: _Graph, weights: Weights, layer: str, x: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Layers:
-    """A system's graph, weights and configuration."""
+class Layers:
+    """What a system's graph is put together from: the graph, its weights and options."""
 
     graph: _Graph
     weights: Weights
-    config: SystemConfig
+    options: Any
+
+    def below(self, prefix: str) -> "Layers":
+        """The layers of a part of the system."""
+        own = {name.removeprefix(prefix): value for name, value in self.weights.items() if name.startswith(prefix)}
+        return Layers(self.graph, own, self.options)
+
+    def beside(self, *values: str) -> str:
+        """Vectors beside each other."""
+        return values[0] if len(values) == 1 else self.graph.node("Concat", *values, axis=1)
+
+    def linear(self, layer: str, x: str) -> str:
+        """A linear layer."""
+        return _linear(self.graph, self.weights, layer, x)
 
     def full(self, layers: Sequence[str], x: str) -> str:
         """Fully connected layers, one after the other, as `crnn.Full`."""
         for layer in layers:
-            x = _linear(self.graph, self.weights, layer, x)
-            if self.config.batch_norm:
+            x = self.linear(layer, x)
+            if self.options.batch_norm:
                 names = ("gain", "shift", "mean", "variance")
                 parts = (self.graph.constant(self.weights[f"{layer}.{name}"]) for name in names)
                 x = self.graph.node("BatchNormalization", x, *parts, epsilon=1e-5)
-            x = self.graph.node("Sigmoid" if self.config.activation == "sigmoid" else "Relu", x)
+            x = self.graph.node("Sigmoid" if self.options.activation == "sigmoid" else "Relu", x)
         return x
 
-    def outputs(self, joint: str, *branches: str) -> list[str]:
-        """Logits of the joint layer and, where they have outputs, of the branches."""
-        found = [_linear(self.graph, self.weights, "out", joint)]
-        if self.config.auxiliary_heads:
-            found += [_linear(self.graph, self.weights, f"auxiliary.{i}", x) for i, x in enumerate(branches)]
-        return found
+    def outputs(self, joint: str, *branches: str) -> str:
+        """Probabilities of the joint layer or, where branches have outputs, the mean of all."""
+        logits = [self.linear("out", joint)]
+        if getattr(self.options, "auxiliary_heads", False):
+            logits += [self.linear(f"auxiliary.{i}", x) for i, x in enumerate(branches)]
+        chances = [self.softmax(each) for each in logits]
+        return chances[0] if len(chances) == 1 else self.graph.node("Mean", *chances)
+
+    def softmax(self, logits: str) -> str:
+        """Probabilities of logits."""
+        return self.graph.node("Softmax", logits, axis=1)
+
+    def weighted(self, shares: Mapping[str, float]) -> str:
+        """The sum of two probabilities in their shares."""
+        scaled = (
+            self.graph.node("Mul", chances, self.graph.constant(np.array(share, np.float32)))
+            for chances, share in shares.items()
+        )
+        return self.graph.node("Add", *scaled)
 
     def encoder(self, prefix: str, segments: str) -> str:
         """`crnn.Encoder` of one utterance."""
         return _encoder(self.graph, self.weights, prefix, segments)
-
-
-def _mean(graph: _Graph, probabilities: Sequence[str]) -> str:
-    if len(probabilities) == 1:
-        return probabilities[0]
-    return graph.node("Mean", *probabilities)
-
-
-def _plain(layers: _Layers, inputs: dict[str, str]) -> list[str]:
-    return layers.outputs(layers.full(("fc1", "fc2"), layers.encoder("encoder.", inputs["short"])))
-
-
-def _hsf(layers: _Layers, inputs: dict[str, str]) -> list[str]:
-    x = layers.full(("fc",), layers.encoder("encoder.", inputs["short"]))
-    names = [f"hsf{number + 1}" for number in range(len(layers.config.hsf_layers))]
-    y = layers.full(names, inputs["functionals"])
-    return layers.outputs(layers.full(("joint",), layers.graph.node("Concat", x, y, axis=1)), x, y)
-
-
-def _multi(layers: _Layers, inputs: dict[str, str]) -> list[str]:
-    x = layers.full(("fc1", "fc2"), layers.encoder("short.", inputs["short"]))
-    y = layers.encoder("long.", inputs["long"])
-    return layers.outputs(layers.full(("joint",), layers.graph.node("Concat", x, y, axis=1)), x, y)
-
-
-def _machine(layers: _Layers, inputs: dict[str, str]) -> list[str]:
-    return [_linear(layers.graph, layers.weights, "svm", inputs["functionals"])]
-
-
-GRAPHS = {"plain-crnn": _plain, "hsf-crnn": _hsf, "multi-crnn": _multi, "compare-svm": _machine}

@@ -1,7 +1,5 @@
 """Recordings, or a store → labels and probabilities, by trained systems."""
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +10,10 @@ import numpy as np
 
 from serprep._typing import FloatArray
 from serprep.audio.decode import decode, read_bytes
+from serprep.config import configured
 from serprep.errors import AudioError, FeatureError, TrainError, first_ten, one_line
+from serprep.exports import FORMS
+from serprep.exports.exporter import Predicted
 from serprep.parallel import Died, Workers
 from serprep.progress import Progress
 from serprep.recipe import TrainConfig
@@ -22,9 +23,8 @@ from serprep_models.examples import check_store
 from serprep_models.experiment import NO_NUMBERS
 from serprep_models.predictor import Predictor, Values, load
 from serprep_models.recordings import Utterances
-from serprep_models.standardise import Statistics, parts, row_bytes
+from serprep_models.standardise import Statistics, parts, row_bytes, table_of
 from serprep_models.statistics import TRANSDUCTIVE, few_utterances, fold_statistics
-from serprep_models.submission import to_arff
 from serprep_models.threads import one_thread
 
 BATCH = 16  # utterances per task
@@ -170,28 +170,30 @@ def predict_store(
     """
     predictor = load(checkpoints)
     own, wanted = store.features, predictor.features
-    needed = {name: wanted.segments[name] for name in predictor.kinds if name != "functionals"}
-    same = own.logmel == wanted.logmel and all(own.segments.get(name) == value for name, value in needed.items())
-    if "functionals" in predictor.kinds:
-        same = same and own.functionals.feature_set == wanted.functionals.feature_set
+    segments = {name: wanted.segments[name] for name in predictor.names if name in wanted.segments}
+    kinds = {segments[name].of if name in segments else name for name in predictor.names}
+    same = all(own.segments.get(name) == value for name, value in segments.items()) and all(
+        kind in own.kinds and own.kind(kind).what(own.configs[kind]) == wanted.kind(kind).what(wanted.configs[kind])
+        for kind in kinds
+    )
     if not same:
         raise TrainError(
             f"{one_line(store.path)} holds other features than the checkpoint was trained on; build it with the "
             "same [features]"
         )
-    check_store(store, predictor.kinds)
+    check_store(store, predictor.names)
     predictor, notes = enrolled_by(predictor, enrol, quiet=quiet)
     known: Statistics | None = None
     if predictor.transductive and enrol is None:
         enough = int(predictor.checkpoints[0].enrol)
-        how = TrainConfig(standardisation=predictor.standardisation, enrol=enough)
-        known = fold_statistics(store, (), predictor.kinds, how=how)
+        how = configured(TrainConfig, {"standardisation": predictor.standardisation, "enrol": enough}, "train")
+        known = fold_statistics(store, (), predictor.names, how=how)
         notes = (TRANSDUCTIVE, *few_utterances(store.speakers, enrol=enough))
     notes = (*notes, *_mixed(predictor), *_store_notes(predictor, store))
     found = []
     with Progress("predicting", len(store), quiet=quiet) as progress:
         every = np.arange(len(store))
-        sizes = sum(row_bytes(store, every, kind) for kind in predictor.kinds)
+        sizes = sum(row_bytes(store, every, name) for name in predictor.names)
         for rows in parts(every, np.asarray(sizes), at_most=256):
             found.append(predictor.probabilities(_stored(store, rows, predictor), rows=rows, known=known))
             progress.add(len(rows))
@@ -213,9 +215,10 @@ def _store_notes(predictor: Predictor, store: Store) -> list[str]:
     notes = []
     if any(one.about.get("version") == store.version for one in predictor.checkpoints):
         notes.append("trained on utterances of this very store: these are no scores; the test parts' are with the run")
-    mine, theirs = store.features.functionals.engine, predictor.features.functionals.engine
-    if "functionals" in predictor.kinds and mine != theirs:
-        notes.append(f"functionals of the store are by {mine}, those in training were by {theirs}")
+    for name in set(predictor.names) & set(store.features.kinds):
+        mine, theirs = (getattr(each.configs[name], "engine", "") for each in (store.features, predictor.features))
+        if mine != theirs:
+            notes.append(f"{name} of the store are by {mine}, those in training were by {theirs}")
     dtype = store.attributes["segment_dtype"]
     if dtype != predictor.checkpoints[0].segment_dtype:
         notes.append(
@@ -226,53 +229,14 @@ def _store_notes(predictor: Predictor, store: Store) -> list[str]:
 
 def _stored(store: Store, rows: np.ndarray, predictor: Predictor) -> list[Values]:
     values: list[dict[str, FloatArray]] = [{} for _ in rows]
-    for kind in predictor.kinds:
-        if kind == "functionals":
-            for place, row in enumerate(store.read_functionals(rows)):
-                values[place][kind] = row[None]
-        else:
-            segments, offsets = store.read_segments(rows, store.features.segments[kind].length)
-            for place in range(len(rows)):
-                values[place][kind] = segments[offsets[place] : offsets[place + 1]]
+    for name in predictor.names:
+        stored, offsets = store.read_table(table_of(store, name), rows)
+        for place in range(len(rows)):
+            values[place][name] = stored[offsets[place] : offsets[place + 1]]
     return list(values)
 
 
-# -- what to print -------------------------------------------------------------------
-
-
 def render(predictions: Predictions, form: str) -> str:
-    """Predictions as text.
-
-    Parameters
-    ----------
-    predictions : Predictions
-    form : {"csv", "jsonl", "arff"}
-        "arff" is what the ComParE challenges take: names and predictions.
-    """
-    rows = list(zip(predictions.ids, predictions.predicted(), predictions.probabilities.tolist(), strict=True))
-    if form == "arff":
-        return to_arff(
-            [(one_line(name), one_line(label)) for name, label, _ in rows],
-            relation="serprep_predictions",
-            labels=[one_line(label) for label in predictions.labels],
-        )
-    if form == "jsonl":
-        lines = (
-            json.dumps(
-                {"id": name, "label": label, "probabilities": dict(zip(predictions.labels, values, strict=True))},
-                ensure_ascii=False,
-            )
-            for name, label, values in rows
-        )
-        return "".join("".join(map(_in_json, line)) + "\n" for line in lines)
-    rows = [(one_line(name), one_line(label), values) for name, label, values in rows]  # a terminal may read it
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["id", "label", *(f"p_{one_line(label)}" for label in predictions.labels)])
-    table.writerows([name, label, *map(repr, values)] for name, label, values in rows)
-    return text.getvalue()
-
-
-def _in_json(character: str) -> str:
-    """What a terminal would obey, as JSON escapes it."""
-    return character if character.isprintable() else json.dumps(character)[1:-1]
+    """Predictions as text of a form, one of `serprep.exports.FORMS`."""
+    rows = map(Predicted, predictions.ids, predictions.predicted(), map(tuple, predictions.probabilities.tolist()))
+    return "".join(FORMS[form].predictions(rows, predictions.labels))

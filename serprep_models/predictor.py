@@ -15,12 +15,12 @@ from serprep.audio.guard import guard
 from serprep.errors import AudioError, TrainError, one_line
 from serprep.features.extract import Features, extract
 from serprep.features.framing import cut_segments
+from serprep.systems import is_row
 from serprep_models.checkpoint import Checkpoint, checkpoints_below, read_checkpoint
-from serprep_models.crnn import SEGMENTS_OF, Batch
-from serprep_models.examples import kinds_of
 from serprep_models.standardise import CLIP, OwnMoments, Ranks, Standardiser, Statistics, moments, standardise
+from serprep_models.system import Batch
 
-#: Features of one utterance as a store would hold them: segments by name, "functionals".
+#: Features of one utterance as a store would hold them, by the names of what is read.
 Values = Mapping[str, FloatArray]
 
 
@@ -63,7 +63,7 @@ class Predictor:
         self.checkpoints = tuple(checkpoints)
         self.labels = first.labels
         self.features: Features = first.features
-        self.kinds = tuple(dict.fromkeys(kind for each in checkpoints for kind in kinds_of(each.config.system)))
+        self.names = tuple(dict.fromkeys(name for each in checkpoints for name in each.config.shapes))
 
     @property
     def transductive(self) -> bool:
@@ -95,10 +95,10 @@ class Predictor:
         if not utterances:
             raise TrainError("no utterance to enrol the speaker with; give some, ten or more if you can")
         speaker: dict[str, Standardiser] = {}
-        for kind in self.kinds:
-            blocks = [values[kind] for values in utterances]
-            ranked = kind == "functionals" and self.standardisation == "speaker-rank"
-            speaker[kind] = Ranks.of(np.concatenate(blocks)) if ranked else moments(blocks)
+        for name in self.names:
+            blocks = [values[name] for values in utterances]
+            ranked = self.standardisation == "speaker-rank" and is_row(name, self.features)
+            speaker[name] = Ranks.of(np.concatenate(blocks)) if ranked else moments(blocks)
         return Predictor(self.checkpoints, speaker=speaker)
 
     def check_enrolment(self, given: bool) -> None:
@@ -153,12 +153,16 @@ class Predictor:
 
     def values(self, signal: FloatArray) -> dict[str, FloatArray]:
         """Features of a guarded signal, as a store holds them."""
-        segments = [kind for kind in self.kinds if kind != "functionals"]
-        kinds = (*(["logmel"] if segments else []), *(["functionals"] if "functionals" in self.kinds else []))
-        found = extract(signal, self.features, kinds)
+        segments = {name: self.features.segments[name] for name in self.names if name in self.features.segments}
+        kinds = dict.fromkeys(segments[name].of if name in segments else name for name in self.names)
+        computed = extract(signal, self.features, tuple(kinds))
         dtype = self.checkpoints[0].segment_dtype
-        values = {kind: cut_segments(found["logmel"], self.features.segments[kind]).astype(dtype) for kind in segments}
-        return values | ({"functionals": found["functionals"]} if "functionals" in self.kinds else {})
+        return {
+            name: cut_segments(computed[segments[name].of], segments[name]).astype(dtype)
+            if name in segments
+            else computed[name]
+            for name in self.names
+        }
 
     def probabilities(
         self, utterances: Sequence[Values], *, rows: IntArray | None = None, known: Statistics | None = None
@@ -179,20 +183,16 @@ class Predictor:
         total = np.zeros((len(utterances), len(self.labels)))
         for each in self.checkpoints:
             statistics: Statistics = speaker or each.statistics
-            segments, counts, functionals = {}, {}, None
-            for name in SEGMENTS_OF[each.config.system]:
+            inputs, counts = {}, {}
+            for name in each.config.shapes:
                 parts = [values[name] for values in utterances]
                 sizes = np.array([len(part) for part in parts])
-                how = statistics.get(name, OwnMoments())
-                segments[name] = torch.from_numpy(standardise(how, np.concatenate(parts), rows=places, counts=sizes))
-                counts[name] = torch.from_numpy(sizes)
-            if "functionals" in kinds_of(each.config.system):
-                own = np.concatenate([values["functionals"] for values in utterances])
-                one = np.ones(len(own), np.int64)
-                functionals = torch.from_numpy(
-                    standardise(statistics["functionals"], own, rows=places, counts=one, clip=CLIP)
-                )
-            batch = Batch(segments, counts, functionals, torch.full((len(utterances),), -1))
+                how, row = statistics.get(name, OwnMoments()), is_row(name, self.features)
+                own = standardise(how, np.concatenate(parts), rows=places, counts=sizes, clip=CLIP if row else None)
+                inputs[name] = torch.from_numpy(own)
+                if not row:
+                    counts[name] = torch.from_numpy(sizes)
+            batch = Batch(inputs, counts, torch.full((len(utterances),), -1))
             with torch.inference_mode():
                 total += torch.softmax(each.system(batch), 1).numpy()
         if not np.isfinite(total).all():

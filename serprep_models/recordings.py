@@ -8,8 +8,9 @@ from pathlib import Path, PurePath
 from serprep.audio.decode import OTHER_SUFFIXES as OTHERS
 from serprep.audio.decode import SUFFIXES
 from serprep.errors import TrainError, one_line
-from serprep.files import walk, without_suffix
+from serprep.files import without_suffix
 from serprep.manifest.table import read_manifest
+from serprep.place.corpus import walk
 
 
 @dataclass(frozen=True)

@@ -64,14 +64,15 @@ def run_recipe(
     recipe = _trained_as(recipe, train_from)
     how = replace(recipe.train, **{name: value for name, value in given.items() if value is not None})
     recipe = replace(recipe, train=how)
-    check_recipe(recipe, systems or recipe.train.systems)
+    asked = check_recipe(recipe, systems or recipe.train.systems)
     used = Workers(workers, scheduler, wait=wait_for_workers) if pool is None else pool
     try:
-        built = build(recipe, pool=used, on_bad_audio=on_bad_audio, quiet=quiet)
+        built = build(recipe, asked=asked, pool=used, on_bad_audio=on_bad_audio, quiet=quiet)
         outcome = run_experiments(
             recipe,
             open_store(built.store),
             pool=used,
+            asked=asked,
             systems=systems,
             folds=folds,
             seeds=seeds,

@@ -10,6 +10,7 @@ import pandas as pd
 
 from serprep._typing import IntArray
 from serprep.metrics import confusion, paired_test, speaker_intervals, ua_of, wa_of
+from serprep.systems import is_floor
 
 
 def undefined_as_none(value: float) -> float | None:
@@ -161,11 +162,11 @@ def compare(predictions: pd.DataFrame, labels: Sequence[str]) -> list[dict[str, 
     -------
     list of dict
         ``first``, ``second``; differences ``ua``, ``wa``; their ``ua_interval``, ``wa_interval`` (bootstrap
-        over speakers); ``ua_p``, ``wa_p`` (two-sided, speaker-level permutation test).  The majority
-        baseline is compared with nobody, and systems that scored other utterances are not compared; nor is
-        anything where a speaker is unknown or a UA undefined.
+        over speakers); ``ua_p``, ``wa_p`` (two-sided, speaker-level permutation test).  A floor, such
+        as the majority class, is compared with nobody, and systems that scored other utterances are not compared;
+        nor is anything where a speaker is unknown or a UA undefined.
     """
-    known = predictions[(predictions["truth"] != "") & (predictions["system"] != "majority")]
+    known = predictions[(predictions["truth"] != "") & ~predictions["system"].map(is_floor).astype(bool)]
     if not len(known) or bool((known["speaker"] == "").any()):
         return []
     systems = dict(iter(known.groupby("system", sort=False)))
@@ -198,7 +199,7 @@ def judge(
 ) -> Verdict:
     """Whether the system of the highest UA (WA, where no UA is defined) is better than all others, at p < 0.05.
 
-    The majority class, which is compared with nobody, is told apart where it lies below the leader's interval.
+    A floor, which is compared with nobody, is told apart where it lies below the leader's interval.
 
     Parameters
     ----------
@@ -260,4 +261,4 @@ def _told_apart(lead: Mapping[str, Any], row: Mapping[str, Any], pairs: Mapping[
     if pair is not None:
         return bool(pair[f"{score}_p"] < 0.05)
     interval = lead.get(f"{score}_interval")
-    return bool("majority" in str(row["system"]) and interval is not None and interval[0] > row[score])
+    return bool(is_floor(str(row["system"])) and interval is not None and interval[0] > row[score])

@@ -1,13 +1,14 @@
 """Standardisation: with statistics of the training part, of the utterance itself, or of its speaker.
 
-Log-mel per band over the frames of stored segments, per tensor; functionals per feature,
-then clipped to ±10.  float64, ddof 0; constant features become 0.
+Segments and contours per column over all their frames; rows per column, then clipped to ±10.
+float64, ddof 0; constant features become 0.
 
 Statistics of the training part (the default) know nothing of test speakers.  Those of a
 speaker come from recordings of that speaker without their labels: test speakers' too,
 which makes a system *transductive*.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -15,10 +16,10 @@ from functools import cached_property, partial
 import numpy as np
 
 from serprep._typing import AnyArray, DoubleArray, FloatArray, IntArray
-from serprep.store.layout import FUNCTIONALS
+from serprep.store.layout import Table
 from serprep.store.store import Store
 
-CLIP = 10.0  # functionals: their tails reach thousands of standard deviations
+CLIP = 10.0  # rows: the tails of functionals reach thousands of standard deviations
 _BLOCK = 1 << 17  # values treated at once: their float64 copies stay in the processor's cache
 
 _PART, _PART_BYTES = 128, 64 << 20  # utterances read at once, and their float32 values: copies are float64
@@ -130,7 +131,7 @@ class Ready:
 
 
 Standardiser = Moments | Ranks | OwnMoments | SpeakerMoments | Ready
-#: "short", "long", "functionals" → how they are standardised
+#: What a system reads, such as "short" or "functionals" → how it is standardised
 Statistics = Mapping[str, Standardiser]
 
 
@@ -148,7 +149,7 @@ def standardise(
     Parameters
     ----------
     how : Standardiser
-    values : ndarray, shape (n_segments, L, n_mels) or (n, 6373)
+    values : ndarray, shape (n_segments, L, d) or (n_rows, d)
         What the store holds of these utterances, one after the other.
     rows : ndarray, shape (n,)
         The utterances' rows of the store.
@@ -226,14 +227,23 @@ def moments_of_groups(blocks: Iterable[tuple[AnyArray, IntArray]], n_groups: int
     return np.stack([mean, np.where(high > low, np.sqrt(square / n), 0.0)])
 
 
-def row_bytes(store: Store, rows: IntArray, kind: str) -> IntArray:
-    """What the values of one kind take as float32, of each utterance, shape (n,)."""
-    if kind == "functionals":
-        return np.full(len(rows), 4 * store.array(FUNCTIONALS).shape[1], np.int64)
-    length = store.features.segments[kind].length
-    offsets = store.offsets(length)
-    found: IntArray = 4 * length * store.features.logmel.n_mels * (offsets[rows + 1] - offsets[rows])
-    return found
+def table_of(store: Store, name: str) -> Table:
+    """The table of what a system reads: the segments of that name, or a kind's rows or contour."""
+    segment = store.features.segments.get(name)
+    return store.table(segment.of, segment.length) if segment else store.table(name)
+
+
+def clip_of(table: Table) -> float | None:
+    """Where standardised values are clipped: those of rows are."""
+    return CLIP if table.per_utterance else None
+
+
+def row_bytes(store: Store, rows: IntArray, name: str) -> IntArray:
+    """What one input takes as float32, of each utterance, shape (n,)."""
+    table = table_of(store, name)
+    offsets = store.table_offsets(table)
+    n_bytes: IntArray = 4 * math.prod(table.row) * (offsets[rows + 1] - offsets[rows])
+    return n_bytes
 
 
 def parts(rows: IntArray, n_bytes: IntArray, *, at_most: int = _PART) -> Iterator[IntArray]:
@@ -264,29 +274,23 @@ class _Parts:
         return map(self.read, parts(self.rows, self.n_bytes))
 
 
-def training_statistics(store: Store, rows: Sequence[int] | IntArray, kinds: Sequence[str]) -> dict[str, Moments]:
-    """Moments of each kind over the training utterances `rows`.
+def training_statistics(store: Store, rows: Sequence[int] | IntArray, names: Sequence[str]) -> dict[str, Moments]:
+    """Moments of each input over the training utterances `rows`.
 
     Parameters
     ----------
     store : Store
     rows : sequence of int
         Utterances of the training part, and no others.
-    kinds : sequence of str
-        Names of segments ("short", "long") and "functionals".
+    names : sequence of str
+        Of segments, and of kinds of feature.
     """
-    found = {}
     chosen = np.sort(np.asarray(rows, np.int64))
-    for kind in kinds:
-        sizes = row_bytes(store, chosen, kind)
-        if kind == "functionals":
-            found[kind] = moments(_Parts(store.read_functionals, chosen, sizes))
-        else:
-            length = store.features.segments[kind].length
-            read = partial(_segments, store, length)
-            found[kind] = moments(_Parts(read, chosen, sizes))
-    return found
+    return {
+        name: moments(_Parts(partial(_values, store, table_of(store, name)), chosen, row_bytes(store, chosen, name)))
+        for name in names
+    }
 
 
-def _segments(store: Store, length: int, rows: IntArray) -> AnyArray:
-    return store.read_segments(rows, length)[0]
+def _values(store: Store, table: Table, rows: IntArray) -> AnyArray:
+    return store.read_table(table, rows)[0]

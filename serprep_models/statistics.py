@@ -20,7 +20,6 @@ from serprep._typing import AnyArray, IntArray
 from serprep.errors import TrainError, one_line
 from serprep.files import discard, refuse_store, write_whole
 from serprep.recipe import TrainConfig
-from serprep.store.layout import FUNCTIONALS
 from serprep.store.store import Store
 from serprep_models.standardise import (
     Moments,
@@ -32,6 +31,7 @@ from serprep_models.standardise import (
     moments_of_groups,
     parts,
     row_bytes,
+    table_of,
     training_statistics,
 )
 
@@ -59,7 +59,7 @@ def fold_statistics(
     rows : sequence of int
         Utterances of the training part, and no others.
     kinds : sequence of str
-        Names of segments ("short", "long") and "functionals".
+        What is read: names of segments, and kinds of feature.
     how : TrainConfig
         Its keys `standardisation` and `enrol`.
     folder : Path, optional
@@ -74,7 +74,7 @@ def fold_statistics(
     for kind in kinds:
         if how.transductive:
             found[kind] = _of_speakers(store, kind, how=how, folder=folder)
-        elif how.standardisation == "utterance" and kind != "functionals":
+        elif how.standardisation == "utterance" and not table_of(store, kind).per_utterance:
             found[kind] = OwnMoments()
         else:
             found[kind] = _of_training(store, rows, kind, folder=folder)
@@ -89,23 +89,23 @@ def _of_training(store: Store, rows: Sequence[int] | IntArray, kind: str, *, fol
     chosen = hashlib.sha256(np.sort(np.asarray(rows, np.int64)).tobytes()).hexdigest()
     place = folder / f"train-{kind}-{chosen[:16]}.npy" if folder else None
     origin = [store.seal, kind, chosen]
-    mean, std = np.array(kept(place, (2, _n_features(store, kind)), np.float64, origin=origin, fill=fill)[0])
+    mean, std = np.array(kept(place, (2, table_of(store, kind).row[-1]), np.float64, origin=origin, fill=fill)[0])
     return Moments(mean, std)
 
 
 def _of_speakers(store: Store, kind: str, *, how: TrainConfig, folder: Path | None) -> Standardiser:
     speakers = Speakers.of(store.ids, store.speakers, enrol=how.enrol)
-    ranked = kind == "functionals" and how.standardisation == "speaker-rank"
+    ranked = table_of(store, kind).per_utterance and how.standardisation == "speaker-rank"
     place = folder / f"{'ranks' if ranked else 'speakers'}-{kind}.npy" if folder else None
     origin = [store.seal, kind, how.standardisation, how.enrol]
-    n_features = _n_features(store, kind)
+    n_features = table_of(store, kind).row[-1]
     if ranked:
         values, _ = kept(
             place,
             (len(store), n_features),
             np.float32,
             origin=origin,
-            fill=lambda out: rank_functionals(store, speakers, out),
+            fill=lambda out: rank_rows(store, kind, speakers, out),
         )
         return Ready(values)
 
@@ -116,10 +116,10 @@ def _of_speakers(store: Store, kind: str, *, how: TrainConfig, folder: Path | No
     return SpeakerMoments(speakers.numbers, mean, std)
 
 
-def rank_functionals(store: Store, speakers: "Speakers", out: AnyArray) -> None:
-    """Write the functionals of the whole store as normal deviates of their ranks within their speakers."""
+def rank_rows(store: Store, kind: str, speakers: "Speakers", out: AnyArray) -> None:
+    """Write one kind's rows of the whole store as normal deviates of their ranks within their speakers."""
     for first in range(0, len(store), _BLOCK):
-        out[first : first + _BLOCK] = store.read_functionals(slice(first, first + _BLOCK))
+        out[first : first + _BLOCK] = store.read(kind, slice(first, first + _BLOCK))[0]
     for number, enrolled in enumerate(speakers.enrolled):
         own = np.flatnonzero(speakers.numbers == number)
         out[own] = Ranks.of(out[enrolled]).apply(out[own])
@@ -183,21 +183,17 @@ class _Blocks:
     speakers: Speakers
 
     def __iter__(self) -> Iterator[tuple[AnyArray, IntArray]]:
+        table = table_of(self.store, self.kind)
         rows = np.sort(np.concatenate(self.speakers.enrolled))
         for part in parts(rows, row_bytes(self.store, rows, self.kind)):
             numbers = self.speakers.numbers[part]
-            if self.kind == "functionals":
-                yield self.store.read_functionals(part)[:, None], numbers
-            else:
-                values, offsets = self.store.read_segments(part, self.store.features.segments[self.kind].length)
-                yield values, np.repeat(numbers, np.diff(offsets))
+            values, offsets = self.store.read_table(table, part)
+            if table.per_utterance or not table.segment:
+                values = values[:, None]  # (rows, 1, d), as segments of one frame
+            yield values, np.repeat(numbers, np.diff(offsets))
 
 
 # -- arrays in files -----------------------------------------------------------------
-
-
-def _n_features(store: Store, kind: str) -> int:
-    return int(store.array(FUNCTIONALS).shape[1]) if kind == "functionals" else store.features.logmel.n_mels
 
 
 def kept(

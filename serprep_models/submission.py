@@ -8,13 +8,13 @@ publish it, whatever the recording's suffix on this disk.
 
 import csv
 import io
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from serprep.errors import TrainError
+from serprep.exports.arff import arff_lines
 from serprep.files import write_whole
 from serprep.recipe import Recipe
 from serprep.split import Split
@@ -23,9 +23,6 @@ from serprep.split import Split
 COLUMNS = {"compare2018": "file_name", "compare2019": "file_name", "compare2021": "filename"}
 ARFF = ("compare2018",)  # forms with an ARFF file besides
 RELATION = "ComParE2018_AtypicalAffect_Predictions"
-
-_PLAIN = re.compile(r"[A-Za-z0-9_.+-]+")
-_ESCAPES = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "%": "\\%"})
 
 
 def check_submission(recipe: Recipe, split: Split) -> None:
@@ -76,7 +73,7 @@ def write_submissions(
         )
         files = {".csv": to_csv(rows, column=COLUMNS[form])}
         if form in ARFF:
-            files[".arff"] = to_arff(rows, relation=RELATION, labels=labels)
+            files[".arff"] = "".join(arff_lines(rows, relation=RELATION, labels=labels))
         for suffix, text in sorted(files.items()):
             path = folder / f"{system}{mark}-seed-{seed}{suffix}"
             write_whole(path, text.encode())
@@ -96,38 +93,6 @@ def to_csv(rows: Iterable[tuple[str, str]], *, column: str) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([(column, "prediction"), *rows])
     return text.getvalue()
-
-
-def to_arff(rows: Iterable[tuple[str, str]], *, relation: str, labels: Sequence[str]) -> str:
-    """(name, prediction) rows as the ARFF of a submission.
-
-    Names are always quoted; labels where they are more than letters, digits and ``_.+-``.
-
-    Examples
-    --------
-    >>> print(to_arff([("test_0001.wav", "sad")], relation="r", labels=["happy", "sad"]), end="")
-    @relation r
-    @attribute name string
-    @attribute prediction {happy,sad}
-    @data
-    'test_0001.wav',sad
-    """
-    head = [
-        f"@relation {_nominal(relation)}",
-        "@attribute name string",
-        f"@attribute prediction {{{','.join(map(_nominal, labels))}}}",
-        "@data",
-    ]
-    return "\n".join([*head, *(f"{_quoted(name)},{_nominal(label)}" for name, label in rows)]) + "\n"
-
-
-def _quoted(text: str) -> str:
-    """Between single quotes, escaped by backslash as Weka does."""
-    return f"'{text.translate(_ESCAPES)}'"
-
-
-def _nominal(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) else _quoted(text)
 
 
 def unpredicted(whole: Split, predictions: pd.DataFrame) -> list[str]:

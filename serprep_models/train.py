@@ -20,13 +20,12 @@ from torch.nn.functional import cross_entropy
 from serprep._typing import FloatArray
 from serprep.errors import TrainError
 from serprep.files import write_whole
-from serprep.metrics import ua_of
+from serprep.metrics import ranking_ua, ua_of
 from serprep.recipe import TrainConfig
 from serprep_models.augment import augment, draw_mix
-from serprep_models.baselines import ranking_ua
-from serprep_models.crnn import Batch, Mix, System, SystemConfig, make_system
 from serprep_models.loader import MEMORY_BUDGET, Batches, Examples, Loader, Stored, fitting_batch
 from serprep_models.resume import UNFIT, read_state, write_state
+from serprep_models.system import Batch, Mix, System, SystemConfig, make_system
 
 EVALUATION_BATCH = 256  # utterances; no effect on logits
 SAVE_EVERY = 30.0  # seconds between states that a killed training can go on from
@@ -135,9 +134,9 @@ class _Training:
         self.config, self.how, self.seed = config, how, seed
         self.device = device_named(how.device)
         torch.manual_seed(seed)
-        system = make_system(config)
-        assert isinstance(system, System)  # a linear SVM joins it afterwards
-        self.system = system.to(self.device)
+        self.system = make_system(config).to(self.device)
+        if how.mixup and not isinstance(self.system, System):
+            raise TrainError(f"{config.system} cannot be trained with mixup; leave it out")
         kind = torch.optim.AdamW if how.weight_decay else torch.optim.Adam
         self.optimiser: torch.optim.Optimizer = kind(
             self.system.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay, fused=True
@@ -211,7 +210,8 @@ class _Training:
         mixed = self.how.mixed_precision and self.device.type == "cuda"
         mix = draw_mix(len(batch.labels), self.how.mixup).to(self.device) if self.how.mixup else None
         with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
-            heads = self.system.heads(batch, mix)  # (B, n_labels) each
+            system = self.system
+            heads = system.heads(batch, mix) if isinstance(system, System) else [system(batch)]  # (B, n_labels) each
             loss = torch.stack([self.loss(logits, batch.labels, mix) for logits in heads]).mean()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -9,6 +9,8 @@ from unittest.mock import patch
 
 import pytest
 
+from helpers.inline import Inline
+
 os.environ["SERPREP_CACHE"] = ""  # each data set has its own, beside its stores; nothing is written into the user's
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,16 +25,18 @@ def corpora() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def pool():
+    """Two workers, started when a task first needs them: one cluster a process of the tests."""
+    from serprep.parallel import workers
+
+    with workers(2) as shared:
+        yield shared
+
+
 @pytest.fixture
 def inline():
     """Workers that are this process, so that what is patched here is patched there."""
-
-    class Inline:
-        n_workers = 1
-
-        def run(self, function, items):
-            return ((number, function(item)) for number, item in enumerate(items))
-
     return Inline()
 
 

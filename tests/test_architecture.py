@@ -1,21 +1,29 @@
 """The direction of the path, read from the imports, also those inside functions."""
 
 import ast
+import graphlib
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from helpers.mirror import mirror_of
+
 ROOT = Path(__file__).parents[1]
 FOUNDATIONS = {
     "errors",
     "_json",
     "text",
+    "config",
+    "columns",
     "utterance",
     "audio",
     "files",
+    "forms",
     "remote",
+    "place",
     "metrics",
     "progress",
     "limits",
@@ -27,19 +35,24 @@ FOUNDATIONS = {
     "_typing",
 }
 STAGES = (
-    *("corpora", "manifest", "ratings", "release", "features", "cache", "version", "store", "dataset", "garbage"),
-    *("folds", "split", "audit", "recipe", "pipeline", "card"),
+    *("corpora", "manifest", "ratings", "release", "features", "cache", "version", "store", "dataset"),
+    *("split", "audit", "systems", "recipe", "pipeline", "exports", "card"),
 )
 FOLDERS = {"serprep": ROOT / "serprep", "serprep_models": ROOT / "serprep_models", "serprep_cli": ROOT / "cli"}
 IMPORTS_BY_NAME = {  # modules that import what is named while they run
     "serprep/__init__.py": "public names, when they are asked for",
+    "serprep/plugins.py": "objects of an axis, when they are asked for",
     "serprep/features/embedding.py": "torch, transformers and onnxruntime of its extra, when a signal is computed",
 }
 UNTESTED = {  # modules without a test file of their own
     "_typing.py": "aliases",
     "utterance.py": "a dataclass without code",
     "corpora/corpus.py": "two dataclasses without code",
+    "exports/exporter.py": "a dataclass and an interface without code",
     "corpora/_template.py": "a form to copy",
+    "dataset/diff.py": "shown in dataset/test_log.py, with the versions that differ",
+    "dataset/tag.py": "shown in dataset/test_log.py, with the versions that are named",
+    "store/hdf5_array.py": "shown in store/test_hdf5_store.py, with the files that hold them",
     "features/_opensmile_helper.py": "a program that opensmile_fork starts, shown there",
 }
 
@@ -136,6 +149,57 @@ def test_the_command_line_imports_its_own_by_dots(path):
     }
 
 
+#: What only the objects of a place or a container may say, and the modules that are these objects.
+WORDS = {
+    r"\bis_url\b|\bUrlPath\b|\bremote\b|\bfsspec\b|[\"']://": ("serprep/place/", "serprep/remote.py"),
+    r"[\"']\.?(zarr|hdf5|h5)[\"']|[\"']zarr\.json": (
+        "serprep/store/zarr_store.py",
+        "serprep/store/hdf5_store.py",
+        "serprep/forms.py",
+    ),
+    r"\b(zarr_store|hdf5_store)\b": (
+        "serprep/store/zarr_store.py",
+        "serprep/store/hdf5_store.py",
+        "serprep/store/containers.py",
+    ),
+}
+OTHER_MEANINGS = {  # what is neither a branch on a place nor on a container
+    "serprep/fitness.py": "packages that are looked for",
+    "serprep/features/libraries.py": "packages whose versions are recorded",
+    "serprep/features/imported.py": "files of other people",
+}
+
+
+def code_of(path):
+    """A file's code, without docstrings and comments."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):  # texts that stand alone
+            alone = [e for e in body if isinstance(e, ast.Expr) and isinstance(e.value, ast.Constant)]
+            node.body = [entry for entry in body if entry not in alone] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+@pytest.mark.parametrize("path", [case for package in FOLDERS for case in cases(package)])
+def test_nobody_asks_whether_a_place_is_a_url_or_which_container_a_store_has(path):
+    name = path.relative_to(ROOT).as_posix()
+    for words, own in WORDS.items():
+        if not name.startswith(own) and name not in OTHER_MEANINGS:
+            assert re.findall(words, code_of(path)) == [], "ask the place (`serprep.place`) or the container instead"
+
+
+def test_the_models_import_each_other_in_one_direction():
+    names = {
+        ".".join(["serprep_models", *path.relative_to(FOLDERS["serprep_models"]).with_suffix("").parts]): path
+        for path in modules("serprep_models")
+        if path.name != "__init__.py"
+    }
+    uses = {name: {*imported(path, "serprep_models")} & names.keys() - {name} for name, path in names.items()}
+    assert sum(map(len, uses.values())) > len(uses)
+    graphlib.TopologicalSorter(uses).prepare()  # a circle is a CycleError that names it
+
+
 def test_imports_are_read_wherever_they_stand(tmp_path, monkeypatch):
     monkeypatch.setitem(FOLDERS, "serprep", tmp_path)
     (tmp_path / "store").mkdir()
@@ -157,9 +221,9 @@ def test_every_module_has_its_test_file():
         relative = path.relative_to(ROOT / "serprep")
         if path.name == "__init__.py" or relative.as_posix() in UNTESTED:
             continue
-        test = ROOT / "tests" / relative.with_name(f"test_{path.name.lstrip('_')}")
-        if not test.is_file():
-            missing.append(test.relative_to(ROOT).as_posix())
+        test = mirror_of(path.relative_to(ROOT))
+        if not (ROOT / test).is_file():
+            missing.append(test.as_posix())
     assert missing == []
     assert all((ROOT / "serprep" / name).is_file() for name in UNTESTED), "a name in UNTESTED is gone"
 

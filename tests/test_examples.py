@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from serprep.parallel import Workers
 from serprep.split import ROLES, read_split
 from serprep.testing import write_layout
 
@@ -29,13 +28,12 @@ def systems_of(name):
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory):
+def outcomes(tmp_path_factory, pool):
     """Name → what running that recipe gave; each is run once."""
     from serprep.recipe import read_recipe
     from serprep_models.run import run_recipe
 
     done = {}
-    pool = Workers(2)
 
     def run(name):
         if name not in done:
@@ -56,8 +54,7 @@ def outcomes(tmp_path_factory):
             done[name] = run_recipe(recipe, pool=pool)
         return done[name]
 
-    yield run
-    pool.close()
+    return run
 
 
 @pytest.mark.parametrize("name", CORPORA)
@@ -117,11 +114,10 @@ def test_crema_d_tests_every_actor_once(outcomes):
     ]
 
 
-def test_crema_d_as_perceived_is_the_table_of_its_manifest(tmp_path):
+def test_crema_d_as_perceived_is_the_table_of_its_manifest(tmp_path, inline):
     """The lines that the recipe's comment gives, built."""
     from serprep.corpora import read_corpus
     from serprep.manifest.table import make_manifest, write_manifest
-    from serprep.parallel import Workers
     from serprep.pipeline.build import build
     from serprep.recipe import read_recipe
     from serprep.store.store import open_store
@@ -139,12 +135,7 @@ def test_crema_d_as_perceived_is_the_table_of_its_manifest(tmp_path):
     path = tmp_path / "examples/crema_d.toml"
     path.write_text(head + "\n".join(lines) + "\n[split]" + tail, encoding="utf-8")
 
-    pool = Workers(1)
-    try:
-        built = build(read_recipe(path), pool=pool)
-    finally:
-        pool.close()
-    store = open_store(built.store)
+    store = open_store(build(read_recipe(path), pool=inline).store)
     votes = {u.id: u.extra["voice_vote"] for u in reading.utterances}
     words = {"A": "anger", "D": "disgust", "F": "fear", "H": "happy", "N": "neutral", "S": "sad"}
     assert dict(zip(store.ids, store.emotions, strict=True)) == {

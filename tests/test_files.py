@@ -1,19 +1,15 @@
 import os
-import pickle
 import re
 import threading
-import uuid
 from pathlib import Path
 
 import pytest
 
 from serprep.errors import ManifestError, RecipeError, SplitError, StoreError
-from serprep.files import Folder, make_read_only, read_regular, refuse_store, remove_tree, unfollowed, walk, write_whole
+from serprep.files import make_read_only, read_regular, refuse_store, remove_tree, write_whole
 from serprep.manifest.table import read_manifest
 from serprep.recipe import read_recipe
 from serprep.split import read_split
-
-SUFFIXES = (".wav", ".flac")
 
 
 def touch(root, *names):
@@ -79,63 +75,6 @@ def test_a_read_only_tree_can_be_removed_and_its_links_stay_read_only(tmp_path):
         remove_tree(tmp_path / "a")
 
 
-# -- walking -------------------------------------------------------------------------
-
-
-def test_walk_gives_sorted_relative_paths_with_slashes(tmp_path):
-    touch(tmp_path, "b/2.wav", "b/1.flac", "a.wav", "c/d/e.wav", "b/notes.txt", "B/0.wav")
-    assert list(walk(tmp_path, SUFFIXES)) == ["B/0.wav", "a.wav", "b/1.flac", "b/2.wav", "c/d/e.wav"]
-
-
-def test_walk_takes_upper_case_suffixes_and_leaves_hidden_names(tmp_path):
-    touch(tmp_path, "a.WAV", "b.Flac", "._a.wav", ".DS_Store", "Thumbs.db", "README", ".hidden/c.wav", "d.wav.txt")
-    assert list(walk(tmp_path, SUFFIXES)) == ["a.WAV", "b.Flac"]
-
-
-def test_walk_lists_folders_and_dangling_links_named_like_recordings(tmp_path):
-    touch(tmp_path, "x.wav/inside.wav")
-    (tmp_path / "y.wav").symlink_to("gone")
-    assert list(walk(tmp_path, SUFFIXES)) == ["x.wav", "y.wav"]
-
-
-def test_walk_follows_links_to_folders_and_ends_in_loops(tmp_path):
-    touch(tmp_path, "real/a.wav")
-    (tmp_path / "real/up").symlink_to(tmp_path)
-    (tmp_path / "real/self").symlink_to(tmp_path / "real")
-    (tmp_path / "other").symlink_to(tmp_path / "real")
-    assert list(walk(tmp_path, SUFFIXES)) == ["real/a.wav"]
-    elsewhere = "a link to a folder that is listed elsewhere"
-    assert unfollowed(tmp_path, SUFFIXES) == [(name, elsewhere) for name in ("other", "real/self", "real/up")]
-
-
-@pytest.mark.parametrize("n", [5, 8, 12])
-def test_folders_that_link_to_one_another_are_listed_once(tmp_path, n):
-    names = [f"{i:02}" for i in range(n)]
-    touch(tmp_path, *(f"{name}/a.wav" for name in names))
-    for name in names:
-        for other in {*names} - {name}:
-            (tmp_path / name / f"to{other}").symlink_to(tmp_path / other)
-    assert list(walk(tmp_path, SUFFIXES)) == [f"{name}/a.wav" for name in names]
-    assert len(unfollowed(tmp_path, SUFFIXES)) == n * (n - 1)
-
-
-def test_a_link_to_itself_or_to_nothing_is_passed_over(tmp_path):
-    touch(tmp_path, "b/x.wav")
-    for name, target in (("a", "a"), ("c", "d"), ("d", "c"), ("e", "gone")):
-        (tmp_path / name).symlink_to(target)
-    assert list(walk(tmp_path, SUFFIXES)) == ["b/x.wav"]
-    assert unfollowed(tmp_path, SUFFIXES) == [(name, "a link that leads nowhere") for name in "acde"]
-
-
-def test_a_folder_that_only_links_lead_to_is_listed_at_the_first(tmp_path):
-    touch(tmp_path, "elsewhere/x.wav", "elsewhere/deep/y.wav", "root/m.wav")
-    for name in ("z", "k", "n"):
-        (tmp_path / "root" / name).symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "root" / "copy.wav").symlink_to("m.wav")  # a link to a file is a file of its own name
-    assert list(walk(tmp_path / "root", SUFFIXES)) == ["copy.wav", "k/deep/y.wav", "k/x.wav", "m.wav"]
-    assert [path for path, _ in unfollowed(tmp_path / "root", SUFFIXES)] == ["n", "z"]
-
-
 # -- writing whole -------------------------------------------------------------------
 
 
@@ -186,62 +125,6 @@ def test_a_reader_sees_one_version_or_the_other_whole(tmp_path):
     assert torn == []
 
 
-# -- folders, local and remote -------------------------------------------------------
-
-
-@pytest.fixture(params=["local", "file url", "memory"])
-def folder(request, tmp_path):
-    root = {
-        "local": str(tmp_path / "data"),
-        "file url": f"file://{tmp_path}/data",
-        "memory": f"memory://{uuid.uuid4().hex}/data",
-    }[request.param]
-    (tmp_path / "data").mkdir()
-    return Folder(root)
-
-
-def test_what_is_written_is_read(folder):
-    folder.write("parts/a", b"0123456789")
-    assert folder.read("parts/a") == b"0123456789"
-    assert folder.read("parts/a", 3) == b"3456789"
-    assert folder.read("parts/a", 3, 5) == b"34"
-    assert folder.read("parts/a", 0, 2) == b"01"
-    folder.write("parts/a", b"new")
-    assert folder.read("parts/a") == b"new"
-
-
-def test_names_are_sorted_direct_and_whole(folder):
-    assert folder.names("parts") == []
-    for name in ("parts/b", "parts/a", "parts/deep/c", "parts/.a.123.tmp", "other/d"):
-        folder.write(name, b"x")
-    assert folder.names("parts") == ["parts/a", "parts/b"]
-
-
-def test_files_exist_until_they_are_removed(folder):
-    assert not folder.exists("parts/a")
-    folder.write("parts/a", b"x")
-    assert folder.exists("parts/a")
-    assert not folder.exists("parts")
-    folder.remove("parts/a")
-    folder.remove("parts/a")
-    assert not folder.exists("parts/a")
-    with pytest.raises(FileNotFoundError, match="parts/a"):
-        folder.read("parts/a")
-
-
-def test_a_folder_travels_to_another_process(folder):
-    folder.write("a", b"x")
-    again = pickle.loads(pickle.dumps(folder))  # noqa: S301 - our own bytes
-    assert again.read("a") == b"x"
-    assert again.path("a") == folder.path("a")
-
-
-def test_paths_of_names_are_absolute(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert Folder("data").path("a/b") == str(tmp_path.resolve() / "data/a/b")
-    assert Folder("s3://bucket/data/").path("a/b") == "s3://bucket/data/a/b"
-
-
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="not a regular file"):
@@ -251,3 +134,10 @@ def test_a_pipe_is_not_waited_for(tmp_path):
             read(tmp_path / "pipe")
     (tmp_path / "file").write_bytes(b"x")
     assert read_regular(tmp_path / "file") == b"x"
+
+
+def test_a_device_stays_one(tmp_path) -> None:
+    """What is written to /dev/null, here by a link to it, does not take its place."""
+    (tmp_path / "null").symlink_to(os.devnull)
+    write_whole(tmp_path / "null", b"data")
+    assert (tmp_path / "null").is_symlink() and [path.name for path in tmp_path.iterdir()] == ["null"]

@@ -5,8 +5,6 @@ A file is read once: its bytes are hashed, and what is decoded is those bytes.
 
 import hashlib
 import io
-import os
-import stat
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +20,7 @@ from serprep.audio.ogg import ogg_stream
 from serprep.audio.signal import Probe, Signal
 from serprep.audio.stream import Stream, skip_tags
 from serprep.errors import AudioError, CorpusError, one_line
-from serprep.remote import UrlPath
+from serprep.place.corpus import Unreachable, read_file
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")  # what readers look for; decoding goes by content
 OTHER_SUFFIXES = (
@@ -60,41 +58,20 @@ def read_bytes(path: Path) -> bytes:
     CorpusError
         If an object store does not answer.
     """
-    if isinstance(path, UrlPath):
-        return _read_object(path)
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        try:  # os.fdopen refuses a folder and leaves its descriptor open
-            mode = os.fstat(descriptor).st_mode
-            if not stat.S_ISREG(mode):
-                raise AudioError("a folder, not a recording" if stat.S_ISDIR(mode) else "not a regular file")
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                return file.read()
-        finally:
-            os.close(descriptor)
-    except AudioError:  # a ValueError too
-        raise
+        return read_file(path)
+    except Unreachable as error:  # no recording's fault: it stops everything
+        raise CorpusError(f"{one_line(path)}: {error.strerror}") from None
     except FileNotFoundError:
-        dangling = Path(path).is_symlink()
+        dangling = path.is_symlink()
         raise AudioError("dangling link: its target is missing" if dangling else "file is missing") from None
     except IsADirectoryError:
         raise AudioError("a folder, not a recording") from None
     except PermissionError:
         raise AudioError("permission denied: make it readable") from None
     except (OSError, ValueError) as error:
-        raise AudioError(f"unreadable: {getattr(error, 'strerror', None) or error}") from None
-
-
-def _read_object(path: UrlPath) -> bytes:
-    """An object's bytes; a bucket that does not answer is no recording's fault and stops everything."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise AudioError("file is missing") from None
-    except PermissionError:
-        raise AudioError("access denied: let these credentials read it") from None
-    except OSError as error:
-        raise CorpusError(f"{one_line(path)}: {error.strerror}") from None
+        reason = getattr(error, "strerror", None) or str(error)
+        raise AudioError(reason if "regular file" in reason else f"unreadable: {reason}") from None
 
 
 def digest_of(data: bytes) -> str:

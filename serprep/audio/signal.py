@@ -1,7 +1,9 @@
 """How a recording becomes samples, and what its header says."""
 
 from dataclasses import dataclass
+from typing import Literal
 
+from serprep.config import check, within
 from serprep.errors import AudioError
 
 
@@ -9,14 +11,11 @@ from serprep.errors import AudioError
 class Signal:
     """How a recording becomes samples.  Part of cache keys and versions."""
 
-    sample_rate: int = 16_000  # Hz
-    resampler: str = "soxr-HQ"
+    sample_rate: int = within(1_000, 192_000, default=16_000, unit="Hz")
+    resampler: Literal["soxr-HQ"] = "soxr-HQ"
 
     def __post_init__(self) -> None:
-        if not 1_000 <= self.sample_rate <= 192_000:
-            raise AudioError(f"sample_rate is {self.sample_rate}; expected 1000 to 192000 Hz")
-        if self.resampler != "soxr-HQ":
-            raise AudioError(f"resampler is {self.resampler!r}; the only one is 'soxr-HQ'")
+        check(self, AudioError, "signal")
 
 
 @dataclass(frozen=True)

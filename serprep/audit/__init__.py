@@ -17,7 +17,7 @@ from serprep.audit.findings import LEAKS, OTHERS, Finding, summarise
 from serprep.audit.foreign import Listing, list_split, read_listing
 from serprep.audit.sides import BITS, Sides, find_sides, finder, namer
 from serprep.audit.sounds import Sounds, listen
-from serprep.corpora import CORPORA, corpus_named
+from serprep.corpora import READERS, corpus_named
 from serprep.errors import SplitError, one_line
 from serprep.manifest.table import Manifest, value_of
 from serprep.split import ROLES, Split
@@ -41,25 +41,27 @@ class Audit:
     @property
     def leaks(self) -> tuple[Finding, ...]:
         """The leaks that nobody allowed: with one of them the audit fails."""
-        return tuple(one for one in self.findings if one.severity == "leak" and one.kind not in self.allowed)
+        return tuple(
+            finding for finding in self.findings if finding.severity == "leak" and finding.kind not in self.allowed
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader of scores must know, a sentence each: leaks that nobody allowed, and label conflicts."""
         rows = [row for row in self.summary if row["severity"] == "leak" and row["kind"] not in self.allowed]
-        found = [
+        sentences = [
             f"the split leaks: {LEAKS[str(row['kind'])]} on both sides ({row['count']}), such as "
             f"{_first(row)} ({row['n_utterances']} of {row['n_scored']} scored utterances): scores are better than "
             "they would be on unseen speakers and recordings"
             for row in rows
         ]
-        found += [
+        sentences += [
             f"{LEAKS[str(row['kind'])]} on the train and the dev side ({row['count']}), such as {_first(row)}: "
             "what the development part chooses is biased"
             for row in self.summary
             if row["severity"] == "warning" and row["kind"] in LEAKS
         ]
-        return (*found, *(_conflict(row) for row in self.summary if row["kind"] == "label-conflict"))
+        return (*sentences, *(_conflict(row) for row in self.summary if row["kind"] == "label-conflict"))
 
     @property
     def summary(self) -> list[dict[str, object]]:
@@ -76,19 +78,19 @@ class Audit:
             "folds": list(self.folds),
             "findings": [
                 {
-                    "kind": one.kind,
-                    "severity": one.severity,
-                    "fold": one.fold,
-                    "count": one.count,
-                    "of": one.n_things,
-                    "n_utterances": one.n_utterances,
-                    "n_scored": one.n_scored,
-                    "sides": one.sides,
-                    "examples": list(one.examples),
-                    "allowed": one.kind in self.allowed,
-                    **one.values,
+                    "kind": finding.kind,
+                    "severity": finding.severity,
+                    "fold": finding.fold,
+                    "count": finding.count,
+                    "of": finding.n_things,
+                    "n_utterances": finding.n_utterances,
+                    "n_scored": finding.n_scored,
+                    "sides": finding.sides,
+                    "examples": list(finding.examples),
+                    "allowed": finding.kind in self.allowed,
+                    **finding.values,
                 }
-                for one in self.findings
+                for finding in self.findings
             ],
             "summary": self.summary,
             "notes": list(self.notes),
@@ -169,7 +171,7 @@ def _matched(corpus: Manifest | str, listing: Listing) -> Sides:
         return find_sides(listing, finder(corpus.utterances), corpus.utterances)
     reader = corpus_named(corpus)
     if reader.named is None:
-        able = ", ".join(name for name, other in CORPORA.items() if other.named)
+        able = ", ".join(name for name, other in READERS.usable().items() if other.named)
         raise SplitError(
             f"names of {reader.title} do not tell the speaker; give a manifest (readers whose names do: {able})"
         )

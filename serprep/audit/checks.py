@@ -33,7 +33,7 @@ def find_all(sides: Sides, sounds: Sequence[tuple[int, int, float]] = ()) -> tup
         Pairs of utterances that sound the same, and how alike they are.
     """
     same_bytes = _same_bytes(sides)
-    found = [
+    findings = [
         *_both_roles(sides),
         *_shared_columns(sides),
         *_partners(sides),
@@ -48,7 +48,10 @@ def find_all(sides: Sides, sounds: Sequence[tuple[int, int, float]] = ()) -> tup
     order = {fold: number for number, fold in enumerate(("", *sides.folds))}
     kinds = [*LEAKS, *OTHERS]
     return tuple(
-        sorted(found, key=lambda one: (SEVERITIES.index(one.severity), kinds.index(one.kind), order[one.fold]))
+        sorted(
+            findings,
+            key=lambda finding: (SEVERITIES.index(finding.severity), kinds.index(finding.kind), order[finding.fold]),
+        )
     )
 
 
@@ -99,9 +102,9 @@ def _shared_columns(sides: Sides) -> Iterator[Finding]:
     for column in TEXTS:
         texts = [_text(text, is_code=column == "text") for text in _column(sides, column)]
         severity = "info" if _is_by_design(texts, speakers) else "warning"
-        found = list(_shared(sides, "text", texts, lambda scored, severity=severity: severity))  # type: ignore[misc]
-        yield from found
-        if found:
+        shared = list(_shared(sides, "text", texts, lambda scored, severity=severity: severity))  # type: ignore[misc]
+        yield from shared
+        if shared:
             return
 
 
@@ -199,12 +202,12 @@ def _same_bytes(sides: Sides) -> list[tuple[int, int, float]]:
     for number, row in enumerate(sides.utterances):
         if row.audio_digest:
             groups.setdefault(row.audio_digest, []).append(number)
-    found = []
+    pairs = []
     for group in groups.values():
         ordered = sorted(group, key=lambda i: sides.utterances[i].start or 0.0)
-        for one, other in _near(ordered, sides):
-            found.append((one, other, 1.0))
-    return found
+        for first, second in _near(ordered, sides):
+            pairs.append((first, second, 1.0))
+    return pairs
 
 
 def _near(ordered: Sequence[int], sides: Sides) -> Iterator[tuple[int, int]]:

@@ -126,15 +126,15 @@ def confounding(speakers_and_classes: Iterable[tuple[str, str]]) -> Confounding 
 
 def check_confounding(sides: Sides) -> Iterator[Finding]:
     """How much of the class entropy knowing the speaker removes; the speakers that remove most are named."""
-    found = confounding((row.speaker, row.emotion) for row in sides.utterances)
-    if found is not None:
+    measured = confounding((row.speaker, row.emotion) for row in sides.utterances)
+    if measured is not None:
         yield Finding(
             kind="confounding",
-            severity="warning" if found.beyond_chance >= CONFOUNDED else "info",
+            severity="warning" if measured.beyond_chance >= CONFOUNDED else "info",
             fold="",
-            things=tuple(f"{speaker} ({share:.3f})" for speaker, share in found.shares.items()),
-            n_things=len(found.shares),
-            values={"nmi": round(found.nmi, 6), "chance": round(found.chance, 6)},
+            things=tuple(f"{speaker} ({share:.3f})" for speaker, share in measured.shares.items()),
+            n_things=len(measured.shares),
+            values={"nmi": round(measured.nmi, 6), "chance": round(measured.chance, 6)},
         )
 
 

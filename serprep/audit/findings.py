@@ -57,19 +57,19 @@ class Finding:
 def summarise(findings: Iterable[Finding], n_scored: int) -> list[dict[str, object]]:
     """One row per kind and severity: distinct things, and scored utterances summed over the folds."""
     groups: dict[tuple[str, str], list[Finding]] = {}
-    for one in findings:
-        groups.setdefault((one.kind, one.severity), []).append(one)
+    for finding in findings:
+        groups.setdefault((finding.kind, finding.severity), []).append(finding)
     rows = []
     for (kind, severity), group in groups.items():
-        things = dict.fromkeys(thing for one in group for thing in one.things)
-        n_utterances = sum(one.n_utterances for one in group)
+        things = dict.fromkeys(thing for finding in group for thing in finding.things)
+        n_utterances = sum(finding.n_utterances for finding in group)
         rows.append(
             {
                 "kind": kind,
                 "severity": severity,
-                "n_folds": len({one.fold for one in group} - {""}),
+                "n_folds": len({finding.fold for finding in group} - {""}),
                 "count": len(things),
-                "of": max(one.n_things for one in group),
+                "of": max(finding.n_things for finding in group),
                 "n_utterances": n_utterances,
                 "n_scored": n_scored if n_utterances else 0,
                 "examples": list(things)[:_N_EXAMPLES],

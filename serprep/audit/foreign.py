@@ -101,16 +101,16 @@ def _is_ours(path: Path) -> bool:
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        found = sorted(
+        files = sorted(
             file
             for file in path.rglob("*")
             if file.suffix.lower() in SUFFIXES
             and file.is_file()
             and not any(part.startswith(".") for part in file.relative_to(path).parts)
         )
-        if not found:
+        if not files:
             raise SplitError(f"{one_line(path)}: no split files; expected some that end in {', '.join(SUFFIXES)}")
-        return found
+        return files
     if not path.is_file():
         raise SplitError(f"{one_line(path)}: no such file or folder; expected a split; see docs/audit.md")
     return [path]
@@ -135,9 +135,9 @@ def _role_of(path: PurePosixPath) -> str:
 def _fold_of(path: PurePosixPath) -> str:
     """The fold as spelt in the file name, or else in the nearest folder; else what is left without the role."""
     for name in (path.stem, *reversed(path.parts[:-1])):
-        found = FOLD.search(name)
-        if found:
-            return found[0]
+        numbered = FOLD.search(name)
+        if numbered:
+            return numbered[0]
     rest = [
         "_".join(word for word in re.split(r"[\W_]+", name) if word and word.lower() not in WORDS)
         for name in (*path.parts[:-1], path.stem)
@@ -147,8 +147,8 @@ def _fold_of(path: PurePosixPath) -> str:
 
 def _plain(fold: str) -> str:
     """ "fold_01", "fold1" and "1" are one fold."""
-    found = FOLD.fullmatch(fold)
-    return (found[1] if found else fold).lstrip("0") or fold
+    numbered = FOLD.fullmatch(fold)
+    return (numbered[1] if numbered else fold).lstrip("0") or fold
 
 
 # -- folds that are there twice ------------------------------------------------------
@@ -194,11 +194,11 @@ def _times(n: int) -> str:
 
 
 def _sides(files: Mapping[str, list[Entry]]) -> dict[str, set[tuple[str, ...]]]:
-    found: dict[str, set[tuple[str, ...]]] = {}
+    sides: dict[str, set[tuple[str, ...]]] = {}
     for entries in files.values():
         for entry in entries:
-            found.setdefault(entry.role, set()).add(entry.names)
-    return found
+            sides.setdefault(entry.role, set()).add(entry.names)
+    return sides
 
 
 def _n_different(one: Mapping[str, set[tuple[str, ...]]], other: Mapping[str, set[tuple[str, ...]]]) -> int:

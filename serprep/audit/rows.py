@@ -10,7 +10,7 @@ from pathlib import Path
 from serprep._json import load_json
 from serprep.errors import SplitError, one_line
 from serprep.files import read_regular
-from serprep.folds import PARTITIONS
+from serprep.split.folds import PARTITIONS
 from serprep.text import as_float, clock_seconds, described, not_table, not_text
 
 #: What split files call their sides → role.

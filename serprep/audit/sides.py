@@ -108,9 +108,9 @@ def finder(utterances: Sequence[Utterance]) -> Callable[[Entry], list[Utterance]
             by_end.setdefault(end, []).append(utterance)
 
     def find(entry: Entry) -> list[Utterance]:
-        for found in (by_id.get(name, ()) for name in entry.names):
-            if found:
-                return _excerpt(found, entry)
+        for named in (by_id.get(name, ()) for name in entry.names):
+            if named:
+                return _excerpt(named, entry)
         for end in (end for name in entry.names for end in _ends(name)):
             if _is_one(by_end.get(end, ())):
                 return _excerpt(by_end[end], entry)
@@ -168,13 +168,13 @@ def _raw_without_prefix(stem: str) -> Iterator[str]:
     yield from (stem[place:] for place in places[:_PREFIXES])
 
 
-def _is_one(found: Sequence[Utterance]) -> bool:
+def _is_one(candidates: Sequence[Utterance]) -> bool:
     """Whether all are excerpts of one file."""
-    return bool(found) and len({utterance.path for utterance in found}) == 1
+    return bool(candidates) and len({utterance.path for utterance in candidates}) == 1
 
 
-def _excerpt(found: Sequence[Utterance], entry: Entry) -> list[Utterance]:
+def _excerpt(candidates: Sequence[Utterance], entry: Entry) -> list[Utterance]:
     """The excerpt that begins where the entry says; all of a file where it does not."""
-    if len(found) > 1 and entry.start is not None:
-        return [row for row in found if abs((row.start or 0.0) - entry.start) < 1e-3]
-    return list(found)
+    if len(candidates) > 1 and entry.start is not None:
+        return [row for row in candidates if abs((row.start or 0.0) - entry.start) < 1e-3]
+    return list(candidates)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from serprep.audio.decode import SUFFIXES, decode, digest_of, read_bytes
 from serprep.audit.fingerprint import Fingerprint, compare, fingerprint
 from serprep.errors import AudioError, SplitError, one_line
-from serprep.files import walk
+from serprep.place.corpus import walk
 from serprep.utterance import Utterance
 
 
@@ -58,24 +58,24 @@ def listen(
             heard[key] = result
             if progress:
                 progress(len(heard), len(keys))
-    found = [heard.get((path, row.start, row.end), "") for path, row in zip(paths, utterances, strict=True)]
-    n_there = sum(isinstance(one, _Heard) for one in found)
+    by_row = [heard.get((path, row.start, row.end), "") for path, row in zip(paths, utterances, strict=True)]
+    n_there = sum(isinstance(recording, _Heard) for recording in by_row)
     notes = []
     if n_there < len(utterances):
-        examples = (row for row, one in zip(utterances, found, strict=True) if not isinstance(one, _Heard))
+        examples = (row for row, recording in zip(utterances, by_row, strict=True) if not isinstance(recording, _Heard))
         notes.append(
             f"{len(utterances) - n_there} of {len(utterances)} recordings are missing or unreadable, "
             f"such as {one_line(next(examples).path)}: not compared by sound"
         )
     listened = tuple(
-        dataclasses.replace(row, audio_digest=one.digest) if isinstance(one, _Heard) else row
-        for row, one in zip(utterances, found, strict=True)
+        dataclasses.replace(row, audio_digest=recording.digest) if isinstance(recording, _Heard) else row
+        for row, recording in zip(utterances, by_row, strict=True)
     )
-    pairs, doubtful = _pairs(found)
+    pairs, doubtful = _pairs(by_row)
     if doubtful:
-        one, other = (one_line(utterances[i].path) for i in doubtful[0])
+        recording, other = (one_line(utterances[i].path) for i in doubtful[0])
         notes.append(
-            f"{len(doubtful)} pairs of recordings with little sound are alike, such as {one} and {other}: "
+            f"{len(doubtful)} pairs of recordings with little sound are alike, such as {recording} and {other}: "
             "copies or takes of one word, which cannot be told apart"
         )
     return Sounds(listened, tuple(pairs), tuple(notes), n_there)
@@ -112,20 +112,20 @@ def _hear(root: Path, path: str, start: float | None, end: float | None) -> _Hea
     return _Heard(digest_of(data), hashlib.sha256(signal.tobytes()).hexdigest(), fingerprint(signal))
 
 
-def _pairs(found: Sequence[_Heard | str]) -> tuple[list[tuple[int, int, float]], list[tuple[int, int]]]:
+def _pairs(by_row: Sequence[_Heard | str]) -> tuple[list[tuple[int, int, float]], list[tuple[int, int]]]:
     """Equal samples, then near duplicates between the first of each group of equal ones and all of another.
 
     And pairs that may be: they hold too little sound to tell.
     """
     groups: dict[str, list[int]] = {}
-    for number, one in enumerate(found):
-        if isinstance(one, _Heard) and one.print is not None:  # silences are alike, but no recording
-            groups.setdefault(one.samples, []).append(number)
+    for number, heard in enumerate(by_row):
+        if isinstance(heard, _Heard) and heard.print is not None:  # silences are alike, but no recording
+            groups.setdefault(heard.samples, []).append(number)
     pairs = []
     for group in groups.values():
-        pairs += [(i, j, 1.0) for at, i in enumerate(group) for j in group[at + 1 :] if not _same_bytes(found, i, j)]
+        pairs += [(i, j, 1.0) for at, i in enumerate(group) for j in group[at + 1 :] if not _same_bytes(by_row, i, j)]
     members = list(groups.values())
-    prints = [one.print if isinstance(one := found[group[0]], _Heard) else None for group in members]
+    prints = [heard.print if isinstance(heard := by_row[group[0]], _Heard) else None for group in members]
     certain, doubtful = compare(prints)
     for match in certain:
         for i in members[match.one]:
@@ -134,6 +134,6 @@ def _pairs(found: Sequence[_Heard | str]) -> tuple[list[tuple[int, int, float]],
     return sorted(pairs), sorted((min(pair), max(pair)) for pair in maybe)
 
 
-def _same_bytes(found: Sequence[_Heard | str], i: int, j: int) -> bool:
-    one, other = found[i], found[j]
+def _same_bytes(by_row: Sequence[_Heard | str], i: int, j: int) -> bool:
+    one, other = by_row[i], by_row[j]
     return isinstance(one, _Heard) and isinstance(other, _Heard) and one.digest == other.digest

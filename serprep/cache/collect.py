@@ -7,15 +7,13 @@ Whatever goes is computed again when it is asked for.
 import contextlib
 import os
 import re
-import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from serprep.cache.place import shared_place
 from serprep.errors import CacheError, one_line
-from serprep.remote import is_url
+from serprep.place.place import at
 
 YOUNG = 24 * 3600.0  # seconds; younger things never go
 MAX_SIZE = 20_000_000_000  # bytes
@@ -67,13 +65,14 @@ def collect(folder: str = "", *, max_size: int = MAX_SIZE, yes: bool = False) ->
     folder = folder or shared_place(os.environ)
     if not folder:
         raise CacheError("there is no cache that data sets share (SERPREP_CACHE is empty); name the folder of one")
-    if is_url(folder):
+    place = at(folder)
+    if not place.tells_use:
         raise CacheError(f"{one_line(folder)}: a cache at a URL is not collected; let its bucket's rules do that")
-    root = Path(folder)
+    root = Path(place.direct())
     if not root.is_dir():
         raise CacheError(f"{one_line(folder)}: no cache there; `serprep build` makes one")
     try:
-        now = server_time(root) if yes else time.time()
+        now = place.now(write=yes)
         parts = sorted(_files(root, parts=True), key=lambda file: (file.used, file.name))
         temporary = [file for file in _files(root, parts=False) if now - file.used >= YOUNG]
         total = sum(file.size for file in parts)
@@ -86,8 +85,8 @@ def collect(folder: str = "", *, max_size: int = MAX_SIZE, yes: bool = False) ->
         for file in [*going, *temporary] if yes else ():
             (root / file.name).unlink(missing_ok=True)
     except OSError as error:
-        place = one_line(error.filename or folder)
-        raise CacheError(f"{place}: {error.strerror or error}; make it readable and writable") from None
+        where = one_line(error.filename or folder)
+        raise CacheError(f"{where}: {error.strerror or error}; make it readable and writable") from None
     notes = []
     if total > max_size:
         notes.append(f"{total - max_size} bytes more than asked for stay: they were used less than a day ago")
@@ -114,18 +113,3 @@ def _files(root: Path, *, parts: bool) -> Iterator[_File]:
                 if mine and path.is_file() and not path.is_symlink():
                     status = path.stat()
                     yield _File(f"{kind.name}/{path.name}", status.st_mtime, status.st_size)
-
-
-def server_time(folder: Path) -> float:
-    """The earlier of this machine's time and that of the machine whose clock dates files in `folder`.
-
-    A clock that runs ahead would make everything look old.
-    """
-    probe = folder / f".clock.{uuid.uuid4().hex[:12]}.tmp"
-    with contextlib.suppress(OSError):
-        try:
-            probe.touch()
-            return min(time.time(), probe.stat().st_mtime)
-        finally:
-            probe.unlink(missing_ok=True)
-    return time.time()

@@ -8,30 +8,27 @@ import re
 import time
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from serprep._json import load_json
 from serprep.audio.signal import Recording
 from serprep.cache.parts import Cache
 from serprep.errors import CacheError
-from serprep.files import Folder
 from serprep.manifest.look import look_at
-from serprep.remote import UrlPath, has_tag
+from serprep.place.corpus import is_settled, one_name, stamp_of
+from serprep.place.place import Place, at
 
 _FORM = b"2\0"  # what an entry holds; memos of form 1 know estimates of durations, and are not read
 _MEMO_HEAD = 65  # bytes of a digest and a line's end
 _EVERY = 5.0  # seconds between savings
-_UNSETTLED = 2.0  # seconds; files modified this shortly before being hashed may change within one tick
 
 
 @dataclass
 class Memo:
     """Remembers what files are, so that an unchanged corpus is recognised without reading it.
 
-    Maps (path, size, mtime_ns, ctime_ns, inode), at a URL (path, size, ETag), to
-    (duration, rate, digest, revised).  Files
-    modified within 2 s of being hashed are not remembered: they could change again
-    without their times changing.
+    Maps a path and what tells its content (`serprep.place.corpus.stamp_of`) to
+    (duration, rate, digest, revised); what is not settled is not remembered.
 
     Parameters
     ----------
@@ -53,18 +50,17 @@ class Memo:
 
     def __post_init__(self) -> None:
         self._next = time.monotonic() + _EVERY
-        place = str(self.root) if isinstance(self.root, UrlPath) else os.path.realpath(self.root)
-        digest = hashlib.sha256(_FORM + os.fsencode(place)).hexdigest()
+        digest = hashlib.sha256(_FORM + os.fsencode(one_name(self.root))).hexdigest()
         self._name = f"memo/{digest[:32]}.txt"
         if not self.ignore:
             self._known = self._load()
 
     def _load(self) -> dict[str, str]:
         """What is known, also from an older cache that is only read."""
-        old = self._read_file(Folder(self.cache.also)) if self.cache.also else {}
+        old = self._read_file(at(self.cache.also)) if self.cache.also else {}
         return {**old, **self._read_file(self.cache.folder)}
 
-    def _read_file(self, folder: Folder) -> dict[str, str]:
+    def _read_file(self, folder: Place) -> dict[str, str]:
         """What a file says: a SHA-256 of the rest, then lines of a name in hex, a tab, and JSON; later lines win."""
         try:
             data = folder.read(self._name)
@@ -87,38 +83,20 @@ class Memo:
 
     def look_at(self, path: Path) -> Recording:
         """Like `manifest.look_at`, sparing files that are known and unchanged."""
-        if isinstance(path, UrlPath):
-            return self._look_at_url(path)
-        try:
-            status = path.stat()
-        except OSError:
+        stamp, name = stamp_of(path), os.fsencode(str(path.relative_to(self.root))).hex()
+        if stamp is None:
             return self._read(path)
-        stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-        name = os.fsencode(os.path.relpath(path, self.root)).hex()
         known = self._recall(name)
-        if known[:4] == stamp and _is_recording(known[4:]):
-            return Recording(*known[4:])
+        if known[: len(stamp)] == stamp and _is_recording(known[len(stamp) :]):
+            return Recording(*known[len(stamp) :])
         recording = self._read(path)
-        age = time.time() - max(status.st_mtime, status.st_ctime)
-        if age > _UNSETTLED:
+        if is_settled(path, stamp):
             self._remember(name, [*stamp, *astuple(recording)])
         return recording
 
-    def _look_at_url(self, path: UrlPath) -> Recording:
-        """The same for an object; one that was replaced while it was read is not remembered."""
-        stamp, name = path.stamp(), os.fsencode(str(path.relative_to(self.root))).hex()
-        known = self._recall(name)
-        if stamp is not None and known[:2] == stamp and _is_recording(known[2:]):
-            return Recording(*known[2:])
-        recording = self._read(path)
-        settled = stamp is not None and (has_tag(stamp) or time.time() - stamp[1] > _UNSETTLED)
-        if stamp is not None and settled and stamp == path.stamp_now():
-            self._remember(name, [*stamp, *astuple(recording)])
-        return recording
-
-    def _read(self, path: Path | UrlPath) -> Recording:
+    def _read(self, path: Path) -> Recording:
         self.n_read += 1
-        return look_at(cast(Path, path))
+        return look_at(path)
 
     def save_sometimes(self) -> None:
         """Keep what was learned, every few seconds: whoever stops a build goes on from there."""

@@ -16,13 +16,9 @@ Part file, little-endian::
     data      (offsets[n], w) float32
 """
 
-import contextlib
 import hashlib
-import os
-import time
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,8 +28,8 @@ import numpy as np
 from serprep._json import canonical_json, load_object
 from serprep._typing import AnyArray, ByteArray, FloatArray, IntArray
 from serprep.errors import CacheError, PartError
-from serprep.files import Folder
 from serprep.limits import refusal
+from serprep.place.place import Place, at
 
 MAGIC = b"SERPART1"
 _HEAD = 48
@@ -66,7 +62,7 @@ def revised_identity(identity: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Place:
+class Span:
     """Where the rows of one utterance lie."""
 
     part: str  # name of the part
@@ -81,7 +77,7 @@ PLACE.names = ("part", "start", "n_rows", "width", "crc", "n_samples")
 
 
 @dataclass(frozen=True, eq=False)
-class Places(Sequence[Place | None]):
+class Places(Sequence[Span | None]):
     """Many places in little memory; None for what is not cached."""
 
     parts: tuple[str, ...]
@@ -100,7 +96,7 @@ class Places(Sequence[Place | None]):
             row = self.table[number]
             if row["part"] < 0:
                 return None
-            return Place(
+            return Span(
                 part=self.parts[row["part"]],
                 start=int(row["start"]),
                 shape=(int(row["n_rows"]), int(row["width"])),
@@ -190,10 +186,10 @@ class Cache:
 
     root: str
     also: str = ""
-    folder: Folder = field(init=False, repr=False, compare=False)
+    folder: Place = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        self.folder = Folder(self.root)
+        self.folder = at(self.root)
 
     def write(self, kind: str, keys: Sequence[bytes], rows: Sequence[FloatArray], n_samples: Sequence[int]) -> str:
         """Write one part; returns its name.
@@ -256,7 +252,7 @@ class Cache:
     def _names(self, kind: str) -> list[str]:
         """Names of all files of a kind; what is read besides has an absolute one."""
         try:
-            other = Folder(self.also).names(kind) if self.also else []
+            other = at(self.also).names(kind) if self.also else []
             return self.folder.names(kind) + [str(Path(self.also, name).absolute()) for name in other]
         except OSError as error:
             reason = refusal(error) or f"{error.strerror or error}; expected a readable folder"
@@ -265,24 +261,17 @@ class Cache:
     def _indices(self, kind: str) -> Iterator[tuple[str, tuple[ByteArray, Places]]]:
         """Name and index of every part; at a URL many are fetched at a time."""
         names = [name for name in self._names(kind) if name.endswith(".part")]
-        if self.folder.local:
-            yield from ((name, self._index(name)) for name in names)
-        else:
-            with ThreadPoolExecutor(max_workers=16) as threads:
-                yield from zip(names, threads.map(self._index, names), strict=True)
+        yield from zip(names, self.folder.each(self._index, names), strict=True)
 
-    def _at(self, name: str) -> tuple[Folder, str]:
+    def _at(self, name: str) -> tuple[Place, str]:
         """The folder that a part or list lies in, and its name there."""
         path = Path(name)
-        return (Folder(path.parent), path.name) if path.is_absolute() else (self.folder, name)
+        return (at(path.parent), path.name) if path.is_absolute() else (self.folder, name)
 
     def _touch(self, name: str) -> None:
         """Note that a part is used, once an hour: what is not used goes first when space is wanted."""
         folder, name = self._at(name)
-        if folder.local:
-            with contextlib.suppress(OSError):
-                if abs(time.time() - (folder.local / name).stat().st_mtime) > _HOUR:
-                    os.utime(folder.local / name)
+        folder.touch(name, _HOUR)
 
     def _index(self, name: str) -> tuple[ByteArray, Places]:
         none = as_keys(()), Places((), np.zeros(0, PLACE))
@@ -299,7 +288,7 @@ class Cache:
             raise CacheError(f"cache {self.root}: {name}: {error.strerror or error}; make it readable") from None
         return unpack_index(name, data) or none
 
-    def read(self, places: Iterable[Place | None]) -> list[FloatArray]:
+    def read(self, places: Iterable[Span | None]) -> list[FloatArray]:
         """The rows of each place, in order.
 
         Raises

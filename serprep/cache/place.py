@@ -6,7 +6,6 @@ set is at a URL or the workers are somebody else's, who do not see this machine'
 ``XDG_CACHE_HOME`` or ``~/.cache``.  Where that cannot be written, beside the stores.
 """
 
-import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +13,7 @@ from pathlib import Path
 
 from serprep.cache.parts import Cache
 from serprep.errors import one_line
-from serprep.files import refuse_store
-from serprep.remote import is_url
+from serprep.place.place import at
 
 
 @dataclass(frozen=True)
@@ -40,14 +38,14 @@ def cache_of(dataset: str, *, named: str = "", scheduler: str | None = None) -> 
     """
     beside = f"{dataset}/cache"
     if named:
-        refuse_store(named)
+        at(named).refuse_store()
         return Where(_with_old(named, beside))
-    if is_url(dataset) or scheduler:
+    if scheduler or not at(dataset).direct():
         return Where(Cache(beside))
     shared = shared_place(os.environ)
     if not shared:
         return Where(Cache(beside))
-    if not is_url(shared) and (reason := _unwritable(Path(shared))):
+    if reason := at(shared).unwritable():
         note = f"the cache {one_line(shared)} cannot be used ({reason}): this data set keeps its own, beside its stores"
         return Where(Cache(beside), (note,))
     return Where(_with_old(shared, beside))
@@ -63,11 +61,7 @@ def shared_place(environment: Mapping[str, str]) -> str:
     """
     named = environment.get("SERPREP_CACHE")
     if named is not None:
-        if is_url(named) or not named:
-            return named.rstrip("/")
-        with contextlib.suppress(RuntimeError):  # "~name" of nobody is a name like any other
-            named = str(Path(named).expanduser())
-        return str(Path(named).resolve())
+        return at(named, base=Path()).root if named else ""
     base = environment.get("XDG_CACHE_HOME", "")
     if not Path(base).is_absolute():  # as its specification says
         try:
@@ -77,18 +71,7 @@ def shared_place(environment: Mapping[str, str]) -> str:
     return f"{base}/serprep"
 
 
-def _unwritable(folder: Path) -> str:
-    """Why nothing can be written into a folder, or ""; makes it, but nobody's home."""
-    if folder.parent.name == ".cache" and not folder.parent.parent.is_dir():
-        return f"{one_line(folder.parent.parent)} is not there"
-    refuse_store(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        return error.strerror or type(error).__name__
-    return "" if os.access(folder, os.W_OK | os.X_OK) else "it is read-only"
-
-
 def _with_old(root: str, beside: str) -> Cache:
     """The cache at `root`, which also reads what an older one left beside the stores."""
-    return Cache(root, also=beside if root != beside and not is_url(beside) and Path(beside).is_dir() else "")
+    other = at(beside).direct()
+    return Cache(root, also=other if root != beside and other and Path(other).is_dir() else "")

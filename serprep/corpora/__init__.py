@@ -1,7 +1,8 @@
 """Corpus folders → utterances, one file per corpus.
 
 To add a corpus: copy ``_template.py``, add a line to `CORPORA`, a row to the
-contract test and to ``docs/corpora.md``.
+contract test and to ``docs/corpora.md``; or, in a package of your own, an entry point of the
+group ``serprep.corpora``.
 """
 
 from collections import Counter
@@ -30,7 +31,8 @@ from serprep.corpora import (
 )
 from serprep.corpora.corpus import About, Corpus, Finding, Rating
 from serprep.errors import CorpusError, first_ten, one_line
-from serprep.files import unfollowed
+from serprep.place.corpus import unfollowed
+from serprep.plugins import Registry
 from serprep.text import did_you_mean
 from serprep.utterance import Utterance, Utterances
 
@@ -53,6 +55,16 @@ CORPORA: dict[str, Corpus] = {
     "urdu": urdu.CORPUS,
 }
 
+#: These, and those of packages installed beside serprep.
+READERS = Registry(
+    group="serprep.corpora",
+    what="reader",
+    own=CORPORA,
+    base=Corpus,
+    error=CorpusError,
+    without="stores and manifests made with it are read, split and trained from",
+)
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -72,10 +84,7 @@ def corpus_named(name: str) -> Corpus:
     CorpusError
         If there is none; the message lists the known ones.
     """
-    if name not in CORPORA:
-        meant = did_you_mean(name, CORPORA)
-        raise CorpusError(f"unknown reader {name!r}; expected one of {', '.join(CORPORA)}{meant}")
-    return CORPORA[name]
+    return READERS[name]
 
 
 def read_corpus(name: str, root: Path, options: Mapping[str, object] | None = None) -> Reading:
@@ -84,7 +93,7 @@ def read_corpus(name: str, root: Path, options: Mapping[str, object] | None = No
     Parameters
     ----------
     name : str
-        A key of `CORPORA`.
+        One of `READERS`.
     root : Path
         The corpus folder.
     options : mapping
@@ -171,8 +180,8 @@ def _count_warnings(corpus: Corpus, utterances: Utterances) -> list[str]:
             f"{len(utterances)} utterances found, {corpus.n_utterances} published ({corpus.title} {corpus.release})"
         )
     for column, counts in {"emotion": corpus.n_per_emotion, **corpus.n_per}.items():
-        found = Counter(utterances.column(column))
-        off = [f"{value} {found[value]}/{count}" for value, count in counts.items() if found[value] != count]
+        counted = Counter(utterances.column(column))
+        off = [f"{value} {counted[value]}/{count}" for value, count in counts.items() if counted[value] != count]
         if off:
             shown = ", ".join(off[:12]) + (f" and {len(off) - 12} more" if len(off) > 12 else "")
             warnings.append(f"counts per {column} differ from the published ones (found/published): {shown}")

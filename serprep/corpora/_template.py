@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from serprep.audio.decode import SUFFIXES
 from serprep.corpora.corpus import Corpus, Finding
-from serprep.files import walk
+from serprep.place.corpus import walk
 from serprep.utterance import Utterance
 
 EMOTIONS = {"A": "anger", "N": "neutral"}  # code in the file name → the corpus's word

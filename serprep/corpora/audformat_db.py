@@ -30,18 +30,19 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from serprep.audio.decode import SUFFIXES
+from serprep.columns import DIMENSIONS, RESERVED
 from serprep.corpora.corpus import About, Corpus, Finding, Rating
 from serprep.corpora.labels import ABSENT, UNLABELLED, read_text
-from serprep.corpora.table import OWN_COLUMNS, column_name
+from serprep.corpora.table import column_name
 from serprep.errors import CorpusError, one_line
-from serprep.files import walk, without_suffix
+from serprep.files import without_suffix
+from serprep.place.corpus import walk
 from serprep.text import as_float, described
 from serprep.utterance import Utterance
 
 HEADER = "db.yaml"
 ROLES = ("emotion", "speaker")
 EMOTION = ""  # no column of a table has this name
-SCALES = ("valence", "arousal", "dominance")
 PARTITIONS = {"train": "train", "dev": "dev", "test": "test"}
 RATERS = ("human", "machine")  # types of raters that are one of several; truth, vote and other are not
 
@@ -198,9 +199,9 @@ def _check_columns(text: str, path: Path, table: Any) -> None:
     if getattr(table, "is_segmented", False):
         levels += ["start", "end"]
     expected = [str(name) for name in (*levels, *table.columns)]
-    found = next(csv.reader([text.partition("\n")[0]]), [])
-    if found != expected:
-        raise CorpusError(f"{one_line(path)}:1: columns {','.join(found)[:80]!r}; expected {','.join(expected)}")
+    header = next(csv.reader([text.partition("\n")[0]]), [])
+    if header != expected:
+        raise CorpusError(f"{one_line(path)}:1: columns {','.join(header)[:80]!r}; expected {','.join(expected)}")
     if {"start", "end"} <= set(levels):
         _check_times(text, path, [levels.index("start"), levels.index("end")])
 
@@ -228,18 +229,18 @@ def _emotion_tables(database: Any, columns: Mapping[str, str], *, chosen: str) -
     wanted = columns["emotion"]
     if chosen:
         tables = {chosen: tables[chosen]}
-    if not any(wanted in found for found in tables.values()):
+    if not any(wanted in of_table for of_table in tables.values()):
         of_scheme = {
             column
-            for found in tables.values()
-            for column in found
-            if found[column].scheme_id == "emotion" and not _is_single(database, found[column])
+            for of_table in tables.values()
+            for column in of_table
+            if of_table[column].scheme_id == "emotion" and not _is_single(database, of_table[column])
         }
         if len(of_scheme) != 1 or wanted != "emotion":
-            known = ", ".join(sorted({f"{name}.{column}" for name, found in tables.items() for column in found}))
+            known = ", ".join(sorted({f"{name}.{column}" for name, of_table in tables.items() for column in of_table}))
             raise CorpusError(f"no column {wanted!r} for emotion among {known or 'none'}; name one in [corpus.columns]")
         wanted = of_scheme.pop()
-    return wanted, [name for name, found in tables.items() if wanted in found]
+    return wanted, [name for name, of_table in tables.items() if wanted in of_table]
 
 
 def _is_single(database: Any, column: Any) -> bool:
@@ -251,9 +252,9 @@ def _rows(database: Any, name: str, frame: Any, *, emotion: str) -> dict[Key, _R
     """The rows of a table; the emotion goes by one name, whatever its column is called."""
     columns = database.tables[name].columns
     told = {column: _attributes(database, columns[column].scheme_id) for column in columns}
-    found: dict[Key, _Row] = {}
+    by_key: dict[Key, _Row] = {}
     for index, *values in frame.itertuples(name=None):
-        row = found.setdefault(_key(index), _Row())
+        row = by_key.setdefault(_key(index), _Row())
         for column, value in zip(columns, values, strict=True):
             cell, about = _cell(value), columns[column]
             if column != emotion and _is_single(database, about):
@@ -264,7 +265,7 @@ def _rows(database: Any, name: str, frame: Any, *, emotion: str) -> dict[Key, _R
             else:
                 row.cells[column] = cell
                 row.cells.update(told[column].get(cell, {}))
-    return found
+    return by_key
 
 
 def _key(index: Any) -> Key:
@@ -306,7 +307,7 @@ def _cell(value: Any) -> str:
 
 def _joined(rows: Mapping[str, Mapping[Key, _Row]], key: Key, *, tables: list[str]) -> _Row:
     """What all tables say of a segment, and of its file."""
-    found = _Row()
+    joined = _Row()
     whole = (key[0], None, None)
     for name, table in rows.items():
         for place in dict.fromkeys((whole, key)):
@@ -316,16 +317,16 @@ def _joined(rows: Mapping[str, Mapping[Key, _Row]], key: Key, *, tables: list[st
             for column, cell in row.cells.items():
                 if column == EMOTION and (name not in tables or place != key):
                     continue
-                before = found.cells.get(column)
+                before = joined.cells.get(column)
                 if column == EMOTION and before and cell and before != cell:
                     raise CorpusError(
                         f"{one_line(key[0])} is {before!r} in one table and {cell!r} in {name!r}; "
                         f"name one table as file: {', '.join(tables)}"
                     )
-                found.cells[column] = before or cell
+                joined.cells[column] = before or cell
             for rater, said in row.ratings.items() if place == key else ():
-                found.ratings.setdefault(rater, {}).update(said)
-    return found
+                joined.ratings.setdefault(rater, {}).update(said)
+    return joined
 
 
 def _extra(cells: Mapping[str, str]) -> dict[str, str]:
@@ -333,7 +334,7 @@ def _extra(cells: Mapping[str, str]) -> dict[str, str]:
     extra: dict[str, str] = {}
     for column, cell in cells.items():
         name = column_name(column) or "column"
-        while name in OWN_COLUMNS or name in extra or name[0].isdigit():
+        while name in RESERVED or name in extra or name[0].isdigit():
             name = f"table_{name}"
         extra[name] = cell
     return extra
@@ -341,7 +342,7 @@ def _extra(cells: Mapping[str, str]) -> dict[str, str]:
 
 def _rating(name: str, rater: str, said: Mapping[str, str]) -> Rating:
     """What one rater said; schemes other than emotion and the dimensions stand in the comment."""
-    numbers = {scale: _number(said.get(scale, "")) for scale in SCALES}
+    numbers = {scale: _number(said.get(scale, "")) for scale in DIMENSIONS}
     rest = [
         f"{scheme}: {value}" for scheme, value in said.items() if numbers.get(scheme) is None and scheme != "emotion"
     ]

@@ -30,7 +30,7 @@ PARTITIONS = ("train", "devel", "test")  # from 2021 on: a file for each
 
 def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Finding]:
     """Utterances in the order of the label files."""
-    found, findings = recordings(root, "wav")
+    path_of, findings = recordings(root, "wav")
     named = set()
     for file, partition in _label_files(root):
         rows, repaired = read_table(root, file, columns=("filename", "label"), older={"file_name": "filename"})
@@ -42,17 +42,17 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
             if not partition and prefix is None:
                 yield Finding(NAMELESS, row.place)
                 continue
-            if stem not in found:
+            if stem not in path_of:
                 yield Finding(ABSENT, row.place)
             yield Utterance(
                 id=stem,
-                path=found.get(stem, f"wav/{name}"),
+                path=path_of.get(stem, f"wav/{name}"),
                 emotion="" if label == "?" else label,
                 partition=partition or (prefix[0] if prefix else ""),
             )
         yield from repaired
     yield from findings
-    yield from (Finding(UNLABELLED, path) for stem, path in found.items() if stem not in named)
+    yield from (Finding(UNLABELLED, path) for stem, path in path_of.items() if stem not in named)
 
 
 def _label_files(root: Path) -> list[tuple[str, str]]:

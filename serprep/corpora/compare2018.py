@@ -36,7 +36,7 @@ NAMELESS = "rows whose names begin with none of train, devel and test passed ove
 
 def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Finding]:
     """Utterances in the order of their names; test recordings without a label too."""
-    found, findings = recordings(root, "wav")
+    path_of, findings = recordings(root, "wav")
     rows = yield from _labels(root, find(root, LABELS))  # file name → label, place
     if (root / CONFIDENTIAL).is_file():
         yield Finding(BLIND, CONFIDENTIAL)
@@ -45,7 +45,7 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
             if name.startswith("test") and not rows.get(name, ("", ""))[0]:
                 rows[name] = (emotion, place)
     named = {PurePosixPath(name).stem for name in rows}
-    rows |= {f"{stem}.wav": ("", "") for stem in found if stem.startswith("test") and stem not in named}
+    rows |= {f"{stem}.wav": ("", "") for stem in path_of if stem.startswith("test") and stem not in named}
     for name, (emotion, place) in sorted(rows.items()):
         stem = PurePosixPath(name).stem
         named.add(stem)
@@ -53,11 +53,11 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
         if partition is None:
             yield Finding(NAMELESS, place)
             continue
-        if stem not in found:
+        if stem not in path_of:
             yield Finding(ABSENT, place)
-        yield Utterance(id=stem, path=found.get(stem, f"wav/{name}"), emotion=emotion, partition=partition[0])
+        yield Utterance(id=stem, path=path_of.get(stem, f"wav/{name}"), emotion=emotion, partition=partition[0])
     yield from findings
-    yield from (Finding(UNLABELLED, path) for stem, path in found.items() if stem not in named)
+    yield from (Finding(UNLABELLED, path) for stem, path in path_of.items() if stem not in named)
 
 
 def _labels(root: Path, name: str) -> Generator[Finding, None, dict[str, tuple[str, str]]]:

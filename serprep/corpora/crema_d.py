@@ -104,8 +104,8 @@ def named(name: str) -> Utterance | None:
 def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Rating | Finding]:
     """Utterances of a CREMA-D folder in path order, then what single raters heard."""
     items = list(named_recordings(root, named, corpus="CREMA-D"))
-    found = {item.id for item in items if isinstance(item, Utterance)}
-    if not found:
+    recorded = {item.id for item in items if isinstance(item, Utterance)}
+    if not recorded:
         yield from items
         return
     home = _home(root)
@@ -121,8 +121,8 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
             perceived = {column: votes.get(item.id, {}).get(column, "") for column in VOTES.values()}
             item = dataclasses.replace(item, extra={**actor, **item.extra, **perceived})
         yield item
-    yield from (Finding(ABSENT, vote["place"]) for stem, vote in votes.items() if stem not in found)
-    yield from _answers(root, home + ANSWERS, found)
+    yield from (Finding(ABSENT, vote["place"]) for stem, vote in votes.items() if stem not in recorded)
+    yield from _answers(root, home + ANSWERS, recorded)
 
 
 def _home(root: Path) -> str:
@@ -166,7 +166,7 @@ def _votes(root: Path, name: str, votes: dict[str, dict[str, str]]) -> Iterator[
         votes[PurePosixPath(row.cells["FileName"]).stem] = {**told, "place": row.place}
 
 
-def _answers(root: Path, name: str, found: set[str]) -> Iterator[Rating | Finding]:
+def _answers(root: Path, name: str, recorded: set[str]) -> Iterator[Rating | Finding]:
     """What single raters heard in the recordings that are there."""
     if not (root / name).is_file():
         yield Finding("no answers of single raters, as a file is missing", name)
@@ -176,7 +176,7 @@ def _answers(root: Path, name: str, found: set[str]) -> Iterator[Rating | Findin
     for row in rows:
         cells = row.cells
         stem = PurePosixPath(cells["clipName"]).stem
-        if cells["queryType"] != VOICE or stem not in found:
+        if cells["queryType"] != VOICE or stem not in recorded:
             continue
         if cells["respEmo"] not in LETTERS:
             yield Finding(f"answers that are none of {', '.join(LETTERS)} passed over", row.place)

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from serprep.audio.decode import SUFFIXES
-from serprep.corpora import CORPORA, Reading, read_corpus
+from serprep.columns import OWN
+from serprep.corpora import READERS, Reading, read_corpus
 from serprep.corpora.pattern import OTHER_NAMES
-from serprep.corpora.table import GROUPS, read_rows
+from serprep.corpora.table import read_rows
 from serprep.errors import CorpusError, one_line
-from serprep.files import walk, without_suffix
+from serprep.files import without_suffix
+from serprep.place.corpus import walk
 
 TABLES = (".csv", ".tsv", ".parquet")
 _ROWS = 500  # of a table that are looked at
@@ -33,7 +35,7 @@ EMOTIONS = frozenset(WORDS.split())
 _SPEAKER = {**{name: "speaker" for name, meant in OTHER_NAMES.items() if meant == "speaker"}, "speaker": "speaker"}
 _EMOTION = {**{name: "emotion" for name, meant in OTHER_NAMES.items() if meant == "emotion"}, "emotion": "emotion"}
 _NAMES = {**_SPEAKER, **_EMOTION, "split": "partition", "partition": "partition", "set": "partition"}
-_NAMES |= {name: name for name in ("start", "end", *GROUPS)} | {"sex": "gender", "utterance": "text", "words": "text"}
+_NAMES |= {name: name for name in ("start", "end", *OWN)} | {"sex": "gender", "utterance": "text", "words": "text"}
 
 
 @dataclass(frozen=True)
@@ -70,16 +72,16 @@ def guess(root: Path) -> Guess:
     if not paths:
         raise CorpusError(f"{one_line(root)}: no recordings (*{', *'.join(SUFFIXES)}) lie in it or below it")
     for candidates in (_known(), _tables(root, paths), _patterns(paths)):
-        found: list[Guess] = []
+        guesses: list[Guess] = []
         for reader, options in candidates:
             try:
-                found.append(Guess(reader, options, read_corpus(reader, root, options), len(paths)))
-            except CorpusError:
+                guesses.append(Guess(reader, options, read_corpus(reader, root, options), len(paths)))
+            except Exception:  # whatever a reader, perhaps of another package, makes of a folder that is not its own
                 continue
         there = set(paths)
-        explained = [len(there & set(one.reading.utterances.column("path"))) for one in found]
+        explained = [len(there & set(guessed.reading.utterances.column("path"))) for guessed in guesses]
         if explained and max(explained) >= _ENOUGH * len(paths):
-            return found[explained.index(max(explained))]
+            return guesses[explained.index(max(explained))]
     raise CorpusError(
         f"{one_line(root)}: {len(paths)} recordings, such as {one_line(paths[0])}, whose names tell no emotion, and no "
         'table that names them; write a recipe with reader "table" or "pattern" (docs/recipe.md)'
@@ -87,7 +89,8 @@ def guess(root: Path) -> Guess:
 
 
 def _known() -> Iterator[tuple[str, dict[str, object]]]:
-    yield from ((name, {}) for name in CORPORA if name not in ("table", "pattern"))
+    """Readers that need to be told nothing."""
+    yield from ((name, {}) for name, corpus in READERS.usable().items() if not corpus.required)
 
 
 # -- tables --------------------------------------------------------------------------
@@ -107,10 +110,10 @@ def _tables(root: Path, paths: Sequence[str]) -> Iterator[tuple[str, dict[str, o
             continue
         if not rows:
             continue
-        found = _path_column(rows, paths)
-        if found is None:
+        path_column = _path_column(rows, paths)
+        if path_column is None:
             continue
-        column, prefix = found
+        column, prefix = path_column
         columns = {} if column == "path" else {"path": column}
         for name in rows[0]:
             role = _NAMES.get(re.sub(r"\W+", "_", name.strip().lower()), "")
@@ -138,8 +141,8 @@ def _path_column(rows: Sequence[Mapping[str, str]], paths: Sequence[str]) -> tup
             if cell in there:
                 prefixes[""] += 1
             elif cell:
-                found = by_name.get(PurePosixPath(cell).name, ())
-                prefixes.update({path.removesuffix(f"/{cell}") for path in found if path.endswith(f"/{cell}")})
+                candidates = by_name.get(PurePosixPath(cell).name, ())
+                prefixes.update({path.removesuffix(f"/{cell}") for path in candidates if path.endswith(f"/{cell}")})
         for prefix, count in prefixes.most_common(1):
             if count > best[0]:
                 best = (count, column, prefix)

@@ -105,17 +105,17 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
     """Turns and what their raters said, by session, dialogue and time."""
     release = _release(root)
     for session in sorted(path.name for path in (root / release).glob("Session[1-5]")):
-        found, findings = recordings(root, f"{release}{session}/sentences/wav")
+        path_of, findings = recordings(root, f"{release}{session}/sentences/wav")
         yield from findings
         labelled = set()
         folder = f"{release}{session}/dialog/EmoEvaluation"
         for name in sorted(path.name for path in (root / folder).glob("Ses*.txt")):
-            for item in _dialogue(root, f"{folder}/{name}", recorded=found):
+            for item in _dialogue(root, f"{folder}/{name}", recorded=path_of):
                 if isinstance(item, Utterance):
                     labelled.add(item.id)
-                    item = dataclasses.replace(item, path=found.get(item.id, f"{release}{item.path}"))
+                    item = dataclasses.replace(item, path=path_of.get(item.id, f"{release}{item.path}"))
                 yield item
-        yield from (Finding(UNLABELLED, path) for name, path in found.items() if name not in labelled)
+        yield from (Finding(UNLABELLED, path) for name, path in path_of.items() if name not in labelled)
 
 
 def _release(root: Path) -> str:
@@ -201,7 +201,7 @@ def _rating(turn: str, line: str) -> Rating | None:
         return Rating(id=turn, rater=field["rater"], emotions=emotions, comment=comment) if emotions else None
     if DIMENSION.sub("", field["said"]).strip():  # such as "act 3_0;", which must not be left out silently
         return None
-    said = {found["name"]: found["value"] for found in DIMENSION.finditer(field["said"])}
+    said = {scale["name"]: scale["value"] for scale in DIMENSION.finditer(field["said"])}
     valence, arousal, dominance = (float(said[name]) if said.get(name) else None for name in ("val", "act", "dom"))
     if valence is arousal is dominance is None:
         return None

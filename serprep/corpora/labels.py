@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 from serprep.audio.decode import SUFFIXES
 from serprep.corpora.corpus import Finding
 from serprep.errors import CorpusError, one_line
-from serprep.files import read_regular, walk
+from serprep.files import read_regular
+from serprep.place.corpus import walk
 from serprep.text import not_text
 from serprep.utterance import Utterance
 
@@ -148,22 +149,22 @@ def csv_rows(
     delimiter = "\t" if tabs else max(",;\t", key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        found = [cell.strip() for cell in next(reader, [])]
-        if len(set(found)) < len(found):
-            raise CorpusError(f"{path}:1: a column name stands twice in {found}; rename one")
-        known = {(older or {}).get(column, column) for column in found}
+        names = [cell.strip() for cell in next(reader, [])]
+        if len(set(names)) < len(names):
+            raise CorpusError(f"{path}:1: a column name stands twice in {names}; rename one")
+        known = {(older or {}).get(column, column) for column in names}
         missing = [column for column in columns if column not in known]
         if missing:
-            raise CorpusError(f"{path}:1: no column {missing[0]!r}; it has {', '.join(map(repr, found)) or 'none'}")
+            raise CorpusError(f"{path}:1: no column {missing[0]!r}; it has {', '.join(map(repr, names)) or 'none'}")
         for cells in reader:
             if not any(cell.strip() for cell in cells):
                 continue
-            if len(cells) != len(found):
+            if len(cells) != len(names):
                 raise CorpusError(
-                    f"{path}:{reader.line_num}: {len(cells)} cells, the header has {len(found)}; "
+                    f"{path}:{reader.line_num}: {len(cells)} cells, the header has {len(names)}; "
                     f"quote cells that hold {delimiter!r}"
                 )
-            yield f"{name}:{reader.line_num}", dict(zip(found, (cell.strip() for cell in cells), strict=True))
+            yield f"{name}:{reader.line_num}", dict(zip(names, (cell.strip() for cell in cells), strict=True))
     except csv.Error as error:
         raise CorpusError(f"{path}:{reader.line_num}: {error}; expected a table separated by {delimiter!r}") from None
 
@@ -174,12 +175,12 @@ def recordings(root: Path, folder: str = ".") -> tuple[dict[str, str], list[Find
     Of several recordings of one stem a lossless one counts, then the shallowest, then the
     first in path order: unpacking a corpus twice, one copy inside the other, must not double it.
     """
-    found: dict[str, str] = {}
+    path_of: dict[str, str] = {}
     findings = []
     for path in _paths(root, folder):
-        if found.setdefault(PurePosixPath(path).stem, path) != path:
+        if path_of.setdefault(PurePosixPath(path).stem, path) != path:
             findings.append(Finding(TWICE, path))
-    return dict(sorted(found.items(), key=lambda item: item[1])), findings
+    return dict(sorted(path_of.items(), key=lambda item: item[1])), findings
 
 
 def named_recordings(

@@ -31,7 +31,8 @@ from serprep.audio.decode import SUFFIXES
 from serprep.corpora.corpus import Corpus, Finding
 from serprep.corpora.labels import ABSENT, TWICE, UNLABELLED, Row, find, read_table
 from serprep.errors import CorpusError, one_line
-from serprep.files import walk, without_suffix
+from serprep.files import without_suffix
+from serprep.place.corpus import walk
 from serprep.utterance import Utterance
 
 EMOTIONS = {
@@ -65,9 +66,9 @@ VIDEO = f"videos whose sound has to be extracted first, in the corpus folder: {E
 def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Finding]:
     """Utterances in the order of the label files: train, dev, test."""
     files = _label_files(root)
-    found: dict[tuple[str, str], str] = {}
+    path_of: dict[tuple[str, str], str] = {}
     videos: dict[tuple[str, str], str] = {}
-    yield from _clips(root, SUFFIXES, found)
+    yield from _clips(root, SUFFIXES, path_of)
     yield from _clips(root, (".mp4",), videos)
     labelled = set()
     for partition in FOLDERS:
@@ -79,11 +80,11 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
         for row in rows:
             clip = (partition, f"dia{row.cells['Dialogue_ID']}_utt{row.cells['Utterance_ID']}")
             labelled.add(clip)
-            if clip not in found:
+            if clip not in path_of:
                 yield Finding(VIDEO, videos[clip]) if clip in videos else Finding(ABSENT, row.place)
             beside = without_suffix(videos.get(clip, f"{FOLDERS[partition]}/{clip[1]}.mp4"))
-            yield _utterance(root, row, partition=partition, path=found.get(clip, f"{beside}.wav"))
-    yield from (Finding(UNLABELLED, path) for clip, path in found.items() if clip not in labelled)
+            yield _utterance(root, row, partition=partition, path=path_of.get(clip, f"{beside}.wav"))
+    yield from (Finding(UNLABELLED, path) for clip, path in path_of.items() if clip not in labelled)
 
 
 def _label_files(root: Path) -> dict[str, str]:
@@ -97,7 +98,7 @@ def _label_files(root: Path) -> dict[str, str]:
     return files
 
 
-def _clips(root: Path, suffixes: tuple[str, ...], found: dict[tuple[str, str], str]) -> Iterator[Finding]:
+def _clips(root: Path, suffixes: tuple[str, ...], path_of: dict[tuple[str, str], str]) -> Iterator[Finding]:
     """Fill in the clips of that kind: (partition, dia<D>_utt<U>) → path."""
     for path in sorted(walk(root, suffixes), key=lambda path: (path.count("/"), path)):
         name = PurePosixPath(path)
@@ -108,7 +109,7 @@ def _clips(root: Path, suffixes: tuple[str, ...], found: dict[tuple[str, str], s
             yield Finding("recordings not named like MELD passed over", path)
         elif not partition:
             yield Finding("recordings in no folder of train, dev or test passed over", path)
-        elif found.setdefault((partition, name.stem), path) != path:
+        elif path_of.setdefault((partition, name.stem), path) != path:
             yield Finding(TWICE, path)
 
 

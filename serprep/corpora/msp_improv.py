@@ -92,7 +92,7 @@ def _published(turn: Utterance) -> str:
 def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Rating | Finding]:
     """Turns and what their raters said, in the label file's order."""
     lines, findings = read_lines(root, find(root, *LABELS))
-    found, twice = recordings(root)
+    path_of, twice = recordings(root)
     yield from (*findings, *twice)
     turns: set[str] = set()
     seen: set[Rating] = set()
@@ -106,9 +106,9 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
                 continue
             current = item.id
             turns.add(item.id)
-            if item.id not in found:
+            if item.id not in path_of:
                 yield Finding(ABSENT, line.place)
-            yield dataclasses.replace(item, path=found.get(item.id) or _published(item))
+            yield dataclasses.replace(item, path=path_of.get(item.id) or _published(item))
             continue
         rating = rating_of(line.text, current, codes=CODES) if current else None
         if rating is None:
@@ -118,7 +118,7 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
         else:
             seen.add(rating)
             yield rating
-    yield from (Finding(UNLABELLED, path) for stem, path in found.items() if stem not in turns)
+    yield from (Finding(UNLABELLED, path) for stem, path in path_of.items() if stem not in turns)
 
 
 def _turn(line: str, place: str) -> Utterance | Finding:
@@ -152,12 +152,12 @@ def dimensions(text: str) -> dict[str, float | None]:
     >>> dimensions("A:3.0; V:NaN")
     {'A': 3.0, 'V': None}
     """
-    found: dict[str, float | None] = {}
+    numbers: dict[str, float | None] = {}
     for field in DIMENSION.finditer(text):
-        found[field["name"]] = as_float(field["value"])
-        if found[field["name"]] is None and field["value"] != "NaN":
+        numbers[field["name"]] = as_float(field["value"])
+        if numbers[field["name"]] is None and field["value"] != "NaN":
             raise ValueError(f"{field['name']} is {described(field['value'])}; expected a number or NaN")
-    return found
+    return numbers
 
 
 def rating_of(line: str, turn: str, *, codes: Mapping[str, str]) -> Rating | None:

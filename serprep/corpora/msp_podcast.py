@@ -52,7 +52,7 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
     """Turns in the order of the consensus file, then what single raters said."""
     name = find(root, *(f"{folder}/{file}" for folder in FOLDERS for file in CONSENSUS))
     rows, findings = read_table(root, name, columns=COLUMNS)
-    found, twice = recordings(root, "Audios")
+    path_of, twice = recordings(root, "Audios")
     yield from (*findings, *twice)
     named: set[str] = set()
     for row in rows:
@@ -63,11 +63,11 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
                 f"{one_line(root / row.place)}: unknown emotion {emotion!r}; expected one of {', '.join(EMOTIONS)}"
             )
         named.add(stem)
-        if stem not in found:
+        if stem not in path_of:
             yield Finding(ABSENT, row.place)
         yield Utterance(
             id=stem,
-            path=found.get(stem, f"Audios/{file}"),
+            path=path_of.get(stem, f"Audios/{file}"),
             speaker="" if speaker == "Unknown" else speaker,
             emotion=emotion,
             partition=partition,
@@ -78,7 +78,7 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
                 "dominance": dominance,
             },
         )
-    yield from (Finding(UNLABELLED, path) for stem, path in found.items() if stem not in named)
+    yield from (Finding(UNLABELLED, path) for stem, path in path_of.items() if stem not in named)
     detailed = str(PurePosixPath(name).with_name(DETAILED))
     if (root / detailed).is_file():
         yield from _ratings(root, detailed, turns=named)

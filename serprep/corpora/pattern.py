@@ -14,17 +14,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from serprep.audio.decode import OTHER_SUFFIXES, SUFFIXES
+from serprep.columns import OWN, RESERVED
 from serprep.corpora.corpus import SAID, About, Corpus, Finding, told_about
-from serprep.corpora.table import GROUPS, OWN_COLUMNS
 from serprep.errors import CorpusError
-from serprep.files import walk, without_suffix
-from serprep.remote import UrlPath
+from serprep.files import without_suffix
+from serprep.place.corpus import walk
 from serprep.utterance import Utterance
 
 FIELD = re.compile(r"\{([^{}]*)\}")
 WILD = re.compile(r"\*\*/|\*+")
 #: Columns that mean something to the audit or to splits; a name near one of these is most likely it, misspelt.
-MEANT = ("speaker", "emotion", "partition", "id", *GROUPS)
+MEANT = ("speaker", "emotion", "partition", "id", *OWN)
 #: What people call them; ``{label}`` alone could be anything and is asked about.
 OTHER_NAMES = {
     **dict.fromkeys(
@@ -33,7 +33,7 @@ OTHER_NAMES = {
     **dict.fromkeys(("emo", "emotions", "label", "class", "affect"), "emotion"),
     **dict.fromkeys(("split", "set", "subset", "fold"), "partition"),
 }
-NOT_NAMED = OWN_COLUMNS - {"id", "speaker", "emotion", "partition"}  # columns that no path can give
+NOT_NAMED = RESERVED - {"id", "speaker", "emotion", "partition"}  # columns that no path can give
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
@@ -52,10 +52,10 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     suffix = PurePosixPath(pattern).suffix.lower()
     body = pattern[: -len(suffix)] if suffix in SUFFIXES else pattern
     expression, place, seen, before = "", 0, set[str](), ""
-    names = [found[1].strip() for found in FIELD.finditer(body)]
+    names = [braces[1].strip() for braces in FIELD.finditer(body)]
     seen_twice = {name for name in names if names.count(name) > 1 and name != "_"}  # the other one fixes its text
-    for found in FIELD.finditer(body):
-        name, between = found[1].strip(), body[place : found.start()]
+    for braces in FIELD.finditer(body):
+        name, between = braces[1].strip(), body[place : braces.start()]
         if place and not between and not {before, name} & seen_twice:
             raise CorpusError(
                 f"pattern {pattern!r}: nothing stands between {{{before}}} and {{{name}}}, so that it could be cut "
@@ -66,7 +66,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
                 f"pattern {pattern!r}: * beside a name could take any of it; expected a sign between them"
             )
         expression += _literal(between)
-        place, before = found.end(), name
+        place, before = braces.end(), name
         if name == "_":
             expression += "[^/]+?"
         elif not name.isidentifier() or name.startswith("__") or name in NOT_NAMED:
@@ -91,10 +91,10 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
 def _literal(text: str) -> str:
     """The expression of what stands between names."""
     expression, place = "", 0
-    for found in WILD.finditer(text):
-        expression += re.escape(text[place : found.start()])
-        expression += r"(?:[^/]+/)*?" if found[0] == "**/" else "[^/]*?"
-        place = found.end()
+    for wildcard in WILD.finditer(text):
+        expression += re.escape(text[place : wildcard.start()])
+        expression += r"(?:[^/]+/)*?" if wildcard[0] == "**/" else "[^/]*?"
+        place = wildcard.end()
     return expression + re.escape(text[place:])
 
 
@@ -105,7 +105,7 @@ def check_names(pattern: str) -> None:
     ------
     CorpusError
     """
-    names = {found[1].strip() for found in FIELD.finditer(pattern)}
+    names = {braces[1].strip() for braces in FIELD.finditer(pattern)}
     for name in sorted(names - set(MEANT)):
         meant = "" if name.startswith("_") else OTHER_NAMES.get(name.lower()) or _near(name)
         if meant and meant not in names:
@@ -132,16 +132,15 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
             f"the pattern gives {', '.join(expression.groupindex)} and no {' and no '.join(lacking)}", pattern
         )
     yield from told_about(options, CORPUS)
-    if not isinstance(root, UrlPath):  # a bucket is not listed twice for a remark
-        for path in walk(root, OTHER_SUFFIXES):
-            if (root / path).is_file():
-                yield Finding("recordings in other formats passed over: convert them to wav or flac", path)
+    for path in walk(root, OTHER_SUFFIXES):
+        if (root / path).is_file():
+            yield Finding("recordings in other formats passed over: convert them to wav or flac", path)
     for path in walk(root, SUFFIXES):
-        found = expression.fullmatch(path)
-        if found is None:
+        match = expression.fullmatch(path)
+        if match is None:
             yield Finding("recordings that do not fit the pattern passed over", path)
             continue
-        values = {name: value.strip() for name, value in found.groupdict().items()}
+        values = {name: value.strip() for name, value in match.groupdict().items()}
         yield Utterance(
             id=values.pop("id", without_suffix(path)),
             path=path,

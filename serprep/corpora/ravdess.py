@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 
 from serprep.audio.decode import SUFFIXES
 from serprep.corpora.corpus import Corpus, Finding
-from serprep.files import walk
+from serprep.place.corpus import walk
 from serprep.utterance import Utterance
 
 EMOTIONS = {

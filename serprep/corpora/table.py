@@ -3,7 +3,7 @@
 Columns are ``path``, ``id``, ``speaker``, ``emotion``, ``start``, ``end`` (seconds)
 and ``partition`` unless ``[corpus.columns]`` says otherwise; only the path is
 required.  ``id`` defaults to the path without suffix, and its times for an excerpt.  Other columns are carried
-along; `GROUPS` may be named in ``[corpus.columns]``, too.  ``prefix`` is a folder that the paths lack.
+along; `serprep.columns.OWN` may be named in ``[corpus.columns]``, too.  ``prefix`` is a folder that the paths lack.
 Cells are stripped; "" and "?" are missing labels.  Text is UTF-8.
 """
 
@@ -11,27 +11,13 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from serprep.columns import OWN, RESERVED, TOLD
 from serprep.corpora.corpus import SAID, About, Corpus, Finding, told_about
 from serprep.corpora.labels import csv_rows
 from serprep.errors import CorpusError, one_line
 from serprep.files import read_regular, without_suffix
-from serprep.remote import UrlPath
 from serprep.text import as_float, described, did_you_mean, not_table, not_text
 from serprep.utterance import Utterance
-
-ROLES = ("id", "path", "speaker", "emotion", "start", "end", "partition")
-#: Columns that splits, audit or scores know by these names.
-GROUPS = (
-    "text",
-    "sentence",
-    "transcript",
-    "session",
-    "dialogue",
-    "partner",
-    "gender",
-    *("valence", "arousal", "dominance"),
-)
-OWN_COLUMNS = {*ROLES, "duration", "sample_rate", "audio_digest", "n_samples", "n_frames"}
 
 
 def column_name(name: str) -> str:
@@ -110,14 +96,14 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
     columns = options.get("columns") or {}
     if not isinstance(columns, Mapping):
         raise CorpusError(f'[corpus.columns] is {columns!r}; expected a table such as path = "file"')
-    known = (*ROLES, *GROUPS)
+    known = (*TOLD, *OWN)
     unknown = sorted(set(columns) - set(known))
     if unknown:
         meant = did_you_mean(unknown[0], known)
         raise CorpusError(f"[corpus.columns] has no {unknown[0]!r}; expected {', '.join(known)}{meant}")
     yield from told_about(options, CORPUS)
     for place, cells in read_rows(path):
-        wanted = {role: str(columns.get(role, role)) for role in (*ROLES, *columns)}
+        wanted = {role: str(columns.get(role, role)) for role in (*TOLD, *columns)}
         for role in ("path", *columns):
             if wanted[role] not in cells:
                 meant = did_you_mean(wanted[role], cells) or (did_you_mean("path", cells) if role == "path" else "")
@@ -137,18 +123,18 @@ def _utterance(
         return Finding("rows without a path passed over", place)
     given = PurePosixPath(value["path"])  # "./a.wav" is "a.wav"
     absolute = given.is_absolute()
-    if absolute and not isinstance(root, UrlPath):
-        above = [base for base in (root.absolute(), root.resolve()) if given.is_relative_to(base)]
+    if absolute:
+        above = [base for base in map(str, (root.absolute(), root.resolve())) if given.is_relative_to(base)]
         given = given.relative_to(above[0]) if above else given
     name = without_suffix(str(given))  # without the prefix: ids stay as they are when a folder is renamed
     path = str(given) if absolute or not prefix else str(PurePosixPath(prefix.replace("\\", "/")) / given)
     times = [cell for cell in (value["start"], value["end"]) if cell]
-    extra = {role: value[role] for role in wanted if role in GROUPS}
+    extra = {role: value[role] for role in wanted if role in OWN}
     for column, cell in cells.items():
         key = column_name(column)
         if column in wanted.values() or not key:
             continue
-        while key in OWN_COLUMNS or key in extra or key[0].isdigit():
+        while key in RESERVED or key in extra or key[0].isdigit():
             key = f"table_{key}"
         extra[key] = cell
     return Utterance(

@@ -27,14 +27,13 @@ import numpy as np
 
 from serprep._typing import AnyArray, FloatArray
 from serprep.audio.signal import Signal
+from serprep.config import check, within
 from serprep.errors import FeatureError, SerprepError, one_line
 from serprep.features.kind import Extractor, Kind, Say
 from serprep.features.libraries import minor
 
 REVISION = 1  # raised whenever a value changes
 SAMPLE_RATE = 16_000  # Hz, of all these models
-POOLINGS = ("mean", "mean+std", "none")
-DEVICES = ("auto", "cpu", "cuda")
 VARIABLE = "SERPREP_MODELS"
 WIDEST = 1 << 20  # numbers of a frame
 PREPROCESSOR = "preprocessor_config.json"
@@ -51,11 +50,12 @@ class Embedding:
     model: str = ""  # a folder, an .onnx file, or a name in the hub cache
     revision: str = "main"  # of a name in the hub cache
     layers: str | tuple[int, ...] = "last"  # or "mean" of all, or numbers: 0 is what enters the first layer
-    pooling: str = "mean"  # over frames; or "mean+std", or "none": a contour
-    window: float = 20.0  # seconds computed at once
+    pooling: Literal["mean", "mean+std", "none"] = "mean"  # over frames; "none" is a contour
+    window: float = within(1, 600, default=20.0, unit="s")  # computed at once
     overlap: float = 2.0  # seconds that two windows share
-    device: str = "auto"  # a GPU where there is one; or "cpu", "cuda"
-    max_megabytes_per_hour: float = 1000.0  # of recordings, for pooling "none"
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # a GPU where there is one
+    #: of recordings, for pooling "none"
+    max_megabytes_per_hour: float = within(0, math.inf, above=True, below=True, default=1000.0)
     weights: str = ""  # SHA-256, checked where it is given
     configuration: str = ""  # SHA-256 of config.json, checked where it is given
     width: int = 0  # numbers of a frame in one layer
@@ -63,21 +63,14 @@ class Embedding:
     def __post_init__(self) -> None:
         if self.layers not in ("last", "mean"):
             numbers = self.layers if isinstance(self.layers, tuple) else ()
-            fine = all(type(one) is int and one >= 0 for one in numbers) and len(set(numbers)) == len(numbers)
+            fine = all(type(number) is int and number >= 0 for number in numbers) and len(set(numbers)) == len(numbers)
             if not numbers or not fine:
                 raise FeatureError(
                     f'layers is {one_line(repr(self.layers))}; expected "last", "mean", or different numbers from 0'
                 )
-        if self.pooling not in POOLINGS:
-            raise FeatureError(f"pooling is {one_line(self.pooling)!r}; expected one of {', '.join(POOLINGS)}")
-        if self.device not in DEVICES:
-            raise FeatureError(f"device is {one_line(self.device)!r}; expected one of {', '.join(DEVICES)}")
-        if not 1 <= self.window <= 600 or not 0.1 <= self.overlap <= self.window / 2:
-            raise FeatureError(
-                f"window {self.window}, overlap {self.overlap}: expected 1 to 600 s, and 0.1 s to half a window"
-            )
-        if not 0 < self.max_megabytes_per_hour < math.inf:
-            raise FeatureError(f"max_megabytes_per_hour is {self.max_megabytes_per_hour}; expected a number above 0")
+        check(self, FeatureError, "features.embedding")
+        if not 0.1 <= self.overlap <= self.window / 2:
+            raise FeatureError(f"overlap is {self.overlap}; expected 0.1 s to half a window ({self.window / 2} s)")
         n_layers = len(self.layers) if isinstance(self.layers, tuple) else 1
         if not 0 <= self.width * n_layers <= WIDEST:
             raise FeatureError(f"width is {self.width}; expected at most {WIDEST} numbers of all layers")
@@ -185,7 +178,7 @@ def _transformers_model(folder: Path) -> Model:
             shortest, longest = 1, 0
             for kernel, step in zip(reversed(values["conv_kernel"]), reversed(values["conv_stride"]), strict=True):
                 shortest = (shortest - 1) * step + kernel
-        if not all(type(one) is int and 0 < one < 1 << 20 for one in (width, n_layers, stride, shortest)):
+        if not all(type(number) is int and 0 < number < 1 << 20 for number in (width, n_layers, stride, shortest)):
             raise ValueError("sizes that cannot be")
     except FileNotFoundError:
         raise FeatureError(f"{one_line(folder)} has no config.json; expected a model of transformers") from None
@@ -296,7 +289,7 @@ def _library(name: str) -> str:
         raise FeatureError(f"embeddings need the package {name}: pip install serprep[embedding]") from None
 
 
-def _device(config: Embedding) -> str:
+def _device(config: Embedding) -> Literal["cpu", "cuda"]:
     """What computes: "cpu", or "cuda" where torch is built for it and the machine has one."""
     if config.device != "auto":
         return config.device
@@ -340,13 +333,13 @@ def _transformers_run(model: Model, config: Embedding, device: str) -> Run:
         torch.set_num_threads(1)  # the bits of a product may depend on how it is shared out
         try:
             with torch.inference_mode(), torch.backends.cudnn.flags(deterministic=True, allow_tf32=False):
-                found = network(torch.from_numpy(arrange(samples)).to(device), **asked)
+                output = network(torch.from_numpy(arrange(samples)).to(device), **asked)
                 if config.layers == "last":
-                    layers = [found.last_hidden_state]
+                    layers = [output.last_hidden_state]
                 elif config.layers == "mean":
-                    layers = [torch.stack(found.hidden_states).mean(0)]
+                    layers = [torch.stack(output.hidden_states).mean(0)]
                 else:
-                    layers = [found.hidden_states[number] for number in config.layers]
+                    layers = [output.hidden_states[number] for number in config.layers]
                 arrays = [layer[0].cpu().numpy() for layer in layers]
         finally:
             torch.set_num_threads(threads)
@@ -376,10 +369,10 @@ def _mels(network: Any, transformers: Any, model: Model) -> Callable[[FloatArray
     )
 
     def mels(samples: FloatArray) -> FloatArray:
-        found = made(
+        features = made(
             samples, sampling_rate=SAMPLE_RATE, padding="max_length", max_length=model.longest, return_tensors="np"
         )
-        return np.asarray(found["input_features"], np.float32)
+        return np.asarray(features["input_features"], np.float32)
 
     return mels
 
@@ -391,7 +384,7 @@ def _onnx_run(model: Model, device: str) -> Run:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     wanted = ["CUDAExecutionProvider"] if device == "cuda" else []
-    providers = [one for one in wanted if one in runtime.get_available_providers()] + ["CPUExecutionProvider"]
+    providers = [name for name in wanted if name in runtime.get_available_providers()] + ["CPUExecutionProvider"]
     place = one_line(model.place)
     try:
         session = runtime.InferenceSession(str(model.place), options, providers=providers)

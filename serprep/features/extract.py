@@ -5,18 +5,21 @@ libraries that decide values.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from copy import copy
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import lru_cache, partial
 from typing import Any
 
 from serprep._typing import FloatArray
 from serprep.audio.signal import Signal
-from serprep.errors import FeatureError, SerprepError, one_line
+from serprep.config import configured
+from serprep.errors import FeatureError, RecipeError, SerprepError, one_line
 from serprep.features.framing import SEGMENTS, Segment
 from serprep.features.kind import Extractor, Kind, MissingKind
 from serprep.features.kinds import KINDS, brought_by, kind_of
 from serprep.features.libraries import decoder_libraries, minor
+from serprep.features.sharing import sharing
 
 
 class Features:
@@ -171,6 +174,21 @@ class Features:
         }
 
 
+def only(kind: Kind[Any], config: Any) -> Features:
+    """One kind alone, ready to compute.
+
+    Raises
+    ------
+    FeatureError
+        If something that it needs is not there.
+    """
+    others = {name: None for name, other in KINDS.items() if other.on_by_default and other is not kind}
+    features = Features(**{**others, kind.name: config}).settled()
+    if missing := kind.missing(features.configs[kind.name]):
+        raise FeatureError(missing)
+    return features
+
+
 def features_from_json(values: Mapping[str, Any], missing: Mapping[str, MissingKind] | None = None) -> Features:
     """The configuration that `Features.to_json` wrote.
 
@@ -191,10 +209,10 @@ def features_from_json(values: Mapping[str, Any], missing: Mapping[str, MissingK
         configs: dict[str, Any] = {}
         for name, kind in KINDS.items():
             if kind.named_at_top and (name in values or kind.on_by_default):
-                configs[name] = _typed(kind.config, values[name]) if name in values else None
+                configs[name] = config_from_json(name, values[name]) if name in values else None
         for name, config in values.get("kinds", {}).items():
             configs[name] = dict(config) if name in missing else config_from_json(name, config)
-        segments = {str(name): _typed(Segment, segment) for name, segment in values["segments"].items()}
+        segments = {str(name): _from_json(Segment, segment) for name, segment in values["segments"].items()}
         return Features(segments, missing, **configs)
     except (KeyError, TypeError, AttributeError) as error:
         raise FeatureError(f"feature configuration: {error}; expected what this serprep writes") from None
@@ -208,21 +226,14 @@ def config_from_json(name: str, values: Mapping[str, Any]) -> Any:
     FeatureError
         As `features_from_json`.
     """
+    return _from_json(kind_of(name).config, values)
+
+
+def _from_json(kind: type[Any], values: Any) -> Any:
     try:
-        return _typed(kind_of(name).config, values)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise FeatureError(f"feature configuration: {error}; expected what this serprep writes") from None
-
-
-def _typed(kind: Callable[..., Any], values: Mapping[str, Any]) -> Any:
-    """A configuration whose values have the types it declares; a whole number will do for a fraction."""
-    config = kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
-    for field in fields(config):
-        value = getattr(config, field.name)
-        plain = field.type in (int, float, str, bool)
-        if plain and type(value) is not field.type and (field.type, type(value)) != (float, int):
-            raise TypeError(f"{field.name} is {value!r}")
-    return config
+        return configured(kind, values, "")
+    except (RecipeError, TypeError) as error:
+        raise FeatureError(f"feature configuration: {one_line(error)}; expected what this serprep writes") from None
 
 
 def identities(features: Features) -> dict[str, dict[str, Any]]:
@@ -326,15 +337,19 @@ def extract(
             f"too short: {len(signal)} samples ({1000 * len(signal) / features.signal.sample_rate:.0f} ms) are fewer "
             f"than {features.shortest}; leave it out"
         )
-    found = {}
-    for name in kinds:
-        kind, config = features.kind(name), features.configs[name]
-        asked = (signal, utterance) if kind.wants == "utterance" else (signal,)
-        rows = _made(features, name)(*asked)
-        if kind.shape_of(config) == "row":
-            rows = rows[None]
-        width = kind.n_columns(config)
-        if rows.ndim != 2 or rows.dtype != "float32" or rows.shape[1] != width or len(rows) == 0:
-            raise FeatureError(f"{name} gave {rows.dtype} of shape {rows.shape}; expected float32, {width} columns")
-        found[name] = rows
-    return found
+    several = sum(features.kind(name).shares for name in kinds) > 1
+    with sharing() if several else nullcontext():
+        return {name: _rows(signal, features, name, utterance) for name in kinds}
+
+
+def _rows(signal: FloatArray, features: Features, name: str, utterance: str) -> FloatArray:
+    """One kind of features of one signal, checked."""
+    kind, config = features.kind(name), features.configs[name]
+    asked = (signal, utterance) if kind.wants == "utterance" else (signal,)
+    rows = _made(features, name)(*asked)
+    if kind.shape_of(config) == "row":
+        rows = rows[None]
+    width = kind.n_columns(config)
+    if rows.ndim != 2 or rows.dtype != "float32" or rows.shape[1] != width or len(rows) == 0:
+        raise FeatureError(f"{name} gave {rows.dtype} of shape {rows.shape}; expected float32, {width} columns")
+    return rows

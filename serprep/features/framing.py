@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from serprep._typing import FloatArray
+from serprep.config import check, within
 from serprep.errors import FeatureError
 
 
@@ -14,13 +15,12 @@ from serprep.errors import FeatureError
 class Segment:
     """Length and hop of one sort of segment, in frames, and the contour that they are cut from."""
 
-    length: int
-    hop: int
+    length: int = within(1, 100_000, unit="frames")
+    hop: int = within(1, 100_000, unit="frames")
     of: str = "logmel"
 
     def __post_init__(self) -> None:
-        if not 1 <= self.length <= 100_000 or not 1 <= self.hop <= 100_000:
-            raise FeatureError(f"segment of length {self.length}, hop {self.hop}: expected 1 to 100000 frames")
+        check(self, FeatureError, "features.segments")
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; `of` is named only where it is not the default, as before there was a choice."""

@@ -13,19 +13,19 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from serprep._typing import FloatArray
 from serprep.audio.signal import Signal
+from serprep.config import check
 from serprep.errors import FeatureError, one_line
 from serprep.features import compare_2016, opensmile_fork
 from serprep.features.kind import Extractor, Kind, Say
 from serprep.features.libraries import native_libraries
 
 REVISION = 1  # of engine "opensmile", raised whenever a value changes
-ENGINES = ("opensmile", "native")
 N_FEATURES = 6373
 SHORTEST = 0.060  # seconds; openSMILE gives nothing below
 LICENCE = "functionals: openSMILE (audEERING), free for research and personal use only"
@@ -38,14 +38,11 @@ class Functionals:
     """Configuration of ``[features.functionals]``."""
 
     enabled: bool = True
-    feature_set: str = "ComParE_2016"
-    engine: str = "opensmile"  # or "native"
+    feature_set: Literal["ComParE_2016"] = "ComParE_2016"
+    engine: Literal["opensmile", "native"] = "opensmile"
 
     def __post_init__(self) -> None:
-        if self.feature_set != "ComParE_2016":
-            raise FeatureError(f"feature_set is {self.feature_set!r}; the only one is 'ComParE_2016'")
-        if self.engine not in ENGINES:
-            raise FeatureError(f"engine is {self.engine!r}; expected 'opensmile' or 'native'")
+        check(self, FeatureError, "features.functionals")
 
     @property
     def uses_opensmile(self) -> bool:
@@ -178,6 +175,11 @@ class _Functionals(Kind[Functionals]):
     dimensions = ("utterance", "functional")
     on_by_default = True
     named_at_top = True
+    set_name = "compare_2016"
+    shares = True
+
+    def at_level(self, level: str) -> Functionals | None:
+        return Functionals(engine="native") if level in ("", "functionals") else None
 
     def names(self, config: Functionals) -> tuple[str, ...]:
         return feature_names()

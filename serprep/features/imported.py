@@ -28,11 +28,11 @@ import numpy as np
 
 from serprep._typing import AnyArray, FloatArray
 from serprep.audio.signal import Signal
+from serprep.config import check, within
 from serprep.errors import FeatureError, one_line
 from serprep.features.kind import Extractor, Kind
 
 PLACE = "[features.imported]"
-ROWS = ("utterance", "frames")
 SHOWN = 5  # ids that a line names
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 _BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, RuntimeError, TypeError, AttributeError)
@@ -43,16 +43,13 @@ class Imported:
     """Configuration of ``[features.imported]``."""
 
     path: str = ""  # folder or file; a store knows "sha256:…" of it
-    rows: str = "utterance"  # one vector each, or "frames": any number of rows each
-    columns: int = 0  # of every array; 0: as many as the source has
+    rows: Literal["utterance", "frames"] = "utterance"  # one vector each, or any number of rows each
+    columns: int = within(0, (1 << 20) - 1, default=0)  # of every array; 0: as many as the source has
 
     def __post_init__(self) -> None:
         if not self.path:
             raise FeatureError(f"{PLACE} needs path: a folder of .npy or .npz, or one .npz, .h5 or .parquet")
-        if self.rows not in ROWS:
-            raise FeatureError(f"{PLACE} rows is {self.rows!r}; expected 'utterance' or 'frames'")
-        if not 0 <= self.columns < 1 << 20:
-            raise FeatureError(f"{PLACE} columns is {self.columns}; expected 0 (as in the source) or more")
+        check(self, FeatureError, "features.imported")
 
 
 # -- what a source holds: id → a function that reads its array ---------------------------
@@ -74,39 +71,39 @@ def _only(path: Path) -> AnyArray:
 
 
 def _folder(root: Path) -> Arrays:
-    found = Arrays()
+    readers = Arrays()
     for path in sorted(path for path in root.rglob("*") if path.suffix in (".npy", ".npz") and path.is_file()):
         name = path.relative_to(root).with_suffix("").as_posix()
-        if name in found:
+        if name in readers:
             raise ValueError(f"{one_line(name)} is there as .npy and as .npz")
         read = _npy if path.suffix == ".npy" else _only
-        found[name] = lambda path=path, read=read: read(path)  # type: ignore[misc]
-    return found
+        readers[name] = lambda path=path, read=read: read(path)  # type: ignore[misc]
+    return readers
 
 
 def _npz(path: Path) -> Arrays:
     number = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # open as long as the arrays are of use
-    found = Arrays()
-    weakref.finalize(found, os.close, number)
+    readers = Arrays()
+    weakref.finalize(readers, os.close, number)
     arrays = np.load(open(number, "rb", closefd=False), allow_pickle=False)  # noqa: SIM115
     if not isinstance(arrays, np.lib.npyio.NpzFile):
         raise ValueError("no .npz")
-    found.update({name: lambda name=name: np.asarray(arrays[name]) for name in arrays.files})  # type: ignore[misc]
-    return found
+    readers.update({name: lambda name=name: np.asarray(arrays[name]) for name in arrays.files})  # type: ignore[misc]
+    return readers
 
 
 def _hdf5(path: Path) -> Arrays:
     file = h5py.File(path, "r")
-    found = Arrays()
+    readers = Arrays()
 
     def visit(name: str, item: Any) -> None:  # called for what lies in this file; links elsewhere are not followed
         if isinstance(item, h5py.Dataset):
             if item.external or item.is_virtual:
                 raise ValueError(f"{one_line(name)} lies in another file")
-            found[name] = lambda: np.asarray(item[()])
+            readers[name] = lambda: np.asarray(item[()])
 
     file.visititems(visit)
-    return found
+    return readers
 
 
 def _parquet(path: Path) -> Arrays:

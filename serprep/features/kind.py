@@ -44,6 +44,10 @@ class Kind(Generic[Config]):
         Whether a recipe that does not name it has it.
     wants : {"signal", "utterance"}
         What its extractor is called with: the signal, or the signal and the utterance's id.
+    set_name : str
+        A feature set that several kinds belong to, each at a level of its own, such as "compare_2016".
+    shares : bool
+        Whether its extractor uses what others may have computed of the same signal (`serprep.features.sharing`).
     named_at_top : bool
         Whether configurations name it beside "segments", as stores did before there were other kinds,
         and not under "kinds".
@@ -58,11 +62,22 @@ class Kind(Generic[Config]):
     dimensions = ("", "")
     on_by_default = False
     named_at_top = False
+    set_name = ""
+    shares = False
     wants: Literal["signal", "utterance"] = "signal"
 
     def enabled(self, config: Config) -> bool:
         """Whether this configuration asks for it at all."""
         return bool(getattr(config, "enabled", True))
+
+    def at_level(self, level: str) -> Config | None:
+        """The default configuration at a level: "functionals", one row, "lld", a contour, or "" for its own.
+
+        None where it has no such level.
+        """
+        config = self.config()
+        own = "functionals" if self.shape_of(config) == "row" else "lld"
+        return config if level in ("", own) else None
 
     def located(self, config: Config, folder: Path) -> Config:
         """The same configuration with paths that hold from anywhere; a recipe's are relative to its `folder`."""
@@ -78,6 +93,10 @@ class Kind(Generic[Config]):
     def plain(self, config: Config) -> dict[str, Any]:
         """The configuration as a store records it, and its version knows it: no place where something lies."""
         return asdict(config)  # type: ignore[call-overload, no-any-return]
+
+    def what(self, config: Config) -> dict[str, Any]:
+        """`plain` without an ``engine``, which several kinds have: it decides last digits, not what a number means."""
+        return {key: value for key, value in self.plain(config).items() if key != "engine"}
 
     def shape_of(self, config: Config) -> Literal["row", "contour"]:
         """The shape, where it follows from the configuration."""
@@ -104,6 +123,10 @@ class Kind(Generic[Config]):
 
     def n_rows(self, n_samples: int, config: Config) -> int | None:
         """Rows of a contour of so many samples, where that is known beforehand."""
+        return None
+
+    def hop(self, config: Config, signal: Signal) -> float | None:
+        """Seconds from one row of a contour to the next, where that is known."""
         return None
 
     def extractor(self, config: Config, signal: Signal) -> Extractor:

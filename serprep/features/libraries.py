@@ -34,8 +34,8 @@ def native_libraries() -> dict[str, str]:
 def library_versions() -> dict[str, str]:
     """Versions of everything that takes part in a build and is installed, for ``build.json``."""
     names = ("dask", "h5py", "numba", "numpy", "opensmile", "pandas", "scipy", "soundfile", "soxr", "zarr")
-    found = {"serprep": version("serprep"), "libsndfile": soundfile.__libsndfile_version__}
+    versions = {"serprep": version("serprep"), "libsndfile": soundfile.__libsndfile_version__}
     for name in names:
         with suppress(PackageNotFoundError):  # openSMILE may be left out
-            found[name] = version(name)
-    return found
+            versions[name] = version(name)
+    return versions

@@ -18,12 +18,20 @@ class _LLD(Kind[Config]):
     array = "compare_2016"
     dimensions = ("lld_frame", "descriptor")
     named_at_top = True
+    set_name = "compare_2016"
+    shares = True
 
     def names(self, config: Config) -> tuple[str, ...]:
         return compare_2016.lld_names()
 
     def n_rows(self, n_samples: int, config: Config) -> int:
         return compare_2016.n_rows(n_samples)
+
+    def at_level(self, level: str) -> Config | None:
+        return Config(enabled=True) if level in ("", "lld") else None
+
+    def hop(self, config: Config, signal: Signal) -> float:
+        return compare_2016.HOP / compare_2016.SAMPLE_RATE
 
     def extractor(self, config: Config, signal: Signal) -> Extractor:
         return compare_2016.lld

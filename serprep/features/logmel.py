@@ -19,6 +19,7 @@ import scipy.sparse
 
 from serprep._typing import DoubleArray, FloatArray
 from serprep.audio.signal import Signal
+from serprep.config import check, within
 from serprep.errors import FeatureError
 from serprep.features.framing import n_runs
 from serprep.features.kind import Extractor, Kind
@@ -32,30 +33,25 @@ BLOCK = 48  # frames computed together: their spectra stay in the processor's ca
 class LogMel:
     """Configuration; the defaults are the paper's."""
 
-    sample_rate: int = 16_000  # Hz
+    sample_rate: int = within(1_000, 192_000, default=16_000, unit="Hz")
     win_length: int = 400  # samples, 25 ms
     hop_length: int = 160  # samples, 10 ms
     n_fft: int = 1024  # samples, zero-padded
-    n_mels: int = 40
+    n_mels: int = within(1, 1024, default=40)
     fmin: float = 0.0  # Hz
     fmax: float = 8000.0  # Hz
-    floor: float = 1e-10  # added to the power before the logarithm
+    floor: float = within(1e-37, 1, below=True, default=1e-10)  # added to the power: log(0) is infinite
 
     def __post_init__(self) -> None:
-        if not 1_000 <= self.sample_rate <= 192_000:
-            raise FeatureError(f"sample_rate is {self.sample_rate}; expected 1000 to 192000 Hz")
+        check(self, FeatureError, "features.logmel")
         if not 1 <= self.win_length <= self.n_fft <= 1 << 20:
             raise FeatureError(f"win_length {self.win_length}, n_fft {self.n_fft}: expected 1 <= win_length <= n_fft")
         if not 1 <= self.hop_length <= self.n_fft:
             raise FeatureError(f"hop_length is {self.hop_length}; expected 1 to n_fft ({self.n_fft})")
-        if not 1 <= self.n_mels <= 1024:
-            raise FeatureError(f"n_mels is {self.n_mels}; expected 1 to 1024")
         if not 0 <= self.fmin < self.fmax <= self.sample_rate / 2:
             raise FeatureError(
                 f"fmin {self.fmin}, fmax {self.fmax}: expected 0 <= fmin < fmax <= {self.sample_rate / 2} Hz"
             )
-        if not 1e-37 <= self.floor < 1:  # float32 loses smaller ones, and log(0) is infinite
-            raise FeatureError(f"floor is {self.floor}; expected 1e-37 or more, and below 1")
 
 
 def log_mel(signal: FloatArray, config: LogMel | None = None) -> FloatArray:
@@ -161,6 +157,9 @@ class _LogMel(Kind[LogMel]):
 
     def n_rows(self, n_samples: int, config: LogMel) -> int:
         return n_runs(n_samples, config.win_length, config.hop_length)
+
+    def hop(self, config: LogMel, signal: Signal) -> float:
+        return config.hop_length / config.sample_rate
 
     def extractor(self, config: LogMel, signal: Signal) -> Extractor:
         return lambda samples: log_mel(samples, config)

@@ -204,7 +204,7 @@ def _kind(answer: str) -> type[FeatureError]:
     worth another try; a limit, or a crash that may come of one, is worth one in a later build.
     """
     outside = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-    if answer in ("", *(f"signal {int(one)}" for one in outside)):
+    if answer in ("", *(f"signal {int(number)}" for number in outside)):
         return KilledError
     if answer.startswith(("signal", "hung")) or answer in ("exit 3", "exit 4"):
         return LimitError

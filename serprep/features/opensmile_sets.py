@@ -93,6 +93,9 @@ class _Sets(Kind[Sets]):
     def shape_of(self, config: Sets) -> Literal["row", "contour"]:
         return "row" if config.level == "functionals" else "contour"
 
+    def at_level(self, level: str) -> Sets | None:
+        return Sets(level=level or "functionals") if level in ("", *LEVELS) else None
+
     def located(self, config: Sets, folder: Path) -> Sets:
         located = replace(config, file=str(folder / Path(config.file).expanduser())) if config.file else config
         self.plain(located)  # the file is there

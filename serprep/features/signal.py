@@ -6,27 +6,25 @@ A recording of 16 bits at the signal's rate comes back as its own numbers.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from serprep._typing import FloatArray
 from serprep.audio.signal import Signal
+from serprep.config import check
 from serprep.errors import FeatureError
 from serprep.features.kind import Extractor, Kind
-
-DTYPES = ("float32", "int16")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Samples:
     """Configuration of ``[features.signal]``."""
 
-    dtype: str = "float32"  # or "int16"
+    dtype: Literal["float32", "int16"] = "float32"
 
     def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
-            raise FeatureError(f"[features.signal] dtype is {self.dtype!r}; expected 'float32' or 'int16'")
+        check(self, FeatureError, "features.signal")
 
 
 def int16_codes(signal: FloatArray) -> FloatArray:
@@ -56,6 +54,9 @@ class _Samples(Kind[Samples]):
 
     def n_rows(self, n_samples: int, config: Samples) -> int:
         return n_samples
+
+    def hop(self, config: Samples, signal: Signal) -> float:
+        return 1 / signal.sample_rate
 
     def extractor(self, config: Samples, signal: Signal) -> Extractor:
         codes = config.dtype == "int16"

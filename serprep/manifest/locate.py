@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from serprep.audio.decode import SUFFIXES
 from serprep.errors import CorpusError, one_line
-from serprep.files import walk, without_suffix
+from serprep.files import without_suffix
+from serprep.place.corpus import walk
 from serprep.utterance import Texts, Utterances
 
 _HINTED = 3  # reasons shown of what is missing
@@ -61,12 +62,12 @@ def locate(utterances: Utterances, root: Path) -> Located:
     other: dict[str, list[str]] = {}  # what is said → paths
     for path in missing:
         slashed = path.replace("\\", "/")
-        found = there.alike(slashed)
-        if len(found) == 1:
-            moved[path] = found[0]
-            form = "in another Unicode form" if _form(path) == _form(found[0]) else "with / in place of \\"
+        alike = there.alike(slashed)
+        if len(alike) == 1:
+            moved[path] = alike[0]
+            form = "in another Unicode form" if _form(path) == _form(alike[0]) else "with / in place of \\"
             other.setdefault(f"found under the same name {form}", []).append(path)
-        elif found:
+        elif alike:
             several = "whose name several files have in different Unicode forms, so that none is taken: rename them"
             other.setdefault(several, []).append(path)
     left = [path for path in missing if path not in moved]
@@ -132,12 +133,12 @@ class _Folder:
                 cases.append((path, by_case[form.casefold()][0]))
             elif without_suffix(form) in by_stem:
                 suffixes.append((path, by_stem[without_suffix(form)][0]))
-            for found in by_name.get(PurePosixPath(form).name, ())[:50]:
-                found = _form(found)
-                if found.endswith(f"/{form}"):
-                    below[found.removesuffix(f"/{form}")] += 1
-                elif form.endswith(f"/{found}"):
-                    surplus[form.removesuffix(f"/{found}")] += 1
+            for place_of_name in by_name.get(PurePosixPath(form).name, ())[:50]:
+                place_of_name = _form(place_of_name)
+                if place_of_name.endswith(f"/{form}"):
+                    below[place_of_name.removesuffix(f"/{form}")] += 1
+                elif form.endswith(f"/{place_of_name}"):
+                    surplus[form.removesuffix(f"/{place_of_name}")] += 1
         hints = []
         for folder, count in below.most_common(1):
             place = one_line(folder)

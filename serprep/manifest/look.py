@@ -11,8 +11,8 @@ from pathlib import Path
 from serprep.audio.decode import SUFFIXES, clip_end, digest_of, probe, read_bytes
 from serprep.audio.signal import Recording
 from serprep.errors import AudioError, ManifestError, one_line
-from serprep.files import walk
 from serprep.manifest.table import Manifest, make_manifest
+from serprep.place.corpus import walk
 from serprep.utterance import Numbers, Texts, Utterance
 
 Look = Callable[[Path], Recording]
@@ -27,8 +27,8 @@ def look_at(path: Path) -> Recording:
         If it is missing or cannot be decoded; the digest is then not known.
     """
     data = read_bytes(path)
-    found = probe(data)
-    return Recording(found.duration, found.sample_rate, digest_of(data), found.revised)
+    probed = probe(data)
+    return Recording(probed.duration, probed.sample_rate, digest_of(data), probed.revised)
 
 
 @dataclass(frozen=True)
@@ -145,12 +145,12 @@ def check_manifest(manifest: Manifest, root: Path, *, progress: Callable[[int], 
 
     missing, changed, digests = [], [], {}
     with ThreadPoolExecutor(max_workers=min(16, 2 * (os.cpu_count() or 1))) as pool:
-        for number, (path, found) in enumerate(zip(expected, pool.map(digest, expected), strict=True), 1):
-            if found is None:
+        for number, (path, own_digest) in enumerate(zip(expected, pool.map(digest, expected), strict=True), 1):
+            if own_digest is None:
                 missing.append(path)
             else:
-                digests[path] = found
-                if expected[path] and found != expected[path]:
+                digests[path] = own_digest
+                if expected[path] and own_digest != expected[path]:
                     changed.append(path)
             if progress:
                 progress(number)

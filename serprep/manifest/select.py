@@ -72,7 +72,7 @@ def select(manifest: Manifest, *, emotions: Mapping[str, str] | None = None, exc
 
 def spellings(manifest: Manifest) -> list[str]:
     """Speakers and emotions that are most likely one, written in two ways: they would be split as two."""
-    found = []
+    remarks = []
     for column in ("speaker", "emotion"):
         ways: dict[str, list[str]] = {}
         for value in sorted(set(manifest.column(column)) - {""}):
@@ -80,5 +80,7 @@ def spellings(manifest: Manifest) -> list[str]:
         several = [", ".join(map(repr, map(one_line, values))) for values in ways.values() if len(values) > 1]
         if several:
             shown = "; ".join(several[:3]) + (f"; and {len(several) - 3} more" if len(several) > 3 else "")
-            found.append(f"{column}s that differ in case, spaces or Unicode form only are taken as different: {shown}")
-    return found
+            remarks.append(
+                f"{column}s that differ in case, spaces or Unicode form only are taken as different: {shown}"
+            )
+    return remarks

@@ -15,19 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from serprep._json import load_json
+from serprep.columns import COLUMNS, DIMENSIONS, FIRST, LAST, REQUIRED, RESERVED
 from serprep.errors import ManifestError, first_ten, one_line
 from serprep.files import read_regular, write_whole
-from serprep.text import as_float, as_int, described, not_table, not_text, why_no_number
+from serprep.text import as_float, described, not_table, not_text, why_no_number
 from serprep.utterance import Texts, Utterance, Utterances
 
 FORMAT = 1
-FIRST = ("id", "path", "start", "end", "speaker")
-LAST = ("emotion", "partition", "duration", "sample_rate", "audio_digest")
-RESERVED = {*FIRST, *LAST, "n_samples", "n_frames"}
-DIMENSIONS = ("valence", "arousal", "dominance")  # other columns that hold numbers, where a corpus has them
-
 _COLUMN = re.compile(r"(?!__)[^\W\d]\w*")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$')
 
 
@@ -166,8 +161,8 @@ def _is_miswritten(cell: str) -> bool:
 def _problem(row: Utterance) -> str:
     """What is wrong with one row, or ""."""
     path = PurePosixPath(row.path)
-    if not row.id or not row.path:
-        return "id and path must not be empty"
+    if not all(getattr(row, name) for name in REQUIRED):
+        return f"{' and '.join(REQUIRED)} must not be empty"
     if (
         path.is_absolute()
         or ".." in re.split(r"[/\\]", row.path)
@@ -266,7 +261,7 @@ def _rows(text: str, place: str, problems: list[str]) -> Iterator[Utterance]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = tuple(next(reader, ()))
-        if len(set(header)) < len(header) or not {"id", "path"} <= set(header):
+        if len(set(header)) < len(header) or not set(REQUIRED) <= set(header):
             raise ManifestError(
                 f"{place}:1: header is {','.join(header)[:80]!r}; expected {','.join((*FIRST, '…', *LAST))}"
             )
@@ -283,35 +278,8 @@ def _rows(text: str, place: str, problems: list[str]) -> Iterator[Utterance]:
 
 def _row(cells: Mapping[str, str]) -> Utterance:
     """One row from its cells; ValueError says which is wrong."""
-
-    def number(column: str) -> float | None:
-        text = cells.get(column, "")
-        value = as_float(text)
-        if text and (value is None or value < 0):
-            raise ValueError(f"{column} is {described(text)}; expected a number from 0, or nothing")
-        return value
-
-    digest = cells.get("audio_digest", "")
-    if digest and not _DIGEST.fullmatch(digest):
-        raise ValueError(f"audio_digest is {digest!r}; expected 64 lower-case hexadecimal digits, or nothing")
-    rate = as_int(cells.get("sample_rate", ""))
-    if cells.get("sample_rate") and (rate is None or rate < 0):
-        raise ValueError(
-            f"sample_rate is {described(cells['sample_rate'])}; expected a whole number from 0, or nothing"
-        )
-    return Utterance(
-        id=cells["id"],
-        path=cells["path"],
-        start=number("start"),
-        end=number("end"),
-        speaker=cells.get("speaker", ""),
-        emotion=cells.get("emotion", ""),
-        partition=cells.get("partition", ""),
-        extra={name: cell for name, cell in cells.items() if name not in RESERVED},
-        duration=number("duration"),
-        sample_rate=rate,
-        audio_digest=digest,
-    )
+    values = {name: COLUMNS[name].value(cells.get(name, "")) for name in (*FIRST, *LAST)}
+    return Utterance(**values, extra={name: cell for name, cell in cells.items() if name not in RESERVED})
 
 
 def _info(path: Path) -> dict[str, object]:

@@ -27,14 +27,14 @@ from serprep.errors import (
 )
 from serprep.features.extract import Features
 from serprep.features.libraries import library_versions
-from serprep.files import Folder, refuse_store
 from serprep.manifest.look import look
 from serprep.manifest.table import Manifest
 from serprep.parallel import WAIT, Workers
 from serprep.pipeline.extract import compute_features
-from serprep.pipeline.gather import Quarantined, gather, usable
+from serprep.pipeline.gather import Asked, Quarantined, gather, usable
 from serprep.pipeline.loudness import check_loudness
 from serprep.pipeline.places import shared
+from serprep.place.place import at
 from serprep.progress import Progress
 from serprep.recipe import Recipe, read_recipe
 from serprep.store.pack import pack
@@ -67,6 +67,7 @@ class BuildResult:
 def build(
     recipe: Recipe | str | Path,
     *,
+    asked: Asked | None = None,
     pool: Workers | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -85,6 +86,8 @@ def build(
     ----------
     recipe : Recipe, or a path
         What `read_recipe` gives, or takes.
+    asked : Asked, optional
+        What `gather` read of the recipe's corpus, where the caller has it already.
     pool : Workers, optional
         Workers to use; by default the build starts and stops its own.
     workers, scheduler : optional
@@ -122,17 +125,17 @@ def build(
         raise SerprepError(f"batch_size is {batch_size}; expected 1 or more")
     if isinstance(recipe, str | Path):
         recipe = read_recipe(recipe)
-    refuse_store(recipe.dataset_path)
+    at(recipe.dataset_path).refuse_store()
     recipe = replace(recipe, features=recipe.features.settled())
     own = pool is None
     pool = pool or Workers(workers, scheduler, wait=wait_for_workers)
     place = cache_of(recipe.dataset_path, named=recipe.cache_path, scheduler=getattr(pool, "scheduler", None))
     cache = place.cache
     try:
-        asked = gather(recipe)
+        asked = asked or gather(recipe)
         if asked.located:
-            asked.located.refuse_nothing(recipe.root)
-        memo = Memo(cache, recipe.root, ignore=rehash)
+            asked.located.refuse_nothing(asked.root)
+        memo = Memo(cache, asked.root, ignore=rehash)
         with Progress(
             "reading recordings", len(set(asked.manifest.utterances.column("path"))), unit="files", quiet=quiet
         ) as progress:
@@ -142,7 +145,7 @@ def build(
                 memo.save_sometimes()
 
             try:
-                looked = look(asked.manifest, recipe.root, look_at=memo.look_at, progress=done)
+                looked = look(asked.manifest, asked.root, look_at=memo.look_at, progress=done)
             finally:  # also after Ctrl-C
                 memo.save()
         good, bad = usable(asked.manifest, looked.manifest, looked.reasons)
@@ -153,7 +156,8 @@ def build(
                 try:
                     rows, origins, failed, n_more, more = compute_features(
                         good,
-                        recipe,
+                        recipe.features,
+                        root=recipe.root,
                         cache=cache,
                         pool=pool,
                         batch_size=batch_size,
@@ -240,7 +244,7 @@ def _refuse_nothing(rows: Sequence[object], bad: Sequence[Quarantined], on_bad_a
 def _write_report(result: BuildResult, recipe: Recipe) -> BuildResult:
     """``build.json`` beside the store: who, when, with what, and what was left out; the result, compared."""
     stem = f"versions/{result.version}"
-    folder, name = Folder(recipe.dataset_path), f"{stem}.build.json"
+    folder, name = at(recipe.dataset_path), f"{stem}.build.json"
     stems = {name.rsplit(".", 1)[0] for name in versions(recipe.dataset_path)}
     numbers = {one: build_number(recipe.dataset_path, one) for one in stems}
     number = numbers.get(stem) or 1 + max(numbers.values(), default=0)

@@ -31,11 +31,10 @@ from serprep.errors import (
     one_line,
 )
 from serprep.features.extract import Features, extract, identities, prepare
-from serprep.files import as_root
 from serprep.parallel import Died, Workers, here
 from serprep.pipeline.gather import Quarantined
+from serprep.place.corpus import as_root
 from serprep.progress import Progress
-from serprep.recipe import Recipe
 from serprep.store.writer import Origins
 from serprep.utterance import Utterances
 
@@ -112,8 +111,9 @@ class Batches(Sequence[Batch]):
 
 def compute_features(
     utterances: Utterances,
-    recipe: Recipe,
+    features: Features,
     *,
+    root: Path,
     cache: Cache,
     pool: Workers,
     batch_size: int | None,
@@ -123,7 +123,6 @@ def compute_features(
     recompute: bool = False,
 ) -> tuple[Utterances, Origins, list[Quarantined], int, float]:
     """Rows, the origins of their features, failures, utterances and audio-seconds computed."""
-    features = recipe.features
     keys = {
         kind: _keys(utterances, identity, revised, _own_identities(utterances, features, kind))
         for kind, identity in identities(features).items()
@@ -134,7 +133,7 @@ def compute_features(
     needed = tuple(kind for kind, places in origins.places.items() if not places.found[numbers].all())
     prepare(features, needed, (lambda line: None) if quiet else None)
     cuts = _cuts(len(numbers), pool.n_workers, batch_size)
-    batches = Batches(utterances, numbers, origins, cuts, features, recipe.root, cache.root)
+    batches = Batches(utterances, numbers, origins, cuts, features, root, cache.root)
     n_failed, seconds = 0, 0.0
     written: dict[str, set[str]] = {kind: set() for kind in keys}
     _give_back()

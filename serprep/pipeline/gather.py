@@ -3,14 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from serprep.corpora import read_corpus
-from serprep.errors import (
-    CorpusError,
-    ManifestError,
-    one_line,
-)
+from serprep.errors import CorpusError, ManifestError, one_line
 from serprep.files import read_regular
 from serprep.manifest.locate import Located, locate
 from serprep.manifest.select import Selection, select, spellings
@@ -35,20 +32,19 @@ class Asked(Selection):
 
     warnings: tuple[str, ...] = field(default=())
     located: Located | None = None  # where the recordings lie
+    root: Path = Path()  # the corpus folder; what lies at a URL is listed once
 
 
 def gather(recipe: Recipe) -> Asked:
     """Read the recipe's corpus or manifest, and select its rows; no audio is touched."""
-    corpus = recipe.corpus
+    corpus, root = recipe.corpus, recipe.root
     warnings: tuple[str, ...] = ()
     if corpus.manifest:
         manifest = read_manifest(recipe.path(corpus.manifest))
-        if not recipe.root.is_dir():
-            raise CorpusError(
-                f"{one_line(recipe.root)}: no such folder; expected the root of the manifest's recordings"
-            )
+        if not root.is_dir():
+            raise CorpusError(f"{one_line(root)}: no such folder; expected the root of the manifest's recordings")
     else:
-        reading = read_corpus(corpus.reader, recipe.root, corpus.options)
+        reading = read_corpus(corpus.reader, root, corpus.reader_options)
         warnings = reading.warnings
         manifest = make_manifest(reading.utterances, describe_corpus(reading.corpus))
     exclude: list[str] = []
@@ -68,11 +64,11 @@ def gather(recipe: Recipe) -> Asked:
             ) from None
         exclude = [line.strip() for line in text.splitlines() if line.strip()]
     chosen = select(manifest, emotions=corpus.emotions, exclude=exclude)
-    located = locate(chosen.manifest.utterances, recipe.root)
+    located = locate(chosen.manifest.utterances, root)
     warnings = (*warnings, *located.warnings, *spellings(chosen.manifest))
     if located.utterances is not chosen.manifest.utterances:
         chosen = replace(chosen, manifest=make_manifest(located.utterances, manifest.info))
-    return Asked(chosen.manifest, chosen.dropped, chosen.labels, warnings, located)
+    return Asked(chosen.manifest, chosen.dropped, chosen.labels, warnings, located, root)
 
 
 def describe_corpus(corpus: Any) -> dict[str, object]:

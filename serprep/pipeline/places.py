@@ -11,8 +11,9 @@ from typing import Any
 from serprep.audio.decode import digest_of, read_bytes
 from serprep.errors import AudioError, SerprepError, one_line
 from serprep.features.extract import Features, identities
-from serprep.files import Folder, as_root
 from serprep.parallel import Workers
+from serprep.place.corpus import as_root
+from serprep.place.place import at
 from serprep.recipe import Recipe
 from serprep.utterance import Utterances
 
@@ -47,7 +48,7 @@ class Places:
 
     def _shares(self) -> str:
         """Why it does not write where this process does."""
-        folder, beside = Folder(self.cache), f"{self.token}-{uuid.uuid4().hex[:8]}"
+        folder, beside = at(self.cache), f"{self.token}-{uuid.uuid4().hex[:8]}"
         remedy = "let it read and write the data set at the same path, or name a URL"
         try:
             for attempt in range(TRIES):
@@ -85,7 +86,7 @@ def shared(recipe: Recipe, rows: Utterances, *, cache: str, pool: Workers) -> It
     if not getattr(pool, "scheduler", None):
         yield
         return
-    folder, token = Folder(cache), f"probe-{uuid.uuid4().hex}"
+    folder, token = at(cache), f"probe-{uuid.uuid4().hex}"
     first: Any = rows[0] if len(rows) else None
     test = Places(
         cache,

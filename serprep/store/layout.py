@@ -2,34 +2,38 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from serprep.columns import dtype_of
+from serprep.config import check, shown
 from serprep.errors import StoreError
 from serprep.features.extract import Features
 from serprep.features.framing import Segment, n_segments
+from serprep.forms import FORMS
+from serprep.text import did_you_mean
 
 CHUNK_BYTES = 3 << 19  # 1.5 MiB: what one read of a chunk costs is then mostly copying
 CHUNKS_PER_SHARD = 16
 SMALL_CHUNK = 65_536  # rows of columns, offsets and keys
 FUNCTIONALS = "functionals/compare_2016"
-NUMBERS = {"start": "float64", "end": "float64", "duration": "float64"}
 FEATURE_TYPES = ("float16", "float32", "int16")
-COUNTS = {"sample_rate": "int64", "n_samples": "int64", "n_frames": "int64"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoreConfig:
     """Configuration of ``[store]``."""
 
-    format: str = "zarr"
-    segment_dtype: str = "float32"
+    format: str = FORMS[0].name
+    segment_dtype: Literal["float32", "float16"] = "float32"
 
     def __post_init__(self) -> None:
-        if self.format not in ("zarr", "hdf5"):
-            raise StoreError(f"[store] format is {self.format!r}; expected 'zarr' or 'hdf5'")
-        if self.segment_dtype not in ("float32", "float16"):
-            raise StoreError(f"[store] segment_dtype is {self.segment_dtype!r}; expected 'float32' or 'float16'")
+        check(self, StoreError, "store")
+        known = [form.name for form in FORMS]
+        if self.format not in known:
+            meant = did_you_mean(self.format, known)
+            raise StoreError(f"[store] format is {shown(self.format)}; expected one of {', '.join(known)}{meant}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +173,7 @@ def arrays(
     """
     found = []
     for column in (*columns, *counted_columns(features)):
-        dtype = NUMBERS.get(column) or COUNTS.get(column) or ("float64" if column in numbers else "string")
+        dtype = "float64" if column in numbers else dtype_of(column)
         found.append(Array(name=f"utterances/{column}", shape=(n,), dtype=dtype, dimensions=("utterance",)))
     for table in tables(features, config.segment_dtype):
         rows = n if table.per_utterance else n_rows[table.name]

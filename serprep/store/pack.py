@@ -6,30 +6,30 @@ are put right there as well.
 """
 
 import contextlib
-import filecmp
 import os
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from serprep.cache.parts import Cache
 from serprep.errors import StoreError, one_line
 from serprep.features.extract import Features, extractors
-from serprep.files import Folder, discard, make_read_only
+from serprep.forms import Form, form_of, stem_of
 from serprep.manifest.table import Manifest
 from serprep.parallel import Died, Workers
-from serprep.processes import scratch
+from serprep.place.place import Stage, at
 from serprep.progress import Progress
-from serprep.remote import is_url
-from serprep.store import sharing, writer, zarr_store
+from serprep.store import sharing, writer
+from serprep.store.container import Problem
+from serprep.store.containers import CONTAINERS, container_of
 from serprep.store.layout import StoreConfig
-from serprep.store.store import container_of
-from serprep.store.verify import Problem, container_problems
+from serprep.store.verify import container_problems
 from serprep.store.writer import Origins
-from serprep.version import SUFFIX_OF, build_number, version_of, versions
+from serprep.version import build_number, version_of, versions
 
 Receipt = TypeVar("Receipt")
 REPLACED = "computed again, it has other values: replaced"
@@ -95,141 +95,72 @@ def pack(
         extractors=used,
         segment_dtype=config.segment_dtype,
     )
-    if is_url(dataset):
-        url = f"{dataset}/versions/{version}{SUFFIX_OF[config.format]}"
-        found = remote_problems(url, repair=repair)
-        before = seal_of(url) if found is not None and anew else None
-        if found is None or found or anew:
-            plan = writer.plan_store(manifest, origins, features, config)
-            about = writer.attributes(plan, version=version, configurations=configurations, extractors=used)
-            _write_remote(plan, about, url, cache=cache, damaged=found is not None, pool=pool, quiet=quiet)
-        if before is not None and not found and seal_of(url) != before:
-            found = (Problem(kind="content", place=url, message=REPLACED),)
-        return Packed(version=version, path=url, repaired=found or ())
-    final = Path(dataset) / "versions" / f"{version}{SUFFIX_OF[config.format]}"
-    problems: tuple[Problem, ...] = ()
-    if final.exists():
-        if repair:
-            problems = container_problems(str(final)).problems
-        else:
-            try:
-                container_of(str(final)).read_attributes(str(final))  # a damaged one is refused, not handed out
-            except StoreError as error:
-                raise StoreError(f"{error}, with `serprep build --repair`") from None
-        if not problems and not anew:
-            return Packed(version=version, path=str(final))
-    plan = writer.plan_store(manifest, origins, features, config)
-    about = writer.attributes(plan, version=version, configurations=configurations, extractors=used)
-    beside = final.with_name(f".{version[:16]}.{uuid.uuid4().hex[:12]}.tmp")
+    place, container = at(dataset), CONTAINERS[config.format]
+    form = container.form
+    name = f"versions/{version}{form.suffix}"
+    path = f"{dataset}/{name}"
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        older = [] if anew else _older(dataset)  # what they hold may be what is doubted
-        _write(plan, about, beside, cache=cache, older=older, pool=pool, quiet=quiet)
-        make_read_only(beside)
-        if final.exists() and (problems or anew):
-            problems = problems or differences(final, beside)
-            if problems:
-                _swap(beside, final)
-                _mend_links(final, problems)
-        else:
-            _publish(beside, final)
+        there = place.is_whole(name, form.mark)
+        problems, before = _looked_through(path, inspect=repair or anew) if there else ((), {})
+        if there and not problems and not anew:
+            return Packed(version=version, path=path)
+        plan = writer.plan_store(manifest, origins, features, config)
+        about = writer.attributes(plan, version=version, configurations=configurations, extractors=used)
+        older = _older(dataset, form) if place.links and not anew else []  # else what they hold may be what is doubted
+        with place.stage(name, form.mark, replace=there) as stage:
+            after = _write(plan, about, stage, cache=cache, older=older, pool=pool, quiet=quiet)
+            problems = problems or (_differences(before, after, form, name) if there else ())
+            place.publish(stage, name, form.mark, changed=bool(problems), quiet=quiet)
     except OSError as error:
         raise StoreError(
-            f"{final.parent}: {error.strerror or error}; free space or make it writable, then build again: "
-            "computed features are kept"
+            f"{one_line(dataset)}/versions: {error.strerror or one_line(error)}; free space or make it writable, then "
+            "build again: computed features are kept"
         ) from None
-    finally:
-        discard(beside)
-    return Packed(version=version, path=str(final), repaired=problems)
+    _mend_links(Path(path), problems)
+    return Packed(version=version, path=path, repaired=problems)
+
+
+def _looked_through(path: str, *, inspect: bool) -> tuple[tuple[Problem, ...], Mapping[str, str]]:
+    """What is wrong with a store that is there, and the digests of its files.
+
+    Raises
+    ------
+    StoreError
+        If it is damaged and is not to be inspected: it is refused, not handed out.
+    """
+    if inspect and (problems := container_problems(path).problems):
+        return problems, {}
+    try:
+        attributes = container_of(path).attributes(path)
+    except StoreError as error:
+        raise StoreError(f"{error}, with `serprep build --repair`") from None
+    return (), attributes.get("files", {"": attributes["seal"]})
 
 
 def _write(
     plan: writer.Plan,
     about: dict[str, Any],
-    beside: Path,
+    stage: Stage,
     *,
     cache: Cache,
     older: Sequence[Path],
     pool: Workers,
     quiet: bool,
-) -> None:
-    """Write and seal a whole store at `beside`."""
-    task: Callable[[Any], int] = writer.write_shard
-    jobs: Sequence[Any]
-    linked = sharing.Linked()
-    if plan.config.format == "hdf5":
-        task, jobs, unit = writer.write_file, [writer.FileJob(str(beside), cache.root, plan, about)], "files"
-    else:
-        beside.mkdir()
-        writer.create(plan, str(beside))
-        linked = sharing.link_unchanged(plan.arrays, about, store=beside, older=older)
-        jobs = [job for job in writer.shard_jobs(plan, str(beside), cache) if job.array.name not in linked.arrays]
-        unit = "shards"
-    with _growing(beside, plan, quiet=quiet) if unit == "files" else contextlib.nullcontext():
-        _run(task, jobs, pool=pool, unit=unit, quiet=quiet or unit == "files")
-    if plan.config.format == "zarr":
-        zarr_store.seal(beside, about, known=linked.files)
-
-
-def remote_problems(url: str, *, repair: bool) -> tuple[Problem, ...] | None:
-    """What is wrong with a store at a URL; None if there is none yet.
-
-    Raises
-    ------
-    StoreError
-        If it is damaged and not to be repaired, or the URL does not answer.
-    """
-    folder, _, name = url.rpartition("/")
-    root = name if name.endswith(".h5") else f"{name}/{zarr_store.ROOT}"
-    try:
-        there = Folder(folder).exists(root)
-    except OSError as error:
-        raise StoreError(f"{one_line(url)}: {error.strerror or one_line(error)}") from None
-    if not there:
-        return None
-    if repair:
-        return container_problems(url).problems
-    try:
-        container_of(url).read_attributes(url)
-    except StoreError as error:
-        raise StoreError(f"{error}, with `serprep build --repair`") from None
-    return ()
-
-
-def _write_remote(
-    plan: writer.Plan,
-    about: dict[str, Any],
-    url: str,
-    *,
-    cache: Cache,
-    damaged: bool,
-    pool: Workers,
-    quiet: bool,
-) -> None:
-    """Write a store at a URL: the workers its shards, its root metadata last: without that, it is no store."""
-    try:
-        if plan.config.format == "hdf5":
-            job = writer.FileJob(url, cache.root, plan, about)
-            _run(writer.upload_file, [job], pool=pool, unit="files", quiet=quiet)
-            return
-        target = Folder(url)
-        if damaged:  # from here on until the end it is no store
-            target.remove(zarr_store.ROOT)
-        shards = _run(writer.upload_shard, writer.shard_jobs(plan, url, cache), pool=pool, unit="shards", quiet=quiet)
-        with scratch() as folder:
-            beside = folder / "store.zarr"
-            beside.mkdir()
-            writer.create(plan, str(beside))
-            zarr_store.seal(beside, about, known=dict(shards))
-            names = zarr_store.file_names(beside)
-            for extra in zarr_store.file_names(url) - names - dict(shards).keys():
-                target.remove(extra)
-            with Progress("uploading", len(names), unit="files", quiet=quiet) as progress:
-                zarr_store.upload(beside, url, progress=progress.to)
-    except OSError as error:
-        raise StoreError(
-            f"{one_line(url)}: {error.strerror or one_line(error)}; build again: computed features are kept"
-        ) from None
+) -> Mapping[str, str]:
+    """Write and seal a whole store; the digests of its files."""
+    sharding = CONTAINERS[plan.config.format].sharding
+    if sharding is None:
+        job = writer.FileJob(stage.target, cache.root, plan, about)
+        with _growing(Path(stage.target), plan, quiet=quiet):
+            return _run(writer.write_file, [job], pool=pool, unit="files", quiet=True)[0]
+    sharding.create(stage.here, plan.arrays, partial(writer.small_value, plan))
+    linked = sharing.link_unchanged(plan.arrays, about, store=stage.here, older=older, sharding=sharding)
+    jobs = [job for job in writer.shard_jobs(plan, stage.target, cache) if job.array.name not in linked.arrays]
+    shards = dict(_run(writer.write_shard, jobs, pool=pool, unit="shards", quiet=quiet))
+    digests = sharding.seal(stage.here, about, linked.files | shards)
+    target = at(stage.target)
+    target.remove_all(target.files() - digests.keys() - {CONTAINERS[plan.config.format].form.mark})
+    return digests
 
 
 def _run(
@@ -268,56 +199,18 @@ def _growing(path: Path, plan: writer.Plan, *, quiet: bool) -> Iterator[None]:
             watcher.join()
 
 
-def _older(dataset: str) -> list[Path]:
+def _older(dataset: str, form: Form) -> list[Path]:
     """Stores that a new one may share files with, the newest first."""
-    found = [name for name in versions(dataset) if name.endswith(".zarr")]
-    found.sort(key=lambda name: build_number(dataset, name.rsplit(".", 1)[0]), reverse=True)
+    found = [name for name in versions(dataset) if form_of(name) == form]
+    found.sort(key=lambda name: build_number(dataset, stem_of(name)), reverse=True)
     return [Path(dataset) / name for name in found]
 
 
-def _publish(beside: Path, final: Path) -> None:
-    """Rename; another build that was faster with the same version is success."""
-    try:
-        if final.suffix == ".h5" and final.exists():  # a rename would replace it
-            return
-        beside.rename(final)
-    except OSError:
-        if not final.exists():
-            raise
-
-
-def differences(old: Path, new: Path) -> tuple[Problem, ...]:
-    """Arrays that two stores of one version hold differently."""
-    if old.is_file():
-        return (
-            () if filecmp.cmp(old, new, shallow=False) else (Problem(kind="content", place=old.name, message=REPLACED),)
-        )
-    names = {path.relative_to(root).as_posix() for root in (old, new) for path in root.rglob("*") if path.is_file()} - {
-        zarr_store.ROOT
-    }
-    arrays = {
-        name.partition("/c/")[0].removesuffix(f"/{zarr_store.ROOT}")
-        for name in names
-        if not ((old / name).is_file() and (new / name).is_file())
-        or not filecmp.cmp(old / name, new / name, shallow=False)
-    }
+def _differences(before: Mapping[str, str], after: Mapping[str, str], form: Form, store: str) -> tuple[Problem, ...]:
+    """Arrays that two stores of one version hold differently, by the digests of their files."""
+    files = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    arrays = {name.partition("/c/")[0].removesuffix(f"/{form.mark}") or store for name in files}
     return tuple(Problem(kind="content", place=name, message=REPLACED) for name in sorted(arrays))
-
-
-def seal_of(place: str) -> str:
-    """The seal of a store, "" of a damaged one."""
-    try:
-        return str(container_of(place).read_attributes(place).get("seal", ""))
-    except StoreError:
-        return ""
-
-
-def _swap(beside: Path, final: Path) -> None:
-    """Put a whole store in the place of a damaged one."""
-    aside = final.with_name(f".damaged.{uuid.uuid4().hex[:12]}.tmp")
-    final.rename(aside)
-    beside.rename(final)
-    discard(aside)
 
 
 def _mend_links(final: Path, problems: Sequence[Problem]) -> None:

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from serprep.errors import StoreError
-from serprep.store import zarr_store
+from serprep.place.place import at
+from serprep.store.container import Sharding, digest_of
+from serprep.store.containers import container_of
 from serprep.store.layout import Array, segments_name
 
 
@@ -26,7 +28,7 @@ class Linked:
 
 
 def link_unchanged(
-    arrays: Sequence[Array], attributes: Mapping[str, Any], *, store: Path, older: Sequence[Path]
+    arrays: Sequence[Array], attributes: Mapping[str, Any], *, store: Path, older: Sequence[Path], sharding: Sharding
 ) -> Linked:
     """Replace files of a store that is being made by links to equal ones of older stores.
 
@@ -40,6 +42,8 @@ def link_unchanged(
         The new store: all metadata and small arrays written, feature arrays empty.
     older : sequence of Path
         Stores to look into, the best first.
+    sharding : Sharding
+        Of the container.
 
     Returns
     -------
@@ -48,19 +52,19 @@ def link_unchanged(
     linked = Linked()
     if not older:
         return linked
-    own = {name: zarr_store.digest_of(store / name) for name in zarr_store.file_names(store)}
+    own = {name: digest_of(store / name) for name in at(store).files()}
     for candidate in older:
         missing = [array for array in arrays if array.is_large and array.name not in linked.arrays]
         if not missing:
             break
         try:
-            known = zarr_store.read_attributes(str(candidate))
+            known = container_of(str(candidate)).attributes(str(candidate))
             digests: dict[str, str] = known["files"]
             unchanged = [array for array in missing if _same(array, own, attributes, known)]
         except (StoreError, KeyError, TypeError, AttributeError):  # damaged, or of another format
             continue
         for array in unchanged:
-            names = [zarr_store.shard_file(array, first) for first in range(0, array.shape[0], array.shard)]
+            names = [sharding.file(array, first) for first in range(0, array.shape[0], array.shard)]
             if all(_link(candidate / name, store / name, digests.get(name, "")) for name in names):
                 linked.arrays.add(array.name)
                 linked.files.update({name: digests[name] for name in names})
@@ -100,7 +104,7 @@ def _link(source: Path, target: Path, digest: str) -> bool:
     """Make `target` another name of `source`, if that is what its digest says."""
     beside = target.with_name(f".{target.name}.link")
     try:
-        if zarr_store.digest_of(source) != digest:
+        if digest_of(source) != digest:
             return False
         target.parent.mkdir(parents=True, exist_ok=True)
         os.link(source, beside)

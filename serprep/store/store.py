@@ -1,35 +1,29 @@
 """Reading a store: the small interface that everything downstream uses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from serprep._typing import AnyArray, ByteArray, FloatArray, IntArray
+from serprep.columns import DIMENSIONS, FIRST, LAST, RESERVED
 from serprep.errors import StoreError, one_line
 from serprep.features.extract import Features, features_from_json
 from serprep.features.framing import Segment
-from serprep.manifest.table import DIMENSIONS, RESERVED, Manifest, make_manifest
-from serprep.remote import is_url
-from serprep.store import hdf5_store, zarr_store
+from serprep.manifest.table import Manifest, make_manifest
 from serprep.store.claims import check_attributes, missing_kinds
+from serprep.store.container import DAMAGE, Opened, as_text
+from serprep.store.containers import container_of
 from serprep.store.layout import Array, StoreConfig, Table, arrays, counted_columns, tables
-from serprep.store.shards import Shards
 from serprep.utterance import Utterance
 from serprep.version import STORE_FORMAT, resolve
 
 _ANY = -1  # rows: the attributes do not tell how many
 
 Rows = slice | Sequence[int] | IntArray
-
-
-def container_of(path: str) -> ModuleType:
-    """The module that reads the store at `path`: `hdf5_store` for ``.h5``, else `zarr_store`."""
-    return hdf5_store if path.rstrip("/").endswith(".h5") else zarr_store
 
 
 def open_store(place: str | Path) -> "Store":
@@ -57,8 +51,8 @@ class Store:
 
     def __init__(self, path: str, *, complete: bool = True) -> None:
         self.path = path
-        self._container = container_of(path)
-        self.attributes: dict[str, Any] = self._container.read_attributes(path, complete=complete)
+        self.container = container_of(path)
+        self.attributes: dict[str, Any] = self.container.attributes(path, complete=complete)
         number = self.attributes.get("format")
         if number != STORE_FORMAT:
             raise StoreError(f"{one_line(path)} has format {number}, this serprep reads {STORE_FORMAT}: build it again")
@@ -68,11 +62,10 @@ class Store:
             raise StoreError(
                 f"{one_line(path)}: its root metadata is impossible: {one_line(error)}; build it again"
             ) from None
-        self._arrays: dict[str, Any] = {}
+        self._arrays: dict[str, Opened] = {}
         self._offsets: dict[str, IntArray] = {}
         self._features: Features | None = None
         self._tables: dict[str, Table] | None = None
-        self._shards: dict[str, Shards | None] = {}
         self._names: list[str] = []
         self._columns: dict[str, list[Any]] = {}
 
@@ -88,10 +81,8 @@ class Store:
     def close(self) -> None:
         """Close its files; reading opens them again.  A Zarr store keeps none open."""
         for array in self._arrays.values():
-            if isinstance(array, hdf5_store.FileArray):
-                array.close()
+            array.close()
         self._arrays.clear()
-        self._shards.clear()
 
     def __len__(self) -> int:
         return int(self.attributes["n_utterances"])
@@ -101,8 +92,8 @@ class Store:
 
     @property
     def format(self) -> str:
-        """The container: "zarr" or "hdf5"."""
-        return "hdf5" if self._container is hdf5_store else "zarr"
+        """The container's name, such as "zarr"."""
+        return self.container.form.name
 
     @property
     def version(self) -> str:
@@ -144,28 +135,20 @@ class Store:
             if name not in self.array_names:
                 known = ", ".join(map(one_line, self.array_names))
                 raise StoreError(f"{one_line(self.path)} has no array {one_line(repr(name))}; it has {known}")
-            if self.format == "zarr":
-                zarr_store.check_array(self.path, name, self.attributes["files"])
             try:
-                array = self._container.open_array(self.path, name)
-            except hdf5_store.DAMAGE as error:
+                opened = self.container.open(self.path, name, self.attributes)
+            except DAMAGE as error:
                 raise error if isinstance(error, StoreError) else self._damaged(name, error) from None
-            self._check_form(name, array)
-            self._arrays[name] = array
-            if self.format == "zarr" and not is_url(self.path):
-                self._shards[name] = Shards.of(f"{self.path}/{name}", self._arrays[name])
-        return self._arrays[name]
+            self._check_form(name, opened.array)
+            self._arrays[name] = opened
+        return self._arrays[name].array
 
     def _read(self, name: str, first: int = 0, last: int | None = None) -> AnyArray:
         """Rows ``[first, last)`` of an array."""
-        array = self.array(name)
+        self.array(name)
         try:
-            if shards := self._shards.get(name):
-                return shards.read(first, last)
-            if self.format == "zarr":
-                zarr_store.check_chunks(self.path, name, array, first, last)
-            return np.asarray(array[first:last])
-        except hdf5_store.DAMAGE as error:  # a checksum, or a file cut short
+            return self._arrays[name].read(first, last)
+        except DAMAGE as error:  # a checksum, or a file cut short
             raise error if isinstance(error, StoreError) else self._damaged(name, error) from None
 
     def _damaged(self, name: str, reason: object) -> StoreError:
@@ -200,14 +183,19 @@ class Store:
     @cached_property
     def _layout(self) -> dict[str, Array]:
         """Every array that the attributes announce; lengths that they do not tell are `_ANY`."""
-        found = arrays(
+        found = self.specs({table.name: _ANY for table in self.tables}, numbers=())
+        return {array.name: array for array in found}
+
+    def specs(self, n_rows: Mapping[str, int], *, numbers: Sequence[str]) -> list[Array]:
+        """The arrays of a store of this configuration; `numbers` are the dimensions that are not stored as text."""
+        return arrays(
             columns=[name for name in self.columns if name not in counted_columns(self.features)],
+            numbers=numbers,
             n=len(self),
-            n_rows={table.name: _ANY for table in self.tables},
+            n_rows=n_rows,
             features=self.features,
             config=StoreConfig(segment_dtype=self.attributes["segment_dtype"]),
         )
-        return {array.name: array for array in found}
 
     def _read_runs(self, name: str, runs: Sequence[tuple[int, int]]) -> AnyArray:
         """Several runs of rows of an array, one after the other."""
@@ -225,7 +213,7 @@ class Store:
     def array_names(self) -> list[str]:
         """Names of all arrays, sorted."""
         if not self._names:
-            self._names = self._container.array_names(self.path, self.attributes)
+            self._names = self.container.array_names(self.path, self.attributes)
         return list(self._names)
 
     # -- utterances ------------------------------------------------------------------
@@ -239,7 +227,7 @@ class Store:
         """One column of the utterance table: str, float (NaN: missing) or int."""
         if name not in self._columns:
             values = self._read(f"utterances/{name}")
-            self._columns[name] = values.tolist() if values.dtype.kind in "fiu" else self._container.as_text(values)
+            self._columns[name] = values.tolist() if values.dtype.kind in "fiu" else as_text(values)
         return self._columns[name]
 
     @property
@@ -271,28 +259,14 @@ class Store:
 
     def manifest(self) -> Manifest:
         """The manifest of what is in the store."""
-        columns = {name: self.column(name) for name in self.columns}
-        extra = [name for name in self.columns if name not in RESERVED]
-
-        def number(name: str, row: int) -> float | None:
-            value = columns[name][row]
-            return None if np.isnan(value) else float(value)
-
+        own = {
+            name: [None if value != value else value for value in self.column(name)]  # NaN is not itself
+            for name in (*FIRST, *LAST)
+        }
+        extra = {name: list(map(_text, self.column(name))) for name in self.columns if name not in RESERVED}
         rows = (
-            Utterance(
-                id=columns["id"][row],
-                path=columns["path"][row],
-                start=number("start", row),
-                end=number("end", row),
-                speaker=columns["speaker"][row],
-                emotion=columns["emotion"][row],
-                partition=columns["partition"][row],
-                extra={name: _text(columns[name][row]) for name in extra},
-                duration=number("duration", row),
-                sample_rate=int(columns["sample_rate"][row]),
-                audio_digest=columns["audio_digest"][row],
-            )
-            for row in range(len(self))
+            Utterance(**dict(zip(own, cells, strict=True)), extra=dict(zip(extra, others, strict=True)))
+            for cells, *others in zip(zip(*own.values(), strict=True), *extra.values(), strict=True)
         )
         return make_manifest(rows, self.attributes["provenance"]["corpus"], as_written=True)
 
@@ -369,7 +343,7 @@ class Store:
 
     def names(self, kind: str) -> list[str]:
         """Names of a kind's columns, in order."""
-        names: list[str] = self._container.as_text(self._read(f"{self.table(kind).name}_names"))
+        names: list[str] = as_text(self._read(f"{self.table(kind).name}_names"))
         return names
 
     def segments(self, i: int, length: int, of: str = Segment.of) -> AnyArray:

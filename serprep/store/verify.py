@@ -7,10 +7,8 @@ inspection: whatever goes wrong becomes a finding.
 
 import contextlib
 import dataclasses
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,32 +24,15 @@ from serprep.errors import AudioError, CorpusError, FeatureError, SerprepError, 
 from serprep.features.extract import Features, extract, not_computable
 from serprep.features.framing import cut_segments
 from serprep.features.kinds import KINDS
-from serprep.remote import entries, info, is_url
-from serprep.store import hdf5_store, zarr_store
-from serprep.store.layout import Array, StoreConfig, Table, arrays, counted_columns
+from serprep.place.place import at
+from serprep.store.container import NOT_CHECKED, Inspected, Problem
+from serprep.store.containers import container_of
+from serprep.store.layout import Array, Table
 from serprep.store.store import Store
 from serprep.version import resolve, version_of, versions
 
 Progress = Callable[[int], None]
-NOT_CHECKED = "not checked"  # kind of a problem that this machine has, and not the store
 _MANY = 64  # utterances read at once
-
-
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """Something wrong with a store."""
-
-    kind: str  # "missing file", "extra file", "damaged file", "seal", "content", "audio" or "not checked"
-    place: str  # file, array, kind of feature or utterance
-    message: str
-    utterances: tuple[str, ...] = ()  # ids that it touches, where they can be told
-    shared_with: tuple[str, ...] = ()  # other stores that hold the same file by hard link
-    recording: bool = False  # a recording is missing or another one: that says nothing about the store
-
-    @property
-    def damage(self) -> bool:
-        """Whether it says something about the store, and not about what is missing on this machine."""
-        return not self.recording and self.kind != NOT_CHECKED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,10 +123,8 @@ def verify(
 
 def _is_there(path: str) -> bool:
     """Whether anything of a store is at a path or URL."""
-    if not is_url(path):
-        return Path(path).exists()
     try:
-        return info(path) is not None or bool(entries(path))
+        return at(path).holds()
     except OSError as error:
         raise StoreError(f"{one_line(path)}: {error.strerror or one_line(error)}") from None
 
@@ -162,79 +141,31 @@ def _guarded(kind: str, place: str, check: Callable[[], list[Problem]]) -> list[
 # -- the container -------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Container:
-    """Files of a container, and what is wrong with them."""
-
-    n_files: int
-    problems: tuple[Problem, ...]
-
-
-def container_problems(path: str, *, progress: Progress | None = None) -> Container:
+def container_problems(path: str, *, progress: Progress | None = None) -> Inspected:
     """The set of files, their digests, and the seal; the content is not looked at."""
-    if path.endswith(".h5"):
-        lines = hdf5_store.check_file(path)
-        return Container(1, tuple(Problem(kind="damaged file", place=Path(path).name, message=line) for line in lines))
+    container = container_of(path)
+    inspected = container.inspect(path, progress if container.unit == "files" else None)
+    problems = (dataclasses.replace(problem, shared_with=_sharing(path, problem)) for problem in inspected.problems)
+    return Inspected(inspected.n_files, tuple(problems))
+
+
+def _sharing(path: str, problem: Problem) -> tuple[str, ...]:
+    """Other stores of the data set that hold a damaged file by hard link."""
+    own = at(path).below(problem.place).get("") if problem.kind == "damaged file" else None
     root = Path(path)
-    try:
-        expected: dict[str, str] = zarr_store.read_attributes(path, complete=False)["files"]
-    except StoreError as error:
-        return Container(1, (Problem(kind="seal", place=zarr_store.ROOT, message=str(error)),))
-    problems = []
-    there = zarr_store.file_names(path) - {zarr_store.ROOT}
-    for name in sorted(set(expected) - there):
-        problems.append(Problem(kind="missing file", place=name, message="the file is not there"))
-    for name in sorted(there - set(expected)):
-        problems.append(Problem(kind="extra file", place=name, message="the file does not belong to the store"))
-
-    def digest(name: str) -> str:
-        try:
-            return zarr_store.digest_of(f"{path}/{name}")
-        except OSError as error:
-            return f"unreadable: {error.strerror}"
-
-    names = sorted(set(expected) & there)
-    with ThreadPoolExecutor(max_workers=min(8, 2 * (os.cpu_count() or 1))) as pool:
-        for number, (name, found) in enumerate(zip(names, pool.map(digest, names), strict=True), 1):
-            if found != expected[name]:
-                message = found if found.startswith("unreadable") else "its bytes are not those that were sealed"
-                problems.append(
-                    Problem(kind="damaged file", place=name, message=message, shared_with=sharing(root, name))
-                )
-            if progress:
-                progress(number)
-    return Container(len(expected) + 1, tuple(problems))
-
-
-def sharing(root: Path, name: str) -> tuple[str, ...]:
-    """Other stores of the data set that hold the same file by hard link."""
-    try:
-        own = (root / name).stat()
-    except OSError:  # at a URL, nothing is shared
+    if own is None or own.n_names < 2 or root.parent.name != "versions":
         return ()
-    if own.st_nlink < 2 or root.parent.name != "versions":
-        return ()
-    found = []
-    for entry in versions(str(root.parent.parent)):
-        other = root.parent.parent / entry
-        try:
-            if other != root and (other / name).stat().st_ino == own.st_ino:
-                found.append(str(other))
-        except OSError:
-            continue
-    return tuple(found)
+    others = (str(root.parent.parent / entry) for entry in versions(str(root.parent.parent)))
+    entries = ((other, at(other).below(problem.place).get("")) for other in others if Path(other) != root)
+    return tuple(other for other, entry in entries if entry and entry.content == own.content)
 
 
 def _touched(store: Store, problems: Sequence[Problem]) -> list[Problem]:
     """The same problems with the ids of the utterances they touch, where that can be told."""
     found = []
     for problem in problems:
-        name, _, cell = problem.place.partition("/c/")
-        places: list[tuple[str, int | None]] = [(name, int(cell.split("/")[0]))] if cell else []
-        if store.format == "hdf5":  # one file: its checksums tell which chunks
-            places = [(table.name, None) for table in store.tables]
         ids: set[str] = set()
-        for array, shard in places if problem.kind != "extra file" else []:
+        for array, shard in store.container.suspects(problem, [table.name for table in store.tables]):
             with contextlib.suppress(Exception):  # the table of utterances itself may be what is damaged
                 ids.update(_ids_in(store, array, shard))
         found.append(dataclasses.replace(problem, utterances=tuple(sorted(ids))))
@@ -273,14 +204,8 @@ def _readable(array: Any, first: int, last: int) -> bool:
 
 def specs(store: Store) -> list[Array]:
     """The arrays that a store of these rows and this configuration has."""
-    return arrays(
-        columns=[name for name in store.columns if name not in counted_columns(store.features)],
-        numbers=store.numbers,
-        n=len(store),
-        n_rows={table.name: int(_expected_offsets(store, table)[-1]) for table in store.tables if table.offsets},
-        features=store.features,
-        config=StoreConfig(segment_dtype=store.attributes["segment_dtype"]),
-    )
+    n_rows = {table.name: int(_expected_offsets(store, table)[-1]) for table in store.tables if table.offsets}
+    return store.specs(n_rows, numbers=store.numbers)
 
 
 def _expected_offsets(store: Store, table: Table) -> IntArray:

@@ -6,8 +6,8 @@ corrupt it silently (dask#12583, zarr-python#3682).  An HDF5 file is one task.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -17,11 +17,9 @@ from serprep.cache.parts import Cache, Places, offsets_of
 from serprep.features.extract import Features
 from serprep.features.framing import Segment, cut_segments
 from serprep.features.kinds import brought_by
-from serprep.files import Folder
 from serprep.manifest.table import Manifest
-from serprep.processes import scratch
-from serprep.remote import upload
-from serprep.store import hdf5_store, zarr_store
+from serprep.place.place import at
+from serprep.store.containers import CONTAINERS
 from serprep.store.layout import Array, StoreConfig, Table, arrays, counted_columns, tables
 from serprep.version import STORE_FORMAT
 
@@ -51,6 +49,7 @@ class ShardJob:
     """One whole shard of one array."""
 
     store: str
+    container: str
     cache: str
     array: Array
     first: int  # row of the array
@@ -122,6 +121,7 @@ def shard_jobs(plan: Plan, store: str, cache: Cache) -> list[ShardJob]:
             jobs.append(
                 ShardJob(
                     store=store,
+                    container=plan.config.format,
                     cache=cache.root,
                     array=array,
                     first=first,
@@ -143,50 +143,30 @@ def shard_values(job: ShardJob, cache: Cache) -> AnyArray:
     return np.asarray(values, job.array.dtype)
 
 
-def write_shard(job: ShardJob) -> int:
-    """Write one shard; the task that workers run.  Returns the rows written."""
-    zarr_store.write_rows(job.store, job.array.name, job.first, shard_values(job, Cache(job.cache)))
-    return job.last - job.first
-
-
-def upload_shard(job: ShardJob) -> tuple[str, str]:
-    """Write one shard of a store at a URL; the task that workers run.  Returns the file's name and SHA-256."""
-    name = zarr_store.shard_file(job.array, job.first)
-    with scratch() as folder:
-        zarr_store.create_array(str(folder), job.array)
-        write_shard(replace(job, store=str(folder)))
-        data = (folder / name).read_bytes()
-    Folder(job.store).write(name, data)
+def write_shard(job: ShardJob) -> tuple[str, str]:
+    """Write one shard; the task that workers run.  Returns the file's name and SHA-256."""
+    sharding = CONTAINERS[job.container].sharding
+    if sharding is None:
+        raise ValueError(job.container)
+    name, data = sharding.file(job.array, job.first), sharding.encode(job.array, shard_values(job, Cache(job.cache)))
+    at(job.store).write(name, data)
     return name, hashlib.sha256(data).hexdigest()
 
 
-def upload_file(job: FileJob) -> int:
-    """Write a whole HDF5 store at a URL: first on this machine's disk; the task that a worker runs."""
-    with scratch() as folder:
-        path = folder / "store.h5"
-        n_shards = write_file(replace(job, path=str(path)))
-        upload(job.path, path)
-    return n_shards
+def write_file(job: FileJob) -> dict[str, str]:
+    """Write a whole store, shard by shard; the task that a worker runs.  Returns the digests of its files."""
+    cache, plan = Cache(job.cache), job.plan
+    shards = sorted(shard_jobs(plan, job.path, cache), key=lambda shard: (shard.array.name, shard.first))
+    blocks = ((shard.array, shard.first, shard_values(shard, cache)) for shard in shards)
+    container, small = CONTAINERS[plan.config.format], partial(small_value, plan)
+    with at(job.path).new_file() as path:
+        return container.write(path, plan.arrays, job.attributes, small, blocks)
 
 
-def write_file(job: FileJob) -> int:
-    """Write a whole HDF5 store, shard by shard; the task that a worker runs.  Returns the shards written."""
-    cache = Cache(job.cache)
-    shards = sorted(shard_jobs(job.plan, job.path, cache), key=lambda shard: (shard.array.name, shard.first))
-    hdf5_store.write_file(
-        Path(job.path),
-        job.plan.arrays,
-        job.attributes,
-        small={array.name: small_value(job.plan, array) for array in job.plan.arrays if not array.is_large},
-        large=((shard.array, shard.first, shard_values(shard, cache)) for shard in shards),
-    )
-    return len(shards)
-
-
-def small_value(plan: Plan, array: Array) -> AnyArray:
+def small_value(plan: Plan, array: Array) -> AnyArray | Sequence[str]:
     """A column, offsets, keys or names: any array but the features."""
     if array.dtype == "string":
-        return np.array(list(texts_of(plan, array)), object)
+        return texts_of(plan, array)
     for table in plan.tables:
         if array.name == table.keys:
             return plan.origins.keys[table.kind]
@@ -244,15 +224,3 @@ def shapes_of(features: Features) -> dict[str, Any]:
         if not features.kind(table.kind).named_at_top
     }
     return {"kinds": shapes} if shapes else {}
-
-
-def create(plan: Plan, store: str) -> None:
-    """Make the arrays and write all small ones."""
-    for array in plan.arrays:
-        zarr_store.create_array(store, array)
-        if array.dtype == "string":
-            zarr_store.write_texts(store, array, texts_of(plan, array))
-        elif not array.is_large:
-            values = small_value(plan, array)
-            for first in range(0, array.shape[0], array.chunk):
-                zarr_store.write_rows(store, array.name, first, values[first : first + array.chunk])

@@ -5,11 +5,10 @@ of the root ``zarr.json`` with the seal's digits set to 0.  Nothing is consolida
 that is not in the specification.
 """
 
-import asyncio
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,35 +16,41 @@ from typing import Any
 import google_crc32c
 import numpy as np
 import zarr
-import zarr.abc.store
 from zarr.codecs import Crc32cCodec
+from zarr.storage import MemoryStore
 
-from serprep import remote
 from serprep._json import load_object
 from serprep._typing import AnyArray
 from serprep.errors import StoreError, one_line
-from serprep.files import Folder, open_bytes
-from serprep.remote import is_url, listing, read
+from serprep.forms import FORMS
+from serprep.place.place import at
 from serprep.store import claims
+from serprep.store.container import Block, Container, Inspected, Opened, Problem, Sharding, Tell, digest_of
 from serprep.store.layout import Array
+from serprep.store.place_store import PlaceStore
+from serprep.store.shards import Shards
 
-ROOT = "zarr.json"
+ROOT = FORMS[0].mark
 NO_SEAL = "0" * 64
-READING = 1 << 22
 _GROUP = '{\n  "attributes": {},\n  "zarr_format": 3,\n  "node_type": "group"\n}'
 
 
 def create_array(path: str, spec: Array) -> None:
     """Make an empty array, with its groups."""
-    floating = spec.dtype.startswith("float")
     for number in range(spec.name.count("/") + 1):  # zarr makes groups by hard link, which not every disk has
         group = Path(path, *spec.name.split("/")[:number])
         group.mkdir(parents=True, exist_ok=True)
-        if not (group / "zarr.json").exists():
-            (group / "zarr.json").write_text(_GROUP, encoding="utf-8", newline="\n")
-    zarr.create_array(
-        store=f"{path}/{spec.name}",
-        shape=spec.shape,
+        if not (group / ROOT).exists():
+            (group / ROOT).write_text(_GROUP, encoding="utf-8", newline="\n")
+    _create_array(f"{path}/{spec.name}", spec, spec.shape[0])
+
+
+def _create_array(store: Any, spec: Array, n_rows: int) -> Any:
+    """An empty array of `n_rows`, chunked like the whole."""
+    floating = spec.dtype.startswith("float")
+    return zarr.create_array(
+        store=store,
+        shape=(n_rows, *spec.shape[1:]),
         dtype=spec.dtype,
         chunks=(spec.chunk, *spec.shape[1:]),
         shards=(spec.shard, *spec.shape[1:]) if spec.is_large else None,
@@ -55,6 +60,16 @@ def create_array(path: str, spec: Array) -> None:
         dimension_names=spec.dimensions,
         zarr_format=3,
     )
+
+
+def shard_bytes(spec: Array, rows: AnyArray) -> bytes:
+    """What the file of a whole shard holds."""
+    files: dict[str, Any] = {}
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        _create_array(MemoryStore(files), spec, len(rows))[:] = rows
+    name = shard_file(spec, 0).removeprefix(f"{spec.name}/")
+    data: bytes = files[name].to_bytes()
+    return data
 
 
 def write_rows(path: str, name: str, first: int, values: AnyArray) -> None:
@@ -97,8 +112,8 @@ def shard_file(spec: Array, first: int) -> str:
     return "/".join([spec.name, "c", str(first // spec.shard), *["0"] * (len(spec.shape) - 1)])
 
 
-def seal(path: Path, attributes: Mapping[str, Any], known: Mapping[str, str] | None = None) -> str:
-    """Write the root metadata, with digests of every other file; returns the seal.
+def seal(path: Path, attributes: Mapping[str, Any], known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Write the root metadata, with digests of every other file, which are returned.
 
     `known` holds digests of files that were read and hashed just now, or lie at a URL already.
     """
@@ -115,7 +130,7 @@ def seal(path: Path, attributes: Mapping[str, Any], known: Mapping[str, str] | N
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path / ROOT)
-    return digest
+    return files
 
 
 def root_text(attributes: Mapping[str, Any]) -> str:
@@ -126,19 +141,7 @@ def root_text(attributes: Mapping[str, Any]) -> str:
 
 def file_names(path: str | Path) -> set[str]:
     """Relative ``/`` names of all files below a store."""
-    if is_url(path):
-        return set(listing(str(path)))
-    found = ((Path(folder) / name).relative_to(path) for folder, _, names in os.walk(path) for name in names)
-    return {name.as_posix() for name in found}
-
-
-def digest_of(path: str | Path) -> str:
-    """SHA-256 of a file, hex."""
-    digest = hashlib.sha256()
-    with open_bytes(str(path)) as file:
-        while data := file.read(READING if is_url(path) else 1 << 18):  # of what lies here, several at once
-            digest.update(data)
-    return digest.hexdigest()
+    return at(path).files()
 
 
 def read_attributes(path: str, *, complete: bool = True) -> dict[str, Any]:
@@ -150,7 +153,7 @@ def read_attributes(path: str, *, complete: bool = True) -> dict[str, Any]:
         If the root metadata is missing, not sealed, or not what was sealed; or, where
         the store must be complete, if one of its files is missing.
     """
-    folder, place = Folder(path), one_line(path)
+    folder, place = at(path), one_line(path)
     try:
         data = folder.read(ROOT)
     except FileNotFoundError:
@@ -171,14 +174,10 @@ def read_attributes(path: str, *, complete: bool = True) -> dict[str, Any]:
         raise StoreError(f"{place}: its root metadata is impossible: {error}; build it again") from None
     if complete:
         try:
-            there = set() if folder.local else file_names(path)
+            there = folder.files()
         except OSError as error:
             raise StoreError(f"{place}: {error.strerror or error}") from None
-        missing = [
-            name
-            for name in attributes["files"]
-            if not ((folder.local / name).is_file() if folder.local else name in there)
-        ]
+        missing = [name for name in attributes["files"] if name not in there]
         if missing:
             raise StoreError(
                 f"{place}: {len(missing)} of its {len(attributes['files'])} files are missing, "
@@ -187,24 +186,38 @@ def read_attributes(path: str, *, complete: bool = True) -> dict[str, Any]:
     return attributes
 
 
-def upload(path: Path, url: str, *, progress: Callable[[int], None] | None = None) -> None:
-    """Copy a sealed store to a URL, its root metadata last: before that, it is no store there."""
+def inspect(path: str, progress: Tell | None = None) -> Inspected:
+    """Compare the set of files and their digests with what was sealed."""
+    try:
+        expected: dict[str, str] = read_attributes(path, complete=False)["files"]
+    except StoreError as error:
+        return Inspected(1, (Problem(kind="seal", place=ROOT, message=str(error)),))
+    there = file_names(path) - {ROOT}
+    missing, extra = sorted(set(expected) - there), sorted(there - set(expected))
+    problems = [Problem(kind="missing file", place=name, message="the file is not there") for name in missing]
+    problems += [Problem(kind="extra file", place=name, message="it does not belong to the store") for name in extra]
 
-    def one(name: str) -> None:
-        remote.upload(f"{url}/{name}", path / name)
+    def digest(name: str) -> str:
+        try:
+            return digest_of(f"{path}/{name}")
+        except OSError as error:
+            return f"unreadable: {error.strerror}"
 
-    names = sorted(file_names(path) - {ROOT})
-    with ThreadPoolExecutor(max_workers=16) as threads:
-        for number, _ in enumerate(threads.map(one, names), 1):
+    names = sorted(set(expected) & there)
+    with ThreadPoolExecutor(max_workers=min(8, 2 * (os.cpu_count() or 1))) as pool:
+        for number, (name, found) in enumerate(zip(names, pool.map(digest, names), strict=True), 1):
+            if found != expected[name]:
+                message = found if found.startswith("unreadable") else "its bytes are not those that were sealed"
+                problems.append(Problem(kind="damaged file", place=name, message=message))
             if progress:
                 progress(number)
-    one(ROOT)
+    return Inspected(len(expected) + 1, tuple(problems))
 
 
 def check_file(path: str, name: str, files: Mapping[str, str]) -> bytes:
     """The bytes of a file of a store; a StoreError if they are not what was sealed."""
     try:
-        data = Folder(path).read(name)
+        data = at(path).read(name)
     except OSError as error:
         raise StoreError(f"{one_line(path)}: {one_line(name)}: {error.strerror or error}; build it again") from None
     if hashlib.sha256(data).hexdigest() != files[name]:
@@ -223,18 +236,6 @@ def check_array(path: str, name: str, files: Mapping[str, str]) -> None:
         ) from None
 
 
-def check_chunks(path: str, name: str, array: Any, first: int, last: int | None) -> None:
-    """Raise OSError if a file that holds rows ``[first, last)`` is missing: zarr would give fill values."""
-    if is_url(path):  # `UrlStore` sees what is missing
-        return
-    rows = (array.shards or array.chunks)[0]
-    stop = array.shape[0] if last is None else min(last, array.shape[0])
-    for number in range(first // rows, -(-stop // rows)):
-        file = "/".join([path, name, "c", str(number), *["0"] * (array.ndim - 1)])
-        if not os.path.exists(file):  # noqa: PTH110 - a Path costs more than the look
-            raise OSError(f"its file c/{number} is missing")
-
-
 def array_names(path: str, attributes: Mapping[str, Any]) -> list[str]:
     """Names of all arrays, sorted."""
     files = attributes["files"]
@@ -245,77 +246,58 @@ def array_names(path: str, attributes: Mapping[str, Any]) -> list[str]:
 
 def open_array(path: str, name: str) -> Any:
     """One array, for reading."""
-    store: Any = UrlStore(path) if is_url(path) else path
-    return zarr.open_array(store=store, path=name, mode="r", zarr_format=3)
+    return zarr.open_array(store=PlaceStore(path), path=name, mode="r", zarr_format=3)
 
 
-class UrlStore(zarr.abc.store.Store):
-    """What zarr reads a store at a URL through: a missing chunk is an error, and never fill values.
-
-    It holds no connection, so an open array may cross a fork.
-    """
-
-    supports_writes = False
-    supports_deletes = False
-    supports_listing = False
-
-    def __init__(self, url: str) -> None:
-        super().__init__(read_only=True)
-        self.url = url
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, UrlStore) and other.url == self.url
-
-    async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
-        """Bytes of an object, or None where metadata may be missing."""
-        return await asyncio.to_thread(self._get, key, prototype, byte_range)
-
-    def _get(self, key: str, prototype: Any, byte_range: Any) -> Any:
-        start, end = 0, None
-        if isinstance(byte_range, zarr.abc.store.RangeByteRequest):
-            start, end = byte_range.start, byte_range.end
-        elif isinstance(byte_range, zarr.abc.store.OffsetByteRequest):
-            start = byte_range.offset
-        elif isinstance(byte_range, zarr.abc.store.SuffixByteRequest):
-            start = -byte_range.suffix
-        try:
-            data = read(f"{self.url}/{key}", start, end)
-        except FileNotFoundError:
-            _, chunk, cell = key.rpartition("/c/")
-            if chunk:
-                raise OSError(f"its file c/{cell} is missing") from None
-            return None
-        return prototype.buffer.from_bytes(data)
-
-    async def get_partial_values(self, prototype: Any, key_ranges: Any) -> list[Any]:
-        """Bytes of several objects."""
-        return [await self.get(key, prototype, byte_range) for key, byte_range in key_ranges]
-
-    async def exists(self, key: str) -> bool:
-        """Whether there is an object."""
-        return await asyncio.to_thread(Folder(self.url).exists, key)
-
-    async def set(self, key: str, value: Any) -> None:
-        """Never: a store does not change."""
-        raise NotImplementedError("a store at a URL is read-only")
-
-    async def delete(self, key: str) -> None:
-        """Never: a store does not change."""
-        raise NotImplementedError("a store at a URL is read-only")
-
-    def list(self) -> Any:
-        """Not needed for reading."""
-        raise NotImplementedError("a store at a URL is not listed through zarr")
-
-    def list_prefix(self, prefix: str) -> Any:
-        """Not needed for reading."""
-        raise NotImplementedError("a store at a URL is not listed through zarr")
-
-    def list_dir(self, prefix: str) -> Any:
-        """Not needed for reading."""
-        raise NotImplementedError("a store at a URL is not listed through zarr")
+def opened(path: str, name: str, attributes: Mapping[str, Any]) -> Opened:
+    """One array, whose metadata are what was sealed."""
+    check_array(path, name, attributes["files"])
+    array, direct = open_array(path, name), at(path).direct(name)
+    shards = Shards.of(direct, array) if direct else None
+    return Opened(array, shards.read if shards else lambda first, last: np.asarray(array[first:last]))
 
 
-def as_text(values: AnyArray) -> list[str]:
-    """A string array as a list of str."""
-    return [str(value) for value in np.asarray(values, object)]
+def _suspects(problem: Problem, tables: Sequence[str]) -> list[tuple[str, int | None]]:
+    """The shard that a file holds."""
+    name, _, cell = problem.place.partition("/c/")
+    return [(name, int(cell.split("/")[0]))] if cell and problem.kind != "extra file" else []
+
+
+def create(path: Path, specs: Sequence[Array], values: Callable[[Array], Any]) -> None:
+    """Make all arrays, and write the small ones."""
+    for spec in specs:
+        create_array(str(path), spec)
+        if spec.dtype == "string":
+            write_texts(str(path), spec, values(spec))
+        elif not spec.is_large:
+            rows = values(spec)
+            for first in range(0, spec.shape[0], spec.chunk):
+                write_rows(str(path), spec.name, first, rows[first : first + spec.chunk])
+
+
+def write(
+    path: Path,
+    specs: Sequence[Array],
+    attributes: Mapping[str, Any],
+    small: Callable[[Array], Any],
+    large: Iterable[Block],
+) -> dict[str, str]:
+    """Write and seal a whole store."""
+    create(path, specs, small)
+    for spec, first, rows in large:
+        write_rows(str(path), spec.name, first, rows)
+    return seal(path, attributes)
+
+
+ZARR = Container(
+    form=FORMS[0],
+    unit="files",
+    attributes=read_attributes,
+    array_names=array_names,
+    open=opened,
+    inspect=inspect,
+    size=lambda path, attributes: len(attributes["files"]),
+    suspects=_suspects,
+    write=write,
+    sharding=Sharding(create, shard_file, shard_bytes, seal),
+)

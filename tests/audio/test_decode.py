@@ -4,44 +4,18 @@ import csv
 import hashlib
 import math
 import os
-import wave
 
 import numpy as np
 import pytest
 import soundfile
 
+from helpers.audio import RATE, load, noise, tone, write_codes
 from serprep import remote
 from serprep.audio.decode import _Bytes, decode, decode_int16, digest_of, probe, read_bytes
 from serprep.audio.guard import PEAK
 from serprep.audio.signal import Probe, Signal
 from serprep.errors import AudioError, CorpusError
-from serprep.files import as_root
-
-RATE = 16_000
-
-
-def load(path, **excerpt):
-    return decode(read_bytes(path), **excerpt)
-
-
-def tone(frequency, *, rate=RATE, seconds=0.5, amplitude=0.5):
-    return amplitude * np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate)
-
-
-def noise(n_samples, *, n_channels=1, seed=0):
-    return np.random.default_rng(seed).uniform(-0.5, 0.5, (n_samples, n_channels)).astype(np.float32)
-
-
-def write_codes(path, codes, *, bits, rate=RATE, n_channels=1):
-    """A wav of these integers, written without libsndfile; wav stores 8 bits with an offset."""
-    codes = np.asarray(codes)
-    if bits == 8:
-        data = (codes + 128).astype(np.uint8).tobytes()
-    else:
-        data = b"".join(int(code).to_bytes(bits // 8, "little", signed=True) for code in codes.ravel())
-    with wave.open(str(path), "wb") as file:
-        file.setparams((n_channels, bits // 8, rate, 0, "NONE", ""))
-        file.writeframes(data)
+from serprep.place.corpus import as_root
 
 
 @pytest.mark.parametrize("bits", [8, 16, 24])
@@ -369,8 +343,8 @@ def test_an_object_is_read_and_one_that_is_missing_is_a_bad_recording(tmp_path):
 @pytest.mark.parametrize(
     ("raised", "kind", "message"),
     [
-        (PermissionError(13, "access denied"), AudioError, "access denied: let these credentials read it"),
-        (OSError(5, "no answer (x)"), CorpusError, r"s3://lab/a\.wav: no answer \(x\)"),
+        (PermissionError(13, "access denied"), AudioError, "permission denied: make it readable"),
+        (remote.Unreachable(5, "no answer (x)"), CorpusError, r"s3://lab/a\.wav: no answer \(x\)"),
     ],
 )
 def test_a_bucket_that_does_not_answer_is_not_the_recordings_fault(monkeypatch, raised, kind, message):

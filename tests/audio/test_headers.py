@@ -1,27 +1,12 @@
 """What headers announce, against the bytes that are there."""
 
 import struct
-import wave
 
-import numpy as np
 import pytest
 
+from helpers.audio import write_codes
 from serprep.audio.decode import decode
 from serprep.errors import AudioError
-
-RATE = 16_000
-
-
-def write_codes(path, codes, *, bits, rate=RATE, n_channels=1):
-    """A wav of these integers, written without libsndfile; wav stores 8 bits with an offset."""
-    codes = np.asarray(codes)
-    if bits == 8:
-        data = (codes + 128).astype(np.uint8).tobytes()
-    else:
-        data = b"".join(int(code).to_bytes(bits // 8, "little", signed=True) for code in codes.ravel())
-    with wave.open(str(path), "wb") as file:
-        file.setparams((n_channels, bits // 8, rate, 0, "NONE", ""))
-        file.writeframes(data)
 
 
 @pytest.mark.parametrize("size", [0x7FFF_FFFF, 0xFFFF_FFFF])

@@ -11,7 +11,7 @@ from serprep.errors import AudioError
     [
         ({"sample_rate": 999}, "sample_rate is 999; expected 1000 to 192000 Hz"),
         ({"sample_rate": 200_000}, "sample_rate is 200000; expected"),
-        ({"resampler": "sinc"}, "resampler is 'sinc'; the only one is 'soxr-HQ'"),
+        ({"resampler": "sinc"}, "resampler is 'sinc'; expected soxr-HQ"),
     ],
 )
 def test_impossible_configurations_are_refused(config, message):

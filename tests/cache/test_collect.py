@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,19 +46,19 @@ def test_what_a_build_uses_is_not_the_longest_unused(cache):
 def test_nothing_young_goes_by_any_clock(cache, monkeypatch):
     cache, names, _ = cache
     for name in names:
-        os.utime(cache.folder.local / name, (time.time() - DAY + 60,) * 2)
+        os.utime(Path(cache.root) / name, (time.time() - DAY + 60,) * 2)
     now = time.time()
-    monkeypatch.setattr("serprep.cache.collect.time.time", lambda: now + 10 * YOUNG)
+    monkeypatch.setattr("serprep.place.here.time.time", lambda: now + 10 * YOUNG)
     assert collect(cache.root, max_size=0, yes=True).parts == ()
-    monkeypatch.setattr("serprep.cache.collect.time.time", lambda: now - 10 * YOUNG)
+    monkeypatch.setattr("serprep.place.here.time.time", lambda: now - 10 * YOUNG)
     found = collect(cache.root, max_size=0, yes=True)
     assert found.parts == () and any("from the future" in note for note in found.notes)
-    assert sorted(path.name for path in (cache.folder.local / "logmel").iterdir()) == sorted(n[7:] for n in names)
+    assert sorted(path.name for path in (Path(cache.root) / "logmel").iterdir()) == sorted(n[7:] for n in names)
 
 
 def test_only_parts_and_leftovers_are_touched(cache, tmp_path):
     cache, names, _ = cache
-    root = cache.folder.local
+    root = Path(cache.root)
     cache.write_failures({bytes(32): "silent"})
     (root / "logmel" / ".x.part.0123.tmp").write_bytes(b"half")
     (root / "mine.part").write_bytes(b"mine")

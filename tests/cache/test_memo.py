@@ -14,7 +14,7 @@ from serprep import remote
 from serprep.cache.memo import Memo
 from serprep.cache.parts import Cache
 from serprep.errors import AudioError
-from serprep.files import as_root
+from serprep.place.corpus import as_root
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def later(monkeypatch):
     import time
 
     now = time.time
-    return lambda seconds: monkeypatch.setattr("serprep.cache.memo.time.time", lambda: now() + seconds)
+    return lambda seconds: monkeypatch.setattr("serprep.place.corpus.time.time", lambda: now() + seconds)
 
 
 def looked(memo, root):
@@ -167,7 +167,7 @@ def test_an_object_that_only_a_time_tells_of_is_distrusted_for_a_while(tmp_path,
     memo.save()
     assert not (tmp_path / "cache" / "memo").exists()
     now = time.time()
-    monkeypatch.setattr("serprep.cache.memo.time.time", lambda: now + 3)
+    monkeypatch.setattr("serprep.place.corpus.time.time", lambda: now + 3)
     memo.look_at(memo.root / "a.wav")
     memo.save()
     last = Memo(Cache(str(tmp_path / "cache")), as_root(url))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from helpers.inline import Inline
 from serprep.cache.memo import Memo
 from serprep.cache.parts import Cache
 from serprep.cache.place import cache_of, shared_place
@@ -15,13 +16,6 @@ from serprep.errors import StoreError
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store.store import open_store
-
-
-class Inline:
-    n_workers, scheduler = 1, None
-
-    def run(self, function, items):
-        return ((number, function(item)) for number, item in enumerate(items))
 
 
 @pytest.fixture

@@ -8,15 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from helpers.inline import Inline
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
-
-
-class Inline:
-    n_workers = 1
-
-    def run(self, function, items):
-        return ((number, function(item)) for number, item in enumerate(items))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from helpers.inline import Inline
 from serprep.cache.parts import Cache
 from serprep.manifest.look import look
 from serprep.manifest.table import make_manifest
@@ -22,13 +23,6 @@ from serprep.utterance import Utterance
 EVIL = "\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\u202egpj.\u2066\x00\x7f\u2028x"
 NAME = EVIL.replace("\0", "")  # what a file can be called
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-
-
-class Inline:
-    n_workers, scheduler = 1, None
-
-    def run(self, function, items):
-        return ((number, function(item)) for number, item in enumerate(items))
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +59,14 @@ def hostile(tmp_path_factory):
         looked = look(manifest, root / "corpus").manifest
         cache = Cache(f"{folder}/cache")
         utterances, origins, *_ = compute_features(
-            looked.utterances, recipe, cache=cache, pool=Inline(), batch_size=None, retry=False, quiet=True
+            looked.utterances,
+            recipe.features,
+            root=recipe.root,
+            cache=cache,
+            pool=Inline(),
+            batch_size=None,
+            retry=False,
+            quiet=True,
         )
         packed = pack(
             make_manifest(utterances, manifest.info, as_written=True),

@@ -23,7 +23,7 @@ def test_a_recipe_is_written_that_reads_the_folder_and_none_is_overwritten(serpr
         assert said in done.stdout
     recipe = read_recipe(folder / "my corpus.toml")
     assert recipe.root == (folder / "my corpus").resolve()
-    assert recipe.corpus.options == {"pattern": "{speaker}_{emotion}_{take}.wav"}
+    assert recipe.corpus.reader_options == {"pattern": "{speaker}_{emotion}_{take}.wav"}
     before = (folder / "my corpus.toml").read_bytes()
     again = serprep("init", "my corpus", cwd=folder)
     assert again.returncode == 1

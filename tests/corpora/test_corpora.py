@@ -3,13 +3,18 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint
 from pathlib import PurePosixPath
 
 import pytest
 
-from serprep.corpora import CORPORA, corpus_named, iemocap, read_corpus
+from serprep import plugins
+from serprep.corpora import CORPORA, READERS, corpus_named, iemocap, read_corpus
+from serprep.corpora.corpus import Corpus
+from serprep.corpora.guess import guess
 from serprep.errors import CorpusError
 from serprep.manifest.table import make_manifest, read_manifest, write_manifest
+from serprep.recipe import recipe_from
 from serprep.utterance import Utterance
 
 LITTER = ("._{}", ".DS_Store", "Thumbs.db", "README", "README.txt", ".hidden/x.wav", "desktop.ini", "scores.csv~")
@@ -623,3 +628,56 @@ def test_names_with_line_breaks_stay_on_one_line(tmp_path):
     (tmp_path / "a\nb\x1b[31m.wav").touch()
     warning = read_corpus("emodb", tmp_path).warnings[0]
     assert warning == r"recordings not named like EmoDB passed over: a\nb\x1b[31m.wav"
+
+
+# -- a corpus of somebody else's -----------------------------------------------------
+
+
+def moods(root, options):
+    for path in sorted(root.glob("*.wav")):
+        if options.get("take", path.stem[-1]) == path.stem[-1]:
+            yield Utterance(id=path.stem, path=path.name, speaker=path.stem[:2], emotion="glad")
+
+
+MOODS = Corpus(
+    name="moods",
+    title="Moods",
+    licence="CC0",
+    source="x",
+    citation="",
+    layout="",
+    utterances=moods,
+    options=("take",),
+)
+
+
+def broken(root, options):
+    raise KeyError("speaker")
+
+
+BROKEN = dataclasses.replace(MOODS, name="broken", utterances=broken)
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    values = {"broken": f"{__name__}:BROKEN", "gone": "no_such_module:CORPUS", "moods": f"{__name__}:MOODS"}
+    entries = {name: EntryPoint(name, value, "serprep.corpora") for name, value in values.items()}
+    monkeypatch.setattr(plugins, "plugged", lambda group: entries if group == "serprep.corpora" else {})
+
+
+def test_a_corpus_of_another_package_is_read_guessed_and_named_in_a_recipe(installed, tmp_path):
+    for name in ("s1_a", "s1_b", "s2_a"):
+        (tmp_path / f"{name}.wav").touch()
+    assert READERS.names == (*CORPORA, "broken", "gone", "moods")
+    assert [row.id for row in read_corpus("moods", tmp_path).utterances] == ["s1_a", "s1_b", "s2_a"]
+    values = {"corpus": {"reader": "moods", "root": str(tmp_path), "options": {"take": "b"}}}
+    given = recipe_from(values, folder=tmp_path, name="x").corpus
+    assert [row.id for row in read_corpus(given.reader, tmp_path, given.reader_options).utterances] == ["s1_b"]
+    with pytest.raises(CorpusError, match="reader 'moods' has no option 'tke'; it takes take; did you mean 'take'"):
+        read_corpus("moods", tmp_path, {"tke": "b"})
+    assert guess(tmp_path).reader == "moods"  # and those that break stop nothing
+
+
+def test_where_its_package_is_missing_one_line_says_what_works_without(tmp_path):
+    with pytest.raises(CorpusError, match=r"urdu; if another package brings it, install that \(stores and manifests"):
+        read_corpus("laughter", tmp_path)

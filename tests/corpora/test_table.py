@@ -214,7 +214,7 @@ def test_what_is_no_parquet_file_is_refused(tmp_path):
     ("columns", "message"),
     [
         ({"speeker": "c"}, r"\[corpus\.columns\] has no 'speeker'; expected id, .*; did you mean 'speaker'\?"),
-        ({"colour": "c"}, r"\[corpus\.columns\] has no 'colour'; expected id, path, speaker"),
+        ({"colour": "c"}, r"\[corpus\.columns\] has no 'colour'; expected id, path, start, end"),
         ({"emotion": "label"}, r"no column 'label' for emotion; it has id, path"),
         ("path", r"\[corpus\.columns\] is 'path'; expected a table"),
     ],

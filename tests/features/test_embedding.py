@@ -298,7 +298,7 @@ def test_a_name_is_looked_up_in_the_hub_cache(models, tmp_path, monkeypatch):
         ({"pooling": "max"}, "pooling is 'max'"),
         ({"device": "tpu"}, "device is 'tpu'"),
         ({"window": 2.0, "overlap": 1.5}, "half a window"),
-        ({"max_megabytes_per_hour": 0.0}, "a number above 0"),
+        ({"max_megabytes_per_hour": 0.0}, "expected more than 0"),
         ({"width": -1}, "width is -1"),
         ({"width": 1 << 19, "layers": (1, 2, 3)}, "at most 1048576 numbers of all layers"),
         ({"weights": "../x"}, "'../x' is no SHA-256"),

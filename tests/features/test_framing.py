@@ -73,5 +73,6 @@ def test_no_frames_are_refused():
 
 @pytest.mark.parametrize(("length", "hop"), [(0, 1), (1, 0), (-3, 1), (100_001, 1), (1, 100_001)])
 def test_impossible_segments_are_refused(length, hop):
-    with pytest.raises(FeatureError, match=f"segment of length {length}, hop {hop}: expected 1 to 100000 frames"):
+    name, value = ("hop", hop) if length == 1 else ("length", length)
+    with pytest.raises(FeatureError, match=rf"segments\] {name} is {value}; expected 1 to 100000 frames"):
         Segment(length=length, hop=hop)

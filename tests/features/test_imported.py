@@ -160,7 +160,7 @@ def test_what_has_no_array_or_no_utterance_is_named_and_counted(corpus, inline):
         ({"a": np.array(["x"])}, {}, "type <U1; expected numbers"),
         ({"a": np.array([None, {}], object)}, {}, r"array 'a': .*allow_pickle=False"),
         ({}, {}, "holds no array; expected arrays named by utterance id"),
-        ({"a": np.zeros(3)}, {"rows": "speaker"}, "rows is 'speaker'; expected 'utterance' or 'frames'"),
+        ({"a": np.zeros(3)}, {"rows": "speaker"}, "rows is 'speaker'; expected one of utterance, frames"),
     ],
 )
 @pytest.mark.parametrize("write", [as_npz, as_folder])

@@ -12,11 +12,10 @@ import soundfile
 from serprep import plugins
 from serprep.audio.signal import Signal
 from serprep.errors import FeatureError
-from serprep.features import kinds
 from serprep.features.extract import Features, extract, extractors, features_from_json, identities
 from serprep.features.framing import Segment
 from serprep.features.kind import Kind, MissingKind
-from serprep.features.kinds import KINDS, brought_by, kind_names, kind_of
+from serprep.features.kinds import KINDS, brought_by, kind_names, kind_of, set_of
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store.convert import convert
@@ -58,8 +57,8 @@ def installed(monkeypatch):
 
     entry = EntryPoint("peaks", "tests:PEAKS", "serprep.features")
     vars(entry).update(dist=Distribution)
-    monkeypatch.setattr(kinds, "plugged", lambda group: {"peaks": entry})
-    monkeypatch.setattr(kinds, "load", lambda entry: PEAKS)
+    monkeypatch.setattr(plugins, "plugged", lambda group: {"peaks": entry} if group == "serprep.features" else {})
+    monkeypatch.setattr(plugins, "load", lambda entry: PEAKS)
 
 
 @pytest.mark.parametrize(
@@ -97,8 +96,8 @@ def test_a_kind_of_somebody_else_s_is_computed_keyed_and_recorded(installed):
 
 def test_a_kind_that_is_not_installed_can_be_read_and_not_computed(installed, monkeypatch):
     values = Features(peaks=Peaks()).to_json()
-    monkeypatch.setattr(kinds, "plugged", plugins.plugged)
-    with pytest.raises(FeatureError, match="no kind of feature 'peaks': expected one of logmel"):
+    monkeypatch.setattr(plugins, "plugged", lambda group: {})
+    with pytest.raises(FeatureError, match=r"unknown kind of feature 'peaks'; expected one of logmel"):
         features_from_json(values)
     missing = MissingKind(name="peaks", shape="row", column_names=("a", "b"), distribution="serprep-peaks 1.4.2")
     features = features_from_json(values, {"peaks": missing})
@@ -109,13 +108,13 @@ def test_a_kind_that_is_not_installed_can_be_read_and_not_computed(installed, mo
 
 
 def test_an_unknown_kind_is_answered_with_the_closest():
-    with pytest.raises(FeatureError, match="no kind of feature 'logmle': did you mean 'logmel'"):
+    with pytest.raises(FeatureError, match=r"unknown kind of feature 'logmle'; .*; did you mean 'logmel'"):
         kind_of("logmle")
 
 
 def test_an_entry_point_that_is_no_kind_is_refused(monkeypatch):
     entry = EntryPoint("peaks", "json:dumps", "serprep.features")
-    monkeypatch.setattr(kinds, "plugged", lambda group: {"peaks": entry})
+    monkeypatch.setattr(plugins, "plugged", lambda group: {"peaks": entry} if group == "serprep.features" else {})
     with pytest.raises(FeatureError, match=r"is function ''; expected a serprep.features.kind.Kind of that name"):
         kind_of("peaks")
 
@@ -161,7 +160,7 @@ def test_a_store_of_somebody_else_s_kind_alone_lives_as_any_other(installed, inl
     assert store.names("peaks") == ["peak_0", "peak_1", "peak_2", "peak_3"]
     assert "n_frames" not in store.columns and store.column("n_samples") == [2000, 2500]
     assert verify(result.store, against_audio=tmp_path).problems == ()
-    monkeypatch.setattr(kinds, "plugged", plugins.plugged)  # and now it is uninstalled
+    monkeypatch.setattr(plugins, "plugged", lambda group: {})  # and now it is uninstalled
     other = convert(result.store, tmp_path / ("x.h5" if container == "zarr" else "x.zarr"), quiet=True)
     assert other.version == store.version and np.array_equal(other.values("peaks", 1), expected[1])
     assert verify(other.path).problems == ()
@@ -190,7 +189,7 @@ class _Named(_Peaks):
 
 
 def test_a_kind_that_wants_the_utterance_gets_its_id_and_keys_of_its_own(installed, inline, monkeypatch, tmp_path):
-    monkeypatch.setattr(kinds, "load", lambda entry: _Named())
+    monkeypatch.setattr(plugins, "load", lambda entry: _Named())
     names = ["al_sad", "anna_sad", "bo_sad", "eve_sad"]
     for name in names:  # the same bytes: what the signal alone decides is computed once
         soundfile.write(tmp_path / f"{name}.wav", SIGNAL[:2000], 16_000, "FLOAT")
@@ -244,7 +243,7 @@ class _Codes(Kind[Codes]):
 @pytest.mark.parametrize("container", ["zarr", "hdf5"])
 @pytest.mark.parametrize("whole", [False, True])
 def test_shape_and_type_follow_from_the_configuration(installed, inline, monkeypatch, tmp_path, container, whole):
-    monkeypatch.setattr(kinds, "load", lambda entry: _Codes())
+    monkeypatch.setattr(plugins, "load", lambda entry: _Codes())
     samples = (0.1 * np.random.default_rng(1).normal(size=3001)).astype(np.float32)
     soundfile.write(tmp_path / "anna_sad.wav", samples, 16_000, "FLOAT")
     segments = {} if whole else {"segments": {"a": {"length": 500, "hop": 400, "of": "peaks"}}}
@@ -284,3 +283,34 @@ def test_what_is_not_as_announced_is_an_error(installed, monkeypatch, rows):
     with pytest.raises(FeatureError, match=r"peaks gave float.*; expected float32, 2 columns"):
         extract(SIGNAL, Features(peaks=Peaks()), ("peaks",))
     _extractor.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "kind", "n_columns", "hop"),
+    [
+        ("egemaps", "", "egemaps", 88, 0.01),
+        ("egemaps", "lld", "egemaps", 25, 0.01),
+        ("compare_2016", "", "functionals", 6373, None),
+        ("compare_2016", "functionals", "functionals", 6373, None),
+        ("compare_2016", "lld", "lld", 130, 0.01),
+        ("logmel", "", "logmel", 40, 0.01),
+        ("signal", "lld", "signal", 1, 1 / 16_000),
+        ("peaks", "functionals", "peaks", 2, None),
+    ],
+)
+def test_a_feature_set_is_a_kind_at_a_level(installed, name, level, kind, n_columns, hop):
+    chosen, config = set_of(name, level)
+    assert (chosen.name, chosen.n_columns(config), chosen.enabled(config)) == (kind, n_columns, True)
+    assert chosen.hop(config, Signal()) == hop
+    assert chosen.licence(config) == ""  # the engine of its own, where there are two
+
+
+def test_a_set_that_is_not_there_is_answered_with_those_that_are(installed):
+    with pytest.raises(
+        FeatureError, match=r"no feature set 'compare2016'; did you mean 'compare_2016'.*embedding, peaks"
+    ):
+        set_of("compare2016")
+    with pytest.raises(FeatureError, match="'logmel' has no level 'functionals'"):
+        set_of("logmel", "functionals")
+    with pytest.raises(FeatureError, match="'imported' is not computed from recordings"):
+        set_of("imported")

@@ -1,10 +1,10 @@
 """The helper process: the package's bytes, and whatever goes wrong stays with one utterance."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -93,37 +93,35 @@ def test_too_much_memory_fails_alone(helper, monkeypatch) -> None:
     assert helper.rows(noise(0.3)).tobytes() == by_the_package(noise(0.3))
 
 
-def test_a_crash_fails_alone(helper) -> None:
-    """The child is killed from outside, as a segmentation fault would end it."""
-    import threading
-
+def once_it_works(helper, monkeypatch, kill) -> None:
+    """`kill` gets the child's number when the next signal is being computed, before the answer is waited for."""
     listing = Path(f"/proc/{helper._process.pid}/task/{helper._process.pid}/children")
+    answer = helper._answer
 
-    def kill_child() -> None:
-        for _ in range(2000):
-            children = listing.read_text().split()
-            if children:
-                os.kill(int(children[0]), signal.SIGSEGV)
-                return
-            time.sleep(0.001)
+    def kill_and_wait() -> str:
+        while not select.select([helper._process.stdout], [], [], 0)[0]:
+            if children := listing.read_text().split():
+                kill(int(children[0]))
+                break
+        return answer()
 
-    killer = threading.Thread(target=kill_child)
-    killer.start()
+    monkeypatch.setattr(helper, "_answer", kill_and_wait)
+
+
+def test_a_crash_fails_alone(helper, monkeypatch) -> None:
+    """The child is killed from outside, as a segmentation fault would end it."""
+    once_it_works(helper, monkeypatch, lambda child: os.kill(child, signal.SIGSEGV))
     with pytest.raises(LimitError, match=r"crashed \(SIGSEGV"):
         helper.rows(noise(30.0))
-    killer.join()
+    monkeypatch.undo()
     assert helper.rows(noise(0.3)).tobytes() == by_the_package(noise(0.3))
 
 
-def test_a_helper_killed_in_the_midst_of_a_signal_costs_nothing_but_time() -> None:
-    import threading
-
+def test_a_helper_killed_in_the_midst_of_a_signal_costs_nothing_but_time(monkeypatch) -> None:
     functionals(noise(0.3))
     running = opensmile_fork._helpers[(os.getpid(), 16_000, _smile)]
-    killer = threading.Timer(0.05, running._process.kill)
-    killer.start()
+    once_it_works(running, monkeypatch, lambda child: running._process.kill())
     assert functionals(noise(20.0)).tobytes() == by_the_package(noise(20.0))
-    killer.join()
     assert opensmile_fork._helpers[(os.getpid(), 16_000, _smile)] is not running
 
 
@@ -230,26 +228,26 @@ def test_only_what_a_signal_is_tells_against_it(answer, kind) -> None:
 def test_the_helper_goes_with_its_parent(tmp_path) -> None:
     """A killed parent closes the pipe; the helper must not be left behind."""
     code = (
-        "import numpy as np, os, time\n"
+        "import numpy as np, os\n"
         "from serprep.features import opensmile_fork as f\n"
         "from serprep.features.functionals import _smile\n"
         "h = f.Helper(_smile, 16000)\n"
         "print(h._process.pid, flush=True)\n"
-        "time.sleep(60)\n"
+        "input()\n"
     )
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
+    parent = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert parent.stdin is not None and parent.stdout is not None
     pid = int(parent.stdout.readline())
     parent.kill()
+    parent.stdin.close()
     parent.wait()
     parent.stdout.close()
-    for _ in range(200):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.02)
-    pytest.fail("the helper outlived its parent by 4 s")
+    try:
+        ended = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    assert select.select([ended], [], [], 60)[0], "the helper outlived its parent by a minute"
+    os.close(ended)
 
 
 def test_without_the_helper_the_bytes_are_the_same(monkeypatch) -> None:

@@ -94,7 +94,7 @@ def test_it_does_not_hide_how_recordings_become_samples_in_keys():
 
 
 def test_another_type_is_refused():
-    with pytest.raises(FeatureError, match=r"\[features\.signal\] dtype is 'int24'; expected 'float32' or 'int16'"):
+    with pytest.raises(FeatureError, match=r"\[features\.signal\] dtype is 'int24'; expected one of float32, int16"):
         Samples(dtype="int24")
 
 

@@ -3,8 +3,8 @@ import unicodedata
 import pytest
 
 from serprep.errors import CorpusError
-from serprep.files import as_root
 from serprep.manifest.locate import locate
+from serprep.place.corpus import as_root
 from serprep.utterance import Utterance, Utterances
 
 NFC, NFD = "é ü 한.wav", unicodedata.normalize("NFD", "é ü 한.wav")

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from serprep.columns import FIRST, LAST
 from serprep.errors import ManifestError
 from serprep.manifest.look import look
 from serprep.manifest.select import spellings
-from serprep.manifest.table import FIRST, LAST, make_manifest, read_manifest, to_csv, write_manifest
+from serprep.manifest.table import make_manifest, read_manifest, to_csv, write_manifest
 from serprep.utterance import Utterance
 
 HEADER = "id,path,start,end,speaker,emotion,partition,duration,sample_rate,audio_digest\n"

@@ -26,14 +26,6 @@ def recipe_for(folder: Path, **train: object) -> Recipe:
 
 
 @pytest.fixture(scope="session")
-def pool():
-    """Two local workers."""
-    workers = Workers(2)
-    yield workers
-    workers.close()
-
-
-@pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory, pool: Workers) -> tuple[Recipe, Store]:
     """Four speakers, four emotions, two texts: 32 utterances."""
     folder = tmp_path_factory.mktemp("synthetic")

@@ -5,7 +5,7 @@ import torch
 
 from serprep.recipe import TrainConfig
 from serprep_models.augment import augment, draw_mix, drop, runs
-from serprep_models.crnn import Batch
+from serprep_models.system import Batch
 
 
 def a_batch(counts: list[int]) -> Batch:
@@ -39,7 +39,7 @@ def test_masks_hide_bands_of_an_utterance_and_frames_of_a_segment() -> None:
     found = augment(batch, TrainConfig(mask_bands=8, mask_frames=5)).segments["short"]
     hidden = found == 0
     kept = ~hidden
-    assert torch.equal(found[kept], batch.segments["short"][kept])  # what is not hidden is as it was
+    assert torch.equal(found[kept], batch.inputs["short"][kept])  # what is not hidden is as it was
     bands = hidden.all(1)  # (S, M)
     frames = hidden.all(2)  # (S, L)
     for own in bands.split([4, 5, 6]):
@@ -64,10 +64,10 @@ def test_a_batch_with_segments_left_out_holds_those_of_its_utterances() -> None:
     torch.manual_seed(1)
     batch = a_batch([6, 1, 9])
     found = augment(batch, TrainConfig(drop_segments=0.5))
-    assert int(found.counts["short"].sum()) == len(found.segments["short"]) < 16
+    assert int(found.counts["short"].sum()) == len(found.inputs["short"]) < 16
     for own, whole in zip(
-        found.segments["short"].split(found.counts["short"].tolist()),
-        batch.segments["short"].split([6, 1, 9]),
+        found.inputs["short"].split(found.counts["short"].tolist()),
+        batch.inputs["short"].split([6, 1, 9]),
         strict=True,
     ):
         assert {float(each[0, 0]) for each in own} <= {float(each[0, 0]) for each in whole}

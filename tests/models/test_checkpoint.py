@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from serprep.errors import TrainError
 from serprep_models.checkpoint import read_checkpoint
 from serprep_models.predictor import load
+from serprep_models.systems.options import HSF
 
 
 @pytest.fixture
@@ -96,31 +97,30 @@ def test_a_header_that_is_no_table_of_tensors_is_refused(copy: Path, head: bytes
 def test_settings_that_are_impossible_are_refused(copy: Path) -> None:
     original = (copy / "checkpoint.json").read_text()
     system, features = (json.loads(original)[name] for name in ("system", "features"))
+    options = system["options"]
     for values, message in (
-        ({"format": 2}, "has format 2, this serprep reads 1"),
+        ({"format": 3}, "has format 3, this serprep reads 2"),
         ({"format": [1]}, "has format"),
         ({"labels": ["a", "a", "b", "c"]}, "not 4 different names"),
         ({"labels": ["a", "b", "c", {"d": 1}]}, "expected what|different names"),
         ({"labels": 7}, "expected what `serprep train` writes"),
-        ({"system": system | {"system": "../../evil"}}, "unknown system"),
-        ({"system": system | {"n_functionals": 10**12}}, "system.n_functionals is 1000000000000; expected 1 to"),
+        ({"system": system | {"name": "../../evil"}}, "unknown system"),
+        ({"system": system | {"name": ["hsf-crnn"]}}, "system.name is"),
         ({"system": system | {"n_labels": 4.0}}, "system.n_labels is 4.0"),
         ({"system": system | {"path": "/etc/passwd"}}, "system has the keys"),
-        ({"system": system | {"hsf_layers": [2**40]}}, "system.hsf_layers is .*; expected units"),
-        ({"system": system | {"hsf_layers": []}}, "system.hsf_layers is .*; expected units"),
-        ({"system": system | {"hsf_layers": "128"}}, "system.hsf_layers is 128; expected units"),
-        ({"system": system | {"dropout": float("nan")}}, "system.dropout is nan; expected 0 to 1"),
-        ({"system": system | {"activation": "__import__"}}, "expected sigmoid or relu"),
-        ({"system": system | {"svm": 1}}, "system.svm is 1; expected 0 to 1"),
-        ({"system": system | {"svm": 0.5}}, "has shape None, expected"),
-        (
-            {"system": system | {"system": "plain-crnn", "svm": 0.5}},
-            "system.svm needs a system that reads functionals",
-        ),
+        ({"system": system | {"options": options | {"layers": [2**40]}}}, "layers is .*; expected one or more"),
+        ({"system": system | {"options": options | {"layers": []}}}, "layers is .*; expected one or more"),
+        ({"system": system | {"options": options | {"layers": "128"}}}, "layers is '128'; expected a list"),
+        ({"system": system | {"options": options | {"dropout": float("nan")}}}, "dropout is nan; expected 0 to 0.95"),
+        ({"system": system | {"options": options | {"activation": "__import__"}}}, "expected one of sigmoid, relu"),
+        ({"system": system | {"options": options | {"svm_share": 1}}}, "svm_share is 1.0; expected 0 to 0.95"),
+        ({"system": system | {"options": options | {"svm_share": 0.5}}}, "has shape None, expected"),
+        ({"system": system | {"options": options | {"unknown": 1}}}, "unknown key 'unknown'"),
+        ({"system": system | {"options": []}}, "system.options is .*expected a table"),
         ({"system": None}, "expected what `serprep train` writes"),
-        ({"system": system | {"short": 31}}, "disagree about segments named 'short'"),
-        ({"system": system | {"n_functionals": 10}}, "disagree about functionals; expected 6373"),
-        ({"features": features | {"functionals": {"enabled": False}}}, "disagree about functionals"),
+        ({"system": system | {"inputs": system["inputs"] | {"short": [31, 40]}}}, "disagree about the shapes"),
+        ({"system": system | {"inputs": system["inputs"] | {"functionals": [10]}}}, "disagree about the shapes"),
+        ({"features": features | {"functionals": {"enabled": False}}}, "disagree.*functionals"),
         ({"features": features | {"logmel": {"n_mels": 40.0}}}, r"n_mels is 40\.0"),
         ({"features": features | {"logmel": {"n_mels": "40"}}}, "feature configuration"),
         ({"segment_dtype": "object"}, "segment_dtype is object"),
@@ -150,11 +150,19 @@ def test_a_missing_checkpoint_is_refused(tmp_path: Path, copy: Path) -> None:
         read_checkpoint(copy)
 
 
-def test_a_checkpoint_from_before_there_were_options_is_read(copy: Path) -> None:
-    system = json.loads((copy / "checkpoint.json").read_text())["system"]
-    first = ("system", "n_labels", "n_mels", "short", "long", "n_functionals")
-    change(copy, system={name: system[name] for name in first})
-    assert read_checkpoint(copy).config.hsf_layers == (1024, 520, 128)
+FIRST = {"system": "hsf-crnn", "n_labels": 4, "n_mels": 40, "short": 30, "long": 50, "n_functionals": 6373}
+
+
+def test_checkpoints_of_the_first_format_are_read(copy: Path) -> None:
+    """As they were written: one list of keys for all systems, at first without options."""
+    change(copy, format=1, system=FIRST)
+    assert read_checkpoint(copy).config.options.layers == (1024, 520, 128)
+    paper = {"hsf_layers": [1024, 520, 128], "activation": "sigmoid", "batch_norm": False, "dropout": 0.0}
+    change(copy, format=1, system={**FIRST, **paper, "auxiliary_heads": False, "svm": 0.0})
+    assert read_checkpoint(copy).config.options == HSF()
+    change(copy, format=1, system={**FIRST, **paper, "dropout": 0.5, "auxiliary_heads": False, "svm": 0.25})
+    with pytest.raises(TrainError, match="has shape None, expected"):  # an SVM belongs to it then
+        read_checkpoint(copy)
 
 
 def test_one_bit_of_the_weights_is_noticed(copy: Path) -> None:

@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from serprep.errors import TrainError
+from serprep.features.extract import Features
 from serprep.store.store import Store
-from serprep_models.examples import check_store, kinds_of, load
+from serprep.systems import inputs_of
+from serprep_models.examples import check_store, load
 from serprep_models.standardise import CLIP, training_statistics
 
 
@@ -16,7 +18,7 @@ def examples(small):
     rows = list(range(20, 5, -1))
     kinds = ("short", "long", "functionals")
     statistics = training_statistics(store, rows, kinds)
-    return store, rows, statistics, load(store, rows, kinds=kinds, statistics=statistics)
+    return store, rows, statistics, load(store, rows, names=kinds, statistics=statistics)
 
 
 def test_a_batch_holds_each_utterances_own_features(examples) -> None:
@@ -27,18 +29,18 @@ def test_a_batch_holds_each_utterances_own_features(examples) -> None:
     for place, i in enumerate(chosen.tolist()):
         expected = statistics["short"].apply(store.segments(rows[i], 30))
         count = int(batch.counts["short"][place])
-        assert np.array_equal(batch.segments["short"][begin : begin + count].numpy(), expected)
+        assert np.array_equal(batch.inputs["short"][begin : begin + count].numpy(), expected)
         begin += count
         functionals = statistics["functionals"].apply(store.functionals(rows[i])[None], clip=CLIP)[0]
-        assert np.array_equal(batch.functionals[place].numpy(), functionals)
+        assert np.array_equal(batch.inputs["functionals"][place].numpy(), functionals)
         assert store.labels[int(batch.labels[place])] == store.emotions[rows[i]]
-    assert begin == len(batch.segments["short"])
+    assert begin == len(batch.inputs["short"])
 
 
 def test_kinds_each_system_reads() -> None:
-    assert kinds_of("plain-crnn") == ("short",)
-    assert kinds_of("multi-crnn") == ("short", "long")
-    assert kinds_of("hsf-crnn") == ("short", "functionals")
+    assert inputs_of("plain-crnn", {}, Features()) == ("short",)
+    assert inputs_of("multi-crnn", {}, Features()) == ("short", "long")
+    assert inputs_of("hsf-crnn", {}, Features()) == ("short", "functionals")
 
 
 def test_a_store_without_the_wanted_features_says_what_to_do(small) -> None:
@@ -54,14 +56,14 @@ def test_neighbours_gaps_and_any_order_are_read_alike(small, rows, monkeypatch) 
     statistics = training_statistics(store, range(8), kinds)
     for reading in (1, 100_000, 8 << 20):  # bytes read at once: one utterance, a few, all
         monkeypatch.setattr("serprep_models.examples.READING", reading)
-        loaded = load(store, rows, kinds=kinds, statistics=statistics)
+        loaded = load(store, rows, names=kinds, statistics=statistics)
         assert loaded.rows.tolist() == rows
         for place, row in enumerate(rows):
             begin, end = loaded.offsets["long"][place : place + 2].tolist()
             expected = statistics["long"].apply(store.segments(row, 50))
-            assert np.array_equal(loaded.segments["long"][begin:end].numpy(), expected)
+            assert np.array_equal(loaded.inputs["long"][begin:end].numpy(), expected)
             expected = statistics["functionals"].apply(store.functionals(row)[None], clip=CLIP)[0]
-            assert np.array_equal(loaded.functionals[place].numpy(), expected)
+            assert np.array_equal(loaded.inputs["functionals"][place].numpy(), expected)
             assert store.labels[int(loaded.labels[place])] == store.emotions[row]
 
 

@@ -18,13 +18,14 @@ from serprep.errors import SplitError, TrainError
 from serprep.split import SplitConfig, make_split, read_split, write_split
 from serprep.version import build_digest
 from serprep_models import job, train
-from serprep_models.baselines import compare_svm
 from serprep_models.examples import Stored
 from serprep_models.experiment import check_recipe, experiments_folder, run_experiments
 from serprep_models.page import report_outcome, report_store
 from serprep_models.predict import predict_store
 from serprep_models.run import run_recipe
 from serprep_models.standardise import training_statistics
+from serprep_models.systems import svm
+from serprep_models.systems.svm import compare_svm
 
 
 @pytest.fixture(scope="module")
@@ -253,22 +254,13 @@ def test_a_fold_larger_than_the_budget_is_streamed_and_learns_the_same_statistic
     )
 
 
-OPTIONS = {
-    "hsf_layers": (32,),
-    "batch_norm": True,
-    "activation": "relu",
-    "dropout": 0.2,
-    "auxiliary_heads": True,
-    "svm_share": 0.3,
-    "mixup": 0.2,
-    "drop_segments": 0.1,
-}
+LAYERS = {"layers": [32], "batch_norm": True, "activation": "relu", "dropout": 0.2, "auxiliary_heads": True}
 
 
 def test_a_system_with_an_svm_is_the_mean_of_both_and_predicts_as_it_was_scored(small, pool) -> None:
     recipe, store = small
-    how = dataclasses.replace(recipe.train, **OPTIONS)
-    alone = dataclasses.replace(how, svm_share=0.0)
+    alone = dataclasses.replace(recipe.train, mixup=0.2, drop_segments=0.1, options={"hsf-crnn": LAYERS})
+    how = dataclasses.replace(alone, options={"hsf-crnn": {**LAYERS, "svm_share": 0.3}})
     found = {}
     for name, train_config, system in (
         ("both", how, "hsf-crnn"),
@@ -283,7 +275,7 @@ def test_a_system_with_an_svm_is_the_mean_of_both_and_predicts_as_it_was_scored(
             folder, ids = place, job.read_predictions(place / "predictions.csv")["id"]
     np.testing.assert_allclose(found["both"], 0.7 * found["alone"] + 0.3 * found["svm"], atol=1e-6)
     assert np.ptp(found["svm"], axis=1).min() > 0.05  # probabilities that say something
-    assert json.loads((folder / "result.json").read_bytes())["svm"]["c"] in how.svm_c
+    assert json.loads((folder / "result.json").read_bytes())["svm"]["c"] in (1e-5, 1e-4, 1e-3)
     predicted = predict_store([folder], store)
     rows = [predicted.ids.index(name) for name in ids]
     np.testing.assert_allclose(predicted.probabilities[rows], found["both"], atol=1e-6)
@@ -294,7 +286,7 @@ def test_the_svms_choice_of_c_never_sees_the_test_part(small, pool, monkeypatch)
     recipe, store = small
     seen = []
     monkeypatch.setattr(
-        job, "compare_svm", lambda train, **given: seen.append((train, given)) or compare_svm(train, **given)
+        svm, "compare_svm", lambda train, **given: seen.append((train, given)) or compare_svm(train, **given)
     )
     for dev_groups, keep in ((0, "best"), (1, "best"), (1, "last")):
         split_config = dataclasses.replace(recipe.split, protocol="leave-one-group-out", dev_groups=dev_groups)
@@ -328,8 +320,8 @@ def test_a_folds_svm_is_fitted_once_for_all_seeds_and_systems(small, inline, mon
         fitted.append(sorted(set(train.speakers)))
         return compare_svm(train, **given)
 
-    monkeypatch.setattr(job, "compare_svm", counted)
-    how = dataclasses.replace(recipe.train, epochs=1, svm_share=0.25, seeds=(0, 1))
+    monkeypatch.setattr(svm, "compare_svm", counted)
+    how = dataclasses.replace(recipe.train, epochs=1, seeds=(0, 1), options={"hsf-crnn": {"svm_share": 0.25}})
     one = dataclasses.replace(recipe, train=how)
     outcome = run_experiments(one, store, pool=inline, systems=["hsf-crnn", "compare-svm"])
     assert len(outcome.results) == 2 * 2 + 2

@@ -16,12 +16,15 @@ import torch
 
 from serprep._json import canonical_json
 from serprep.errors import TrainError
+from serprep.features.extract import Features
+from serprep.features.framing import Segment
+from serprep.features.logmel import LogMel
 from serprep_models.catalogue import experiments_in
 from serprep_models.checkpoint import read_checkpoint
-from serprep_models.crnn import SystemConfig, make_system
 from serprep_models.job import is_whole, read_predictions
 from serprep_models.page import _history
 from serprep_models.resume import UNFIT, read_state, write_state
+from serprep_models.system import SystemConfig, make_system
 
 N = int(os.environ.get("SERPREP_FUZZ", "40"))
 ODD = (
@@ -169,7 +172,9 @@ def test_predictions_and_histories_are_read_or_refused(place) -> None:
 
 def test_a_state_is_what_was_written_or_does_not_fit(tmp_path) -> None:
     rng = np.random.default_rng(5)
-    system = make_system(SystemConfig(system="plain-crnn", n_labels=2, n_mels=1, short=15))
+    system = make_system(
+        SystemConfig.of("plain-crnn", Features({"short": Segment(length=15, hop=15)}, logmel=LogMel(n_mels=1)), 2)
+    )
     optimiser = torch.optim.Adam(system.parameters())
     write_state(tmp_path / "state", system, optimiser, best=None, about={"origin": [1], "history": []})
     data = (tmp_path / "state").read_bytes()

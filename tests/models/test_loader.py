@@ -35,11 +35,11 @@ def stored(small) -> Stored:
 @pytest.fixture(scope="module")
 def names(stored):
     """Fingerprint of an utterance's functionals → its place."""
-    return {row.numpy().tobytes(): place for place, row in enumerate(stored.load().functionals)}
+    return {row.numpy().tobytes(): place for place, row in enumerate(stored.load().inputs["functionals"])}
 
 
 def places(batch, names) -> list[int]:
-    return [names[row.numpy().tobytes()] for row in batch.functionals]
+    return [names[row.numpy().tobytes()] for row in batch.inputs["functionals"]]
 
 
 def batches_of(stored, mode: str, **options) -> Batches:
@@ -135,9 +135,9 @@ def test_streamed_features_are_those_in_memory(stored, names) -> None:
     examples = stored.load()
     for batch in Batches(stored, batch_size=5, memory_budget=BUDGET):
         expected = examples.batch(torch.tensor(places(batch, names)))
-        assert torch.equal(batch.segments["short"], expected.segments["short"])
+        assert torch.equal(batch.inputs["short"], expected.inputs["short"])
         assert torch.equal(batch.counts["short"], expected.counts["short"])
-        assert torch.equal(batch.functionals, expected.functionals)
+        assert torch.equal(batch.inputs["functionals"], expected.inputs["functionals"])
         assert torch.equal(batch.labels, expected.labels)
 
 
@@ -210,7 +210,7 @@ def test_balanced_batches_draw_every_label_equally_often(stored, names) -> None:
 
 def test_what_fits_is_held_and_what_does_not_is_streamed(stored) -> None:
     n_bytes = int(stored.n_bytes.sum())
-    assert n_bytes == sum(v.numel() * 4 for v in (stored.load().segments["short"], stored.load().functionals))
+    assert n_bytes == sum(v.numel() * 4 for v in (stored.load().segments["short"], stored.load().inputs["functionals"]))
     assert not isinstance(hold(stored, memory_budget=n_bytes), Stored)
     assert isinstance(hold(stored, memory_budget=n_bytes - 1), Stored)
 
@@ -264,7 +264,7 @@ def test_constant_statistics_are_taken_as_they_are(stored) -> None:
     """A kind's moments come from the caller alone."""
     zero = {kind: Moments(np.zeros(size), np.ones(size)) for kind, size in (("short", 40), ("functionals", 6373))}
     raw = Stored(stored.store, ROWS[:3], stored.kinds, zero).load()
-    assert np.array_equal(raw.segments["short"].numpy(), stored.store.read_segments(ROWS[:3], 30)[0])
+    assert np.array_equal(raw.inputs["short"].numpy(), stored.store.read_segments(ROWS[:3], 30)[0])
 
 
 def test_batches_that_a_loader_took_can_be_taken_by_others(stored, names) -> None:

@@ -11,15 +11,18 @@ import torch
 from serprep.audio.decode import decode
 from serprep.errors import TrainError
 from serprep.features.extract import Features
+from serprep.systems import SYSTEMS as SPECS
+from serprep.systems import is_row
 from serprep_models.checkpoint import Checkpoint
-from serprep_models.crnn import SEGMENTS_OF, SYSTEMS, SystemConfig, make_system
 from serprep_models.job import read_predictions
 from serprep_models.onnx_export import export_onnx
 from serprep_models.predict import _stored
 from serprep_models.predictor import Predictor, load
 from serprep_models.standardise import Moments, Ranks
+from serprep_models.system import SystemConfig
 
 onnxruntime = pytest.importorskip("onnxruntime")
+SYSTEMS = ("plain-crnn", "hsf-crnn", "multi-crnn")
 LABELS = ("angry", "happy", "neutral", "sad")
 
 
@@ -36,18 +39,19 @@ def run(runtime, values) -> np.ndarray:
 def made_up(system: str, standardisation: str = "train", **options) -> Predictor:
     """A system with random weights, and statistics of some constant features."""
     rng = np.random.default_rng(0)
-    config = SystemConfig(system=system, n_labels=4, **options)
+    config = SystemConfig.of(system, Features(), 4, **options)
     torch.manual_seed(1)
     statistics = {}
+    rows = {name for name in config.shapes if is_row(name, Features())}
     if standardisation == "train":
-        statistics = {name: Moments(rng.normal(size=40), rng.uniform(1, 2, 40)) for name in SEGMENTS_OF[system]}
-    if system in ("hsf-crnn", "compare-svm") and standardisation in ("train", "utterance"):
+        statistics = {name: Moments(rng.normal(size=40), rng.uniform(1, 2, 40)) for name in set(config.shapes) - rows}
+    if rows and standardisation in ("train", "utterance"):
         std = np.where(rng.random(6373) < 0.1, 0, rng.uniform(0.1, 2, 6373))
         statistics["functionals"] = Moments(rng.normal(size=6373), std)
     return Predictor(
         [
             Checkpoint(
-                system=with_running_statistics(make_system(config)).eval(),
+                system=with_running_statistics(SPECS[system].whole(config.options, config.shapes, 4)).eval(),
                 config=config,
                 features=Features(),
                 segment_dtype="float32",
@@ -95,8 +99,10 @@ def test_made_up_utterances_of_any_length(system: str, standardisation: str, tmp
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_the_options_beyond_the_paper(system: str, tmp_path: Path) -> None:
-    options = {"hsf_layers": (64, 32), "batch_norm": True, "activation": "relu", "auxiliary_heads": True}
-    predictor = made_up(system, dropout=0.5, svm=0.3 * (system == "hsf-crnn"), **options)
+    options = {"batch_norm": True, "activation": "relu", "dropout": 0.5}
+    options |= {"auxiliary_heads": True} if system != "plain-crnn" else {}
+    options |= {"layers": (64, 32), "svm_share": 0.3} if system == "hsf-crnn" else {}
+    predictor = made_up(system, **options)
     runtime = session(export_onnx(predictor, tmp_path / "system.onnx"))
     for n_segments in (1, 9):
         values = an_utterance(np.random.default_rng(n_segments), n_segments)

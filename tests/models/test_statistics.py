@@ -30,7 +30,7 @@ def standardised(store, how: TrainConfig, *, folder: Path | None = None):
 
 def segments_of(examples, row: int) -> np.ndarray:
     first, last = examples.offsets["short"][row : row + 2].tolist()
-    return examples.segments["short"][first:last].numpy()
+    return examples.inputs["short"][first:last].numpy()
 
 
 @pytest.mark.parametrize("enrol", [0, 3])
@@ -48,7 +48,7 @@ def test_z_scores_of_each_speaker(small, enrol: int) -> None:
             expected = (store.segments(row, 30) - frames.mean(0)) / frames.std(0)
             np.testing.assert_allclose(segments_of(found, row), expected, atol=1e-5)
             expected = np.clip((store.functionals(row) - values.mean(0)) / std, -10, 10)
-            np.testing.assert_allclose(found.functionals[row], expected, atol=1e-5, rtol=1e-5)
+            np.testing.assert_allclose(found.inputs["functionals"][row], expected, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("enrol", [0, 3])
@@ -56,16 +56,16 @@ def test_ranks_within_each_speaker(small, enrol: int) -> None:
     _, store = small
     found = standardised(store, TrainConfig(standardisation="speaker-rank", enrol=enrol))
     plain = standardised(store, TrainConfig(standardisation="speaker", enrol=enrol))
-    np.testing.assert_array_equal(found.segments["short"], plain.segments["short"])
+    np.testing.assert_array_equal(found.inputs["short"], plain.inputs["short"])
     for speaker in set(store.speakers):
         own = rows_of(store, speaker)
         known = own[: enrol or None]
         values = np.stack([store.functionals(row) for row in known])
         expected = stats.norm.ppf((stats.rankdata(values, axis=0) - 0.5) / len(known))
-        np.testing.assert_allclose(found.functionals[known], expected, atol=1e-6)
+        np.testing.assert_allclose(found.inputs["functionals"][known], expected, atol=1e-6)
         outside = np.stack([store.functionals(row) for row in own]) > values.max(0)
         bound = np.broadcast_to(expected.max(0), outside.shape)
-        np.testing.assert_allclose(found.functionals[own].numpy()[outside], bound[outside], atol=1e-6)
+        np.testing.assert_allclose(found.inputs["functionals"][own].numpy()[outside], bound[outside], atol=1e-6)
 
 
 def test_only_log_mels_go_by_the_utterance(small) -> None:
@@ -91,7 +91,7 @@ def test_a_window_of_a_stream_is_standardised_like_the_whole(small, how: str) ->
         part = stored.load(places)
         for place, i in enumerate(places.tolist()):
             np.testing.assert_array_equal(segments_of(part, place), segments_of(whole, i))
-            np.testing.assert_array_equal(part.functionals[place], whole.functionals[i])
+            np.testing.assert_array_equal(part.inputs["functionals"][place], whole.inputs["functionals"][i])
 
 
 @pytest.mark.parametrize("how", ["train", "speaker", "speaker-rank"])
@@ -104,8 +104,8 @@ def test_computed_once_and_the_same_from_the_file(small, tmp_path: Path, monkeyp
         monkeypatch.setattr(statistics, name, None)  # calling it would fail
     again = standardised(store, config, folder=tmp_path)
     for other in (fresh, again):
-        np.testing.assert_array_equal(first.segments["short"], other.segments["short"])
-        np.testing.assert_array_equal(first.functionals, other.functionals)
+        np.testing.assert_array_equal(first.inputs["short"], other.inputs["short"])
+        np.testing.assert_array_equal(first.inputs["functionals"], other.inputs["functionals"])
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".json", ".npy", ".npy"]
     with pytest.raises(TypeError, match="not callable"):  # other training utterances, other ways: other statistics
         fold_statistics(store, [0, 1], ["short"], how=TrainConfig(), folder=tmp_path)

@@ -10,16 +10,18 @@ import torch
 from sklearn.metrics import recall_score
 
 from serprep.errors import TrainError
+from serprep.features.extract import Features
 from serprep.recipe import TrainConfig
-from serprep_models.crnn import Mix, SystemConfig
-from serprep_models.loader import kinds_of, load
+from serprep.systems import inputs_of
+from serprep_models.loader import load
 from serprep_models.standardise import training_statistics
+from serprep_models.system import Mix, SystemConfig
 from serprep_models.train import _Training, class_weights, device_named, one_cycle, probabilities, train
 
 
 def examples_of(store, system, rows):
-    kinds = kinds_of(system)
-    return load(store, rows, kinds=kinds, statistics=training_statistics(store, rows, kinds))
+    kinds = inputs_of(system, {}, Features())
+    return load(store, rows, names=kinds, statistics=training_statistics(store, rows, kinds))
 
 
 @pytest.mark.parametrize(
@@ -30,7 +32,7 @@ def test_every_system_can_memorise_32_utterances(small, system: str, epochs: int
     examples = examples_of(store, system, range(len(store)))
     assert len(examples) == 32
     how = TrainConfig(epochs=epochs, batch_size=size, learning_rate=5e-3)
-    trained = train(SystemConfig(system=system, n_labels=4), examples, how=how, seed=0)
+    trained = train(SystemConfig.of(system, Features(), 4), examples, how=how, seed=0)
     predicted = probabilities(trained.system, examples).argmax(1)
     assert (predicted == examples.labels.numpy()).all()
     assert trained.history[-1]["train_loss"] < 0.2 * trained.history[0]["train_loss"]
@@ -39,7 +41,7 @@ def test_every_system_can_memorise_32_utterances(small, system: str, epochs: int
 def test_same_seed_same_weights_other_seed_others(small) -> None:
     _, store = small
     examples = examples_of(store, "plain-crnn", range(len(store)))
-    config, how = SystemConfig(system="plain-crnn", n_labels=4), TrainConfig(epochs=2)
+    config, how = SystemConfig.of("plain-crnn", Features(), 4), TrainConfig(epochs=2)
     first, again, other = (train(config, examples, how=how, seed=seed) for seed in (0, 0, 1))
     same = [torch.equal(a, b) for a, b in zip(first.system.parameters(), again.system.parameters(), strict=True)]
     assert all(same)
@@ -51,11 +53,11 @@ def test_same_seed_same_weights_other_seed_others(small) -> None:
 
 def test_the_epoch_with_the_best_development_ua_is_kept(small) -> None:
     _, store = small
-    kinds = kinds_of("plain-crnn")
+    kinds = inputs_of("plain-crnn", {}, Features())
     statistics = training_statistics(store, range(16), kinds)
-    part, dev = (load(store, rows, kinds=kinds, statistics=statistics) for rows in (range(0, 32, 2), range(1, 32, 2)))
+    part, dev = (load(store, rows, names=kinds, statistics=statistics) for rows in (range(0, 32, 2), range(1, 32, 2)))
     how = TrainConfig(epochs=12, batch_size=4, learning_rate=3e-3)
-    trained = train(SystemConfig(system="plain-crnn", n_labels=4), part, how=how, seed=0, dev=dev)
+    trained = train(SystemConfig.of("plain-crnn", Features(), 4), part, how=how, seed=0, dev=dev)
     predicted = probabilities(trained.system, dev).argmax(1)
     truth = dev.labels.numpy()
     recall = np.mean([(predicted[truth == label] == label).mean() for label in range(4)])
@@ -69,7 +71,7 @@ def test_development_utterances_without_a_label_choose_nothing(small) -> None:
     labels[::2] = -1
     dev = dataclasses.replace(examples, labels=labels)
     how = TrainConfig(epochs=1)
-    trained = train(SystemConfig(system="plain-crnn", n_labels=4), examples, how=how, seed=0, dev=dev)
+    trained = train(SystemConfig.of("plain-crnn", Features(), 4), examples, how=how, seed=0, dev=dev)
     predicted = probabilities(trained.system, dev).argmax(1)
     expected = recall_score(labels[1::2], predicted[1::2], labels=np.unique(labels[1::2]), average="macro")
     assert trained.history[0]["dev_ua"] == pytest.approx(expected)
@@ -80,16 +82,16 @@ def test_an_utterance_without_label_is_refused(small) -> None:
     examples = examples_of(store, "plain-crnn", range(8))
     unlabelled = dataclasses.replace(examples, labels=torch.full((8,), -1))
     with pytest.raises(TrainError, match="without a label"):
-        train(SystemConfig(system="plain-crnn", n_labels=4), unlabelled, how=TrainConfig(epochs=1), seed=0)
+        train(SystemConfig.of("plain-crnn", Features(), 4), unlabelled, how=TrainConfig(epochs=1), seed=0)
 
 
 def test_a_diverging_loss_is_an_error_not_a_result(small) -> None:
     _, store = small
     examples = examples_of(store, "plain-crnn", range(8))
-    for values in examples.segments.values():
+    for values in examples.inputs.values():
         values.mul_(torch.inf)
     with pytest.raises(TrainError, match="not finite in epoch 1"):
-        train(SystemConfig(system="plain-crnn", n_labels=4), examples, how=TrainConfig(epochs=1), seed=0)
+        train(SystemConfig.of("plain-crnn", Features(), 4), examples, how=TrainConfig(epochs=1), seed=0)
 
 
 def test_balanced_weights_are_inverse_to_counts() -> None:
@@ -109,10 +111,10 @@ def test_patience_ends_a_training_that_no_longer_gets_better(small) -> None:
     _, store = small
     part, dev = (examples_of(store, "plain-crnn", range(start, 32, 2)) for start in (0, 1))
     how = TrainConfig(epochs=500, batch_size=4, learning_rate=1e-12, patience=3)
-    trained = train(SystemConfig(system="plain-crnn", n_labels=4), part, how=how, seed=0, dev=dev)
+    trained = train(SystemConfig.of("plain-crnn", Features(), 4), part, how=how, seed=0, dev=dev)
     assert len(trained.history) == 4  # the first is the best, and three more were waited for
     without = TrainConfig(epochs=6, batch_size=4, learning_rate=1e-12, patience=3)
-    assert len(train(SystemConfig(system="plain-crnn", n_labels=4), part, how=without, seed=0).history) == 6
+    assert len(train(SystemConfig.of("plain-crnn", Features(), 4), part, how=without, seed=0).history) == 6
 
 
 def test_clipped_gradients_have_the_asked_for_norm(small, monkeypatch) -> None:
@@ -129,7 +131,7 @@ def test_clipped_gradients_have_the_asked_for_norm(small, monkeypatch) -> None:
     monkeypatch.setattr(torch.optim.Adam, "step", spy)
     for clip in (0.0, 1e-3):
         how = TrainConfig(epochs=2, batch_size=4, clip_norm=clip)
-        train(SystemConfig(system="plain-crnn", n_labels=4), examples, how=how, seed=0)
+        train(SystemConfig.of("plain-crnn", Features(), 4), examples, how=how, seed=0)
     assert min(norms[:4]) > 1e-2
     assert norms[4:] == pytest.approx([1e-3] * 4, rel=1e-3)
 
@@ -140,7 +142,7 @@ def test_balanced_sampling_sees_rare_labels_as_often(small) -> None:
     rows = [row for row, place in enumerate(places) if place == 0] + [places.index(1)]
     examples = examples_of(store, "plain-crnn", rows)
     how = TrainConfig(epochs=30, batch_size=4, sampling="balanced", learning_rate=3e-3)
-    trained = train(SystemConfig(system="plain-crnn", n_labels=4), examples, how=how, seed=0)
+    trained = train(SystemConfig.of("plain-crnn", Features(), 4), examples, how=how, seed=0)
     predicted = probabilities(trained.system, examples).argmax(1)
     assert predicted.tolist() == examples.labels.tolist()
 
@@ -163,7 +165,7 @@ def test_scalars_of_every_epoch_go_to_tensorboard(small, tmp_path, monkeypatch) 
     _, store = small
     part, dev = (examples_of(store, "plain-crnn", range(start, 32, 2)) for start in (0, 1))
     how = TrainConfig(epochs=2, batch_size=8, tensorboard=True)
-    config = SystemConfig(system="plain-crnn", n_labels=4)
+    config = SystemConfig.of("plain-crnn", Features(), 4)
     history = train(config, part, how=how, seed=0, dev=dev, folder=tmp_path).history
     names = ("train_loss", "train_ua", "dev_ua")
     assert written == [*((name, entry[name], entry["epoch"]) for entry in history for name in names), "closed"]
@@ -199,14 +201,14 @@ def test_the_learning_rate_goes_up_and_down_once_in_a_training(small, monkeypatc
         lambda self, *args, **options: rates.append(self.param_groups[0]["lr"]) or step(self, *args, **options),
     )
     how = TrainConfig(epochs=5, batch_size=4, schedule="one-cycle", weight_decay=0.1, learning_rate=1e-2)
-    train(SystemConfig(system="plain-crnn", n_labels=4), examples_of(store, "plain-crnn", range(32)), how=how, seed=0)
+    train(SystemConfig.of("plain-crnn", Features(), 4), examples_of(store, "plain-crnn", range(32)), how=how, seed=0)
     assert rates == pytest.approx([1e-2 * one_cycle(i / 40) for i in range(40)])
 
 
 def test_the_last_epoch_is_kept_where_that_is_asked_for(small) -> None:
     _, store = small
     part, dev = (examples_of(store, "plain-crnn", range(start, 32, 2)) for start in (0, 1))
-    config, how = SystemConfig(system="plain-crnn", n_labels=4), TrainConfig(epochs=4, batch_size=4, keep="last")
+    config, how = SystemConfig.of("plain-crnn", Features(), 4), TrainConfig(epochs=4, batch_size=4, keep="last")
     last = train(config, part, how=how, seed=0, dev=dev)
     without = train(config, part, how=how, seed=0)
     for ours, theirs in zip(last.system.parameters(), without.system.parameters(), strict=True):
@@ -220,7 +222,7 @@ def test_the_loss_of_mixed_utterances_is_that_of_mixed_targets(small, weighted) 
     _, store = small
     examples = examples_of(store, "plain-crnn", range(5, 20))
     how = TrainConfig(class_weights=weighted, label_smoothing=0.2, mixup=0.4)
-    training = _Training(SystemConfig(system="plain-crnn", n_labels=4), examples, how=how, seed=0)
+    training = _Training(SystemConfig.of("plain-crnn", Features(), 4), examples, how=how, seed=0)
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(6, 4, dtype=torch.float64, generator=generator)
     labels, partner = torch.tensor([0, 1, 2, 3, 0, 1]), torch.tensor([3, 1, 0, 2, 5, 4])
@@ -238,11 +240,6 @@ def test_the_loss_of_mixed_utterances_is_that_of_mixed_targets(small, weighted) 
 
 
 EVERYTHING = {
-    "hsf_layers": (32,),
-    "batch_norm": True,
-    "activation": "relu",
-    "dropout": 0.2,
-    "auxiliary_heads": True,
     "weight_decay": 0.01,
     "schedule": "one-cycle",
     "label_smoothing": 0.1,
@@ -258,8 +255,10 @@ def test_all_options_together_learn_and_repeat_themselves(small, system) -> None
     _, store = small
     examples = examples_of(store, system, range(32))
     how = TrainConfig(epochs=60, batch_size=8, learning_rate=3e-3, **EVERYTHING)
-    options = {name: getattr(how, name) for name in ("hsf_layers", "activation", "batch_norm", "dropout")}
-    config = SystemConfig(system=system, n_labels=4, auxiliary_heads=True, **options)
+    options = {"activation": "relu", "batch_norm": True, "dropout": 0.2}
+    options |= {"auxiliary_heads": True} if system != "plain-crnn" else {}
+    options |= {"layers": (32,)} if system == "hsf-crnn" else {}
+    config = SystemConfig.of(system, Features(), 4, **options)
     trained = train(config, examples, how=how, seed=0)
     assert (probabilities(trained.system, examples).argmax(1) == examples.labels.numpy()).mean() > 0.9
     short = dataclasses.replace(how, epochs=2)

@@ -1,13 +1,11 @@
 """Features are computed once, by whoever, and bad recordings alone are left out."""
 
-import csv
 import hashlib
 import json
 import os
 import re
 import shutil
 import sys
-import time
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as metadata_version
@@ -18,6 +16,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from helpers.builds import FAST, PATTERN, counts, digests, noise, recipe, table
+from helpers.inline import Inline
 from serprep.audio.decode import decode
 from serprep.errors import CacheError, FeatureError, LimitError, SerprepError, StoreError
 from serprep.features import compare_2016
@@ -30,95 +30,10 @@ from serprep.parallel import Died, workers
 from serprep.pipeline import extract
 from serprep.pipeline.build import build
 from serprep.pipeline.extract import extract_batch
-from serprep.recipe import recipe_from
 from serprep.store import writer
 from serprep.store.store import open_store
 from serprep.store.verify import verify
-from serprep.testing import write_synthetic_corpus
 from serprep.utterance import Utterance
-
-PATTERN = "{emotion}/{speaker}_{text}_{take}.wav"
-
-
-FAST = {"functionals": {"enabled": False}}  # where openSMILE adds nothing but time
-
-
-class Inline:
-    """Stands in for `serprep.parallel.Workers`: runs everything here, and can do something first."""
-
-    n_workers = 1
-
-    def __init__(self, before=None, order=list):
-        self.before, self.order, self.n_runs = before, order, 0
-
-    def run(self, function, items):
-        self.n_runs += 1
-        if self.before and items:
-            self.before(function, items)
-        return ((number, function(items[number])) for number in self.order(range(len(items))))
-
-
-@pytest.fixture(scope="module")
-def pool():
-    with workers(2) as pool:
-        yield pool
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    """Twelve synthetic recordings, two emotions, three speakers."""
-    root = tmp_path_factory.mktemp("corpus")
-    write_synthetic_corpus(root, n_speakers=3, emotions=["sad", "angry"], n_texts=2)
-    return root
-
-
-@pytest.fixture
-def own(corpus, tmp_path):
-    """A copy of the corpus to change."""
-    return shutil.copytree(corpus, tmp_path / "own")
-
-
-@pytest.fixture
-def later(monkeypatch):
-    """Ten seconds have passed since files were written: the memo trusts them."""
-    now = time.time
-    monkeypatch.setattr("serprep.cache.memo.time.time", lambda: now() + 10)
-
-
-def recipe(root, dataset, *, features=FAST, folder=None, store=None, **corpus):
-    corpus = corpus or {"reader": "pattern", "pattern": PATTERN}
-    values = {
-        "dataset": {"name": "test", "path": str(dataset)},
-        "corpus": {"root": str(root), **corpus},
-        "features": features,
-        "store": store or {},
-    }
-    return recipe_from(values, folder=folder or Path(root), name="test")
-
-
-def table(path, rows, header):
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([header, *rows])
-
-
-def digests(store):
-    """SHA-256 of every file of a store."""
-    root = Path(store)
-    return {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(root.rglob("*"))
-        if path.is_file()
-    }
-
-
-def noise(seconds, rate, channels=1, seed=0):
-    rng = np.random.default_rng(seed)
-    shape = (int(seconds * rate),) if channels == 1 else (int(seconds * rate), channels)
-    return 0.1 * rng.normal(size=shape)
-
-
-def counts(result):
-    return result.computed, result.reused, result.quarantined
 
 
 def test_a_store_is_the_same_whatever_computed_it(corpus, pool, tmp_path):

@@ -1,75 +1,16 @@
 """Which utterances a recipe asks for."""
 
-import csv
 import shutil
-from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
 
+from helpers.builds import PATTERN, noise, recipe, table
+from helpers.inline import Inline
 from serprep.errors import CorpusError, ManifestError, StoreError
 from serprep.pipeline.build import build
 from serprep.pipeline.gather import gather
-from serprep.recipe import recipe_from
 from serprep.store.store import open_store
-from serprep.testing import write_synthetic_corpus
-
-PATTERN = "{emotion}/{speaker}_{text}_{take}.wav"
-
-
-FAST = {"functionals": {"enabled": False}}  # where openSMILE adds nothing but time
-
-
-class Inline:
-    """Stands in for `serprep.parallel.Workers`: runs everything here, and can do something first."""
-
-    n_workers = 1
-
-    def __init__(self, before=None, order=list):
-        self.before, self.order, self.n_runs = before, order, 0
-
-    def run(self, function, items):
-        self.n_runs += 1
-        if self.before and items:
-            self.before(function, items)
-        return ((number, function(items[number])) for number in self.order(range(len(items))))
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    """Twelve synthetic recordings, two emotions, three speakers."""
-    root = tmp_path_factory.mktemp("corpus")
-    write_synthetic_corpus(root, n_speakers=3, emotions=["sad", "angry"], n_texts=2)
-    return root
-
-
-@pytest.fixture
-def own(corpus, tmp_path):
-    """A copy of the corpus to change."""
-    return shutil.copytree(corpus, tmp_path / "own")
-
-
-def recipe(root, dataset, *, features=FAST, folder=None, store=None, **corpus):
-    corpus = corpus or {"reader": "pattern", "pattern": PATTERN}
-    values = {
-        "dataset": {"name": "test", "path": str(dataset)},
-        "corpus": {"root": str(root), **corpus},
-        "features": features,
-        "store": store or {},
-    }
-    return recipe_from(values, folder=folder or Path(root), name="test")
-
-
-def table(path, rows, header):
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([header, *rows])
-
-
-def noise(seconds, rate, channels=1, seed=0):
-    rng = np.random.default_rng(seed)
-    shape = (int(seconds * rate),) if channels == 1 else (int(seconds * rate), channels)
-    return 0.1 * rng.normal(size=shape)
 
 
 def test_labels_are_kept_renamed_merged_and_dropped_visibly(tmp_path):

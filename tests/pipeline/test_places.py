@@ -58,7 +58,7 @@ def test_one_that_cannot_write(seen, monkeypatch):
     def refuse(self, name, data):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(places.Folder, "write", refuse)
+    monkeypatch.setattr(type(places.at(seen.cache)), "write", refuse)
     assert "Read-only file system" in seen()
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from helpers.inline import Inline
 from serprep.errors import StoreError
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
@@ -19,13 +20,6 @@ from serprep.store.claims import check_attributes, check_files, check_zarr_array
 from serprep.store.convert import convert
 from serprep.store.store import Store, open_store
 from serprep.store.verify import verify
-
-
-class Inline:
-    n_workers = 1
-
-    def run(self, function, items):
-        return ((number, function(item)) for number, item in enumerate(items))
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What every container promises; a new one joins with a row in SUFFIX_OF."""
+"""What every container promises; a new one joins with its object in CONTAINERS."""
 
 import functools
 import multiprocessing
@@ -10,26 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.inline import Inline
 from serprep.errors import StoreError
-from serprep.parallel import workers
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
+from serprep.store.containers import CONTAINERS
 from serprep.store.store import Store, open_store
 from serprep.testing import write_synthetic_corpus
-from serprep.version import SUFFIX_OF, resolve
+from serprep.version import resolve
 
-FORMATS = list(SUFFIX_OF)
+FORMATS = list(CONTAINERS)
 VALENCES = ["2.5000", "", "-1", "0", "3e0", "", "0.1", "1e300"]
 NOTES = ["", "ü" * 300, 'a "b", c', "日本語 🙂", "x"]
-
-
-class Inline:
-    """Stands in for `serprep.parallel.Workers`: runs everything here."""
-
-    n_workers = 1
-
-    def run(self, function, items):
-        return ((number, function(item)) for number, item in enumerate(items))
 
 
 def write_corpus(root):
@@ -147,7 +139,7 @@ def test_dimensions_are_numbers_or_words(store):
 
 def test_a_store_says_what_was_asked_for(store, result):
     assert store.version == result.version and len(store) == 8
-    assert Path(result.store).name == f"{store.version}{SUFFIX_OF[store.format]}"
+    assert Path(result.store).name == f"{store.version}{store.container.form.suffix}"
     assert store.ids == sorted(store.ids)
     assert store.manifest().digest == store.attributes["provenance"]["manifest_digest"]
     assert store.array("logmel/30/segments").dtype == np.float32
@@ -201,12 +193,11 @@ def bytes_of(place):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_bytes_do_not_depend_on_workers_or_batches(corpus, tmp_path, format, monkeypatch):
+def test_bytes_do_not_depend_on_workers_or_batches(corpus, pool, tmp_path, format, monkeypatch):
     monkeypatch.setattr("serprep.store.layout.CHUNK_BYTES", 30_000)  # several shards, also in the workers' plans
     one = build(recipe(corpus, tmp_path / "a", format, fast=True), pool=Inline(), batch_size=64)
     monkeypatch.undo()
-    with workers(2) as pool:
-        many = build(recipe(corpus, tmp_path / "b", format, fast=True), pool=pool, batch_size=1)
+    many = build(recipe(corpus, tmp_path / "b", format, fast=True), pool=pool, batch_size=1)
     monkeypatch.setattr("serprep.store.layout.CHUNK_BYTES", 30_000)
     other = build(recipe(corpus, tmp_path / "c", format, fast=True), pool=Inline(), batch_size=3)
     assert bytes_of(one.store) == bytes_of(other.store)
@@ -249,13 +240,13 @@ def test_workers_of_a_data_loader_read_what_the_parent_reads(store, start):
 
 
 def test_a_store_that_is_not_there(store, tmp_path):
-    for place in (tmp_path / f"x{SUFFIX_OF[store.format]}", tmp_path):
+    for place in (tmp_path / f"x{store.container.form.suffix}", tmp_path):
         with pytest.raises(StoreError, match="no store there"):
             open_store(place)
 
 
 def test_something_else_of_that_name_is_refused(store, tmp_path):
-    place = tmp_path / f"x{SUFFIX_OF[store.format]}"
+    place = tmp_path / f"x{store.container.form.suffix}"
     place.write_text("hello")
     with pytest.raises(StoreError, match=r"x\.\w+: (Not a directory|not an HDF5 store of this serprep)"):
         open_store(place)

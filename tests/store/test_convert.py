@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.inline import Inline
 from serprep import remote
 from serprep.errors import StoreError
 from serprep.pipeline.build import build
@@ -15,15 +16,6 @@ from serprep.store.store import open_store
 from serprep.testing import write_synthetic_corpus
 
 PATTERN = "{emotion}/{speaker}_{text}_{take}.wav"
-
-
-class Inline:
-    """Stands in for `serprep.parallel.Workers`: runs everything here."""
-
-    n_workers = 1
-
-    def run(self, function, items):
-        return ((number, function(item)) for number, item in enumerate(items))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -143,7 +135,7 @@ def test_damage_is_not_converted(built, tmp_path):
     other[0] = "glad"
     zarr_store.write_rows(str(copy), "utterances/emotion", 0, other)  # with a checksum that fits
     assert shard.is_file() and open_store(copy).emotions[0] == "glad"
-    with pytest.raises(StoreError, match="utterances/emotion/c/0 does not match its digest"):
+    with pytest.raises(StoreError, match="utterances/emotion/c/0: its bytes are not those that were sealed"):
         convert(copy, tmp_path / "b.h5")
     file = shutil.copy(built["hdf5"], tmp_path / "a.h5")
     data = bytearray(file.read_bytes())

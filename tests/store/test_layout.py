@@ -115,8 +115,8 @@ def test_chunks_of_columns(n, chunk):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"format": "parquet"}, "format is 'parquet'; expected 'zarr' or 'hdf5'"),
-        ({"segment_dtype": "float64"}, "segment_dtype is 'float64'; expected 'float32' or 'float16'"),
+        ({"format": "parquet"}, "format is 'parquet'; expected one of zarr, hdf5"),
+        ({"segment_dtype": "float64"}, "segment_dtype is 'float64'; expected one of float32, float16"),
     ],
 )
 def test_impossible_configurations(values, message):

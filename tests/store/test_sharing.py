@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from helpers.inline import Inline
 from serprep.features.extract import extractors
 from serprep.parallel import Workers
 from serprep.pipeline.build import build
@@ -18,17 +19,6 @@ from serprep.store.store import open_store
 
 N = 9
 ARRAYS = {"logmel/30/segments/c/0/0/0", "logmel/50/segments/c/0/0/0", "functionals/compare_2016/c/0/0"}
-
-
-class Inline:
-    n_workers = 1
-
-    def __init__(self):
-        self.functions = []
-
-    def run(self, function, items):
-        self.functions += [function.__name__] * len(items)
-        return ((number, function(item)) for number, item in enumerate(items))
 
 
 @pytest.fixture(scope="module")

@@ -8,23 +8,14 @@ import numpy as np
 import pytest
 import xarray
 
+from helpers.inline import Inline
 from serprep.cache.parts import key_of
 from serprep.errors import StoreError
 from serprep.features.extract import identities
-from serprep.parallel import workers
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store.store import Store, open_store
 from serprep.testing import write_synthetic_corpus
-
-
-class Inline:
-    """Stands in for `serprep.parallel.Workers`: runs everything here."""
-
-    n_workers = 1
-
-    def run(self, function, items):
-        return ((number, function(item)) for number, item in enumerate(items))
 
 
 @pytest.fixture(scope="module")
@@ -318,8 +309,7 @@ def test_a_file_that_goes_missing_under_an_open_store_is_an_error(name, tmp_path
         folder=tmp_path,
         name="missing",
     )
-    with workers(1) as pool:
-        opened = open_store(build(asked, pool=pool).store)
+    opened = open_store(build(asked, pool=Inline()).store)
     files = [path for path in (Path(opened.path) / name).rglob("*") if path.is_file() and path.name != "zarr.json"]
     for path in files:
         path.parent.chmod(0o755)

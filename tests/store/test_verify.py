@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from helpers.inline import Inline
 from serprep.errors import SerprepError, StoreError
 from serprep.features.functionals import library_digest
 from serprep.pipeline.build import build
@@ -17,16 +18,6 @@ from serprep.store import zarr_store
 from serprep.store.store import open_store
 from serprep.store.verify import container_problems, verify
 from serprep.testing import write_synthetic_corpus
-
-
-class Inline:
-    """Runs tasks here: nothing in these tests needs processes."""
-
-    n_workers = 1
-
-    def run(self, function, items):
-        for number, item in enumerate(items):
-            yield number, function(item)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@ import dataclasses
 import json
 import re
 from collections import Counter
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +16,7 @@ from serprep.features.functionals import Functionals
 from serprep.features.logmel import LogMel
 from serprep.manifest.table import make_manifest
 from serprep.store import writer, zarr_store
+from serprep.store.container import digest_of
 from serprep.store.convert import convert
 from serprep.store.layout import StoreConfig
 from serprep.store.store import Store
@@ -91,14 +93,16 @@ def rows_of(cache, features=FEATURES, n_frames=N_FRAMES):
 def packed(path, cache, manifest, rows, features=FEATURES, config=None, order=None):
     """A whole store, its shards written in some order."""
     plan = writer.plan_store(manifest, rows, features, config or StoreConfig())
-    path.mkdir()
-    writer.create(plan, str(path))
-    jobs = writer.shard_jobs(plan, str(path), cache)
+    beside = path.with_suffix(".tmp")  # nothing is written into what is named like a store
+    zarr_store.create(beside, plan.arrays, partial(writer.small_value, plan))
+    jobs = writer.shard_jobs(plan, str(beside), cache)
     for number in order(range(len(jobs))) if order else range(len(jobs)):
-        assert writer.write_shard(jobs[number]) == jobs[number].last - jobs[number].first
+        name, digest = writer.write_shard(jobs[number])
+        assert digest_of(beside / name) == digest
     configurations = {"features": features.to_json(), "labels": ["sad"]}
     about = writer.attributes(plan, version="0" * 64, configurations=configurations, extractors={"logmel": {}})
-    zarr_store.seal(path, about)
+    zarr_store.seal(beside, about)
+    beside.rename(path)
     return plan, jobs
 
 

@@ -6,7 +6,9 @@ import pytest
 import zarr
 
 from serprep.errors import StoreError
+from serprep.place.place import at
 from serprep.store import layout, zarr_store
+from serprep.store.container import as_text
 from serprep.store.layout import Array
 
 SEGMENTS = Array(name="logmel/2/segments", shape=(5, 2, 3), dtype="float32", dimensions=("segment", "frame", "mel"))
@@ -46,7 +48,7 @@ def test_arrays_are_read_as_written(store):
         assert array.shape == spec.shape
         assert array.metadata.dimension_names == spec.dimensions
         if spec is IDS:
-            assert zarr_store.as_text(array[:]) == list(rows)
+            assert as_text(array[:]) == list(rows)
         else:
             np.testing.assert_array_equal(array[:], rows)
             assert array.dtype == spec.dtype
@@ -55,9 +57,34 @@ def test_arrays_are_read_as_written(store):
 def test_missing_values_are_nan_empty_text_and_zero(tmp_path):
     for spec in values():
         zarr_store.create_array(str(tmp_path), spec)
-    assert np.isnan(zarr_store.open_array(str(tmp_path), SEGMENTS.name)[:]).all()
-    assert zarr_store.as_text(zarr_store.open_array(str(tmp_path), IDS.name)[:]) == [""] * 4
-    assert zarr_store.open_array(str(tmp_path), COUNTS.name)[:].tolist() == [0] * 4
+    by_zarr = {spec: zarr.open_array(tmp_path / spec.name, mode="r", zarr_format=3)[:] for spec in values()}
+    assert np.isnan(by_zarr[SEGMENTS]).all()
+    assert (as_text(by_zarr[IDS]), by_zarr[COUNTS].tolist()) == ([""] * 4, [0] * 4)
+
+
+@pytest.mark.parametrize("spec", [SEGMENTS, IDS, COUNTS], ids=lambda spec: spec.name)
+def test_a_missing_chunk_is_an_error_here_and_at_a_url(store, tmp_path, spec):
+    url = at(f"memory://{tmp_path.name}/x.zarr")
+    for name in at(store).files():
+        url.write(name, (store / name).read_bytes())
+    name = zarr_store.shard_file(spec, 0)
+    for place in (at(store), url):
+        place.remove(name)
+        with pytest.raises(OSError, match=f"its file {name.removeprefix(spec.name + '/')} is missing"):
+            zarr_store.open_array(place.root, spec.name)[:1]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int16"])
+def test_the_bytes_of_a_shard_are_those_that_zarr_writes_into_a_whole_array(tmp_path, dtype, monkeypatch):
+    monkeypatch.setattr("serprep.store.layout.CHUNKS_PER_SHARD", 2)
+    spec = Array(name="a/b", shape=(7, 2, 3), dtype=dtype, dimensions=("segment", "frame", "mel"))
+    rows = np.arange(42).reshape(spec.shape).astype(dtype)
+    zarr_store.create_array(str(tmp_path), spec)
+    zarr_store.write_rows(str(tmp_path), spec.name, 0, rows)
+    assert spec.shard < 7 and 7 % spec.shard
+    for first in range(0, 7, spec.shard):
+        expected = (tmp_path / zarr_store.shard_file(spec, first)).read_bytes()
+        assert zarr_store.shard_bytes(spec, rows[first : first + spec.shard]) == expected
 
 
 def test_a_chunk_of_fill_values_still_has_its_file(tmp_path):
@@ -211,4 +238,4 @@ def test_strings_are_written_as_zarr_writes_them(tmp_path, monkeypatch, n):
     assert names == set(zarr_store.file_names(tmp_path / "theirs")) and len(names) == 3 + -(-n // 4)
     for name in names:
         assert (tmp_path / "ours" / name).read_bytes() == (tmp_path / "theirs" / name).read_bytes(), name
-    assert zarr_store.as_text(zarr_store.open_array(str(tmp_path / "ours"), spec.name)[:]) == texts
+    assert as_text(zarr_store.open_array(str(tmp_path / "ours"), spec.name)[:]) == texts

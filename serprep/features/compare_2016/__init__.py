@@ -23,6 +23,7 @@ __all__ = ["LLD", "contour_names", "functional_names", "functionals", "lld", "ll
 NAME = "serprep.compare_2016"  # of the extractor, in keys and versions
 REVISION = 2  # raised whenever a value changes
 SAMPLE_RATE = 16_000  # Hz, the only one
+HOP = 160  # samples from one row of a contour to the next
 SHORTEST = 960  # samples, one frame of 60 ms
 
 
@@ -124,13 +125,17 @@ def checked(signal: FloatArray) -> FloatArray:
     return signal
 
 
-def prepare(say: Callable[[str], None] | None = None) -> None:
+def prepare(
+    say: Callable[[str], None] | None = None, compute: Callable[[FloatArray], FloatArray] = functionals
+) -> None:
     """Compile everything, if no earlier process of this installation has.
 
     Parameters
     ----------
     say : function of a line
         Told before it begins to compile; the default prints to standard error.
+    compute : function of a signal
+        Everything that it needs is compiled.
     """
     from serprep.features.compare_2016 import compiled, framing
 
@@ -146,7 +151,7 @@ def prepare(say: Callable[[str], None] | None = None) -> None:
             )
         elif first.stats.cache_misses:
             say("compiling the native features, once (about 30 s)")
-    functionals(silence)
+    compute(silence)
 
 
 def _print(line: str) -> None:

@@ -18,6 +18,7 @@ from serprep.features.compare_2016.pitch import track
 from serprep.features.compare_2016.spectral import spectral
 from serprep.features.compare_2016.spectrum import short_spectra
 from serprep.features.compare_2016.voice import voice_quality
+from serprep.features.sharing import once
 
 
 class Contours(NamedTuple):
@@ -33,6 +34,7 @@ class Contours(NamedTuple):
     spectral_delta: FloatArray
 
 
+@once
 def contours_of(signal: FloatArray) -> Contours:
     """Contours of a signal of at least 960 samples."""
     samples = samples_of(signal)

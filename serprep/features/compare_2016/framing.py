@@ -12,6 +12,7 @@ import numpy as np
 
 from serprep._typing import FloatArray
 from serprep.features.compare_2016.compiled import compiled
+from serprep.features.sharing import once
 
 SAMPLE_RATE = 16_000  # Hz
 HOP = 160  # samples
@@ -20,6 +21,7 @@ LONG = 960  # samples, 60 ms
 FULL_SCALE = 32_767
 
 
+@once
 def samples_of(signal: FloatArray) -> FloatArray:
     """The signal as the set sees it: truncated to 16 bits, then divided by 32767.
 

@@ -15,6 +15,7 @@ from serprep.features.compare_2016.compiled import compiled
 from serprep.features.compare_2016.fourier import LANES, magnitudes_into, plan
 from serprep.features.compare_2016.framing import gauss, rms_of_frames
 from serprep.features.compare_2016.spectrum import N_FFT_LONG, load_frames
+from serprep.features.sharing import is_shared, once
 
 N_CANDIDATES = 6
 VOICED = np.float32(0.7)
@@ -96,27 +97,32 @@ def _octaves(ratio: float) -> float:
 
 def track(samples: FloatArray, count: int, tracker: Tracker = COMPARE_2016) -> Track:
     """Fundamental frequency and voicing of `count` 60 ms frames."""
-    window = gauss()
-    spectra = np.empty((count if tracker.keeps_spectra else 0, _N + 1), np.float32)
-    bounds = tracker.lowest, tracker.highest
-    frequency, voicing = _candidates(samples, window, count, *bounds, spectra, *_axis(), *plan(N_FFT_LONG))
+    peaks, spectra, silent = _peaks(samples, count, tracker.keeps_spectra or is_shared())
+    frequency, voicing = _within(*peaks, tracker.lowest, tracker.highest)
     f0, final, n_decided = _best_path(frequency, voicing, tracker.memory)
-    silent = ~(rms_of_frames(samples, window, count) > GATE)
     f0[silent] = 0
     final[silent] = 0
     return Track(f0, final, n_decided, spectra)
 
 
+@once
+def _peaks(samples: FloatArray, count: int, keeps_spectra: bool) -> tuple[tuple[FloatArray, ...], FloatArray, AnyArray]:
+    """What does not depend on the tracker: candidates of any frequency, spectra if they are kept, silent frames."""
+    window = gauss()
+    spectra = np.empty((count if keeps_spectra else 0, _N + 1), np.float32)
+    peaks = _candidates(samples, window, count, spectra, *_axis(), *plan(N_FFT_LONG))
+    return peaks, spectra, ~(rms_of_frames(samples, window, count) > GATE)
+
+
 @compiled
 def _candidates(  # type: ignore[no-untyped-def]
-    samples, window, count, lowest, highest, spectra,
+    samples, window, count, spectra,
     place, shares, sweep, spans, weight, shifts, damping, first, step,
     sizes, kinds, plain, twisted, order, split, half,
 ):  # fmt: skip
-    """Frequencies (Hz) and voicing, shape (count, 6) each; empty slots are 0."""
+    """Frequencies (Hz), voicing and heights of the six highest peaks, shape (count, 6) each; empty slots are 0."""
     frequency = np.zeros((count, N_CANDIDATES), np.float32)
-    voicing = np.zeros((count, N_CANDIDATES), np.float32)
-    score = np.empty(N_CANDIDATES, np.float32)
+    voicing, score = np.zeros_like(frequency), np.zeros_like(frequency)
     re, im = np.empty((_N, LANES), np.float32), np.empty((_N, LANES), np.float32)
     magnitude = np.empty((_N + 1, LANES), np.float32)
     smooth, curve = np.empty((_N + 1, LANES)), np.empty((_N + 1, LANES))
@@ -144,9 +150,9 @@ def _candidates(  # type: ignore[no-untyped-def]
                 total[j, t] = max(np.float32(total[j, t] / np.float32(15)), np.float32(0))
                 mean[t] += np.float64(total[j, t])
         for t in range(min(LANES, count - begin)):
-            rows = frequency[begin + t], voicing[begin + t]
-            _pick(total, t, mean[t] / (_N + 1), lowest, highest, first, step, places, *rows, score)
-    return frequency, voicing
+            rows = frequency[begin + t], voicing[begin + t], score[begin + t]
+            _pick(total, t, mean[t] / (_N + 1), first, step, places, *rows)
+    return frequency, voicing, score
 
 
 @compiled
@@ -232,8 +238,8 @@ def vertex(x1, y1, x2, y2, x3, y3):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _pick(totals, lane, mean, lowest, highest, first, step, places, frequency, voicing, score):  # type: ignore[no-untyped-def]
-    """The six highest peaks, interpolated, those out of range removed, the best one first."""
+def _pick(totals, lane, mean, first, step, places, frequency, voicing, score):  # type: ignore[no-untyped-def]
+    """The six highest peaks, interpolated."""
     n_peaks = 0
     before, here = totals[0, lane], totals[1, lane]
     for j in range(1, _N):  # without a branch: peaks cannot be predicted
@@ -251,7 +257,6 @@ def _pick(totals, lane, mean, lowest, highest, first, step, places, frequency, v
             for k in range(n - 1, i, -1):
                 places[k] = places[k - 1]
             places[i] = j
-    kept = 0
     for i in range(n):
         j = places[i]
         x1 = np.float64(np.float32(np.float32(np.float32(j - 1) * step) + first))
@@ -259,19 +264,28 @@ def _pick(totals, lane, mean, lowest, highest, first, step, places, frequency, v
         x3 = np.float64(np.float32(np.float32(np.float32(j + 1) * step) + first))
         y1, y2, y3 = np.float64(totals[j - 1, lane]), np.float64(totals[j, lane]), np.float64(totals[j + 1, lane])
         at, height = vertex(x1, y1, x2, y2, x3, y3)
-        f = np.float32(np.exp(at * np.log(2.0)))
-        if f < lowest or f > highest:
-            continue
-        frequency[kept] = f
-        score[kept] = np.float32(height)
-        voicing[kept] = np.float32(1 - mean / height) if height > 0 and height > mean else np.float32(0)
-        kept += 1
-    best = 0
-    for i in range(1, kept):
-        if score[i] > score[best]:
-            best = i
-    frequency[0], frequency[best] = frequency[best], frequency[0]
-    voicing[0], voicing[best] = voicing[best], voicing[0]
+        frequency[i] = np.float32(np.exp(at * np.log(2.0)))
+        score[i] = np.float32(height)
+        voicing[i] = np.float32(1 - mean / height) if height > 0 and height > mean else np.float32(0)
+
+
+@compiled
+def _within(frequency, voicing, score, lowest, highest):  # type: ignore[no-untyped-def]
+    """Frequencies and voicing of the candidates in range, the best one first; empty slots are 0."""
+    kept_frequency, kept_voicing = np.zeros_like(frequency), np.zeros_like(voicing)
+    for t in range(len(frequency)):
+        n, best, highest_score = 0, 0, np.float32(0)
+        for i in range(N_CANDIDATES):
+            f = frequency[t, i]
+            if f == 0 or f < lowest or f > highest:
+                continue
+            if n == 0 or score[t, i] > highest_score:
+                best, highest_score = n, score[t, i]
+            kept_frequency[t, n], kept_voicing[t, n] = f, voicing[t, i]
+            n += 1
+        for kept in (kept_frequency[t], kept_voicing[t]):
+            kept[0], kept[best] = kept[best], kept[0]
+    return kept_frequency, kept_voicing
 
 
 @compiled

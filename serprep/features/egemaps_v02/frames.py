@@ -1,0 +1,100 @@
+"""The 25 contours: of each frame, then smoothed over three frames.
+
+Ten of the 20 ms spectrum are smoothed plainly; fifteen of voice and formants over the
+frames that are not zero, and at the end as far as the pitch was decided.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from serprep._typing import AnyArray, DoubleArray, FloatArray
+from serprep.features.compare_2016.auditory import loudness_of
+from serprep.features.compare_2016.cepstrum import mfcc
+from serprep.features.compare_2016.compiled import compiled
+from serprep.features.compare_2016.contours import smooth, smooth_known
+from serprep.features.compare_2016.framing import LONG, SHORT, mean_squares, n_frames, samples_of
+from serprep.features.compare_2016.pitch import Tracker, track
+from serprep.features.compare_2016.voice import voice_quality
+from serprep.features.egemaps_v02.descriptors import descriptors
+from serprep.features.egemaps_v02.formants import N_FORMANTS, formants, spectra_and_predictors
+from serprep.features.egemaps_v02.harmonics import noise_ratio, partials
+
+TRACKER = Tracker(lowest=55, highest=1000, memory=40, keeps_spectra=True)
+SEARCH = (0.9, 1.1)  # where a period is looked for, times that of the pitch
+
+
+class Frames(NamedTuple):
+    """What each frame has, before it is smoothed."""
+
+    n_frames: int  # of 60 ms
+    n_decided: int  # of these, decided by the pitch tracker before the signal ended
+    spectral: FloatArray  # (10, n_frames + 4)
+    voice: FloatArray  # (15, n_frames)
+    energy: DoubleArray  # (n_frames + 4,)
+
+
+def frames_of(signal: FloatArray) -> Frames:
+    """Frames of a signal of at least 960 samples."""
+    samples = samples_of(signal)
+    n_long, n_short = n_frames(len(samples), LONG), n_frames(len(samples), SHORT)
+    pitch = track(samples, n_long, TRACKER)
+    quality = voice_quality(samples, pitch.f0, *SEARCH)
+    magnitude, predictors = spectra_and_predictors(samples, n_short)
+    power = magnitude * magnitude
+    bands, loudness = loudness_of(power)
+    resonances = formants(predictors[:n_long])
+    levels = partials(pitch.magnitude, pitch.f0, resonances[:N_FORMANTS])
+    by_formant = [row for j in range(N_FORMANTS) for row in (*resonances[j::N_FORMANTS], levels[2 + j])]
+    voice = [_semitones(pitch.f0), quality[:, 0], _decibels(quality[:, 2]), noise_ratio(pitch.magnitude, pitch.f0)]
+    return Frames(
+        n_long,
+        pitch.n_decided,
+        np.concatenate([loudness[None], descriptors(magnitude, power), mfcc(bands, 4).T]),
+        np.stack([*voice, *levels[:2], *by_formant]),
+        mean_squares(samples, np.ones(SHORT, np.float32), n_short),
+    )
+
+
+def contours_of(frames: Frames) -> FloatArray:
+    """The 25 smoothed contours, one a row, shape (25, n_frames + 1)."""
+    n = frames.n_frames
+    return np.concatenate(
+        [smooth_plainly(frames.spectral)[:, : n + 1], smooth_known(frames.voice, readable(n, frames.n_decided))]
+    )
+
+
+def smooth_plainly(values: FloatArray) -> FloatArray:
+    """As many smoothed frames as there are; the last is read twice at the end."""
+    n = values.shape[1]
+    found: FloatArray = smooth(values, n - 1, np.full(len(values), n))
+    return found
+
+
+def readable(n: int, n_decided: int) -> AnyArray:
+    """How many frames each smoothed row of voice and formants could read, shape (n + 1,)."""
+    limits = np.full(n + 1, n)
+    if 0 < n_decided < n:
+        limits[n_decided - 1 : n_decided + 1] = n_decided
+    return limits
+
+
+@compiled
+def _semitones(f0):  # type: ignore[no-untyped-def]
+    """Semitones above 27.5 Hz, 0 unvoiced."""
+    found = np.zeros(len(f0), np.float32)
+    for t in range(len(f0)):
+        if f0[t] > np.float32(29.136):
+            octaves = np.float32(12) * np.log(np.float32(f0[t] / np.float32(27.5)))
+            found[t] = np.float32(octaves / np.log(np.float32(2)))
+        elif f0[t] > 0:
+            found[t] = 1
+    return found
+
+
+@compiled
+def _decibels(shimmer):  # type: ignore[no-untyped-def]
+    found = np.zeros(len(shimmer), np.float32)
+    for t in range(len(shimmer)):
+        found[t] = 20 * np.log(1 + np.float64(shimmer[t])) / np.log(10.0)
+    return found

@@ -1,0 +1,1 @@
+"""A folder or file here or at a URL, seen the same way."""

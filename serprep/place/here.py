@@ -1,0 +1,191 @@
+"""A place on this machine's disk, or one that is mounted like one."""
+
+import contextlib
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from serprep.errors import one_line
+from serprep.files import discard, make_read_only, refuse_store, remove_tree, write_whole
+from serprep.place.place import Answer, Entry, Item, Place, Stage
+
+
+class Here(Place):
+    """A local folder or file."""
+
+    tells_use = links = True
+
+    def _at(self, name: str = "") -> Path:
+        return Path(self.root, name)
+
+    def path(self, name: str = "") -> str:
+        """The absolute path."""
+        return str(self._at(name).resolve())
+
+    def direct(self, name: str = "") -> str:
+        """The path as it is."""
+        return str(self._at(name))
+
+    def exists(self, name: str = "") -> bool:
+        """Whether there is a file."""
+        return self._at(name).is_file()
+
+    def holds(self, name: str = "") -> bool:
+        """Whether there is anything, also a link that leads nowhere."""
+        with contextlib.suppress(FileNotFoundError):
+            self._at(name).lstat()
+            return True
+        return False
+
+    def is_whole(self, name: str, mark: str) -> bool:
+        """Whether it is there: it was renamed when it was finished."""
+        return self._at(name).exists()
+
+    def entries(self, folder: str = "") -> dict[str, bool]:
+        """What lies in a folder."""
+        try:
+            with os.scandir(self._at(folder)) as found:
+                return {entry.name: entry.is_file() for entry in found}
+        except FileNotFoundError:
+            return {}
+
+    def below(self, name: str = "") -> dict[str, Entry]:
+        """Files, folders and links; what vanishes meanwhile is passed over."""
+        top, found = self._at(name), {}
+        inside = (Path(folder, own) for folder, _, names in os.walk(top) for own in ("", *names))
+        for path in [top] if not top.is_dir() or top.is_symlink() else inside:
+            with contextlib.suppress(OSError):
+                state = path.lstat()
+                is_folder = path.is_dir() and not path.is_symlink()
+                size = int(state.st_blocks) * 512 if hasattr(state, "st_blocks") else state.st_size
+                relative = "" if path == top else path.relative_to(top).as_posix() + "/" * is_folder
+                content = (state.st_dev, state.st_ino)
+                n_names = 1 if is_folder else state.st_nlink
+                found[relative] = Entry(0 if is_folder else size, state.st_mtime, content, n_names)
+        return found
+
+    def now(self, *, write: bool) -> float:
+        """The earlier of this machine's time and that of the machine whose clock dates files there.
+
+        A clock that runs ahead would make everything look old.
+        """
+        probe = self._at(f".clock.{uuid.uuid4().hex[:12]}.tmp")
+        with contextlib.suppress(OSError):
+            if write:
+                try:
+                    probe.touch()
+                    return min(time.time(), probe.stat().st_mtime)
+                finally:
+                    probe.unlink(missing_ok=True)
+        return time.time()
+
+    def read(self, name: str = "", start: int = 0, end: int | None = None) -> bytes:
+        """Bytes of a file."""
+        with self._at(name).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size  # else Python makes room for whatever is asked for
+            start = max(0, size + start) if start < 0 else start
+            file.seek(start)
+            return file.read() if end is None else file.read(max(0, min(end, size) - start))
+
+    def open(self, name: str = "") -> BinaryIO:
+        """The file itself."""
+        return self._at(name).open("rb")
+
+    def each(self, function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
+        """One after the other."""
+        return map(function, items)
+
+    def refuse_store(self) -> None:
+        """Raise a StoreError in a store, also where links lead into one."""
+        refuse_store(self.root)
+
+    def unwritable(self) -> str:
+        """Why nothing can be written; nobody's home is made."""
+        folder = self._at()
+        if folder.parent.name == ".cache" and not folder.parent.parent.is_dir():
+            return f"{one_line(folder.parent.parent)} is not there"
+        self.refuse_store()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            return error.strerror or type(error).__name__
+        return "" if os.access(folder, os.W_OK | os.X_OK) else "it is read-only"
+
+    def write(self, name: str, data: bytes | bytearray) -> None:
+        """Write beside, then rename."""
+        write_whole(self._at(name), data)
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Link a whole file to the name: unlike a rename, that never replaces."""
+        path = self._at(name)
+        beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+        write_whole(beside, data)
+        try:
+            os.link(beside, path)
+        except FileExistsError:
+            return self.read(name) == data
+        except OSError:  # no hard links here
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+        return True
+
+    def touch(self, name: str, every: float) -> None:
+        """Set the time of the last change, which nothing else sets: files never change."""
+        path = self._at(name)
+        with contextlib.suppress(OSError):
+            if abs(time.time() - path.stat().st_mtime) > every:
+                os.utime(path)
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        self._at(name).unlink(missing_ok=True)
+
+    def remove_all(self, names: Iterable[str]) -> None:
+        """Remove files and folders, links and not what they lead to."""
+        for path in map(self._at, names):
+            if path.is_dir() and not path.is_symlink():
+                remove_tree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def stage(self, name: str, mark: str, *, replace: bool) -> Iterator[Stage]:
+        """A hidden name beside the final one."""
+        final = self._at(name)
+        beside = final.with_name(f".{final.stem[:16]}.{uuid.uuid4().hex[:12]}.tmp")
+        final.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield Stage(beside, str(beside))
+        finally:
+            discard(beside)
+
+    def publish(self, stage: Stage, name: str, mark: str, *, changed: bool, quiet: bool) -> None:
+        """Rename, read-only; another process that was faster with the same is success."""
+        final = self._at(name)
+        make_read_only(stage.here)
+        if final.exists() and changed:
+            aside = final.with_name(f".damaged.{uuid.uuid4().hex[:12]}.tmp")
+            final.rename(aside)
+            stage.here.rename(final)
+            discard(aside)
+        elif not final.exists():
+            try:
+                stage.here.rename(final)
+            except OSError:
+                if not final.exists():
+                    raise
+
+    def withdraw(self, name: str, mark: str) -> None:
+        """Rename, then remove."""
+        gone = f"{name.rpartition('/')[0]}/.{Path(name).stem[:16]}.{uuid.uuid4().hex[:12]}.tmp"
+        self._at(name).rename(self._at(gone))
+        self.remove_all([gone])
+
+    @contextlib.contextmanager
+    def new_file(self) -> Iterator[Path]:
+        """The path itself."""
+        yield self._at()

@@ -1,0 +1,110 @@
+"""One array of an HDF5 file, for reading; an open handle must not cross a fork."""
+
+import math
+import os
+import weakref
+from typing import Any
+
+import h5py
+import numpy as np
+
+from serprep.errors import StoreError, one_line
+from serprep.store.claims import CHUNK_LIMIT, ITEM_BYTES
+from serprep.store.container import DAMAGE
+from serprep.store.hdf5_file import open_file
+
+CHUNK_CACHE = 8 << 20  # bytes per array: a chunk stays while neighbours are read from it
+
+
+class FileArray:
+    """One array of a file, for reading; rows are given by an int or a slice.
+
+    The file is opened by the process that reads, anew after a fork.
+    """
+
+    def __init__(self, path: str, name: str) -> None:
+        self.path, self.name = path, name
+        self._handles: tuple[h5py.File, h5py.Dataset] | None = None
+        dataset = self._dataset()
+        _check_array(dataset.file, name)
+        self.shape: tuple[int, ...] = dataset.shape
+        self.is_text = h5py.check_string_dtype(dataset.dtype) is not None
+        self.dtype: np.dtype[Any] = np.dtype(object) if self.is_text else dataset.dtype
+
+    def __reduce__(self) -> tuple[type["FileArray"], tuple[str, str]]:
+        return FileArray, (self.path, self.name)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> Any:
+        values = self._dataset()[rows]
+        if self.is_text and isinstance(values, np.ndarray):
+            return np.array([cell.decode() for cell in values.ravel()], object).reshape(values.shape)
+        return values.decode() if self.is_text else values
+
+    def _dataset(self) -> h5py.Dataset:
+        _close_inherited()
+        if self._handles is None:
+            file = open_file(self.path, rdcc_nbytes=CHUNK_CACHE)
+            self._handles = file, file[self.name]
+            _opened.add(self)
+        return self._handles[1]
+
+    def close(self) -> None:
+        """Close the file; the next reading opens it again."""
+        handles, self._handles = self._handles, None
+        if handles is not None:
+            handles[0].close()
+
+
+def _check_array(file: h5py.File, name: str) -> None:
+    """Raise an OSError unless an array lies in its own file, as written: no links, filters, or rows out of nothing."""
+    parts = name.split("/")
+    for depth in range(1, len(parts) + 1):
+        if not isinstance(file.get("/".join(parts[:depth]), getlink=True), h5py.HardLink):
+            raise OSError("it is a link")
+    array = file[name]
+    text = h5py.check_string_dtype(array.dtype)
+    if not isinstance(array, h5py.Dataset) or array.external or array.is_virtual or (text and text.length is None):
+        raise OSError("it does not lie in this file")
+    if array.compression or array.shuffle or array.scaleoffset is not None:
+        raise OSError("its filters are none that a store has")
+    if not text and array.dtype.name not in ITEM_BYTES:
+        raise OSError("its type is none that a store has")
+    n_bytes = math.prod(array.shape) * array.dtype.itemsize
+    if n_bytes > array.id.get_storage_size() or math.prod(array.chunks or ()) * array.dtype.itemsize > CHUNK_LIMIT:
+        raise OSError(f"it announces {n_bytes} bytes, {array.id.get_storage_size()} are there")
+
+
+_opened: "weakref.WeakSet[FileArray]" = weakref.WeakSet()
+_owner = os.getpid()  # of what is in _opened
+
+
+def _close_inherited() -> None:
+    """In a forked process, close the parent's handles here, all of them, before anything is opened.
+
+    HDF5 would otherwise hand out the parent's file again: it knows an open file by its inode.
+    """
+    global _owner
+    if _owner != os.getpid():
+        for array in list(_opened):
+            array.close()
+        _opened.clear()
+        _owner = os.getpid()
+
+
+def open_array(path: str, name: str) -> FileArray:
+    """One array, for reading.
+
+    Raises
+    ------
+    StoreError
+        If its metadata is damaged.
+    """
+    try:
+        return FileArray(path, name)
+    except DAMAGE as error:
+        raise StoreError(
+            f"{one_line(path)}: array {name!r} is damaged ({one_line(error)}); remove it and build again"
+        ) from None

@@ -1,0 +1,316 @@
+"""The classic: a linear SVM on rows, above all on the functionals.
+
+It is that of the ComParE challenges (Schuller et al., 2018): one against the rest,
+rare labels weighted or upsampled, and C chosen on the development part, or by folds of the
+training part that keep speakers together.  The same folds turn its margins to
+probabilities, by one factor for all labels, so that the most probable label is the SVM's.
+"""
+
+import hashlib
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from serprep._json import canonical_json
+from serprep._typing import DoubleArray, FloatArray, IntArray
+from serprep.config import within
+from serprep.features.extract import Features
+from serprep.metrics import ranking_ua
+from serprep.systems import Shapes, SystemSpec, options_of, row_kinds
+
+if TYPE_CHECKING:
+    from serprep_models.fold import Fitted, Fold
+
+N_FOLDS = 5  # of the training part, where there is no development part
+NEVER = -1e4  # logit of a label that no training utterance has
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """Rows of some utterances, and what is known of them."""
+
+    values: FloatArray  # (n, n_features), standardised
+    labels: IntArray  # (n,) places among the declared labels
+    speakers: Sequence[str]  # "" where unknown
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearSVM:
+    """A linear SVM, one against the rest.
+
+    Attributes
+    ----------
+    weights : ndarray, shape (n_labels, n_features), float32
+        Scaled, so that the softmax of ``values @ weights.T + bias`` are probabilities.
+    bias : ndarray, shape (n_labels,), float32
+        Very low for a label that no training utterance has.
+    choice : dict
+        ``c``, ``chosen_on`` and ``ua``: of each C, on what it was chosen on.
+    """
+
+    weights: FloatArray
+    bias: FloatArray
+    choice: dict[str, Any]
+
+    def probabilities(self, values: FloatArray) -> FloatArray:
+        """Of each label, shape (n, n_labels)."""
+        logits = values.astype(np.float64) @ self.weights.T.astype(np.float64) + self.bias
+        return _softmax(logits).astype(np.float32)
+
+
+def compare_svm(
+    train: Labelled, *, n_labels: int, c: Sequence[float], dev: Labelled | None = None, balance: str = "weights"
+) -> LinearSVM:
+    """A linear SVM whose C and scale are chosen without the test part.
+
+    Parameters
+    ----------
+    train : Labelled
+    n_labels : int
+    c : sequence of float
+        C to choose from; of equally good ones, the smallest.
+    dev : Labelled, optional
+        On what to choose; default folds of the training part.
+    balance : {"weights", "upsampling"}
+        What makes up for labels being rare.
+    """
+    present = np.unique(train.labels)
+    if len(present) < 2:
+        w, b = fit(train.values, train.labels, c=1.0, n_labels=n_labels)
+        nothing: dict[str, Any] = {"c": None, "chosen_on": "nothing: one label", "ua": {}}
+        return LinearSVM(weights=w.astype(np.float32), bias=b.astype(np.float32), choice=nothing)
+    axes, turned = turn(train.values if dev is None else np.concatenate([train.values, dev.values]))
+    turned, others = turned[: len(train.labels)], turned[len(train.labels) :]
+    # (what learns, what is predicted, its labels)
+    parts: list[tuple[IntArray, FloatArray | DoubleArray, IntArray]]
+    if dev is not None:
+        on, parts = "dev", [(np.arange(len(train.labels)), others, dev.labels)]
+    else:
+        on, numbers = inner_folds(train, present)
+        held = [numbers == number for number in np.unique(numbers)]
+        parts = [(np.flatnonzero(~own), turned[own], train.labels[own]) for own in held]
+    truth = np.concatenate([train.labels[:0], *(labels for _, _, labels in parts)])
+    margins = {}
+    for one in sorted(c) if parts else []:
+        found = []
+        for rows, values, _ in parts:
+            w, b = fit(turned[rows], train.labels[rows], c=one, n_labels=n_labels, balance=balance)
+            found.append(values @ w.T + b)
+        margins[one] = np.concatenate(found)
+    uas = {one: ranking_ua(truth, values.argmax(1), n_labels) for one, values in margins.items()}
+    best = max(uas, key=lambda one: (uas[one], -one)) if uas else min(c)
+    w, b = fit(turned, train.labels, c=best, n_labels=n_labels, balance=balance)
+    scale = scale_of(margins[best], truth) if margins else 1.0
+    absent = ~np.isin(np.arange(n_labels), present)
+    choice = {"c": best, "chosen_on": on, "ua": {repr(one): ua for one, ua in uas.items()}}
+    return LinearSVM(
+        weights=(scale * (w if axes is None else w @ axes)).astype(np.float32),
+        bias=np.where(absent, NEVER, scale * b).astype(np.float32),
+        choice=choice,
+    )
+
+
+def turn(values: FloatArray) -> tuple[DoubleArray | None, FloatArray | DoubleArray]:
+    """Orthonormal axes (n, n_features), or None, and the values on them (n, n), where that makes them fewer.
+
+    An SVM sees inner products alone, and they stay; with hundreds of utterances and 6373
+    features it is many times as fast.
+    """
+    if len(values) >= values.shape[1]:
+        return None, values
+    axes, corner = np.linalg.qr(values.T.astype(np.float64))
+    return axes.T, corner.T
+
+
+def fit(
+    values: FloatArray | DoubleArray, labels: IntArray, *, c: float, n_labels: int, balance: str = "weights"
+) -> tuple[DoubleArray, DoubleArray]:
+    """Weights (n_labels, n_features) and bias (n_labels,) of a linear SVM; a label nobody has gets ``NEVER``."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.svm import LinearSVC
+
+    weights, bias = np.zeros((n_labels, values.shape[1])), np.full(n_labels, NEVER)
+    rows = np.arange(len(labels))
+    if balance == "upsampling":
+        most = np.bincount(labels).max()
+        rows = np.concatenate([np.resize(np.flatnonzero(labels == label), most) for label in np.unique(labels)])
+    if len(np.unique(labels)) < 2:
+        bias[labels[:1]] = 0
+        return weights, bias
+    machine = LinearSVC(C=c, class_weight="balanced" if balance == "weights" else None, random_state=0, max_iter=2000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of a large C, which then is hardly the best
+        machine.fit(values[rows], labels[rows])
+    if len(machine.classes_) == 2:
+        weights[machine.classes_] = np.concatenate([-machine.coef_, machine.coef_])
+        bias[machine.classes_] = np.concatenate([-machine.intercept_, machine.intercept_])
+    else:
+        weights[machine.classes_], bias[machine.classes_] = machine.coef_, machine.intercept_
+    return weights, bias
+
+
+def inner_folds(train: Labelled, present: IntArray) -> tuple[str, IntArray]:
+    """On what C is chosen, in words, and the number of each utterance's fold, shape (n,).
+
+    Folds keep speakers together where there are two or more of them, and are balanced by label.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    speakers = np.array(train.speakers)
+    n_speakers, counts = len(np.unique(speakers)), np.bincount(train.labels)[present]
+    parts: IntArray = np.zeros(len(train.labels), np.int64)
+    by_speaker = "" not in set(train.speakers) and n_speakers > 1
+    # scikit-learn wants some label in every fold, or, where speakers do not matter, each of them
+    n_folds = min(N_FOLDS, n_speakers, int(counts.max())) if by_speaker else min(N_FOLDS, int(counts.min()))
+    if n_folds < 2:
+        return "nothing: too few utterances", parts[:0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a label may have fewer utterances than there are folds
+        kind = StratifiedGroupKFold if by_speaker else StratifiedKFold
+        folds = kind(n_folds, shuffle=True, random_state=0)
+        for number, (_, held) in enumerate(folds.split(np.zeros(len(parts)), train.labels, speakers)):
+            parts[held] = number
+    return f"{n_folds} folds of the training part, by {'speaker' if by_speaker else 'utterance'}", parts
+
+
+def scale_of(margins: DoubleArray, truth: IntArray) -> float:
+    """The factor that makes the softmax of margins (n, n_labels) most likely, every label counting alike.
+
+    One factor for all labels leaves their order as it is (temperature scaling, Guo et al., 2017).
+    """
+    from scipy.optimize import minimize_scalar
+
+    seen = margins[np.arange(len(truth)), truth] > NEVER  # of other labels no factor can make up
+    margins, truth = margins[seen], truth[seen]
+    weight = 1 / np.bincount(truth, minlength=margins.shape[1])[truth]
+
+    def loss(logarithm: float) -> float:
+        chances = _softmax(np.exp(logarithm) * margins)[np.arange(len(truth)), truth]
+        return float(-(weight * np.log(np.maximum(chances, 1e-300))).sum())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-5, 5), method="bounded").x))
+
+
+def _softmax(logits: DoubleArray) -> DoubleArray:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    found: DoubleArray = powers / powers.sum(axis=1, keepdims=True)
+    return found
+
+
+# -- the systems ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """``[train.compare-svm]``."""
+
+    c: tuple[float, ...] = within(0, 1e9, default=(1e-5, 1e-4, 1e-3), above=True)  # chosen from, without the test
+    balance: Literal["weights", "upsampling"] = "weights"  # of rare labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfFeatures(Options):
+    """``[train.svm]``."""
+
+    features: tuple[str, ...] = ("functionals",)  # kinds of feature with a row per utterance
+
+
+def machine_of(fold: "Fold", features: tuple[str, ...], options: Options | None = None) -> LinearSVM:
+    """The linear SVM of a fold; the same for all systems and seeds, so what one of them made is taken.
+
+    Parameters
+    ----------
+    fold : Fold
+        Every training row has a label.
+    features : tuple of str
+    options : Options, optional
+        Default those of compare-svm.
+    """
+    own = options or options_of(COMPARE_SVM.name, fold.how.options)
+    learns, how = fold.rows["train"], fold.how
+    chooses = fold.labelled("dev") if fold.use_dev and how.keep == "best" else []
+
+    def labelled(rows: Sequence[int]) -> Labelled:
+        return Labelled(values=fold.values(features, rows), labels=fold.labels(rows), speakers=fold.speakers(rows))
+
+    def fill(out: FloatArray) -> dict[str, Any]:
+        dev = labelled(chooses) if chooses else None
+        svm = compare_svm(labelled(learns), n_labels=fold.n_labels, c=own.c, dev=dev, balance=own.balance)
+        out[:, :-1], out[:, -1] = svm.weights, svm.bias
+        return svm.choice
+
+    origin = [fold.store.seal, learns, chooses, own.c, own.balance, how.standardisation, how.enrol]
+    origin += [] if features == OfFeatures.features else [features]  # as before there was a choice
+    name = hashlib.sha256(canonical_json([learns, chooses, *origin[7:]])).hexdigest()[:16]
+    shape = (fold.n_labels, sum(fold.shapes(features)[name][0] for name in features) + 1)
+    values, choice = fold.kept(f"svm-{name}", shape, origin=origin, fill=fill)
+    return LinearSVM(weights=np.array(values[:, :-1]), bias=np.array(values[:, -1]), choice=choice)
+
+
+class SVM(SystemSpec[OfFeatures]):
+    """A linear SVM on rows of any kinds."""
+
+    name = "svm"
+    options = OfFeatures
+    seeded = False
+    by_gradient = False
+
+    def features(self, options: OfFeatures) -> tuple[str, ...]:
+        """What it reads."""
+        return options.features
+
+    def inputs(self, options: OfFeatures, features: Features) -> tuple[str, ...]:
+        """Rows."""
+        return row_kinds(self.name, self.features(options), features)
+
+    def make(self, options: OfFeatures, shapes: Shapes, n_labels: int) -> Any:
+        """The machine as a module."""
+        from serprep_models.system import LinearMachine
+
+        names = self.features(options)
+        return LinearMachine(names, sum(shapes[name][0] for name in names), n_labels)
+
+    def share(self, options: OfFeatures) -> str:
+        """The machine."""
+        return "linear SVMs"
+
+    def shares(self, options: OfFeatures, fold: "Fold") -> None:
+        """Train it."""
+        machine_of(fold, self.features(options), options)
+
+    def fit(self, options: OfFeatures, fold: "Fold") -> "Fitted":
+        """Train it, and score by it."""
+        import torch
+
+        from serprep_models.fold import Fitted
+
+        names = self.features(options)
+        svm = machine_of(fold, names, options)
+        module = self.make(options, fold.shapes(names), fold.n_labels)
+        module.load_state_dict({"svm.weight": torch.from_numpy(svm.weights), "svm.bias": torch.from_numpy(svm.bias)})
+        scores = {role: svm.probabilities(fold.values(names, fold.rows[role])) for role in fold.scored}
+        return Fitted(scores=scores, module=module, note={"svm": svm.choice})
+
+    def graph(self, layers: Any, options: OfFeatures, inputs: Mapping[str, str]) -> str:
+        """The machine as ONNX."""
+        rows = layers.beside(*(inputs[name] for name in self.features(options)))
+        return layers.softmax(layers.linear("svm", rows))  # type: ignore[no-any-return]
+
+
+class CompareSVM(SVM):
+    """The same on the functionals, as in the ComParE challenges."""
+
+    name = "compare-svm"
+    options = Options  # type: ignore[assignment]  # it has no choice of features
+    by_default = True
+    formerly: ClassVar[Mapping[str, str]] = {"svm_c": "c", "svm_balance": "balance"}
+
+    def features(self, options: Options) -> tuple[str, ...]:
+        """The functionals."""
+        return OfFeatures.features
+
+
+COMPARE_SVM, LINEAR_SVM = CompareSVM(), SVM()

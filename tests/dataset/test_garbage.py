@@ -1,0 +1,89 @@
+"""Garbage at a URL; on a disk, `test_log.py` and in a bucket `test_bucket.py` show it."""
+
+import time
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pytest
+import soundfile
+
+from helpers.inline import Inline
+from serprep import remote
+from serprep.dataset.garbage import YOUNG, gc
+from serprep.errors import StoreError
+from serprep.pipeline.build import build
+from serprep.recipe import recipe_from
+from serprep.store.store import open_store
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """A data set in memory with two versions, two days ago: the older has a part of its own."""
+    url = f"memory://{tmp_path.name}/set"
+    for i in range(2):
+        soundfile.write(tmp_path / f"u{i}.wav", 0.1 * np.random.default_rng(i).normal(size=8000), 16_000)
+    for n_mels in (20, 40):
+        (tmp_path / "labels.csv").write_text("path,emotion\nu0.wav,sad\nu1.wav,angry\n")
+        values = {
+            "dataset": {"path": url},
+            "corpus": {"reader": "table", "root": str(tmp_path), "file": "labels.csv"},
+            "features": {"functionals": {"enabled": False}, "logmel": {"n_mels": n_mels}},
+        }
+        build(recipe_from(values, folder=Path(tmp_path), name="x"), pool=Inline())
+    now = time.time()
+    monkeypatch.setattr("serprep.place.url.time.time", lambda: now + 2 * YOUNG)
+    yield url
+    fsspec.filesystem("memory").rm(f"/{tmp_path.name}", recursive=True)
+
+
+def test_a_dry_run_names_what_then_goes(data):
+    before = remote.listing(data)
+    dry = gc(data)
+    assert not dry.removed and remote.listing(data).keys() == before.keys()
+    assert len(dry.stores) == len(dry.parts) == 1 and list(dry.kept.values()) == ["latest"]
+    done = gc(data, yes=True)
+    assert done.removed and (done.stores, done.parts, done.bytes) == (dry.stores, dry.parts, dry.bytes)
+    gone = before.keys() - remote.listing(data).keys()
+    stem = done.stores[0].removesuffix(".zarr")
+    assert {name for name in gone if not name.startswith(f"{done.stores[0]}/")} == {f"{stem}.build.json", *done.parts}
+    assert done.bytes == sum(before[name]["size"] for name in gone if not name.endswith(".build.json"))
+    assert len(open_store(f"{data}@latest")) == 2
+    assert gc(data, yes=True).stores == ()
+
+
+def test_what_tells_no_time_is_young(data, monkeypatch):
+    monkeypatch.setattr(remote, "modified", lambda entry: None)
+    found = gc(data)
+    assert (found.stores, found.parts, found.temporary) == ((), (), ())
+
+
+def test_a_store_that_lost_its_root_is_damaged_and_stays_with_all_parts(data):
+    store = gc(data).stores[0]
+    remote.remove(f"{data}/{store}/zarr.json")
+    before = remote.listing(data).keys()
+    found = gc(data, yes=True)
+    assert list(found.damaged) == [store] and (found.stores, found.parts, found.temporary) == ((), (), ())
+    assert remote.listing(data).keys() == before
+
+
+def test_a_killed_upload_goes_after_a_day(data, monkeypatch):
+    name = f"versions/{'a' * 64}.zarr"
+    remote.write(f"{data}/{name}/logmel/zarr.json", b"half")
+    remote.write(f"{data}/versions/mine.zarr/zarr.json", b"no version")
+    assert gc(data).temporary == (name,)
+    now = time.time()  # as the fixture has it: two days ahead
+    with monkeypatch.context() as patch:
+        patch.setattr("serprep.place.url.time.time", lambda: now - 1.5 * YOUNG)
+        assert gc(data).temporary == ()
+    gc(data, yes=True)
+    assert remote.listing(f"{data}/{name}") == {} and remote.listing(f"{data}/versions/mine.zarr")
+
+
+def test_a_bucket_that_does_not_answer_is_one_line(monkeypatch):
+    def silent(url):
+        raise OSError(5, "no answer", url)
+
+    monkeypatch.setattr(remote, "entries", silent)
+    with pytest.raises(StoreError, match="s3://lab/set: no answer; expected the folder of a data set"):
+        gc("s3://lab/set")
