@@ -210,7 +210,7 @@ def build(
             *asked.warnings,
             *_remarks(recipe.features, asked.manifest),
             *place.notes,
-            *_clipped(looked.n_clipped),
+            *looked.remarks,
             *loudness.warnings,
         ),
         levels=loudness.counts,
@@ -226,10 +226,6 @@ def _remarks(features: Features, manifest: Manifest) -> list[str]:
     """What kinds of feature say of the utterances they were asked for."""
     ids = manifest.utterances.column("id")
     return [line for name in features.kinds for line in features.kind(name).remarks(features.configs[name], ids)]
-
-
-def _clipped(n: int) -> list[str]:
-    return [f"{n} excerpts end up to 1 ms behind their recordings and were cut there"] if n else []
 
 
 def _refuse_nothing(rows: Sequence[object], bad: Sequence[Quarantined], on_bad_audio: str) -> None:
