@@ -12,7 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from serprep._typing import FloatArray
-from serprep.audio.foreign import name_foreign, name_rare
+from serprep.audio.foreign import CONVERT, name_foreign, name_rare
 from serprep.audio.guard import guard, refuse_scale
 from serprep.audio.headers import header_stream
 from serprep.audio.mpeg import first_frame, mpeg_stream
@@ -281,7 +281,9 @@ def _open(stream: Stream) -> soundfile.SoundFile:
     try:
         file = soundfile.SoundFile((_Longer if stream.n_samples else _Bytes)(stream.data))
     except (soundfile.SoundFileError, TypeError, ValueError) as error:
-        raise AudioError(f"not a recording that can be decoded: {_reason(error)}") from None
+        reason = _reason(error)
+        remedy = f"; {CONVERT}" if reason == "Format not recognised" else ""
+        raise AudioError(f"not a recording that can be decoded: {reason}{remedy}") from None
     reason = ""
     if file.frames <= 0:
         reason = "no samples"
