@@ -5,10 +5,11 @@ libraries that decide values.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from copy import copy
 from dataclasses import asdict
 from functools import lru_cache, partial
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from serprep._typing import FloatArray
@@ -251,6 +252,21 @@ def identities(features: Features) -> dict[str, dict[str, Any]]:
         }
         for name in features.kinds
     }
+
+
+def kind_libraries(features: Features) -> dict[str, str]:
+    """Versions of the installed packages that the kinds in use name in their identity, or come from."""
+    found = {}
+    for name in features.kinds:
+        for library, known in features.kind(name).identity(features.configs[name]).items():
+            with suppress(PackageNotFoundError, ValueError):  # a digest or a device, and no package
+                number = version(library)
+                if known == minor(number):
+                    found[library] = number
+        package, _, number = brought_by(name).partition(" ")
+        if package:
+            found[package] = number
+    return found
 
 
 def extractors(features: Features) -> dict[str, dict[str, Any]]:

@@ -25,7 +25,7 @@ from serprep.errors import (
     first_ten,
     one_line,
 )
-from serprep.features.extract import Features
+from serprep.features.extract import Features, kind_libraries
 from serprep.features.libraries import library_versions
 from serprep.manifest.look import look
 from serprep.manifest.table import Manifest
@@ -251,7 +251,7 @@ def _write_report(result: BuildResult, recipe: Recipe) -> BuildResult:
     platform = os.uname().sysname + " " + os.uname().machine if hasattr(os, "uname") else sys.platform
     made: dict[str, Any] = {
         "built": datetime.now(UTC).isoformat(timespec="seconds"),
-        "libraries": library_versions(),
+        "libraries": library_versions() | kind_libraries(recipe.features),
         "python": sys.version.split()[0],
         "platform": platform,
     }

@@ -5,6 +5,8 @@ import json
 import shutil
 import sys
 import warnings
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -239,6 +241,9 @@ def test_a_store_of_embeddings_lives_as_any_other(corpus, inline, models, contai
     assert store.attributes["licences"][1:] == ["embedding: values of the model tiny, whose licence holds for them"]
     assert str(corpus) not in json.dumps(store.attributes["configurations"])
     assert verify(result.store, against_audio=corpus).problems == ()
+    libraries = json.loads(Path(result.store).with_suffix(".build.json").read_text())["libraries"]
+    named = {name: number for name, number in libraries.items() if name in ("torch", "transformers", "onnxruntime")}
+    assert named == {name: version(name) for name in ("torch", "transformers")} and "device" not in libraries
     (corpus / "elsewhere").mkdir()
     (corpus / "tiny").rename(corpus / "elsewhere" / "tiny")
     again = build(recipe(corpus, container, model="elsewhere/tiny", pooling=pooling, layers=[0, 2]), pool=inline)
