@@ -30,7 +30,11 @@ def verify(
     seed: int,
     as_json: bool,
 ) -> int:
-    """Inspect a STORE: its files, digests, seal and content; exit status 1 if anything is wrong."""
+    """Inspect a STORE: its files, digests, seal and content.
+
+    Exit status 1 says that it is damaged, 4 that nothing is wrong with it, but that not all could be
+    checked here: a package, a model, a source or a recording is missing.
+    """
     from serprep.place.corpus import as_root
     from serprep.progress import Progress
     from serprep.recipe import read_recipe
@@ -56,6 +60,7 @@ def verify(
                 "store": found.store,
                 "version": found.version,
                 "ok": found.ok,
+                "whole": found.whole,
                 "n_files": found.n_files,
                 "n_recomputed": found.n_recomputed,
                 "problems": problems,
@@ -69,14 +74,18 @@ def verify(
             say(f"{problem.kind}: {problem.place}: {problem.message}{touched}")
             for other in problem.shared_with:
                 say(f"  shared with {other}")
-        n_other = sum(problem.recording for problem in found.problems)
-        recomputed = f", {found.n_recomputed - n_other} utterances recomputed" if root else ""
+        n_other = sum(problem.kind == "audio" and problem.recording for problem in found.problems)
+        recomputed = f", {max(0, found.n_recomputed - n_other)} utterances recomputed" if root else ""
         say(
             f"{'whole' if found.whole else 'DAMAGED'}: {found.n_files} files{recomputed}, "
             f"{len(found.problems)} problems"
         )
         if not found.whole:
             say("mend it with `serprep build RECIPE --repair`")
-        elif not found.ok:
-            say(f"not compared: {n_other}, whose recordings or sources are not there, or not those of the store")
-    return 0 if found.ok else 1
+        unchecked = list(dict.fromkeys(p.place for p in found.problems if p.kind == "not checked"))
+        if unchecked:
+            more = f" and {len(unchecked) - 10} more" if len(unchecked) > 10 else ""
+            say(f"could not be checked here: {', '.join(unchecked[:10])}{more}")
+        if n_other:
+            say(f"not compared: {n_other}, whose recordings are not there, or not those of the store")
+    return 0 if found.ok else 4 if found.whole else 1

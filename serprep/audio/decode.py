@@ -13,7 +13,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from serprep._typing import FloatArray
-from serprep.audio.foreign import name_foreign, name_rare
+from serprep.audio.foreign import CONVERT, name_foreign, name_rare
 from serprep.audio.guard import BLOCK, Guard, refuse_peak
 from serprep.audio.headers import header_stream
 from serprep.audio.levels import Levels
@@ -406,7 +406,9 @@ def _open(stream: Stream) -> soundfile.SoundFile:
     try:
         file = _File((_Longer if stream.n_samples else _Bytes)(stream.data))
     except (soundfile.SoundFileError, TypeError, ValueError) as error:
-        raise AudioError(f"not a recording that can be decoded: {_reason(error)}") from None
+        reason = _reason(error)
+        remedy = f"; {CONVERT}" if reason == "Format not recognised" else ""
+        raise AudioError(f"not a recording that can be decoded: {reason}{remedy}") from None
     reason = ""
     if file.frames <= 0:
         reason = "no samples"

@@ -55,6 +55,12 @@ class Looked:
     revised: frozenset[str] = frozenset()  # digests of what is decoded otherwise since revision 2
     n_clipped: int = 0  # excerpts whose end rounding put behind the file's
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What whoever uses the manifest should know."""
+        n = self.n_clipped
+        return (f"{n} excerpts end up to 1 ms behind their recordings and were cut there",) if n else ()
+
 
 def look(
     manifest: Manifest, root: Path, *, look_at: Look = look_at, progress: Callable[[int], None] | None = None

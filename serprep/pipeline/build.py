@@ -25,7 +25,7 @@ from serprep.errors import (
     first_ten,
     one_line,
 )
-from serprep.features.extract import Features
+from serprep.features.extract import Features, kind_libraries
 from serprep.features.libraries import library_versions
 from serprep.manifest.look import look
 from serprep.manifest.table import Manifest
@@ -219,7 +219,7 @@ def build(
             *asked.warnings,
             *_remarks(recipe.features, asked.manifest),
             *place.notes,
-            *_clipped(looked.n_clipped),
+            *looked.remarks,
             *loudness.warnings,
         ),
         levels=loudness.counts,
@@ -249,10 +249,6 @@ def _remarks(features: Features, manifest: Manifest) -> list[str]:
     return [line for name in features.kinds for line in features.kind(name).remarks(features.configs[name], ids)]
 
 
-def _clipped(n: int) -> list[str]:
-    return [f"{n} excerpts end up to 1 ms behind their recordings and were cut there"] if n else []
-
-
 def _refuse_nothing(rows: Sequence[object], bad: Sequence[Quarantined], on_bad_audio: str) -> None:
     """Raise if there is nothing to store, or bad audio that must not be."""
     reasons = [f"utterance {one_line(entry.id)!r} ({one_line(entry.path)}): {entry.reason}" for entry in bad]
@@ -276,7 +272,7 @@ def _write_report(result: BuildResult, recipe: Recipe) -> BuildResult:
     platform = os.uname().sysname + " " + os.uname().machine if hasattr(os, "uname") else sys.platform
     made: dict[str, Any] = {
         "built": datetime.now(UTC).isoformat(timespec="seconds"),
-        "libraries": library_versions(),
+        "libraries": library_versions() | kind_libraries(recipe.features),
         "python": sys.version.split()[0],
         "platform": platform,
     }

@@ -21,11 +21,11 @@ from serprep._typing import ByteArray, IntArray
 from serprep.audio.decode import decode, digest_of, read_bytes
 from serprep.cache.parts import offsets_of
 from serprep.errors import AudioError, CorpusError, FeatureError, SerprepError, StoreError, one_line
-from serprep.features.extract import Features, extract
+from serprep.features.extract import Features, extract, not_computable
 from serprep.features.framing import cut_segments
 from serprep.features.kinds import KINDS
 from serprep.place.place import at
-from serprep.store.container import Inspected, Problem
+from serprep.store.container import NOT_CHECKED, Inspected, Problem
 from serprep.store.containers import container_of
 from serprep.store.layout import Array, Table
 from serprep.store.store import Store
@@ -42,7 +42,7 @@ class Verification:
     store: str
     version: str  # "" where the root cannot be read
     n_files: int  # of the container, checked
-    n_recomputed: int  # utterances whose recordings were looked for
+    n_recomputed: int  # utterances whose recordings were looked for; 0 where no kind of feature can be computed here
     problems: tuple[Problem, ...] = field(default=())
 
     @property
@@ -53,7 +53,7 @@ class Verification:
     @property
     def whole(self) -> bool:
         """Whether nothing is wrong with the store itself."""
-        return all(problem.recording for problem in self.problems)
+        return not any(problem.damage for problem in self.problems)
 
 
 def verify(
@@ -108,9 +108,12 @@ def verify(
     features = store.features
     if len(rows):
         features = _by_opensmile(store) if by_opensmile else _with_sources(features, sources)
+    lacking = not_computable(features) if len(rows) else {}
+    problems += tuple(Problem(kind=NOT_CHECKED, place=name, message=why) for name, why in lacking.items())
+    kinds = tuple(kind for kind in features.kinds if kind not in lacking)
     for done, row in enumerate(rows.tolist(), 1):
         problems += tuple(
-            _guarded("audio", f"utterance {row}", partial(_against_audio, store, row, against_audio, features))
+            _guarded("audio", f"utterance {row}", partial(_against_audio, store, row, against_audio, features, kinds))
         )
         if progress:
             progress(container.n_files + done)
@@ -118,7 +121,7 @@ def verify(
         store=path,
         version=store.version,
         n_files=container.n_files,
-        n_recomputed=len(rows),
+        n_recomputed=len(rows) if kinds else 0,
         problems=problems,
     )
 
@@ -321,15 +324,16 @@ def _by_opensmile(store: Store) -> Features:
     return Features({}, {}, **{**dict.fromkeys(KINDS), **found})
 
 
-def _against_audio(store: Store, row: int, root: Path | None, features: Features) -> list[Problem]:
-    """One utterance's features against those of its recording."""
+def _against_audio(
+    store: Store, row: int, root: Path | None, features: Features, kinds: tuple[str, ...]
+) -> list[Problem]:
+    """Some kinds of one utterance's features against those of its recording."""
     name = store.ids[row]
 
     def differs(message: str, *, recording: bool = False) -> list[Problem]:
         return [Problem(kind="audio", place=name, message=message, utterances=(name,), recording=recording)]
 
     start, end = (None if np.isnan(store.column(edge)[row]) else store.column(edge)[row] for edge in ("start", "end"))
-    here = tuple(kind for kind in features.kinds if kind not in features.missing)
     try:
         try:
             data = read_bytes((root or Path()) / store.column("path")[row])
@@ -338,9 +342,11 @@ def _against_audio(store: Store, row: int, root: Path | None, features: Features
         if digest_of(data) != store.column("audio_digest")[row]:
             return differs("the recording is not the one the store was made from (other SHA-256)", recording=True)
         signal = decode(data, start=start, end=end, config=features.signal)
-        values = extract(signal, features, here, utterance=name)
+        values = extract(signal, features, kinds, utterance=name)
     except (AudioError, FeatureError) as error:
         return differs(str(error))
+    except SerprepError as error:  # no fault of a recording: a GPU without memory, say
+        return [Problem(kind=NOT_CHECKED, place=name, message=str(error), utterances=(name,))]
     differing = []
     for table in (table for table in store.tables if table.kind in values):
         stored = store.read_table(table, [row])[0]
@@ -353,10 +359,4 @@ def _against_audio(store: Store, row: int, root: Path | None, features: Features
         elif stored.tobytes() != expected.tobytes():
             n = np.count_nonzero((stored != expected) | (np.signbit(stored) != np.signbit(expected)))
             differing.append(f"{table.name} ({n} of {stored.size} numbers)")
-    problems = differs(f"recomputed values differ in {', '.join(differing)}") if differing else []
-    for kind in (kind for kind in features.kinds if kind in features.missing):
-        try:
-            features.missing[kind].extractor(features.configs[kind], features.signal)
-        except FeatureError as error:  # that says nothing about the store
-            problems += differs(str(error), recording=True)
-    return problems
+    return differs(f"recomputed values differ in {', '.join(differing)}") if differing else []
