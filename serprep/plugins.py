@@ -8,9 +8,10 @@ A package declares, for example::
 An entry point is loaded when its name is asked for, so that a broken package stops nothing else.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
@@ -92,6 +93,26 @@ class Registry(Generic[Thing]):
         """The distribution that brings it, with its version; "" for serprep's own."""
         entry = None if name in self.own else plugged(self.group).get(name)
         return distribution(entry) if entry else ""
+
+
+class ByName(Mapping[str, Any]):
+    """Objects that are imported when they are asked for, by their places ``module:attribute``."""
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self.places = dict(places)
+
+    def __getitem__(self, name: str) -> Any:
+        module, _, attribute = self.places[name].partition(":")
+        return getattr(import_module(module), attribute)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.places  # without importing it
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
 
 
 @cache

@@ -1,7 +1,7 @@
 """Systems: what can be trained on a store, one object each, known by name and not yet loaded.
 
-Those of `serprep_models` join as anybody's do, by an entry point of the group
-``serprep.systems``; nothing here imports torch.  ``docs/systems.md`` shows how to add one.
+Those of `serprep_models` are named here by their places, others join by an entry point of the
+group ``serprep.systems``; nothing here imports torch.  ``docs/systems.md`` shows how to add one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from serprep.config import configured
 from serprep.errors import TrainError
 from serprep.features.extract import Features
 from serprep.features.kinds import kind_names
-from serprep.plugins import Registry
+from serprep.plugins import ByName, Registry
 
 Options = TypeVar("Options")
 Shapes = Mapping[str, tuple[int, ...]]
@@ -26,8 +26,8 @@ class SystemSpec(Generic[Options]):
         Of the system, of its table ``[train.NAME]`` and of its folder of experiments.
     options : type
         A frozen dataclass (see `serprep.config`): the keys of that table.
-    by_default : int
-        Its place among what a recipe without `systems` trains; 0: it does not.
+    by_default : bool
+        Whether a recipe without `systems` trains it.
     seeded : bool
         Whether seeds make a difference; one that they do not is run once.
     cost : float
@@ -42,7 +42,7 @@ class SystemSpec(Generic[Options]):
 
     name: str
     options: type[Options]
-    by_default: int = 0
+    by_default: bool = False
     seeded: bool = True
     cost: float = 1.0
     by_gradient: bool = True
@@ -95,7 +95,16 @@ class SystemSpec(Generic[Options]):
 SYSTEMS: Registry[SystemSpec[Any]] = Registry(
     group="serprep.systems",
     what="system",
-    own={},
+    own=ByName(
+        {
+            "plain-crnn": "serprep_models.systems.crnn:PLAIN_CRNN",
+            "multi-crnn": "serprep_models.systems.crnn:MULTI_CRNN",
+            "hsf-crnn": "serprep_models.systems.crnn:HSF_CRNN",
+            "compare-svm": "serprep_models.systems.svm:COMPARE_SVM",
+            "svm": "serprep_models.systems.svm:LINEAR_SVM",
+            "majority": "serprep_models.systems.majority:MAJORITY",
+        }
+    ),
     base=SystemSpec,
     error=TrainError,
     without="other systems, stores and splits work",
@@ -104,8 +113,7 @@ SYSTEMS: Registry[SystemSpec[Any]] = Registry(
 
 def default_systems() -> tuple[str, ...]:
     """Names of what a recipe without `systems` trains."""
-    specs = SYSTEMS.usable()
-    return tuple(sorted((name for name in specs if specs[name].by_default), key=lambda name: specs[name].by_default))
+    return tuple(name for name, spec in SYSTEMS.usable().items() if spec.by_default)
 
 
 def options_of(name: str, tables: Mapping[str, Mapping[str, Any]]) -> Any:

@@ -22,7 +22,7 @@ from torch.nn.functional import batch_norm, conv2d, dropout, linear, max_pool2d,
 from serprep.errors import TrainError
 from serprep.systems import Shapes
 from serprep_models.system import Batch, Mix, System, mixed
-from serprep_models.systems.crnn import HSF, Branches, Layers
+from serprep_models.systems.options import HSF, Branches, Layers
 
 N_FILTERS = 30
 N_UNITS = 128

@@ -41,6 +41,7 @@ STAGES = (
 FOLDERS = {"serprep": ROOT / "serprep", "serprep_models": ROOT / "serprep_models", "serprep_cli": ROOT / "cli"}
 IMPORTS_BY_NAME = {  # modules that import what is named while they run
     "serprep/__init__.py": "public names, when they are asked for",
+    "serprep/plugins.py": "objects of an axis, when they are asked for",
     "serprep/features/embedding.py": "torch, transformers and onnxruntime of its extra, when a signal is computed",
 }
 UNTESTED = {  # modules without a test file of their own

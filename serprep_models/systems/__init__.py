@@ -1,1 +1,1 @@
-"""The systems that serprep brings, one idea a file (``docs/systems.md``); each is an entry point of its package."""
+"""The systems that serprep brings, one idea a file; `serprep.systems` knows them by name (``docs/systems.md``)."""

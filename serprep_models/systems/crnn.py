@@ -1,40 +1,14 @@
 """The three systems of the paper, sections 3.1 to 3.3; their networks are in `serprep_models.crnn`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from serprep.config import within
 from serprep.errors import RecipeError
 from serprep.features.extract import Features
 from serprep.recipe import TrainConfig
 from serprep.systems import Options, Shapes, SystemSpec, row_kinds
+from serprep_models.systems.options import HSF, Branches, Layers
 from serprep_models.systems.svm import machine_of
-
-
-@dataclass(frozen=True, kw_only=True)
-class Layers:
-    """``[train.plain-crnn]``: fully connected layers; the defaults are the paper's."""
-
-    activation: Literal["sigmoid", "relu"] = "sigmoid"
-    batch_norm: bool = False  # before it
-    dropout: float = within(0, 0.95, default=0.0)  # after it: probability
-
-
-@dataclass(frozen=True, kw_only=True)
-class Branches(Layers):
-    """``[train.multi-crnn]``: two branches."""
-
-    auxiliary_heads: bool = False  # an output of each branch, averaged with the joint one
-
-
-@dataclass(frozen=True, kw_only=True)
-class HSF(Branches):
-    """``[train.hsf-crnn]``: segments beside rows of the whole utterance."""
-
-    features: tuple[str, ...] = ("functionals",)  # kinds of the second branch
-    layers: tuple[int, ...] = within(1, 65_536, default=(1024, 520, 128), unit="units")  # of the second branch
-    svm_share: float = within(0, 0.95, default=0.0)  # of a linear SVM's probabilities in its own
 
 
 class _CRNN(SystemSpec[Options]):
@@ -55,7 +29,7 @@ class PlainCRNN(_CRNN[Layers]):
 
     name = "plain-crnn"
     options = Layers
-    by_default = 1
+    by_default = True
     cost = 2
 
     def inputs(self, options: Layers, features: Features) -> tuple[str, ...]:
@@ -78,7 +52,7 @@ class MultiCRNN(_CRNN[Branches]):
 
     name = "multi-crnn"
     options = Branches
-    by_default = 2
+    by_default = True
     cost = 3
     formerly: ClassVar[Mapping[str, str]] = {**_CRNN.formerly, "auxiliary_heads": "auxiliary_heads"}
 
@@ -104,7 +78,7 @@ class HSFCRNN(_CRNN[HSF]):
 
     name = "hsf-crnn"
     options = HSF
-    by_default = 3
+    by_default = True
     cost = 4
     formerly: ClassVar[Mapping[str, str]] = {
         **MultiCRNN.formerly,

@@ -30,7 +30,7 @@ class Majority(SystemSpec[Options]):
 
     name = "majority"
     options = Options
-    by_default = 5
+    by_default = True
     seeded = False
     cost = 0
     by_gradient = False

@@ -305,7 +305,7 @@ class CompareSVM(SVM):
 
     name = "compare-svm"
     options = Options  # type: ignore[assignment]  # it has no choice of features
-    by_default = 4
+    by_default = True
     formerly: ClassVar[Mapping[str, str]] = {"svm_c": "c", "svm_balance": "balance"}
 
     def features(self, options: Options) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from serprep.errors import TrainError
 from serprep_models.checkpoint import read_checkpoint
 from serprep_models.predictor import load
-from serprep_models.systems.crnn import HSF
+from serprep_models.systems.options import HSF
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from serprep.features.extract import Features
 from serprep.systems import SYSTEMS
 from serprep_models.crnn import Encoder, Full, lay_out, n_flat, wide
 from serprep_models.system import Batch, Mix, SystemConfig, WithSVM, averaged, make_system
-from serprep_models.systems.crnn import Layers
+from serprep_models.systems.options import Layers
 
 NAMES = ("plain-crnn", "hsf-crnn", "multi-crnn")
 
