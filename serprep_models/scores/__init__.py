@@ -4,6 +4,7 @@ from serprep_models.scores.intervals import SCORES
 from serprep_models.scores.summary import (
     Verdict,
     compare,
+    corrected,
     judge,
     reason_of,
     recall_of,
@@ -18,6 +19,7 @@ __all__ = [
     "SCORES",
     "Verdict",
     "compare",
+    "corrected",
     "judge",
     "reason_of",
     "recall_of",

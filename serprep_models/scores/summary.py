@@ -184,9 +184,14 @@ def compare(predictions: pd.DataFrame, labels: Sequence[str]) -> list[dict[str, 
         found = paired_test(*(speaker_counts(systems[system], labels) for system in (first, second)))
         if found is not None:
             rows.append({"first": first, "second": second} | {k: v for k, v in asdict(found).items() if k != "exact"})
+    return corrected(rows)
+
+
+def corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Comparisons with p-values corrected for all of them, ``ua_p_holm`` and ``wa_p_holm``."""
     for name in ("ua_p", "wa_p"):
-        for row, corrected in zip(rows, holm([row[name] for row in rows]), strict=True):
-            row[f"{name}_holm"] = corrected
+        for row, p_value in zip(rows, holm([row[name] for row in rows]), strict=True):
+            row[f"{name}_holm"] = p_value
     return rows
 
 
