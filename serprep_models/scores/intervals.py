@@ -107,7 +107,7 @@ def scores_of_probabilities(predictions: pd.DataFrame, labels: Sequence[str], *,
     place = {label: number for number, label in enumerate(labels)}
     speakers, whose = np.unique(predictions["speaker"].astype(str), return_inverse=True)
     chances = predictions[[f"p_{label}" for label in labels]].to_numpy(np.float64)
-    truth, predicted = (predictions[name].map(place).to_numpy(np.int64) for name in ("truth", "prediction"))
+    truth, predicted = (predictions[name].map(place).to_numpy().astype(np.int64) for name in ("truth", "prediction"))
     numbers = predictions["seed"].to_numpy()
     parts = [np.flatnonzero(numbers == seed) for seed in np.unique(numbers)]
 
