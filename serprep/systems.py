@@ -103,6 +103,7 @@ SYSTEMS: Registry[SystemSpec[Any]] = Registry(
             "hsf-crnn": "serprep_models.systems.crnn:HSF_CRNN",
             "compare-svm": "serprep_models.systems.svm:COMPARE_SVM",
             "svm": "serprep_models.systems.svm:LINEAR_SVM",
+            "cnn-lstm": "serprep_models.systems.cnn_lstm:SPEC",
             "majority": "serprep_models.systems.majority:MAJORITY",
         }
     ),
