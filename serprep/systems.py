@@ -104,6 +104,7 @@ SYSTEMS: Registry[SystemSpec[Any]] = Registry(
             "compare-svm": "serprep_models.systems.svm:COMPARE_SVM",
             "svm": "serprep_models.systems.svm:LINEAR_SVM",
             "cnn-lstm": "serprep_models.systems.cnn_lstm:SPEC",
+            "mlp": "serprep_models.systems.mlp:SPEC",
             "majority": "serprep_models.systems.majority:MAJORITY",
         }
     ),
