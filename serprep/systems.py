@@ -105,6 +105,7 @@ SYSTEMS: Registry[SystemSpec[Any]] = Registry(
             "svm": "serprep_models.systems.svm:LINEAR_SVM",
             "cnn-lstm": "serprep_models.systems.cnn_lstm:SPEC",
             "mlp": "serprep_models.systems.mlp:SPEC",
+            "linear": "serprep_models.systems.linear:SPEC",
             "majority": "serprep_models.systems.majority:MAJORITY",
         }
     ),
