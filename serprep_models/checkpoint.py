@@ -293,9 +293,10 @@ def _system(path: Path, config: SystemConfig, digest: object) -> nn.Module:
     """The system with its weights; shapes are compared before anything of their size is made."""
     with torch.device("meta"):
         system: nn.Module = SYSTEMS[config.system].whole(config.options, config.shapes, config.n_labels)
-    expected = {name: list(value.shape) for name, value in system.state_dict().items()}
+    own = system.state_dict()
+    expected = {name: list(value.shape) for name, value in own.items()}
     try:
-        most = 4 * sum(value.numel() for value in system.state_dict().values()) + _LARGEST_HEAD
+        most = sum(value.numel() * value.element_size() for value in own.values()) + _LARGEST_HEAD
         if path.stat().st_size > most or (path.exists() and not path.is_file()):
             raise TrainError(f"weights.safetensors: {path.stat().st_size} bytes; expected a file of at most {most}")
         data = path.read_bytes()
@@ -314,8 +315,10 @@ def _system(path: Path, config: SystemConfig, digest: object) -> nn.Module:
         if isinstance(error, TrainError):
             raise
         raise TrainError(f"weights.safetensors: {one_line(error)}; the file is damaged") from None
-    if any(value.dtype != torch.float32 or not bool(value.isfinite().all()) for value in tensors.values()):
-        raise TrainError("weights.safetensors: weights are not finite float32 numbers")
+    for name, value in tensors.items():
+        if value.dtype != own[name].dtype or not bool(value.isfinite().all()):
+            kind = str(own[name].dtype).removeprefix("torch.")
+            raise TrainError(f"weights.safetensors: {one_line(name)}: not finite {kind} numbers")
     if digest is not None and hashlib.sha256(data).hexdigest() != digest:
         raise TrainError("weights.safetensors: not the weights that were trained (other SHA-256)")
     system.load_state_dict(tensors, assign=True)

@@ -28,7 +28,7 @@ class SystemConfig:
     options: Any  # of the system
 
     @classmethod
-    def of(cls, system: str, features: Features, n_labels: int, **options: Any) -> "SystemConfig":
+    def of(cls, system: str, features: Features, n_labels: int, /, **options: Any) -> "SystemConfig":
         """For a store of these features; `options` are keys of the system's table, default its defaults.
 
         Raises

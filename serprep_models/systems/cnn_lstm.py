@@ -89,7 +89,7 @@ class Network(System):
     def branches(self, batch: Batch, mix: Mix | None) -> Sequence[Tensor]:
         """Max, mean and min (B, 768)."""
         x, counts = self.steps(batch.inputs["signal"], batch.counts["signal"])
-        packed = pack_sequence(torch.split(x.t(), counts.tolist()), enforce_sorted=False)
+        packed = pack_sequence(list(torch.split(x.t(), counts.tolist())), enforce_sorted=False)
         out = torch.cat(unpack_sequence(self.lstm(packed)[0]))  # (S, 256)
         lengths = counts.to(out.device)
         pooled = [torch.segment_reduce(out, how, lengths=lengths, unsafe=True) for how in ("max", "mean", "min")]
