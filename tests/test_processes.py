@@ -76,7 +76,7 @@ def test_dask_s_environment_does_not_reach_them(tmp_path, monkeypatch):
         ("starting\n    ~~~^~~~\n", "starting"),
         (
             'Traceback\n  File "x", line 1\n    a b\n      ^\nSyntaxError: invalid\n',
-            "SyntaxError: invalid syntax",
+            "SyntaxError: invalid",
         ),
         ("zmq.error.ZMQError: in use\n  File 'y', line 2\n    c(\n     ^\n", "zmq.error.ZMQError: in use"),
         ("ValueError: first\n\nDuring this:\nOSError: second\nleaked semaphore objects\n", "OSError: second"),
