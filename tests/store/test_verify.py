@@ -187,8 +187,33 @@ def test_features_that_are_not_the_recordings_are_found(whole, project, tmp_path
     reseal(store)
     assert verify(str(store)).ok
     (problem,) = verify(str(store), against_audio=project / "corpus").problems
-    assert problem.message == "recomputed values differ in logmel/50/segments"
+    n = open_store(store).segments(0, 50).size
+    assert problem.message == f"recomputed values differ in logmel/50/segments (1 of {n} numbers)"
     assert problem.utterances == (open_store(store).ids[0],)
+
+
+def test_native_functionals_are_compared_with_those_of_opensmile(whole, project, tmp_path) -> None:
+    pytest.importorskip("opensmile", reason="openSMILE is not installed")
+    found = verify(str(whole["zarr"]), against_audio=project / "corpus", by_opensmile=True, sample=3)
+    assert (found.problems, found.n_recomputed) == ((), 3)
+    store = tmp_path / whole["zarr"].name
+    shutil.copytree(whole["zarr"], store)
+    for path in [store, *store.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    name = "functionals/compare_2016"
+    values = zarr_store.open_array(str(store), name)[:]
+    values[1, 5:7] += 1
+    zarr_store.write_rows(str(store), name, 0, values)
+    reseal(store)
+    (problem,) = verify(str(store), against_audio=project / "corpus", by_opensmile=True).problems
+    assert problem.message == "recomputed values differ in functionals/compare_2016 (2 of 6373 numbers)"
+    assert problem.utterances == (open_store(store).ids[1],)
+
+
+def test_a_store_of_nothing_that_opensmile_computes_is_not_compared_with_it(tmp_path) -> None:
+    sample = Path(__file__).parents[1] / "data" / "format1" / "store.zarr"
+    with pytest.raises(StoreError, match=r"store.zarr: it holds nothing that openSMILE computes too, such as"):
+        verify(str(sample), against_audio=tmp_path, by_opensmile=True)
 
 
 def test_nothing_there_is_an_error(tmp_path) -> None:
