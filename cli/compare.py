@@ -22,7 +22,7 @@ def compare(places: tuple[Path, ...], as_json: bool) -> None:
     from serprep_models.run import finished_of
 
     if len(set(places)) < 2:
-        raise click.UsageError("name two recipes or folders of experiments, or more")
+        raise click.UsageError("name two recipes or folders of experiments, or more" + _others(places[0]))
     places = tuple(place if place.suffix == ".toml" else resolve(place) for place in places)
     names = [place.stem if place.suffix == ".toml" else place.name for place in places]
     found = compare_experiments(
@@ -35,3 +35,21 @@ def compare(places: tuple[Path, ...], as_json: bool) -> None:
         print_json({"summary": found.summary, "comparisons": found.comparisons, "notes": list(found.notes)})
     else:
         print_outcome(found)
+
+
+def _others(place: Path) -> str:
+    """The command that compares a recipe's experiment with the latest other one of its data set, if there is one."""
+    from serprep.errors import SerprepError, one_line
+    from serprep.recipe import read_recipe
+    from serprep_models.catalogue import experiments_in
+    from serprep_models.run import finished_of
+
+    try:
+        own = finished_of(place)[2].folder
+        others = [kept for kept in experiments_in(Path(read_recipe(place).dataset_path)) if kept.folder != own]
+    except (SerprepError, OSError):  # no recipe, or nothing is trained
+        return ""
+    if not others:
+        return ""
+    name = one_line(others[0].folder.parent / others[0].name)
+    return f"; another one of the data set is there: serprep compare {one_line(place)} {name}"

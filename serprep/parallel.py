@@ -1,4 +1,4 @@
-"""The only module that knows Dask: many batches, a few workers, one thread each.
+"""The only module that computes with Dask: many batches, a few workers, one thread each.
 
 Tasks take batches and return receipts, never arrays.  Only a few per worker are in
 flight, so the scheduler's memory does not grow with the corpus.  A batch whose
@@ -15,8 +15,6 @@ used that compute what this process would (`serprep.fitness`) and see what it se
 """
 
 import asyncio
-import gc
-import logging
 import os
 import sys
 import threading
@@ -24,7 +22,6 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -32,6 +29,7 @@ from typing import Any, TypeVar
 
 from serprep import fitness
 from serprep.errors import SerprepError, one_line
+from serprep.isolation import configured, isolated, uncollected
 from serprep.limits import refusal
 from serprep.processes import Processes, scratch
 
@@ -60,7 +58,6 @@ LOCAL = {
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.terminate": False,
 }
-LOGGERS = ("distributed", "tornado", "tornado.application", "tornado.access", "tornado.general", "asyncio")
 # what a worker executes: an expression, for workers without serprep and of another Python
 BUSY = "[str(key.key) for one in __import__('distributed').worker.Worker._instances for key in one.state.executing]"
 
@@ -139,10 +136,10 @@ class Workers:
 
     def _local(self) -> Any:
         folder = self._stack.enter_context(scratch())
-        self._stack.enter_context(_isolated({**LOCAL, "temporary-directory": str(folder)}))
+        self._stack.enter_context(isolated({**LOCAL, "temporary-directory": str(folder)}))
         from distributed import Client, LocalCluster
 
-        with _uncollected():
+        with uncollected():
             cluster = LocalCluster(
                 n_workers=0,
                 processes=True,
@@ -152,7 +149,7 @@ class Workers:
                 silence_logs=False,
             )
         self._stack.callback(_in_time, cluster.close, "the local cluster to close")
-        with _uncollected():
+        with uncollected():
             client = Client(cluster)
         self._stack.callback(_in_time, client.close, "the local cluster to close")
         self._processes = Processes(self.n_workers, cluster.scheduler_address, folder)
@@ -166,10 +163,10 @@ class Workers:
         """A client of a running scheduler."""
         place = f"scheduler {one_line(self.scheduler)}"
         try:
-            self._stack.enter_context(_configured())
+            self._stack.enter_context(configured())
             from distributed import Client
 
-            with _saying(f"an answer of {place}"), _uncollected():
+            with _saying(f"an answer of {place}"), uncollected():
                 client = Client(self.scheduler, timeout="10s")
         except Exception as error:
             self._stack.close()
@@ -538,7 +535,7 @@ def serve(address: str, scratch: str, name: str) -> None:
         ) as worker:
             await worker.finished()
 
-    with _isolated({**LOCAL, "temporary-directory": scratch}):
+    with isolated({**LOCAL, "temporary-directory": scratch}):
         asyncio.run(work())
     os._exit(0)  # a thread that still computes must not keep it
 
@@ -548,104 +545,6 @@ def _end_with_parent() -> None:
         while os.read(0, 1):
             pass
     os._exit(0)
-
-
-# -- Dask's configuration ---------------------------------------------------------------
-
-
-@contextmanager
-def _isolated(settings: Mapping[str, Any]) -> Iterator[None]:
-    """Dask with its defaults and these settings, whatever the user's files and environment say."""
-    with _quiet():
-        dask = _imported()
-        before = dict(dask.config.config)
-        dask.config.refresh(paths=[], env={})
-        try:
-            with dask.config.set(settings):
-                yield
-        finally:
-            dask.config.config.clear()
-            dask.config.config.update(before)
-
-
-_imported_here = False
-_process = 0  # that imported Dask
-
-
-def _imported() -> Any:
-    """Dask, imported where it finds none of its files: a broken one does no harm."""
-    global _imported_here, _process
-    _imported_here |= "dask" not in sys.modules
-    nowhere = {"HOME": os.devnull, "DASK_ROOT_CONFIG": os.devnull, "DASK_CONFIG": f"{os.devnull}/dask"}
-    before = {name: value for name, value in os.environ.items() if name in nowhere or name.startswith("DASK_")}
-    try:
-        if "distributed" not in sys.modules:
-            for name in before:
-                del os.environ[name]
-            os.environ.update(nowhere)
-        import dask
-        import distributed  # adds its own defaults
-    finally:
-        for name in nowhere:
-            os.environ.pop(name, None)
-        os.environ.update(before)
-    if _process not in (0, os.getpid()):  # forked since: the threads that it had are not there
-        distributed.utils._offload_executor = ThreadPoolExecutor(1, thread_name_prefix="Dask-Offload")
-    _process = os.getpid()
-    _silence()
-    return dask
-
-
-@contextmanager
-def _configured() -> Iterator[None]:
-    """Dask as the user configured it: in files and environment, or in the process that imported it."""
-    with _quiet():
-        dask = _imported()
-        before = dict(dask.config.config)
-        if _imported_here:
-            try:
-                dask.config.refresh(paths=dask.config._get_paths())
-            except Exception as error:
-                raise ValueError(f"Dask's configuration cannot be read: {error}") from None
-        try:
-            yield
-        finally:
-            dask.config.config.clear()
-            dask.config.config.update(before)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """What Dask logs does not reach the user; afterwards it may, if somebody else had imported it."""
-    loggers = [logging.getLogger(name) for name in LOGGERS]
-    before = [logger.level for logger in loggers] if "dask" in sys.modules and not _imported_here else []
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, before, strict=False):
-            logger.setLevel(level)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """No garbage is collected meanwhile.
-
-    A client that found nobody is closed when it is collected, and takes a lock for that;
-    collected while another client starts, which holds that lock, it waits for itself for ever.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
-def _silence() -> None:
-    """After the import, which sets levels."""
-    for name in LOGGERS:
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 # -- waits ------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ its standard input ends, so none outlives a parent that is killed.
 
 import json
 import os
+import re
 import shutil
 import signal
 import stat
@@ -99,9 +100,9 @@ class Processes:
             if status < 0:
                 return f"killed by {signal.Signals(-status).name}"
         with suppress(OSError):
-            said = (self.scratch / f"{name}.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            said = last_words((self.scratch / f"{name}.log").read_text(encoding="utf-8", errors="replace"))
             if said:
-                return said[-1][:300]
+                return said[:300]
         return f"exit status {status}"
 
     @property
@@ -191,3 +192,16 @@ def _locked(file: Any) -> bool:
     except (ImportError, OSError):
         return False
     return True
+
+
+def last_words(output: str) -> str:
+    """The last line that tells something: of an exception where there is one, else any with a letter or digit.
+
+    Examples
+    --------
+    >>> last_words("Traceback …\\nOSError: no space\\n  x = 1 +\\n      ^^^")
+    'OSError: no space'
+    """
+    lines = [line for line in output.splitlines() if any(map(str.isalnum, line))]
+    exceptions = [line for line in lines if re.match(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)\b", line)]
+    return (exceptions or lines or [""])[-1].strip()

@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from serprep import processes
-from serprep.processes import Processes, scratch, sweep
+from serprep.processes import Processes, last_words, scratch, sweep
 
 
 def test_a_scratch_folder_is_gone_afterwards(tmp_path, monkeypatch):
@@ -63,3 +65,22 @@ def test_dask_s_environment_does_not_reach_them(tmp_path, monkeypatch):
     process.wait()
     assert own.revive() == ["['3']"]
     own.close()
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("", ""),
+        ("\n  ^^^^\n", ""),
+        ("starting\n  ready\n", "ready"),
+        ("starting\n    ~~~^~~~\n", "starting"),
+        (
+            'Traceback\n  File "x", line 1\n    a b\n      ^\nSyntaxError: invalid\n',
+            "SyntaxError: invalid",
+        ),
+        ("zmq.error.ZMQError: in use\n  File 'y', line 2\n    c(\n     ^\n", "zmq.error.ZMQError: in use"),
+        ("ValueError: first\n\nDuring this:\nOSError: second\nleaked semaphore objects\n", "OSError: second"),
+    ],
+)
+def test_the_last_line_that_says_something_is_quoted(output, told):
+    assert last_words(output) == told

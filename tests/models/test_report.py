@@ -398,3 +398,8 @@ def test_the_audit_is_shown_and_its_text_is_escaped(plain: str) -> None:
     page = render(make_report(audit=[row | {"severity": "info", "kind": "text", "n_scored": 0, "examples": []}]))
     assert "No leak found." in page and "leaks" not in page
     assert "Audit of the split" not in plain
+
+
+def test_commands_and_digests_are_not_broken_at_hyphens(plain: str) -> None:
+    assert re.search(r"^code \{[^}]*overflow-x: auto;[^}]*white-space: nowrap;", plain, re.M)
+    assert re.search(r"^\.mono \{[^}]*word-break: break-all;", plain, re.M)
