@@ -52,7 +52,7 @@ def verify(
             say(f"{problem.kind}: {problem.place}: {problem.message}{touched}")
             for other in problem.shared_with:
                 say(f"  shared with {other}")
-        n_other = sum(problem.recording for problem in found.problems)
+        n_other = sum(len(problem.utterances) for problem in found.problems if problem.recording)
         recomputed = f", {found.n_recomputed - n_other} utterances recomputed" if against_audio else ""
         say(
             f"{'whole' if found.whole else 'DAMAGED'}: {found.n_files} files{recomputed}, "
@@ -60,6 +60,6 @@ def verify(
         )
         if not found.whole:
             say("mend it with `serprep build RECIPE --repair`")
-        elif not found.ok:
+        elif n_other:
             say(f"not compared: {n_other}, whose recordings or sources are not there, or not those of the store")
     return 0 if found.ok else 1
