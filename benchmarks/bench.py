@@ -2,13 +2,14 @@
 
 Run as ``make bench``, or with numbers to run some: ``python benchmarks/bench.py 1 4``.
 
-1  cold build of RAVDESS against a hand-written loop, and 2 against ``process_files``
+1  cold build of RAVDESS, natively, against a hand-written loop, and 2 against ``process_files``
 3  warm, relabelled, re-segmented and grown rebuilds as fractions of the cold build
 4  functionals of 0.3 to 30 s against the package
 5  reading a store against ``numpy.load`` of the same arrays
 6  peak memory of builds of 500, 5 000 and 50 000 synthetic utterances
 7  where the time of one worker goes
 8  the native functionals: one thread against the package, two threads, the first call, a cold build
+9  the floor: what a cold native build computes, in a loop of two processes that throws it away; processor-seconds too
 
 ``SERPREP_BENCH_FILES=200`` takes fewer recordings, ``SERPREP_BENCH_ROUNDS=5`` sets the rounds.
 """
@@ -207,10 +208,10 @@ def extraction() -> None:
     rows = []
     for duration in (0.1, 0.3, 1.0, 3.0, 10.0, 30.0):
         signal = guard(rng.normal(0, 0.1, int(16_000 * duration)).astype(np.float32), 16_000)
-        functionals(signal)
+        functionals(signal, engine="opensmile")
         ours, theirs = [], []
         for _ in range(max(ROUNDS, 5 if duration > 5 else 31)):
-            ours.append(seconds(lambda: functionals(signal)))  # noqa: B023 - called at once
+            ours.append(seconds(lambda: functionals(signal, engine="opensmile")))  # noqa: B023 - called at once
             theirs.append(seconds(lambda: by_package(signal, 16_000)))  # noqa: B023
         ratio = median(b / a for a, b in zip(ours, theirs, strict=True))
         rows.append((duration, 1000 * median(ours), 1000 * median(theirs), ratio))
@@ -332,7 +333,7 @@ def profile() -> None:
     )
     with tempfile.TemporaryDirectory() as scratch:
         cache = Cache(scratch)
-        functionals(np.zeros(1600, np.float32))  # the helper has started
+        functionals(np.zeros(1600, np.float32))  # compiled code is loaded
         for number, path in enumerate(paths):
             marks = [time.perf_counter()]
             data = read_bytes(path)
@@ -375,8 +376,72 @@ def engines() -> None:
         print(f"\nopensmile / native, paired: {ratio:.2f}")
 
 
-BENCHMARKS = {"7": profile, "8": engines, "1": cold, "3": rebuilds, "4": extraction, "5": reading, "6": memory}
+# -- 9: the floor ------------------------------------------------------------------------
 
-if __name__ == "__main__":
+
+BUILD = "from serprep_cli.main import main; main()"
+
+
+def floor_loop(paths: list[str]) -> None:
+    """Decode, mix, resample, log-mel and native functionals, thrown away."""
+    for path in paths:
+        signal = decode(read_bytes(Path(path)))
+        log_mel(signal)
+        functionals(signal)
+
+
+def floor() -> None:
+    """Benchmark 9: each run is a process of its own, as a user's first."""
+    with corpus(FILES) as folder:
+        paths = [str(path) for path in sorted((folder / "corpus").rglob("*.flac"))]
+        (folder / "paths.json").write_text(json.dumps(paths), encoding="utf-8")
+        asked = '[dataset]\npath = "stores"\n[corpus]\nreader = "ravdess"\nroot = "corpus"\n'
+        (folder / "recipe.toml").write_text(asked, encoding="utf-8")
+        commands = {
+            "floor loop, 2 processes": [sys.executable, __file__, "--floor", str(folder / "paths.json")],
+            "serprep build, 2 workers": [
+                sys.executable,
+                "-c",
+                BUILD,
+                "build",
+                str(folder / "recipe.toml"),
+                "--workers",
+                "2",
+            ],
+        }
+        times: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+        for _ in range(ROUNDS):
+            for name, command in commands.items():
+                shutil.rmtree(folder / "stores", ignore_errors=True)
+                before = os.times()
+                subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                after = os.times()
+                spent = after.children_user + after.children_system - before.children_user - before.children_system
+                times[name].append((after.elapsed - before.elapsed, spent))
+        least = [median(column) for column in zip(*times["floor loop, 2 processes"], strict=True)]
+        rows: list[tuple[object, ...]] = []
+        for name, pairs in times.items():
+            wall, spent = (median(column) for column in zip(*pairs, strict=True))
+            rows.append((name, f"{wall:.1f}", f"{spent:.1f}", wall / least[0], spent / least[1]))
+        head = ("what", "median s", "processor-seconds", "of the floor, s", "of the floor, processor")
+        table(f"The floor of a cold native build of {len(paths)} recordings", rows, head)
+
+
+BENCHMARKS = {
+    "7": profile,
+    "8": engines,
+    "9": floor,
+    "1": cold,
+    "3": rebuilds,
+    "4": extraction,
+    "5": reading,
+    "6": memory,
+}
+
+if __name__ == "__main__" and sys.argv[1:2] == ["--floor"]:
+    paths = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        list(pool.map(floor_loop, [paths[::2], paths[1::2]]))
+elif __name__ == "__main__":
     for chosen in sys.argv[1:] or BENCHMARKS:
         BENCHMARKS["1" if chosen == "2" else chosen]()

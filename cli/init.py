@@ -47,6 +47,8 @@ def init(folder: Path, output: Path | None, as_json: bool) -> None:
         "next": f"serprep run {path}",
     }
     notes(found.reading.warnings, "warning")
+    if len(found.emotions) == 1:
+        notes([f"one emotion only, {one_line(*found.emotions)!r}: there is nothing to tell apart; add others"])
     if as_json:
         print_json(about)
         return

@@ -1,7 +1,7 @@
 """``serprep``: the group of commands, and how errors become one line.
 
 Exit status: 0 all good, 1 failed, 2 wrong usage, 3 built with quarantined utterances,
-130 interrupted.
+4 whole, but not all could be checked, 130 interrupted.
 """
 
 import contextlib
@@ -38,7 +38,23 @@ from . import (
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """The commands; a word that is none is answered with the nearest, or with all of them."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first word names."""
+        from serprep.errors import one_line
+        from serprep.text import did_you_mean
+
+        if args[0] not in self.commands and not args[0].startswith("-"):
+            meant = did_you_mean(args[0], self.commands) or f"; expected one of {', '.join(self.commands)}"
+            ctx.fail(f"no command {one_line(args[0])!r}{meant}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="serprep")
 def cli() -> None:
     """Speech-emotion corpora → versioned feature stores, honest splits and scores.

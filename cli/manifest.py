@@ -76,7 +76,7 @@ def manifest(
     raters = write_ratings(reading.ratings, output)
     counts = Counter(row.emotion for row in looked.manifest.utterances)
     speakers = {row.speaker for row in looked.manifest.utterances}
-    warnings = (*reading.warnings, *located.warnings, *spellings(looked.manifest))
+    warnings = (*reading.warnings, *located.warnings, *spellings(looked.manifest), *looked.remarks)
     notes(warnings, "warning")
     unreadable = [f"{place}: {reason}" for place, reason in looked.reasons.items()]
     notes(unreadable[:20], "unreadable")

@@ -5,11 +5,13 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, TextIO
 
-EVERY = 5.0  # seconds between plain lines
+EVERY = 30.0  # seconds after which a plain line is printed, if anything has changed
+SHARE = 0.1  # of the whole, after which one is printed at once
+FAIR = 0.05  # of the whole, from which on the time that is left can be told: the first ones start slowly
 
 
 class Progress:
-    """Counts things done; silent until two seconds have passed.
+    """Counts things done; silent until two seconds have passed, and while nothing changes.
 
     Parameters
     ----------
@@ -36,7 +38,7 @@ class Progress:
         self.n_bad = 0
         self._start = self._last = monotonic()
         self._bar: Any = None
-        self._printed = False
+        self._told: tuple[int, int] | None = None  # what the last plain line said: things done, and bad ones
 
     def __enter__(self) -> "Progress":
         if not self.quiet and self.stream.isatty():
@@ -50,12 +52,12 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
-        elif self._printed and kind is None:
+        elif self._told not in (None, (self.done, self.n_bad)) and kind is None:
             self._line()
 
     def _rich_bar(self) -> Any:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
         from rich.progress import Progress as RichProgress
 
         return RichProgress(
@@ -63,7 +65,6 @@ class Progress:
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn(f"{self.unit}{{task.fields[note]}}"),
-            TimeRemainingColumn(),
             console=Console(file=self.stream),
             transient=False,
         )
@@ -75,12 +76,20 @@ class Progress:
         self.n_bad += n_bad
         if self._bar is not None:
             self._bar.update(self._task, completed=self.done, note=self._note())
-        elif not self.quiet and monotonic() - self._last >= (EVERY if self._printed else 2.0):
+        elif not self.quiet and self._is_news():
             self._line()
 
     def to(self, done: int) -> None:
         """`done` are done in all."""
         self.add(done - self.done)
+
+    def _is_news(self) -> bool:
+        """Whether a plain line would say something new, and is due."""
+        waited = monotonic() - self._last
+        if self._told is None:
+            return waited >= 2.0
+        more = self.done - self._told[0]
+        return (self.done, self.n_bad) != self._told and (waited >= EVERY or more >= SHARE * self.total > 0)
 
     def _note(self) -> str:
         elapsed = max(monotonic() - self._start, 1e-9)
@@ -89,13 +98,12 @@ class Progress:
             parts.append(f"{self.seconds / elapsed:.0f} audio-seconds/s")
         if self.n_bad:
             parts.append(f"{self.n_bad} quarantined")
+        if FAIR * self.total <= self.done < self.total and self.done:
+            parts.append(f"{elapsed / self.done * (self.total - self.done):.0f} s left")
         return "".join(f", {part}" for part in parts)
 
     def _line(self) -> None:
-        now = monotonic()
-        left = (now - self._start) / max(self.done, 1) * (self.total - self.done)
-        remaining = f", {left:.0f} s left" if 0 < self.done < self.total else ""
         of = f"/{self.total}" if self.total else ""
-        print(f"{self.label}: {self.done}{of} {self.unit}{self._note()}{remaining}", file=self.stream, flush=True)
-        self._last = now
-        self._printed = True
+        print(f"{self.label}: {self.done}{of} {self.unit}{self._note()}", file=self.stream, flush=True)
+        self._last = monotonic()
+        self._told = self.done, self.n_bad

@@ -15,8 +15,6 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-import fsspec
-
 from serprep.errors import one_line
 
 _TAGS = ("ETag", "etag", "md5Hash")  # what object stores call the name of an object's content
@@ -42,6 +40,8 @@ def is_url(path: str | os.PathLike[str]) -> bool:
 
 @lru_cache(maxsize=64)
 def _filesystem(origin: str, process: int) -> Any:
+    import fsspec
+
     options: dict[str, Any] = {"use_listings_cache": False}
     if origin.startswith(("s3://", "s3a://")):
         options["max_concurrency"] = 1  # else it asks for the size of every object before reading it

@@ -26,7 +26,7 @@ def test_stores_stay_readable(sample, name) -> None:
     store = open_store(sample / name)
     assert store.ids == ["calm/a", "tense/b"]
     assert store.labels == ("calm", "tense")
-    assert store.features.functionals == Functionals(enabled=False)
+    assert store.features.functionals == Functionals(enabled=False, engine="opensmile")
     # one second has 98 frames: 1 + (98 - 30) // 20 short segments, 1 + (98 - 50) // 25 long ones
     assert store.segments(0, 30).shape == (4, 30, 40)
     assert store.segments(1, 50).shape == (2, 50, 40)

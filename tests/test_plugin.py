@@ -268,9 +268,10 @@ def test_a_store_without_the_package_is_read_converted_and_verified_but_for_its_
     assert "spectrum/values" in serprep("info", place).stdout
     assert serprep("verify", place).returncode == 0
     said = serprep("verify", place, "--against-audio", folder / "corpus")
-    problem, verdict = said.stdout.splitlines()
+    problem, verdict, unchecked = said.stdout.splitlines()
+    assert unchecked == "could not be checked here: spectrum"
     assert problem == (
-        "audio: spectrum: the kind of feature 'spectrum' came from the package speechlab 0.3.0, which is not "
+        "not checked: spectrum: the kind of feature 'spectrum' came from the package speechlab 0.3.0, which is not "
         "installed: install it to compute, verify or predict; reading, training and converting work without"
     )
     assert verdict.startswith("whole: ") and verdict.endswith(", 12 utterances recomputed, 1 problems")

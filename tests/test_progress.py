@@ -47,4 +47,32 @@ def test_an_unknown_total_is_not_counted_against(monkeypatch) -> None:
     with Progress("verifying", 0, unit="files", stream=stream) as bar:
         now[0] = 10.0
         bar.to(158)
-    assert stream.getvalue().splitlines() == ["verifying: 158 files"] * 2
+    assert stream.getvalue().splitlines() == ["verifying: 158 files"]
+
+
+def test_lines_come_with_news_and_time_is_told_once_a_share_is_done(monkeypatch) -> None:
+    """1000 epochs, asked every second as training does; the first is done after 40 s, then one a second."""
+    now = [0.0]
+    monkeypatch.setattr(progress, "monotonic", lambda: now[0])
+    stream = io.StringIO()
+    with Progress("training", 1000, unit="epochs", stream=stream) as bar:
+        for second in range(1, 1040):
+            now[0] = float(second)
+            bar.to(max(0, second - 39))
+    lines = stream.getvalue().splitlines()
+    assert lines[:3] == ["training: 0/1000 epochs", "training: 1/1000 epochs", "training: 31/1000 epochs"]
+    assert lines[3] == f"training: 61/1000 epochs, {100 / 61 * 939:.0f} s left"
+    assert lines[-1] == "training: 1000/1000 epochs" and len(lines) == len(set(lines))
+    assert len(lines) == 3 + 32 + 1  # 1 to 991 in steps of 30, and the end
+
+
+def test_fast_work_prints_a_line_per_tenth(monkeypatch) -> None:
+    now = [3.0]
+    monkeypatch.setattr(progress, "monotonic", lambda: now[0])
+    stream = io.StringIO()
+    with Progress("packing", 200, unit="tasks", stream=stream) as bar:
+        now[0] = 6.0
+        for _ in range(200):
+            bar.add()
+    told = [line.split("/")[0] for line in stream.getvalue().splitlines()]
+    assert told == [f"packing: {n}" for n in (1, *range(21, 200, 20), 200)]

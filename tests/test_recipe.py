@@ -43,7 +43,7 @@ tiny = { length = 5, hop = 1 }
 [features.functionals]
 enabled = false
 feature_set = "ComParE_2016"
-engine = "native"
+engine = "opensmile"
 [store]
 format = "hdf5"
 segment_dtype = "float16"

@@ -5,6 +5,7 @@ A file is read once: its bytes are hashed, and what is decoded is those bytes.
 
 import hashlib
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ import soundfile
 from numpy.typing import NDArray
 
 from serprep._typing import FloatArray
-from serprep.audio.foreign import name_foreign, name_rare
-from serprep.audio.guard import guard, refuse_scale
+from serprep.audio.foreign import CONVERT, name_foreign, name_rare
+from serprep.audio.guard import BLOCK, Guard, refuse_peak
 from serprep.audio.headers import header_stream
+from serprep.audio.levels import Levels
 from serprep.audio.mpeg import first_frame, mpeg_stream
 from serprep.audio.ogg import ogg_stream
 from serprep.audio.signal import Probe, Signal
@@ -44,7 +46,8 @@ TOLERANCE = 0.001  # s; times in whole milliseconds may be rounded past the end 
 _SEEKABLE = {"WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "AU"}  # formats that seek to the exact sample
 _CODECS = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW", "IMA_ADPCM", "MS_ADPCM")  # if these are in them
 _UNKNOWN = 1 << 60  # libsndfile's count of samples for a streamed flac, which leaves its length open
-_BLOCK = 1 << 20  # samples read at a time where nobody knows how many there are
+_BLOCK = 1 << 20  # samples read at a time where nobody knows how many there are: it is part of the bits of MP3
+_HELD = 1 << 22  # samples held of a recording that is decoded to know how long it is
 
 
 def read_bytes(path: Path) -> bytes:
@@ -89,17 +92,15 @@ def probe(data: bytes) -> Probe:
     AudioError
         If no decoder knows it, or it is empty, cut short, or floating point of another scale than 1.
     """
-    stream = _stream(data)
-    with _open(stream) as file:
-        rate = file.samplerate
-        if stream.endless:
-            n = len(_read_all(file, stream))
-        else:
-            n = file.frames
-            if file.subtype in ("FLOAT", "DOUBLE"):
-                for block in file.blocks(_BLOCK, dtype="float32"):
-                    refuse_scale(block)
-        return Probe(n / rate, rate, _was_other(data, stream, file, n))
+    with Decoder(data) as decoder:
+        file, rate = decoder.file, decoder.sample_rate
+        if file.subtype in ("FLOAT", "DOUBLE"):
+            peaks = [0.0]
+            while len(block := decoder.block(_BLOCK)):
+                peaks.append(float(np.abs(block).max()))
+            refuse_peak(max(peaks))
+        n = decoder.n_samples
+        return Probe(n / rate, rate, _was_other(data, decoder.stream, file, n))
 
 
 def _was_other(data: bytes, stream: Stream, file: soundfile.SoundFile, n: int) -> bool:
@@ -144,8 +145,8 @@ def decode(
         If the recording cannot be decoded, is cut short, has no samples, or
         holds NaN or infinity.
     """
-    samples, rate = read_samples(data, start=start, end=end)
-    return guard(samples, rate, config)
+    with Decoder(data) as decoder:
+        return decoder.guarded(start, end, config)
 
 
 def read_samples(data: bytes, *, start: float | None = None, end: float | None = None) -> tuple[FloatArray, int]:
@@ -161,25 +162,140 @@ def read_samples(data: bytes, *, start: float | None = None, end: float | None =
     AudioError
         As for `decode`.
     """
-    stream = _stream(data)
-    with _open(stream) as file:
-        rate = file.samplerate
-        whole = _read_all(file, stream) if stream.endless else None
-        n_frames = file.frames if whole is None else len(whole)
-        first, last = excerpt(start, end, rate, n_frames)
-        if whole is not None:
-            return whole[first:last], rate
+    with Decoder(data) as decoder:
+        return decoder.read(start, end), decoder.sample_rate
+
+
+class Decoder:
+    """An encoded recording from which excerpts are read: in the order of their starts, each sample is decoded once.
+
+    Excerpts in any order have the same samples; going back decodes again from the beginning.
+
+    Parameters
+    ----------
+    data : bytes
+        As for `decode`.
+
+    Raises
+    ------
+    AudioError
+        As for `decode`.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self.stream = _stream(data)
+        self.file = _open(self.stream)
+        self.sample_rate: int = self.file.samplerate  # Hz
+        self.n_samples: int = self.file.frames
+        self._seeks = self.file.format in _SEEKABLE and self.file.subtype.startswith(_CODECS)
+        self._begin = self._position = 0  # the sample at which what is held begins, and the file is
+        self._held: FloatArray = np.zeros((0, self.file.channels), np.float32)
+        if self.stream.endless:
+            self._count()
+
+    def __enter__(self) -> "Decoder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the samples and bytes go."""
+        self.file.close()
+        self._held = self._held[:0]
+
+    def read(self, start: float | None = None, end: float | None = None) -> FloatArray:
+        """Amplitudes of an excerpt, shape (n_samples, n_channels), float32."""
+        first, last = excerpt(start, end, self.sample_rate, self.n_samples)
+        return next(self._blocks(first, last, last - first))
+
+    def guarded(
+        self,
+        start: float | None = None,
+        end: float | None = None,
+        config: Signal | None = None,
+        *,
+        levels: Levels | None = None,
+    ) -> FloatArray:
+        """The guarded signal of an excerpt; a long one is decoded by blocks, which `levels` hears too."""
+        first, last = excerpt(start, end, self.sample_rate, self.n_samples)
+        guarding = Guard(last - first, self.sample_rate, config)
+        for block in self._blocks(first, last, BLOCK):
+            if guarding.add(block) and levels is not None:
+                levels.add(block)
+        return guarding.signal()
+
+    def _blocks(self, first: int, last: int, size: int) -> Iterator[FloatArray]:
+        """Samples `first` to `last`, so many at a time."""
+        read = self._sought if self._seeks else self._passed
+        for begin in range(first, last, size):
+            end = min(begin + size, last)
+            try:
+                samples = read(begin, end)
+            except (soundfile.SoundFileError, MemoryError) as error:
+                self._reopen()
+                raise AudioError(f"damaged: {_reason(error)}") from None
+            if len(samples) < end - begin:
+                self._reopen()
+                n = begin - first + len(samples)
+                raise AudioError(f"truncated: {n} of {last - first} announced samples are there")
+            yield samples
+
+    def _sought(self, first: int, last: int) -> FloatArray:
+        if first != self.file.tell():
+            self.file.seek(first)
+        return self.block(last - first)
+
+    def _passed(self, first: int, last: int) -> FloatArray:
+        """The same where decoders seek to the nearest packet only, or not at all; what follows `first` is held."""
+        if first < self._begin:
+            self._reopen()
+        while True:
+            passed = min(first - self._begin, len(self._held))
+            self._begin, self._held = self._begin + passed, self._held[passed:]
+            if (there := self._begin + len(self._held)) >= last:
+                return self._held[: last - first]
+            block = self.block(min(_BLOCK, first - there) if there < first else last - there)
+            if not len(block):
+                return self._held if there > first else self._held[:0]
+            self._held = np.concatenate([self._held, block]) if len(self._held) else block
+
+    def block(self, n_samples: int) -> FloatArray:
+        """The next samples, at most so many; where the end is not known, as many as always."""
+        n_samples = _BLOCK if self.stream.endless else n_samples
+        block: FloatArray = self.file.read(n_samples, dtype="float32", always_2d=True)
+        if self.stream.endless:  # which changes last bits: so it was, when python-soundfile did it
+            self._position += len(block)
+            self.file.seek(self._position)
+        return block
+
+    def _reopen(self) -> None:
+        self.file.close()
+        self.file = _open(self.stream)
+        self._begin, self._position, self._held = 0, 0, self._held[:0]
+
+    def _count(self) -> None:
+        """Decode to the end of a recording whose header does not say how long it is; a short one is held."""
+        blocks: list[FloatArray] = []
+        n = 0
         try:
-            if first and file.format in _SEEKABLE and file.subtype.startswith(_CODECS):
-                file.seek(first)
-                samples = file.read(last - first, dtype="float32", always_2d=True)
-            else:  # others seek to the nearest packet only, or not at all
-                samples = file.read(last, dtype="float32", always_2d=True)[first:]
+            while len(block := self.block(_BLOCK)):
+                n += len(block)
+                if n <= _HELD:
+                    blocks.append(block)
+                else:
+                    blocks.clear()
         except (soundfile.SoundFileError, MemoryError) as error:
             raise AudioError(f"damaged: {_reason(error)}") from None
-    if len(samples) < last - first:
-        raise AudioError(f"truncated: {len(samples)} of {last - first} announced samples are there")
-    return samples, rate
+        if not n:
+            raise AudioError("no samples")
+        if self.stream.n_samples and n != self.stream.n_samples:
+            raise AudioError(f"damaged: {n} of {self.stream.n_samples} samples decode")
+        self.n_samples = n
+        if blocks:
+            self._held = np.concatenate(blocks)
+        else:
+            self._reopen()
 
 
 def excerpt(start: float | None, end: float | None, rate: int, n_frames: int) -> tuple[int, int]:
@@ -222,7 +338,7 @@ def decode_int16(data: bytes) -> tuple[NDArray[np.int16], int]:
         if file.subtype != "PCM_16":
             raise AudioError(f"its samples are {file.subtype}, not 16-bit")
         try:
-            samples = file.read(dtype="int16", always_2d=True)
+            samples = file.read(file.frames, dtype="int16", always_2d=True)
         except (soundfile.SoundFileError, MemoryError) as error:
             raise AudioError(f"damaged: {_reason(error)}") from None
         if len(samples) < file.frames:
@@ -240,6 +356,8 @@ def _stream(data: bytes) -> Stream:
     found = header_stream(data)
     if found is not None:
         return found
+    if data[:4] == b"fLaC":  # by chance some of its bytes look like frames of MPEG audio
+        return Stream(data)
     if data[:4] == b"OggS":
         return ogg_stream(data)
     if foreign := name_foreign(data):
@@ -262,6 +380,13 @@ class _Bytes(io.BytesIO):
             return super().tell()
 
 
+class _File(soundfile.SoundFile):  # type: ignore[misc]
+    """A recording that is read on from where it is: python-soundfile seeks after every read, and changes MP3's bits."""
+
+    def seekable(self) -> bool:
+        return False
+
+
 class _Longer(_Bytes):
     """Bytes that seem to be a thousand times as many: libsndfile estimates the length of MPEG audio by their count.
 
@@ -279,9 +404,11 @@ class _Longer(_Bytes):
 def _open(stream: Stream) -> soundfile.SoundFile:
     """The opened recording; whatever is wrong with it becomes an AudioError."""
     try:
-        file = soundfile.SoundFile((_Longer if stream.n_samples else _Bytes)(stream.data))
+        file = _File((_Longer if stream.n_samples else _Bytes)(stream.data))
     except (soundfile.SoundFileError, TypeError, ValueError) as error:
-        raise AudioError(f"not a recording that can be decoded: {_reason(error)}") from None
+        reason = _reason(error)
+        remedy = f"; {CONVERT}" if reason == "Format not recognised" else ""
+        raise AudioError(f"not a recording that can be decoded: {reason}{remedy}") from None
     reason = ""
     if file.frames <= 0:
         reason = "no samples"
@@ -295,22 +422,6 @@ def _open(stream: Stream) -> soundfile.SoundFile:
         file.close()
         raise AudioError(reason)
     return file
-
-
-def _read_all(file: soundfile.SoundFile, stream: Stream) -> FloatArray:
-    """All samples that decode, shape (n_samples, n_channels)."""
-    blocks: list[FloatArray] = []
-    try:
-        while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
-            blocks.append(block)
-    except (soundfile.SoundFileError, MemoryError) as error:
-        raise AudioError(f"damaged: {_reason(error)}") from None
-    samples = np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.float32)
-    if not len(samples):
-        raise AudioError("no samples")
-    if stream.n_samples and len(samples) != stream.n_samples:
-        raise AudioError(f"damaged: {len(samples)} of {stream.n_samples} samples decode")
-    return samples
 
 
 def _reason(error: BaseException) -> str:

@@ -20,6 +20,7 @@ PEAK = np.float32(32767 / 32768)  # largest amplitude that int16 can hold
 
 LOUDEST = 16.0  # recordings of floating point overshoot full scale, but not by so much
 
+BLOCK = 1 << 18  # samples guarded at a time
 _LARGEST = np.float32(1e30)  # the mean of channels and the resampler overflow beyond
 
 
@@ -51,31 +52,72 @@ def guard(samples: FloatArray, rate: int, config: Signal | None = None) -> Float
     >>> guard(np.array([0, 16384, -32768], np.int16), 16_000).tolist()
     [0.0, 0.5, -1.0]
     """
-    config = config or Signal()
-    samples = _amplitudes(np.asarray(samples))
-    if not 1_000 <= rate <= 1_000_000:
-        raise AudioError(f"the sample rate is {rate} Hz; expected 1000 to 1000000")
-    if samples.size == 0:
-        raise AudioError("no samples")
+    samples = np.asarray(samples)
     if samples.ndim > 2 or samples.ndim < 1:
         raise AudioError(f"samples have the shape {samples.shape}; expected (n_samples,) or (n_samples, n_channels)")
-    usable = np.abs(samples) < _LARGEST  # false for NaN as well
-    if not usable.all():
-        n_bad = int(samples.size - np.count_nonzero(usable))
-        raise AudioError(f"{n_bad} of {samples.size} samples are NaN or infinite (or beyond {_LARGEST:.0e})")
-    refuse_scale(samples)
-    if samples.ndim == 2:
-        samples = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
-    if rate != config.sample_rate:
-        samples = soxr.resample(samples, rate, config.sample_rate, "HQ")
-        if len(samples) == 0:
+    if samples.size == 0:
+        raise AudioError("no samples")
+    guarding = Guard(len(samples), rate, config)
+    for first in range(0, len(samples), BLOCK):
+        guarding.add(samples[first : first + BLOCK])
+    return guarding.signal()
+
+
+class Guard:
+    """A signal that is guarded block by block, so that nothing of the recording is there twice.
+
+    Parameters
+    ----------
+    n_samples : int
+        Of all blocks.
+    rate, config
+        As for `guard`.
+    """
+
+    def __init__(self, n_samples: int, rate: int, config: Signal | None = None) -> None:
+        config = config or Signal()
+        if not 1_000 <= rate <= 1_000_000:
+            raise AudioError(f"the sample rate is {rate} Hz; expected 1000 to 1000000")
+        self._n_left = n_samples
+        self._stream = None
+        if rate != config.sample_rate:
+            self._stream = soxr.ResampleStream(rate, config.sample_rate, 1, dtype="float32", quality="HQ")
+        # a little more than there will be; memory that is not written is not there
+        self._signal = np.empty(2 + -(-n_samples * config.sample_rate // rate), np.float32)
+        self._n = self._n_bad = self._size = 0
+        self._peak = 0.0
+
+    def add(self, block: NDArray[Any]) -> bool:
+        """Take the next samples, as `guard` does; whether all so far can be used."""
+        self._n_left -= len(block)
+        block = _amplitudes(block)
+        levels = np.abs(block)
+        usable = levels < _LARGEST  # false for NaN as well
+        self._size += block.size
+        self._n_bad += int(block.size - np.count_nonzero(usable))
+        self._peak = max(self._peak, float(levels.max(initial=0, where=usable)))
+        if self._n_bad or self._peak > LOUDEST:  # it is refused in the end
+            return False
+        if block.ndim == 2:
+            block = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+        if self._stream is not None:
+            block = self._stream.resample_chunk(np.ascontiguousarray(block), last=self._n_left == 0)
+        np.clip(block, np.float32(-1), PEAK, out=self._signal[self._n : self._n + len(block)])
+        self._n += len(block)
+        return True
+
+    def signal(self) -> FloatArray:
+        """The guarded signal of all blocks; the errors are those of `guard`."""
+        if self._n_bad:
+            raise AudioError(f"{self._n_bad} of {self._size} samples are NaN or infinite (or beyond {_LARGEST:.0e})")
+        refuse_peak(self._peak)
+        if self._n == 0:
             raise AudioError("no samples are left after resampling")
-    return np.ascontiguousarray(np.clip(samples, np.float32(-1), PEAK))
+        return self._signal[: self._n]
 
 
-def refuse_scale(samples: NDArray[Any]) -> None:
-    """Raise if floating-point samples have another full scale than 1."""
-    peak = float(np.abs(samples).max(initial=0))
+def refuse_peak(peak: float) -> None:
+    """Raise if the largest amplitude of floating-point samples tells of another full scale than 1."""
     if LOUDEST < peak < _LARGEST:
         raise AudioError(
             f"the largest sample is {peak:g}; expected a full scale of 1: divide samples of 16 bits by 32768"

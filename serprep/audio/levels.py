@@ -17,6 +17,7 @@ _PEAK = 1 / 256  # below −48 dB: what 16 bits are that were stored as 24 witho
 _RMS = 1e-4  # −80 dB; RAVDESS' quietest recording has −64
 _CANCELLED = 0.1  # of a channel's loudness that is left in the mean of all; unrelated channels leave more than half
 _CONSTANT = 0.1  # of the mean that the sound about it has
+BLOCK = 1 << 18  # samples
 _CLIPPED = 0.01  # of the samples at full scale; a full sine has 0.0035
 _FULL = np.float32(32767 / 32768)
 
@@ -50,17 +51,43 @@ def levels_of(samples: FloatArray) -> FloatArray:
     >>> levels_of(np.array([[0.5, -0.5], [-0.5, 0.5]], np.float32)).tolist()
     [0.5, 0.0, 0.0, 0.5, 0.0]
     """
-    mono = samples.mean(axis=1, dtype=np.float64)
-    return np.array(
-        [
-            np.abs(samples).max(),
-            mono.std(),
-            mono.mean(),
-            samples.std(axis=0, dtype=np.float64).max(),
-            (np.abs(samples) >= _FULL).mean(axis=0).max(),
-        ],
-        np.float32,
-    )
+    levels = Levels()
+    levels.add(samples)
+    return levels.values()
+
+
+class Levels:
+    """Levels of a recording in blocks, whose means, and squares about them, are merged (Chan et al. 1979)."""
+
+    def __init__(self) -> None:
+        self._n, self._peak = 0, np.float32(0)
+        self._n_full = self._mean = self._squares = np.zeros(1)  # of the mean of the channels, and of each
+
+    def add(self, samples: FloatArray) -> None:
+        """The next samples, as `levels_of` takes them."""
+        n = len(samples)
+        for first in range(0, n, BLOCK):
+            self._add(samples[first : first + BLOCK])
+
+    def _add(self, samples: FloatArray) -> None:
+        n = len(samples)
+        columns = np.column_stack([samples.mean(axis=1, dtype=np.float64), samples])
+        mean = columns.mean(axis=0)
+        columns -= mean
+        columns *= columns
+        off, total = mean - self._mean, self._n + n
+        self._squares = self._squares + columns.sum(axis=0) + off * off * (self._n * n / total)
+        self._mean = self._mean + off * (n / total)
+        amplitudes = np.abs(samples)
+        self._peak = max(self._peak, amplitudes.max())
+        self._n_full = self._n_full + np.count_nonzero(amplitudes >= _FULL, axis=0)
+        self._n = total
+
+    def values(self) -> FloatArray:
+        """What `levels_of` gives of all blocks."""
+        deviations = np.sqrt(self._squares / self._n)
+        loud = deviations[1:].max()
+        return np.array([self._peak, deviations[0], self._mean[0], loud, self._n_full.max() / self._n], np.float32)
 
 
 def problems_of(levels: FloatArray) -> dict[str, AnyArray]:

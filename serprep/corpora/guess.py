@@ -82,10 +82,22 @@ def guess(root: Path) -> Guess:
         explained = [len(there & set(guessed.reading.utterances.column("path"))) for guessed in guesses]
         if explained and max(explained) >= _ENOUGH * len(paths):
             return guesses[explained.index(max(explained))]
+    _refuse_one_emotion(root, paths)
     raise CorpusError(
         f"{one_line(root)}: {len(paths)} recordings, such as {one_line(paths[0])}, whose names tell no emotion, and no "
         'table that names them; write a recipe with reader "table" or "pattern" (docs/recipe.md)'
     )
+
+
+def _refuse_one_emotion(root: Path, paths: Sequence[str]) -> None:
+    """Raise if all names, or the folder itself, tell the same emotion."""
+    here = {root.resolve().name.casefold()}
+    shared = set.intersection(*(set(re.split(r"[/_\-. ]+", without_suffix(path).casefold())) for path in paths))
+    if told := sorted((here | shared) & EMOTIONS):
+        where = "it lies in a folder of others: name that one" if here & EMOTIONS else "add recordings of others"
+        raise CorpusError(
+            f"{one_line(root)}: {len(paths)} recordings of one emotion, {told[0]!r}: nothing to tell apart; {where}"
+        )
 
 
 def _known() -> Iterator[tuple[str, dict[str, object]]]:

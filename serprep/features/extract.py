@@ -5,16 +5,17 @@ libraries that decide values.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from copy import copy
 from dataclasses import asdict
 from functools import lru_cache, partial
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from serprep._typing import FloatArray
 from serprep.audio.signal import Signal
 from serprep.config import configured
-from serprep.errors import FeatureError, RecipeError, one_line
+from serprep.errors import FeatureError, RecipeError, SerprepError, one_line
 from serprep.features.framing import SEGMENTS, Segment
 from serprep.features.kind import Extractor, Kind, MissingKind
 from serprep.features.kinds import KINDS, brought_by, kind_of
@@ -253,6 +254,21 @@ def identities(features: Features) -> dict[str, dict[str, Any]]:
     }
 
 
+def kind_libraries(features: Features) -> dict[str, str]:
+    """Versions of the installed packages that the kinds in use name in their identity, or come from."""
+    found = {}
+    for name in features.kinds:
+        for library, known in features.kind(name).identity(features.configs[name]).items():
+            with suppress(PackageNotFoundError, ValueError):  # a digest or a device, and no package
+                number = version(library)
+                if known == minor(number):
+                    found[library] = number
+        package, _, number = brought_by(name).partition(" ")
+        if package:
+            found[package] = number
+    return found
+
+
 def extractors(features: Features) -> dict[str, dict[str, Any]]:
     """Names and revisions that enter the version of a store; no library versions but openSMILE's."""
     return {
@@ -286,6 +302,25 @@ def prepare(features: Features, kinds: tuple[str, ...], say: Callable[[str], Non
 def _extractor(kind: Kind[Any], config: Any, signal: Signal) -> Extractor:
     """Made once per process: it may hold a model."""
     return kind.extractor(config, signal)
+
+
+def _made(features: Features, name: str) -> Extractor:
+    """What computes one kind; that of an unknown kind is not kept, and raises."""
+    kind, config = features.kind(name), features.configs[name]
+    make = kind.extractor if name in features.missing else partial(_extractor, kind)
+    return make(config, features.signal)
+
+
+def not_computable(features: Features) -> dict[str, str]:
+    """Kinds that cannot be computed on this machine, and why: a package, a model or a source is not here."""
+    lacking = {}
+    for name in features.kinds:
+        try:
+            features.kind(name).identity(features.configs[name])  # asks for the libraries
+            _made(features, name)
+        except (SerprepError, ImportError, OSError) as error:
+            lacking[name] = one_line(error)
+    return lacking
 
 
 def extract(
@@ -326,9 +361,8 @@ def extract(
 def _rows(signal: FloatArray, features: Features, name: str, utterance: str) -> FloatArray:
     """One kind of features of one signal, checked."""
     kind, config = features.kind(name), features.configs[name]
-    make = kind.extractor if name in features.missing else partial(_extractor, kind)
     asked = (signal, utterance) if kind.wants == "utterance" else (signal,)
-    rows = make(config, features.signal)(*asked)
+    rows = _made(features, name)(*asked)
     if kind.shape_of(config) == "row":
         rows = rows[None]
     width = kind.n_columns(config)

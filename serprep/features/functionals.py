@@ -1,14 +1,14 @@
-"""The 6373 ComParE functionals of a signal (the paper's HSF), by openSMILE or natively.
+"""The 6373 ComParE functionals of a signal (the paper's HSF), natively or by openSMILE.
 
-Engine "opensmile" is bit-identical to what the ``opensmile`` package returns for the same
-guarded signal.  openSMILE is free for research only; a store that holds its values says so.
-Engine "native" is `compare_2016`, which needs no openSMILE; ``docs/compare_2016.md`` says
-how close it comes.
+Engine "native", the default, is `compare_2016`, which needs no openSMILE; ``docs/compare_2016.md``
+says how close it comes.
+Engine "opensmile", the reference, is bit-identical to what the ``opensmile`` package returns for
+the same guarded signal.  openSMILE is free for research only; a store that holds its values says so.
 """
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -24,6 +24,7 @@ from serprep.errors import FeatureError, one_line
 from serprep.features import compare_2016, opensmile_fork
 from serprep.features.kind import Extractor, Kind, Say
 from serprep.features.libraries import native_libraries
+from serprep.features.prepared import prepare_once
 
 REVISION = 1  # of engine "opensmile", raised whenever a value changes
 N_FEATURES = 6373
@@ -39,7 +40,7 @@ class Functionals:
 
     enabled: bool = True
     feature_set: Literal["ComParE_2016"] = "ComParE_2016"
-    engine: Literal["opensmile", "native"] = "opensmile"
+    engine: Literal["native", "opensmile"] = "native"
 
     def __post_init__(self) -> None:
         check(self, FeatureError, "features.functionals")
@@ -60,7 +61,7 @@ def shortest(sample_rate: int) -> int:
     return round(SHORTEST * sample_rate)
 
 
-def functionals(signal: FloatArray, *, sample_rate: int = 16_000, engine: str = "opensmile") -> FloatArray:
+def functionals(signal: FloatArray, *, sample_rate: int = 16_000, engine: str = "native") -> FloatArray:
     """ComParE_2016 functionals of a guarded signal.
 
     Parameters
@@ -69,7 +70,7 @@ def functionals(signal: FloatArray, *, sample_rate: int = 16_000, engine: str = 
         Amplitudes in [-1, 32767/32768], as `serprep.audio.decode` returns them.
     sample_rate : int
         Hz; 16000 for engine "native".
-    engine : {"opensmile", "native"}
+    engine : {"native", "opensmile"}
 
     Returns
     -------
@@ -175,8 +176,16 @@ class _Functionals(Kind[Functionals]):
     dimensions = ("utterance", "functional")
     on_by_default = True
     named_at_top = True
+    slow_to_load = True
     set_name = "compare_2016"
     shares = True
+
+    def plain(self, config: Functionals) -> dict[str, Any]:
+        # a store without functionals names the engine that was the default when there was no other
+        return asdict(config if config.enabled else replace(config, engine="opensmile"))
+
+    def reference(self, config: Functionals) -> Functionals:
+        return replace(config, engine="opensmile")
 
     def at_level(self, level: str) -> Functionals | None:
         return Functionals(engine="native") if level in ("", "functionals") else None
@@ -189,7 +198,7 @@ class _Functionals(Kind[Functionals]):
 
     def prepare(self, config: Functionals, say: Say | None) -> None:
         if config.engine == "native":
-            compare_2016.prepare(say)
+            prepare_once(compare_2016.__name__, compare_2016.prepare, say)
         else:
             prepare(say or (lambda line: None))
 

@@ -23,7 +23,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-import h5py
 import numpy as np
 
 from serprep._typing import AnyArray, FloatArray
@@ -93,6 +92,8 @@ def _npz(path: Path) -> Arrays:
 
 
 def _hdf5(path: Path) -> Arrays:
+    import h5py
+
     file = h5py.File(path, "r")
     readers = Arrays()
 

@@ -44,6 +44,8 @@ class Kind(Generic[Config]):
         Whether a recipe that does not name it has it.
     wants : {"signal", "utterance"}
         What its extractor is called with: the signal, or the signal and the utterance's id.
+    slow_to_load : bool
+        Whether workers load its extractor before they have anything to extract, on silence.
     set_name : str
         A feature set that several kinds belong to, each at a level of its own, such as "compare_2016".
     shares : bool
@@ -61,6 +63,7 @@ class Kind(Generic[Config]):
     array = "values"
     dimensions = ("", "")
     on_by_default = False
+    slow_to_load = False
     named_at_top = False
     set_name = ""
     shares = False
@@ -149,6 +152,10 @@ class Kind(Generic[Config]):
 
     def check(self, config: Config, signal: Signal) -> None:
         """Raise a FeatureError if the configuration cannot be computed from such signals."""
+
+    def reference(self, config: Config) -> Config | None:
+        """The configuration by which openSMILE computes the same values; None: there is none."""
+        return None
 
     def licence(self, config: Config) -> str:
         """What must be said of a store that holds it; "" for nothing."""

@@ -5,8 +5,6 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
-import soundfile
-import soxr
 
 
 def minor(text: str) -> str:
@@ -22,6 +20,9 @@ def minor(text: str) -> str:
 
 def decoder_libraries() -> dict[str, str]:
     """What decides the samples of a signal."""
+    import soundfile
+    import soxr
+
     return {"soxr": minor(soxr.__version__), "libsndfile": minor(soundfile.__libsndfile_version__)}
 
 
@@ -33,6 +34,8 @@ def native_libraries() -> dict[str, str]:
 @lru_cache(maxsize=1)
 def library_versions() -> dict[str, str]:
     """Versions of everything that takes part in a build and is installed, for ``build.json``."""
+    import soundfile
+
     names = ("dask", "h5py", "numba", "numpy", "opensmile", "pandas", "scipy", "soundfile", "soxr", "zarr")
     versions = {"serprep": version("serprep"), "libsndfile": soundfile.__libsndfile_version__}
     for name in names:

@@ -8,6 +8,7 @@ from serprep.features.compare_2016 import LLD as Config
 from serprep.features.functionals import check_rate
 from serprep.features.kind import Extractor, Kind, Say
 from serprep.features.libraries import native_libraries
+from serprep.features.prepared import prepare_once
 
 
 class _LLD(Kind[Config]):
@@ -18,6 +19,7 @@ class _LLD(Kind[Config]):
     array = "compare_2016"
     dimensions = ("lld_frame", "descriptor")
     named_at_top = True
+    slow_to_load = True
     set_name = "compare_2016"
     shares = True
 
@@ -37,7 +39,7 @@ class _LLD(Kind[Config]):
         return compare_2016.lld
 
     def prepare(self, config: Config, say: Say | None) -> None:
-        compare_2016.prepare(say)
+        prepare_once(compare_2016.__name__, compare_2016.prepare, say)
 
     def shortest(self, config: Config, signal: Signal) -> int:
         return compare_2016.SHORTEST

@@ -11,11 +11,10 @@ default.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.fft
-import scipy.sparse
 
 from serprep._typing import DoubleArray, FloatArray
 from serprep.audio.signal import Signal
@@ -24,6 +23,9 @@ from serprep.errors import FeatureError
 from serprep.features.framing import n_runs
 from serprep.features.kind import Extractor, Kind
 from serprep.features.libraries import minor
+
+if TYPE_CHECKING:  # half a second that only those who compute need
+    import scipy.sparse
 
 REVISION = 1  # raised whenever a value changes
 BLOCK = 48  # frames computed together: their spectra stay in the processor's cache
@@ -80,6 +82,8 @@ def log_mel(signal: FloatArray, config: LogMel | None = None) -> FloatArray:
     >>> log_mel(np.zeros(16_000, np.float32)).shape
     (98, 40)
     """
+    import scipy.fft
+
     config = config or LogMel()
     n_frames = n_runs(len(signal), config.win_length, config.hop_length)
     if n_frames == 0:
@@ -110,8 +114,10 @@ def _window(length: int) -> FloatArray:
 
 
 @lru_cache(maxsize=8)
-def _bands(config: LogMel) -> scipy.sparse.csr_matrix:
+def _bands(config: LogMel) -> "scipy.sparse.csr_matrix":
     """Mel weights as a sparse matrix, shape (n_mels, n_fft // 2 + 1), float32."""
+    import scipy.sparse
+
     return scipy.sparse.csr_matrix(mel_weights(config).astype(np.float32))
 
 
@@ -151,6 +157,7 @@ class _LogMel(Kind[LogMel]):
     dimensions = ("frame", "mel")
     on_by_default = True
     named_at_top = True
+    slow_to_load = True
 
     def names(self, config: LogMel) -> tuple[str, ...]:
         return tuple(f"mel_{band}" for band in range(config.n_mels))
@@ -171,7 +178,7 @@ class _LogMel(Kind[LogMel]):
         return config.sample_rate
 
     def identity(self, config: LogMel) -> dict[str, Any]:
-        return {"scipy": minor(scipy.__version__)}
+        return {"scipy": minor(version("scipy"))}
 
 
 LOGMEL = _LogMel()

@@ -3,8 +3,10 @@
 import itertools
 import math
 import os
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +19,9 @@ from serprep.utterance import Numbers, Texts, Utterance
 
 Look = Callable[[Path], Recording]
 
+_LARGE = 1 << 25  # bytes of a file
+_ONE_LARGE = threading.Lock()
+
 
 def look_at(path: Path) -> Recording:
     """Digest, duration and rate of a file.
@@ -26,9 +31,19 @@ def look_at(path: Path) -> Recording:
     AudioError
         If it is missing or cannot be decoded; the digest is then not known.
     """
-    data = read_bytes(path)
-    probed = probe(data)
-    return Recording(probed.duration, probed.sample_rate, digest_of(data), probed.revised)
+    with _turn(path):
+        data = read_bytes(path)
+        found = probe(data)
+        return Recording(found.duration, found.sample_rate, digest_of(data), found.revised)
+
+
+def _turn(path: Path) -> AbstractContextManager[object]:
+    """Large files are in memory one after the other, however many threads look at files."""
+    try:
+        large = path.stat().st_size > _LARGE
+    except (OSError, AttributeError):  # missing, or at a URL
+        large = False
+    return _ONE_LARGE if large else nullcontext()
 
 
 @dataclass(frozen=True)
@@ -39,6 +54,12 @@ class Looked:
     reasons: Mapping[str, str]  # path → why its audio could not be read
     revised: frozenset[str] = frozenset()  # digests of what is decoded otherwise since revision 2
     n_clipped: int = 0  # excerpts whose end rounding put behind the file's
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What whoever uses the manifest should know."""
+        n = self.n_clipped
+        return (f"{n} excerpts end up to 1 ms behind their recordings and were cut there",) if n else ()
 
 
 def look(

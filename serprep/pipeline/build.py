@@ -25,11 +25,12 @@ from serprep.errors import (
     first_ten,
     one_line,
 )
-from serprep.features.extract import Features
+from serprep.features.extract import Features, kind_libraries
 from serprep.features.libraries import library_versions
 from serprep.manifest.look import look
 from serprep.manifest.table import Manifest
-from serprep.parallel import WAIT, Workers
+from serprep.parallel import WAIT, Workers, n_cores
+from serprep.pipeline.early import Early
 from serprep.pipeline.extract import compute_features
 from serprep.pipeline.gather import Asked, Quarantined, gather, usable
 from serprep.pipeline.loudness import check_loudness
@@ -40,6 +41,7 @@ from serprep.recipe import Recipe, read_recipe
 from serprep.store.pack import pack
 from serprep.version import build_digest, build_number, read_build, versions
 
+_FEW, _LARGE = 20, 1 << 22  # recordings, bytes of one: what a worker computes while another starts
 ATTEMPTS = 10  # at features that vanish from the cache meanwhile
 
 
@@ -131,11 +133,14 @@ def build(
     pool = pool or Workers(workers, scheduler, wait=wait_for_workers)
     place = cache_of(recipe.dataset_path, named=recipe.cache_path, scheduler=getattr(pool, "scheduler", None))
     cache = place.cache
+    early = Early(pool, recipe.features, quiet=quiet)
     try:
         asked = asked or gather(recipe)
         if asked.located:
             asked.located.refuse_nothing(asked.root)
         memo = Memo(cache, asked.root, ignore=rehash)
+        if own and workers is None:
+            pool.n_workers = min(pool.n_workers, _enough(asked.root, asked.manifest.utterances.column("path")))
         with Progress(
             "reading recordings", len(set(asked.manifest.utterances.column("path"))), unit="files", quiet=quiet
         ) as progress:
@@ -143,12 +148,15 @@ def build(
             def done(n: int) -> None:
                 progress.to(n)
                 memo.save_sometimes()
+                if own and not scheduler and memo.n_read:
+                    early.begin()
 
             try:
                 looked = look(asked.manifest, asked.root, look_at=memo.look_at, progress=done)
             finally:  # also after Ctrl-C
                 memo.save()
         good, bad = usable(asked.manifest, looked.manifest, looked.reasons)
+        early.wait()
         n_computed, seconds = 0, 0.0
         asked_again = recompute  # once is enough
         with shared(recipe, good, cache=cache.root, pool=pool):
@@ -196,6 +204,7 @@ def build(
         bad += failed
     finally:
         if own:
+            early.stop()
             pool.close()
     result = BuildResult(
         version=packed.version,
@@ -210,7 +219,7 @@ def build(
             *asked.warnings,
             *_remarks(recipe.features, asked.manifest),
             *place.notes,
-            *_clipped(looked.n_clipped),
+            *looked.remarks,
             *loudness.warnings,
         ),
         levels=loudness.counts,
@@ -222,14 +231,22 @@ def build(
     return _write_report(result, recipe)
 
 
+def _enough(root: Path, paths: Sequence[str]) -> int:
+    """Workers that so many recordings are worth: each takes seconds to start."""
+    names = set(paths)
+    if len(names) >= _FEW * n_cores():
+        return n_cores()
+    try:
+        large = any((root / name).stat().st_size > _LARGE for name in names)
+    except (OSError, AttributeError):  # not there, or at a URL
+        large = True
+    return n_cores() if large else 1 + len(names) // _FEW
+
+
 def _remarks(features: Features, manifest: Manifest) -> list[str]:
     """What kinds of feature say of the utterances they were asked for."""
     ids = manifest.utterances.column("id")
     return [line for name in features.kinds for line in features.kind(name).remarks(features.configs[name], ids)]
-
-
-def _clipped(n: int) -> list[str]:
-    return [f"{n} excerpts end up to 1 ms behind their recordings and were cut there"] if n else []
 
 
 def _refuse_nothing(rows: Sequence[object], bad: Sequence[Quarantined], on_bad_audio: str) -> None:
@@ -255,7 +272,7 @@ def _write_report(result: BuildResult, recipe: Recipe) -> BuildResult:
     platform = os.uname().sysname + " " + os.uname().machine if hasattr(os, "uname") else sys.platform
     made: dict[str, Any] = {
         "built": datetime.now(UTC).isoformat(timespec="seconds"),
-        "libraries": library_versions(),
+        "libraries": library_versions() | kind_libraries(recipe.features),
         "python": sys.version.split()[0],
         "platform": platform,
     }

@@ -7,18 +7,19 @@ whatever happens next.
 import contextlib
 import ctypes
 import hashlib
+import itertools
+import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import repeat
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from serprep._typing import ByteArray
-from serprep.audio.decode import digest_of, read_bytes, read_samples
-from serprep.audio.guard import guard
-from serprep.audio.levels import levels_of
+from serprep.audio.decode import Decoder, digest_of, read_bytes
+from serprep.audio.levels import Levels
 from serprep.cache.levels import keep_levels, level_key
 from serprep.cache.parts import Cache, as_keys, key_of, nowhere, revised_identity, sortable
 from serprep.errors import (
@@ -130,9 +131,11 @@ def compute_features(
     origins = _nowhere(keys) if recompute else _find(cache, keys)
     failures = {} if retry or recompute else cache.failures()
     numbers = [i for i in _missing(origins) if failure_key(key_at(origins, i)) not in failures]
+    paths, starts = utterances.column("path"), utterances.column("start")
+    numbers.sort(key=lambda i: (paths[i], starts[i] or 0.0))  # as a recording is decoded
     needed = tuple(kind for kind, places in origins.places.items() if not places.found[numbers].all())
     prepare(features, needed, (lambda line: None) if quiet else None)
-    cuts = _cuts(len(numbers), pool.n_workers, batch_size)
+    cuts = _cuts([paths[i] for i in numbers], pool.n_workers, batch_size)
     batches = Batches(utterances, numbers, origins, cuts, features, root, cache.root)
     n_failed, seconds = 0, 0.0
     written: dict[str, set[str]] = {kind: set() for kind in keys}
@@ -166,7 +169,7 @@ def _own_identities(utterances: Utterances, features: Features, name: str) -> It
     kind, config = features.kind(name), features.configs[name]
     if kind.wants == "utterance":
         return (kind.own_identity(config, utterance) for utterance in utterances.column("id"))
-    return repeat({}, len(utterances))
+    return itertools.repeat({}, len(utterances))
 
 
 def _keys(
@@ -217,18 +220,30 @@ def _give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _cuts(n: int, n_workers: int, size: int | None) -> list[int]:
+def _cuts(paths: Sequence[str], n_workers: int, size: int | None) -> list[int]:
     """Where batches begin and end: they become smaller, so that all workers finish at about the same time.
+
+    Excerpts of one recording stay together, unless there are too many for one worker.
 
     Examples
     --------
-    >>> _cuts(20, 2, None), _cuts(20, 2, 8)
+    >>> names = [f"{n}.wav" for n in range(20)]
+    >>> _cuts(names, 2, None), _cuts(names, 2, 8)
     ([0, 4, 8, 12, 16, 20], [0, 8, 16, 20])
+    >>> _cuts(["a.wav"] * 6 + ["b.wav"] * 14, 1, None)
+    [0, 6, 20]
     """
-    cuts = [0]
+    cuts, n = [0], len(paths)
+    ends = itertools.accumulate(len(list(same)) for _, same in itertools.groupby(paths))
+    end = 0
     while cuts[-1] < n:
         left = n - cuts[-1]
-        cuts.append(cuts[-1] + min(left, size or max(4, min(64, left // (8 * n_workers)))))
+        cut = cuts[-1] + min(left, size or max(4, min(64, left // (8 * n_workers))))
+        while end < cut:
+            end = next(ends)
+        if not size and (end - cut) * n_workers <= n:
+            cut = end
+        cuts.append(cut)
     return cuts
 
 
@@ -291,6 +306,34 @@ def _elsewhere(batch: Batch, receipt: Receipt, i: int, pool: Workers, attempt: i
     return batch
 
 
+@dataclass
+class _Opened:
+    """A recording that a thread reads, from batch to batch: it is read and decoded once for all its excerpts."""
+
+    path: str
+    digest: str
+    data: bytes
+
+    @cached_property
+    def decoder(self) -> Decoder:
+        return Decoder(self.data)
+
+
+_thread = threading.local()
+
+
+def _open(item: Item) -> _Opened:
+    """The recording of an utterance, as it was when it was looked at."""
+    opened: _Opened | None = getattr(_thread, "opened", None)
+    if opened is None or (opened.path, opened.digest) != (item.path, item.digest):
+        opened = _thread.opened = None  # before the next is there
+        data = read_bytes(as_root(item.path))
+        if digest_of(data) != item.digest:
+            raise AudioError("the file changed during the build; build again")
+        opened = _thread.opened = _Opened(item.path, item.digest, data)
+    return opened
+
+
 def extract_batch(batch: Batch) -> Receipt:
     """Compute a batch and write it into the cache; the task that workers run."""
     cache = Cache(batch.cache)
@@ -299,21 +342,18 @@ def extract_batch(batch: Batch) -> Receipt:
     levels: list[tuple[bytes, Any]] = []
     unread: dict[int, str] = {}
     lasting: dict[bytes, str] = {}  # failures of these very bytes, worth remembering
-    path, data, digest = "", b"", ""
     for number, item in enumerate(batch.items):
         try:
-            if item.path != path:
-                path, data = item.path, read_bytes(as_root(item.path))
-                digest = digest_of(data)
-            if digest != item.digest:
-                raise AudioError("the file changed during the build; build again")
+            opened = _open(item)
         except AudioError as error:
             unread[number] = str(error)
-            path = ""
             continue
         try:
-            samples, rate = read_samples(data, start=item.start, end=item.end)
-            signal = guard(samples, rate, batch.features.signal)
+            heard = Levels()
+            signal = opened.decoder.guarded(item.start, item.end, batch.features.signal, levels=heard)
+            if item.start is item.end is None:  # nothing else will be read of it
+                _thread.opened = None
+                del opened
             values = extract(signal, batch.features, tuple(item.keys), utterance=item.id)
         except (AudioError, FeatureError) as error:
             failures[number] = str(error)
@@ -322,7 +362,7 @@ def extract_batch(batch: Batch) -> Receipt:
             continue
         for kind, rows in values.items():
             found.setdefault(kind, []).append((item.keys[kind], rows, len(signal)))
-        levels.append((level_key(item.digest, item.start, item.end), levels_of(samples)))
+        levels.append((level_key(item.digest, item.start, item.end), heard.values()))
     keep_levels(cache, levels)
     if lasting:
         cache.write_failures(lasting)

@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from serprep._typing import FloatArray
-from serprep.audio.decode import digest_of, read_bytes, read_samples
-from serprep.audio.guard import guard
-from serprep.audio.levels import PROBLEMS, SILENT, levels_of, problems_of
+from serprep.audio.decode import Decoder, digest_of, read_bytes
+from serprep.audio.levels import PROBLEMS, SILENT, Levels, problems_of
 from serprep.cache.levels import KIND, keep_levels, level_key
 from serprep.cache.parts import Cache, as_keys
 from serprep.errors import AudioError, CacheError, one_line
@@ -127,11 +126,13 @@ def _measure(utterances: Utterances, path: Path, numbers: Sequence[int]) -> list
     except AudioError as error:
         return [(i, str(error), False) for i in numbers]
     found: list[tuple[int, FloatArray | str, bool]] = []
-    for i in numbers:
+    decoder = None
+    for i in sorted(numbers, key=lambda i: utterances[i].start or 0.0):
         try:
-            samples, rate = read_samples(data, start=utterances[i].start, end=utterances[i].end)
-            guard(samples, rate)  # what it refuses today may have been stored before
-            found.append((i, levels_of(samples), True))
+            decoder = decoder or Decoder(data)
+            heard = Levels()  # what is refused today may have been stored before
+            decoder.guarded(utterances[i].start, utterances[i].end, levels=heard)
+            found.append((i, heard.values(), True))
         except AudioError as error:
             found.append((i, str(error), True))
     return found

@@ -187,7 +187,8 @@ def _class_notes(split: Split, manifest: Manifest) -> list[str]:
     if not labels:
         return ["no utterance has an emotion"]
     if len(labels) == 1:
-        return [f"all utterances have one emotion, {one_line(labels[0])!r}: there is nothing to tell apart"]
+        alone = one_line(labels[0])
+        return [f"all utterances have one emotion, {alone!r}: there is nothing to tell apart; add recordings of others"]
     absent: dict[tuple[str, str], list[str]] = {}
     for number, fold in enumerate(split.folds):
         sides: dict[str, set[str]] = {}

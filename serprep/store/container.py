@@ -20,6 +20,8 @@ from serprep.store.layout import Array
 #: What libraries raise for a file that is damaged.
 DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError, MemoryError)
 
+NOT_CHECKED = "not checked"  # kind of a problem that this machine has, and not the store
+
 READING = 1 << 20  # bytes; several files at once
 
 Tell = Callable[[int], None]
@@ -30,12 +32,17 @@ Block = tuple[Array, int, AnyArray]  # an array, the first row, rows
 class Problem:
     """Something wrong with a store."""
 
-    kind: str  # "missing file", "extra file", "damaged file", "seal", "content" or "audio"
-    place: str  # file, array or utterance
+    kind: str  # "missing file", "extra file", "damaged file", "seal", "content", "audio" or NOT_CHECKED
+    place: str  # file, array, kind of feature or utterance
     message: str
     utterances: tuple[str, ...] = ()  # ids that it touches, where they can be told
     shared_with: tuple[str, ...] = ()  # other stores that hold the same file by hard link
     recording: bool = False  # a recording is missing or another one: that says nothing about the store
+
+    @property
+    def damage(self) -> bool:
+        """Whether it says something about the store, and not about what is missing on this machine."""
+        return not self.recording and self.kind != NOT_CHECKED
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ inspection: whatever goes wrong becomes a finding.
 import contextlib
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,11 +21,11 @@ from serprep._typing import ByteArray, IntArray
 from serprep.audio.decode import decode, digest_of, read_bytes
 from serprep.cache.parts import offsets_of
 from serprep.errors import AudioError, CorpusError, FeatureError, SerprepError, StoreError, one_line
-from serprep.features.extract import Features, extract
+from serprep.features.extract import Features, extract, not_computable
 from serprep.features.framing import cut_segments
 from serprep.features.kinds import KINDS
 from serprep.place.place import at
-from serprep.store.container import Inspected, Problem
+from serprep.store.container import NOT_CHECKED, Inspected, Problem
 from serprep.store.containers import container_of
 from serprep.store.layout import Array, Table
 from serprep.store.store import Store
@@ -42,7 +42,7 @@ class Verification:
     store: str
     version: str  # "" where the root cannot be read
     n_files: int  # of the container, checked
-    n_recomputed: int  # utterances whose recordings were looked for
+    n_recomputed: int  # utterances whose recordings were looked for; 0 where no kind of feature can be computed here
     problems: tuple[Problem, ...] = field(default=())
 
     @property
@@ -53,13 +53,14 @@ class Verification:
     @property
     def whole(self) -> bool:
         """Whether nothing is wrong with the store itself."""
-        return all(problem.recording for problem in self.problems)
+        return not any(problem.damage for problem in self.problems)
 
 
 def verify(
     place: str,
     *,
     against_audio: Path | None = None,
+    by_opensmile: bool = False,
     sources: Features | None = None,
     sample: int | None = None,
     seed: int = 0,
@@ -73,6 +74,8 @@ def verify(
         ``PATH.zarr``, ``PATH.h5`` or ``DATASET@NAME``.
     against_audio : Path, optional
         Corpus root: recompute features from its recordings and compare bit for bit.
+    by_opensmile : bool
+        Recompute only what openSMILE computes too, and by openSMILE.
     sources : Features, optional
         Of a recipe: where that lies which a store does not hold and values come from, such as imported arrays.
     sample : int, optional
@@ -102,20 +105,23 @@ def verify(
     rows = np.arange(len(store) if against_audio is not None else 0)
     if sample is not None and sample < len(rows):
         rows = np.sort(np.random.default_rng(seed).choice(rows, sample, replace=False))
-    features = _with_sources(store.features, sources) if len(rows) else store.features
+    features = store.features
+    if len(rows):
+        features = _by_opensmile(store) if by_opensmile else _with_sources(features, sources)
+    lacking = not_computable(features) if len(rows) else {}
+    problems += tuple(Problem(kind=NOT_CHECKED, place=name, message=why) for name, why in lacking.items())
+    kinds = tuple(kind for kind in features.kinds if kind not in lacking)
     for done, row in enumerate(rows.tolist(), 1):
         problems += tuple(
-            _guarded("audio", f"utterance {row}", partial(_against_audio, store, row, against_audio, features))
+            _guarded("audio", f"utterance {row}", partial(_against_audio, store, row, against_audio, features, kinds))
         )
         if progress:
             progress(container.n_files + done)
-    if len(rows):
-        problems += tuple(_not_computed(features))
     return Verification(
         store=path,
         version=store.version,
         n_files=container.n_files,
-        n_recomputed=len(rows),
+        n_recomputed=len(rows) if kinds else 0,
         problems=problems,
     )
 
@@ -309,15 +315,25 @@ def _with_sources(features: Features, sources: Features | None) -> Features:
     return Features(features.segments, missing, **{**off, **features.configs, **found})
 
 
-def _against_audio(store: Store, row: int, root: Path | None, features: Features) -> list[Problem]:
-    """One utterance's features against those of its recording."""
+def _by_opensmile(store: Store) -> Features:
+    """What openSMILE computes of the store's features, by openSMILE."""
+    own = store.features
+    found = {name: own.kind(name).reference(own.configs[name]) for name in own.kinds}
+    if not any(found.values()):
+        raise StoreError(f"{store.path}: it holds nothing that openSMILE computes too, such as functionals")
+    return Features({}, {}, **{**dict.fromkeys(KINDS), **found})
+
+
+def _against_audio(
+    store: Store, row: int, root: Path | None, features: Features, kinds: tuple[str, ...]
+) -> list[Problem]:
+    """Some kinds of one utterance's features against those of its recording."""
     name = store.ids[row]
 
     def differs(message: str, *, recording: bool = False) -> list[Problem]:
         return [Problem(kind="audio", place=name, message=message, utterances=(name,), recording=recording)]
 
     start, end = (None if np.isnan(store.column(edge)[row]) else store.column(edge)[row] for edge in ("start", "end"))
-    here = tuple(kind for kind in features.kinds if kind not in features.missing)
     try:
         try:
             data = read_bytes((root or Path()) / store.column("path")[row])
@@ -326,25 +342,21 @@ def _against_audio(store: Store, row: int, root: Path | None, features: Features
         if digest_of(data) != store.column("audio_digest")[row]:
             return differs("the recording is not the one the store was made from (other SHA-256)", recording=True)
         signal = decode(data, start=start, end=end, config=features.signal)
-        values = extract(signal, features, here, utterance=name)
+        values = extract(signal, features, kinds, utterance=name)
     except (AudioError, FeatureError) as error:
         return differs(str(error))
+    except SerprepError as error:  # no fault of a recording: a GPU without memory, say
+        return [Problem(kind=NOT_CHECKED, place=name, message=str(error), utterances=(name,))]
     differing = []
     for table in (table for table in store.tables if table.kind in values):
         stored = store.read_table(table, [row])[0]
         expected = values[table.kind]
         if table.segment:
             expected = cut_segments(expected, table.segment)
-        if stored.tobytes() != expected.astype(stored.dtype).tobytes():
+        expected = expected.astype(stored.dtype)
+        if stored.shape != expected.shape:
             differing.append(table.name)
+        elif stored.tobytes() != expected.tobytes():
+            n = np.count_nonzero((stored != expected) | (np.signbit(stored) != np.signbit(expected)))
+            differing.append(f"{table.name} ({n} of {stored.size} numbers)")
     return differs(f"recomputed values differ in {', '.join(differing)}") if differing else []
-
-
-def _not_computed(features: Features) -> Iterator[Problem]:
-    """Kinds of feature that cannot be compared, once each; that says nothing about the store."""
-    for name in features.kinds:
-        if name in features.missing:
-            try:
-                features.missing[name].extractor(features.configs[name], features.signal)
-            except FeatureError as error:
-                yield Problem(kind="audio", place=name, message=str(error), recording=True)

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import math
 import os
 
@@ -11,8 +12,9 @@ import soundfile
 
 from helpers.audio import RATE, load, noise, tone, write_codes
 from serprep import remote
-from serprep.audio.decode import _Bytes, decode, decode_int16, digest_of, probe, read_bytes
+from serprep.audio.decode import Decoder, _Bytes, decode, decode_int16, digest_of, probe, read_bytes, read_samples
 from serprep.audio.guard import PEAK
+from serprep.audio.mpeg import first_frame, frame_at
 from serprep.audio.signal import Probe, Signal
 from serprep.errors import AudioError, CorpusError
 from serprep.place.corpus import as_root
@@ -377,3 +379,74 @@ def test_bytes_are_not_looked_for_where_none_can_be(offset):
     data = _Bytes(b"0123")
     data.seek(2)
     assert data.seek(offset) == 2 and data.read() == b"23"
+
+
+def test_what_looks_like_mpeg_audio_inside_a_flac_file_is_not():
+    sound, files = 0.1 * np.random.default_rng(0).normal(size=4000), {}
+    for form in ("FLAC", "MP3"):
+        file = io.BytesIO()
+        soundfile.write(file, sound, 16_000, format=form)
+        files[form] = file.getvalue()
+    flac, frames = files["FLAC"], files["MP3"]
+    frames = frames[frame_at(frames, 0).size :]  # the first one counts the others
+    block = b"\x02" + (len(frames) + 4).to_bytes(3, "big") + b"test" + frames  # of an application, after STREAMINFO
+    mixed = flac[:42] + block + flac[42:]
+    assert first_frame(mixed) is not None
+    assert decode(mixed).tobytes() == decode(flac).tobytes()
+    assert probe(mixed).duration == 0.25
+
+
+@pytest.mark.parametrize(
+    ("suffix", "format", "subtype"),
+    [
+        ("ogg", "OGG", "VORBIS"),
+        ("opus", "OGG", "OPUS"),
+        ("mp3", "MP3", None),
+        ("flac", "FLAC", None),
+        ("wav", "WAV", None),
+    ],
+)
+@pytest.mark.parametrize("held", [1 << 22, 1000], ids=["held", "not held"])
+@pytest.mark.parametrize("counted", [True, False])
+def test_excerpts_of_an_open_recording_are_those_of_each_alone(
+    tmp_path, monkeypatch, suffix, format, subtype, held, counted
+):
+    monkeypatch.setattr("serprep.audio.decode._HELD", held)
+    monkeypatch.setattr("serprep.audio.decode._BLOCK", 700)
+    soundfile.write(tmp_path / f"a.{suffix}", noise(3 * RATE, n_channels=2), RATE, format=format, subtype=subtype)
+    data = (tmp_path / f"a.{suffix}").read_bytes()
+    if not counted:
+        if suffix != "mp3":
+            pytest.skip("its header says how long it is")
+        data = data[data.index(b"\xff\xf3", data.index(b"Xing")) :]  # without the frame that counts the others
+    with soundfile.SoundFile(_Bytes(data)) as file:
+        whole = file.read(dtype="float32", always_2d=True)
+    times = np.random.default_rng(0).uniform(0, 2.5, 12).tolist()
+    with Decoder(data) as decoder:
+        for order in (sorted(times), times):  # in the order of their starts, and in any
+            for start in order:
+                first, last = math.floor(start * RATE + 0.5), math.floor((start + 0.4) * RATE + 0.5)
+                found = decoder.read(start, start + 0.4)
+                if counted:
+                    np.testing.assert_array_equal(found, whole[first:last])
+                np.testing.assert_array_equal(found, read_samples(data, start=start, end=start + 0.4)[0])
+        assert len(decoder.read()) == decoder.n_samples
+
+
+def test_each_sample_is_decoded_once_for_excerpts_in_order(tmp_path):
+    soundfile.write(tmp_path / "a.ogg", noise(3 * RATE), RATE)
+    decoder = Decoder((tmp_path / "a.ogg").read_bytes())
+    passed, read = [], decoder.file.read
+
+    class Counting:
+        channels = 1
+
+        def read(self, n, **settings):
+            block = read(n, **settings)
+            passed.append(len(block))
+            return block
+
+    decoder.file = Counting()
+    for start, end in [(0.1, 0.5), (0.1, 0.3), (0.3, 0.9), (0.4, 0.6), (2.0, 2.5)]:
+        assert len(decoder.read(start, end)) == round((end - start) * RATE)
+    assert sum(passed) == 2.5 * RATE

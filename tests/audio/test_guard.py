@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 from helpers.audio import RATE, load, noise, tone, write_codes
 from serprep.audio.guard import PEAK, guard
@@ -37,7 +38,7 @@ def test_a_full_scale_sine_does_not_wrap_in_opensmile(tmp_path):
     write_codes(tmp_path / "int16.wav", by_hand.astype(int), bits=16)
     smile = opensmile.Smile(opensmile.FeatureSet.ComParE_2016, opensmile.FeatureLevel.Functionals)
     expected = smile.process_file(tmp_path / "int16.wav").to_numpy()[0]
-    np.testing.assert_array_equal(functionals(load(tmp_path / "float.wav")), expected)
+    np.testing.assert_array_equal(functionals(load(tmp_path / "float.wav"), engine="opensmile"), expected)
     wrapped = smile.process_signal(sine.astype(np.float32), RATE).to_numpy()[0]
     moved = np.abs(wrapped - expected) > 0.01 * np.abs(expected)
     assert np.count_nonzero(moved) > 500  # what the guard is for
@@ -74,3 +75,24 @@ def test_a_recording_too_short_to_resample_is_refused():
         guard(np.zeros(1, np.float32), 192_000)
     with pytest.raises(AudioError, match="no samples"):
         guard(np.zeros(0, np.float32), RATE)
+
+
+@pytest.mark.parametrize("n_channels", [1, 2, 3, 7, 8, 9, 17])
+@pytest.mark.parametrize("rate", [16_000, 44_100, 8000])
+def test_blocks_give_the_bits_of_the_whole(monkeypatch, n_channels, rate):
+    samples = np.random.default_rng(0).normal(0, 0.5, (30_011, n_channels)).astype(np.float32)
+    mono = samples.mean(axis=1, dtype=np.float32)
+    whole = mono if rate == 16_000 else soxr.resample(mono, rate, 16_000, "HQ")
+    for size in (997, 30_010, 1 << 18):
+        monkeypatch.setattr("serprep.audio.guard.BLOCK", size)
+        np.testing.assert_array_equal(guard(samples, rate), whole.clip(np.float32(-1), PEAK))
+
+
+def test_what_is_wrong_is_counted_over_all_blocks(monkeypatch):
+    monkeypatch.setattr("serprep.audio.guard.BLOCK", 10)
+    samples = np.zeros(100, np.float32)
+    samples[[3, 50, 99]] = np.nan, np.inf, -np.inf
+    with pytest.raises(AudioError, match="3 of 100 samples are NaN or infinite"):
+        guard(samples, 44_100)
+    with pytest.raises(AudioError, match="the largest sample is 300; expected a full scale of 1"):
+        guard(np.array([0.5, *[20] * 10, 300, *[-30] * 10], np.float32), 44_100)

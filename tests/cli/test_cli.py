@@ -174,6 +174,22 @@ def test_wrong_usage_is_status_2() -> None:
     assert installed("--help").returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("trian", "x"), "no command 'trian'; did you mean 'train'?"),
+        (("exprmnts",), "no command 'exprmnts'; did you mean 'experiments'?"),
+        (("x\x1b[1m",), r"no command 'x\\x1b[1m'; expected one of demo, run, init, "),
+        (("build", "--retryy", "x"), "No such option '--retryy'. (Did you mean one of: '--repair', '--retry'?)"),
+        (("--verison",), "'--verison'. Did you mean '--version'?"),
+    ],
+)
+def test_a_misspelt_command_or_option_is_answered_with_the_nearest(words, expected: str, serprep) -> None:
+    result = serprep(*words)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert expected in result.stderr, result.stderr
+
+
 def test_every_command_has_help_with_its_options(serprep) -> None:
     from serprep_cli.main import cli
 

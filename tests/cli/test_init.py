@@ -39,6 +39,23 @@ def test_the_recipe_may_lie_elsewhere_and_json_says_the_same(serprep, folder):
     assert read_recipe(about["recipe"]).root == (folder / "my corpus").resolve()
 
 
+def test_one_emotion_is_said_with_the_next_step(serprep, folder):
+    for path in (folder / "my corpus").glob("*_angry_*"):
+        path.unlink()
+    (folder / "my corpus" / "sad").mkdir()
+    for name in ("a", "b"):
+        (folder / "my corpus" / "sad" / f"{name}.wav").touch()
+    alone = serprep("init", folder / "my corpus")
+    assert (alone.returncode, alone.stdout) == (1, "")
+    assert "6 recordings of one emotion, 'sad': nothing to tell apart; add recordings of others" in alone.stderr
+    below = serprep("init", folder / "my corpus" / "sad")
+    assert "one emotion, 'sad': nothing to tell apart; it lies in a folder of others: name that one" in below.stderr
+    rows = [f"{path.relative_to(folder / 'my corpus')},sad" for path in (folder / "my corpus").rglob("*.wav")]
+    (folder / "my corpus" / "labels.csv").write_text("\n".join(["path,emotion", *rows]))
+    table = serprep("init", folder / "my corpus", "-o", folder / "x.toml")
+    assert table.returncode == 0 and "one emotion only, 'sad'" in table.stderr
+
+
 def test_a_folder_that_tells_nothing_is_one_line(serprep, tmp_path):
     done = serprep("init", tmp_path)
     assert (done.returncode, done.stdout) == (1, "")

@@ -43,6 +43,19 @@ def test_nothing_is_said_of_corpora_without_published_digests(serprep, tmp_path)
     assert json.loads(found.stdout)["release"] is None
 
 
+def test_segments_that_end_behind_their_recordings_are_counted(serprep, tmp_path):
+    """0.05 s at 16 kHz: one end is 0.4 ms behind, which rounding does, another is the file's."""
+    (tmp_path / "own").mkdir()
+    soundfile.write(tmp_path / "own" / "a.wav", np.full(800, 0.01), 16_000)
+    rows = ["id,path,emotion,start,end", "u1,a.wav,sad,0.0,0.0504", "u2,a.wav,sad,0.01,0.05"]
+    (tmp_path / "own" / "rows.csv").write_text("\n".join(rows) + "\n")
+    asked = ("manifest", "table", tmp_path / "own", "--file", "rows.csv", "-o", tmp_path / "m")
+    found = serprep(*asked)
+    line = "1 excerpts end up to 1 ms behind their recordings and were cut there"
+    assert found.returncode == 0 and line in " ".join(found.stderr.split()), found.stderr
+    assert json.loads(serprep(*asked, "--json").stdout)["warnings"] == [line]
+
+
 def test_what_raters_said_lies_beside_the_manifest(serprep, tmp_path):
     write_layout("iemocap", tmp_path / "corpus", sound=False)
     done = serprep("manifest", "iemocap", tmp_path / "corpus", "-o", tmp_path / "made", "--json")

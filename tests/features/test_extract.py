@@ -15,8 +15,8 @@ CHANGES = {
     "hop": Features(logmel=LogMel(hop_length=80)),
     "segments": Features(segments={"short": Segment(length=31, hop=20), "tiny": Segment(length=3, hop=1)}),
     "no functionals": Features(functionals=WITHOUT),
-    "native": Features(functionals=Functionals(engine="native")),
-    "8 kHz": Features(logmel=LogMel(sample_rate=8000, fmax=4000.0)),
+    "opensmile": Features(functionals=Functionals(engine="opensmile")),
+    "8 kHz": Features(logmel=LogMel(sample_rate=8000, fmax=4000.0), functionals=Functionals(engine="opensmile")),
 }
 
 
@@ -44,7 +44,7 @@ def test_only_what_was_asked_for_is_computed(monkeypatch):
     [
         (Features(), 960),
         (Features(functionals=WITHOUT), 400),
-        (Features(logmel=LogMel(sample_rate=8000, fmax=4000.0)), 480),
+        (CHANGES["8 kHz"], 480),
         (Features(logmel=LogMel(win_length=1000)), 1000),
     ],
 )
@@ -85,6 +85,13 @@ def test_two_segments_of_one_length_are_refused():
         Features(segments={})
 
 
+def test_without_functionals_a_store_names_the_engine_that_stores_of_before_name():
+    assert Features().to_json()["functionals"]["engine"] == "native"
+    off = Features(functionals=WITHOUT)
+    assert off.to_json()["functionals"] == {"enabled": False, "feature_set": "ComParE_2016", "engine": "opensmile"}
+    assert off == Features(functionals=Functionals(enabled=False, engine="opensmile"))
+
+
 def test_configurations_do_not_share_their_segments():
     assert Features().segments == SEGMENTS
     assert Features().segments is not SEGMENTS
@@ -99,12 +106,12 @@ def test_identities_change_with_what_changes_values_and_with_nothing_else():
     assert hop["functionals"] == default["functionals"]
     assert hop["logmel"] != default["logmel"]
     rate = identities(CHANGES["8 kHz"])
-    assert rate["functionals"] != default["functionals"]
+    assert rate["functionals"] != identities(CHANGES["opensmile"])["functionals"]
     assert rate["logmel"] != default["logmel"]
 
 
 def test_identities_name_the_libraries_that_decide_values():
-    found = identities(Features())
+    found = identities(CHANGES["opensmile"])
     logmel, compare = found["logmel"]["extractor"], found["functionals"]["extractor"]
     for name in ("soxr", "scipy"):
         assert logmel[name] == ".".join(version(name).split(".")[:2])
@@ -115,7 +122,7 @@ def test_identities_name_the_libraries_that_decide_values():
 
 
 def test_extractors_name_revisions_but_no_library_except_opensmile():
-    found = extractors(Features())
+    found = extractors(CHANGES["opensmile"])
     assert found["logmel"] == {"name": "serprep.logmel", "revision": 1}
     assert found["functionals"] == {"name": "opensmile", "revision": 1, "opensmile": version("opensmile")}
     assert list(extractors(Features(functionals=WITHOUT))) == ["logmel"]
@@ -124,7 +131,7 @@ def test_extractors_name_revisions_but_no_library_except_opensmile():
 def test_the_native_engine_is_known_by_its_revision_and_not_by_opensmile(monkeypatch):
     monkeypatch.setattr("serprep.features.functionals.library_digest", lambda: pytest.fail("openSMILE was looked for"))
     monkeypatch.setattr("serprep.features.functionals._smile", lambda: pytest.fail("openSMILE was called"))
-    native = CHANGES["native"]
+    native = Features()
     found = identities(native)["functionals"]["extractor"]
     assert found["name"] == "serprep.compare_2016"
     assert found["numba"] == ".".join(version("numba").split(".")[:2])

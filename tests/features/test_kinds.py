@@ -12,10 +12,11 @@ import soundfile
 from serprep import plugins
 from serprep.audio.signal import Signal
 from serprep.errors import FeatureError
-from serprep.features.extract import Features, extract, extractors, features_from_json, identities
+from serprep.features.extract import Features, extract, extractors, features_from_json, identities, kind_libraries
 from serprep.features.framing import Segment
 from serprep.features.kind import Kind, MissingKind
 from serprep.features.kinds import KINDS, brought_by, kind_names, kind_of, set_of
+from serprep.features.libraries import minor
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store.convert import convert
@@ -86,12 +87,20 @@ def test_a_kind_of_somebody_else_s_is_computed_keyed_and_recorded(installed):
     identity = identities(features)["peaks"]
     assert identity["extractor"]["distribution"] == "serprep-peaks 1.4" and identity["extractor"]["revision"] == 3
     assert identity["peaks"] == {"how_many": 3}
+    assert kind_libraries(features) == {"serprep-peaks": "1.4.2"}
     assert extractors(features) == {
         "peaks": {"name": "serprep.peaks", "revision": 3, "distribution": "serprep-peaks 1.4"}
     }
     values = features.to_json()
     assert values["kinds"] == {"peaks": {"how_many": 3}} and "logmel" not in values
     assert features_from_json(values) == features == copy.deepcopy(features)
+
+
+def test_only_what_is_a_package_of_that_version_is_a_library(installed, monkeypatch):
+    known = {"numpy": minor(np.__version__), "scipy": "0.1", "device": "cpu", "weights": "ab" * 32, "": None}
+    monkeypatch.setattr(_Peaks, "identity", lambda self, config: known)
+    features = Features(logmel=None, functionals=None, peaks=Peaks())
+    assert kind_libraries(features) == {"serprep-peaks": "1.4.2", "numpy": np.__version__}
 
 
 def test_a_kind_that_is_not_installed_can_be_read_and_not_computed(installed, monkeypatch):

@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,11 @@ import pytest
 
 from serprep.audio.guard import guard
 from serprep.errors import FeatureError, KilledError, LimitError
+from serprep.features import functionals as module
 from serprep.features import opensmile_fork
-from serprep.features.functionals import _smile, by_package, functionals
+from serprep.features.functionals import _smile, by_package
+
+functionals = partial(module.functionals, engine="opensmile")
 
 pytestmark = pytest.mark.skipif(not opensmile_fork.available(), reason="no helper on this system")
 
@@ -56,7 +60,7 @@ def test_functionals_do_not_import_the_package() -> None:
     code = (
         "import sys, numpy as np\n"
         "from serprep.features.functionals import functionals\n"
-        "functionals(np.zeros(16000, 'f4'))\n"
+        "functionals(np.zeros(16000, 'f4'), engine='opensmile')\n"
         "print('opensmile' in sys.modules, 'pandas' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
@@ -156,7 +160,7 @@ from serprep.features import opensmile_fork
 from serprep.features.functionals import functionals, prepare
 said = []
 prepare(said.append)
-values = functionals(np.random.default_rng(0).uniform(-0.1, 0.1, 8000).astype("f4"))
+values = functionals(np.random.default_rng(0).uniform(-0.1, 0.1, 8000).astype("f4"), engine="opensmile")
 print(hashlib.sha256(values.tobytes()).hexdigest(), len(said), opensmile_fork.available())
 """
 

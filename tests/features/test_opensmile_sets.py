@@ -114,7 +114,7 @@ def test_a_store_of_them_lives_as_any_other(corpus, inline, monkeypatch, contain
     monkeypatch.setattr(opensmile_sets, "find_spec", lambda name: None)  # and now it is uninstalled
     other = convert(result.store, corpus / ("x.h5" if container == "zarr" else "x.zarr"), quiet=True)
     assert np.array_equal(other.values("opensmile", 1), store.values("opensmile", 1))
-    (problem, _) = verify(other.path, against_audio=corpus / "audio").problems
+    (problem,) = verify(other.path, against_audio=corpus / "audio").problems
     assert "the package opensmile, which is not installed: pip install opensmile" in problem.message
 
 
@@ -136,7 +136,7 @@ def test_a_file_of_one_s_own_is_known_by_its_digest(corpus, inline):
     changed = build(recipe(corpus, "zarr", level="energy", file="moved/own.conf"), pool=inline)
     assert changed.version != store.version and changed.computed == 2
     assert verify(store.path).problems == ()
-    (problem, _) = verify(store.path, against_audio=corpus / "audio").problems
+    (problem,) = verify(store.path, against_audio=corpus / "audio").problems
     assert "which a store does not hold: `serprep verify --recipe FILE`, with the recipe" in problem.message
     (corpus / "own.conf").write_text(OWN)
     sources = recipe(corpus, "zarr", level="energy", file="own.conf").features

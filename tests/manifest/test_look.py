@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import serprep.manifest.look as manifest_look
 from serprep.audio.signal import Recording
 from serprep.errors import AudioError, ManifestError
 from serprep.manifest.look import check_manifest, look, look_at
@@ -139,3 +140,19 @@ def test_numbers_of_a_dimension_are_written_by_repr(tmp_path, name):
     assert manifest.column(name) == ["2.5", "", "3.0", "-0.001"]
     assert manifest.numbers == (name,)
     assert read_manifest(write_manifest(manifest, tmp_path)) == manifest
+
+
+@pytest.mark.parametrize(("size", "alone"), [(11, True), (10, False)])
+def test_large_files_are_in_memory_one_after_the_other(tmp_path, monkeypatch, size, alone):
+    read = []
+
+    def read_bytes(path):
+        read.append(manifest_look._ONE_LARGE.locked())
+        raise AudioError("nothing")
+
+    monkeypatch.setattr(manifest_look, "read_bytes", read_bytes)
+    monkeypatch.setattr(manifest_look, "_LARGE", 10)
+    for name in "abc":
+        (tmp_path / f"{name}.wav").write_bytes(b"x" * size)
+    looked = look(make_manifest([utterance(name) for name in "abc"]), tmp_path)
+    assert read == [alone] * 3 and len(looked.reasons) == 3

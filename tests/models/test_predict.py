@@ -161,11 +161,11 @@ def test_predictions_of_the_training_store_are_said_to_be_no_scores(small, train
     folder = checkpoint_of(trained, "hsf-crnn")
     assert [note for note in predict_store([folder], store).notes if "these are no scores" in note]
     features = load(folder).features
-    native = features.replaced(functionals=dataclasses.replace(features.functionals, engine="native"))
-    monkeypatch.setattr(type(store), "features", property(lambda self: native))
+    others = features.replaced(functionals=dataclasses.replace(features.functionals, engine="opensmile"))
+    monkeypatch.setattr(type(store), "features", property(lambda self: others))
     monkeypatch.setattr(type(store), "version", property(lambda self: "0" * 64))
     assert predict_store([folder], store).notes == (
-        "functionals of the store are by native, those in training were by opensmile",
+        "functionals of the store are by opensmile, those in training were by native",
     )
 
 

@@ -274,9 +274,10 @@ def test_functionals_added_later_leave_log_mel_alone(own, tmp_path):
 
 
 def test_native_functionals_need_no_opensmile_and_no_licence_note(own, tmp_path, monkeypatch):
-    asked = recipe(own, tmp_path, features={"functionals": {"engine": "native"}})
-    both = recipe(own, tmp_path, features={})
-    default = build(both, pool=Inline())
+    asked = recipe(own, tmp_path, features={})
+    by_opensmile = {"functionals": {"engine": "opensmile"}}
+    other = build(recipe(own, tmp_path, features=by_opensmile), pool=Inline())
+    assert any("openSMILE" in note for note in open_store(other.store).attributes["licences"])
 
     def version(name):
         if name == "opensmile":
@@ -289,9 +290,9 @@ def test_native_functionals_need_no_opensmile_and_no_licence_note(own, tmp_path,
     for place in ("features.functionals.library_digest", "pipeline.build.library_versions"):  # never asked before
         monkeypatch.setattr(f"serprep.{place}", resolve_name(f"serprep.{place}").__wrapped__)
     result = build(asked, pool=Inline())
-    assert result.version != default.version
+    assert result.version != other.version
     assert (result.computed, result.quarantined) == (12, 0)
-    store, reference = open_store(result.store), open_store(default.store)
+    store, reference = open_store(result.store), open_store(other.store)
     np.testing.assert_allclose(
         store.read_functionals(slice(None)), reference.read_functionals(slice(None)), rtol=1e-3, atol=1e-6
     )
@@ -301,7 +302,7 @@ def test_native_functionals_need_no_opensmile_and_no_licence_note(own, tmp_path,
     report = json.loads(Path(result.store.replace(".zarr", ".build.json")).read_text())
     assert "numba" in report["libraries"] and "opensmile" not in report["libraries"]
     with pytest.raises(FeatureError, match="the package opensmile is not installed; install it, set"):
-        build(recipe(own, tmp_path / "other", features={}), pool=Inline())
+        build(recipe(own, tmp_path / "other", features=by_opensmile), pool=Inline())
 
 
 def test_contours_are_computed_once_and_leave_the_other_kinds_alone(own, tmp_path):
@@ -330,15 +331,15 @@ def test_contours_at_another_rate_are_an_error_before_anything_is_computed(own, 
         recipe(own, tmp_path, features=features)
 
 
-def test_native_functionals_are_the_same_whatever_computed_them(corpus, pool, tmp_path):
-    features = {"functionals": {"engine": "native"}}
+def test_functionals_of_opensmile_are_the_same_whatever_computed_them(corpus, pool, tmp_path):
+    features = {"functionals": {"engine": "opensmile"}}
     once = build(recipe(corpus, tmp_path / "a", features=features), pool=Inline())
     again = build(recipe(corpus, tmp_path / "b", features=features), pool=pool, batch_size=1)
     assert digests(once.store) == digests(again.store)
 
 
 def test_native_functionals_elsewhere_than_at_16_khz_are_an_error_of_the_recipe(own, tmp_path):
-    features = {"functionals": {"engine": "native"}, "logmel": {"sample_rate": 8000, "fmax": 4000.0}}
+    features = {"logmel": {"sample_rate": 8000, "fmax": 4000.0}}
     with pytest.raises(SerprepError, match=r"sample_rate is 8000; engine 'native' computes .* at 16000 Hz only"):
         recipe(own, tmp_path, features=features)
 
@@ -561,3 +562,27 @@ def test_a_whole_cache_can_be_deleted(own, tmp_path):
     remove_tree(Path(first.store))
     again = build(asked, pool=Inline())
     assert counts(again) == (12, 0, 0) and digests(again.store) == before
+
+
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_a_recording_is_read_and_decoded_once_for_all_its_excerpts(tmp_path, monkeypatch, batch_size):
+    root = tmp_path / "long"
+    root.mkdir()
+    for name in ("one", "two"):
+        soundfile.write(root / f"{name}.ogg", np.random.default_rng(0).uniform(-0.5, 0.5, 48_000), 16_000)
+    rows = [(f"{name}.ogg", f"{9 - i}{name}", i / 4, i / 4 + 0.2, "x") for i in range(10) for name in ("one", "two")]
+    table(root / "t.csv", rows, ["path", "id", "start", "end", "emotion"])
+    made, read = [], []
+    original = extract.Decoder, extract.read_bytes
+    monkeypatch.setattr(extract, "Decoder", lambda data: made.append(1) or original[0](data))
+    monkeypatch.setattr(extract, "read_bytes", lambda path: read.append(path.name) or original[1](path))
+    result = build(recipe(root, tmp_path / "a", reader="table", file="t.csv"), pool=Inline(), batch_size=batch_size)
+    assert counts(result) == (20, 0, 0)
+    assert (len(made), read) == (2, ["one.ogg", "two.ogg"])
+    store = open_store(result.store)
+    for row, name in enumerate(store.ids):
+        start = (9 - int(name[0])) / 4
+        signal = decode((root / f"{name[1:]}.ogg").read_bytes(), start=start, end=start + 0.2)
+        np.testing.assert_array_equal(
+            store.segments(row, 30), cut_segments(log_mel(signal), Segment(length=30, hop=20))
+        )

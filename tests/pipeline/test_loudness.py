@@ -83,7 +83,7 @@ def test_what_holds_no_sound_is_left_out_where_the_recipe_says_so(tmp_path):
 
 
 def test_the_choice_is_one_of_two():
-    with pytest.raises(RecipeError, match=r"\[corpus\] silent is 'drop'; expected 'keep' or 'quarantine'"):
+    with pytest.raises(RecipeError, match=r"\[corpus\] silent is 'drop'; expected one of keep, quarantine"):
         recipe("x", "y", silent="drop")
 
 

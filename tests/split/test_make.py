@@ -293,7 +293,7 @@ def test_notes_name_emotions_that_a_side_does_not_have():
     assert make_split(many, SplitConfig()).notes == ("test has no 'z' in 7 of 9 folds: s2, s3, s4, s5, s6 …",)
     one = rows_of(("a", "x", ""), ("b", "x", ""))
     assert make_split(one, SplitConfig()).notes == (
-        "all utterances have one emotion, 'x': there is nothing to tell apart",
+        "all utterances have one emotion, 'x': there is nothing to tell apart; add recordings of others",
     )
     none = rows_of(("a", "", ""), ("b", "", ""))
     assert make_split(none, SplitConfig()).notes == ("no utterance has an emotion",)

@@ -10,7 +10,8 @@ import pytest
 import soundfile
 
 from helpers.inline import Inline
-from serprep.errors import StoreError
+from serprep.errors import SerprepError, StoreError
+from serprep.features.functionals import library_digest
 from serprep.pipeline.build import build
 from serprep.recipe import Recipe, recipe_from
 from serprep.store import zarr_store
@@ -186,8 +187,33 @@ def test_features_that_are_not_the_recordings_are_found(whole, project, tmp_path
     reseal(store)
     assert verify(str(store)).ok
     (problem,) = verify(str(store), against_audio=project / "corpus").problems
-    assert problem.message == "recomputed values differ in logmel/50/segments"
+    n = open_store(store).segments(0, 50).size
+    assert problem.message == f"recomputed values differ in logmel/50/segments (1 of {n} numbers)"
     assert problem.utterances == (open_store(store).ids[0],)
+
+
+def test_native_functionals_are_compared_with_those_of_opensmile(whole, project, tmp_path) -> None:
+    pytest.importorskip("opensmile", reason="openSMILE is not installed")
+    found = verify(str(whole["zarr"]), against_audio=project / "corpus", by_opensmile=True, sample=3)
+    assert (found.problems, found.n_recomputed) == ((), 3)
+    store = tmp_path / whole["zarr"].name
+    shutil.copytree(whole["zarr"], store)
+    for path in [store, *store.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    name = "functionals/compare_2016"
+    values = zarr_store.open_array(str(store), name)[:]
+    values[1, 5:7] += 1
+    zarr_store.write_rows(str(store), name, 0, values)
+    reseal(store)
+    (problem,) = verify(str(store), against_audio=project / "corpus", by_opensmile=True).problems
+    assert problem.message == "recomputed values differ in functionals/compare_2016 (2 of 6373 numbers)"
+    assert problem.utterances == (open_store(store).ids[1],)
+
+
+def test_a_store_of_nothing_that_opensmile_computes_is_not_compared_with_it(tmp_path) -> None:
+    sample = Path(__file__).parents[1] / "data" / "format1" / "store.zarr"
+    with pytest.raises(StoreError, match=r"store.zarr: it holds nothing that openSMILE computes too, such as"):
+        verify(str(sample), against_audio=tmp_path, by_opensmile=True)
 
 
 def test_nothing_there_is_an_error(tmp_path) -> None:
@@ -212,3 +238,46 @@ def test_recordings_that_are_not_there_are_no_damage(store, project, tmp_path) -
     assert found.whole and not found.ok and [problem.recording for problem in found.problems] == [True]
     with pytest.raises(StoreError, match="nowhere: no such folder"):
         verify(str(store), against_audio=tmp_path / "nowhere")
+
+
+def without_opensmile(monkeypatch) -> None:
+    monkeypatch.setattr("serprep.features.functionals.find_spec", lambda name: None)
+    library_digest.cache_clear()
+
+
+def test_a_package_that_is_not_here_is_no_damage_and_the_rest_is_compared(store, project, serprep, monkeypatch) -> None:
+    without_opensmile(monkeypatch)
+    asked = ("verify", store, "--against-audio", project / "corpus")
+    found = serprep(*asked)
+    assert found.returncode == 4, found.stdout + found.stderr
+    assert "not checked: functionals: the package opensmile is not installed" in found.stdout
+    assert "16 utterances recomputed, 1 problems" in found.stdout and "DAMAGED" not in found.stdout
+    assert found.stdout.endswith("could not be checked here: functionals\n")
+    about = json.loads(serprep(*asked, "--json").stdout)
+    assert (about["ok"], about["whole"]) == (False, True)
+
+
+def test_damage_beside_a_package_that_is_not_here_is_found(whole, project, tmp_path, monkeypatch, serprep) -> None:
+    """One bit of the log-mels, under a right seal: they can be computed without openSMILE."""
+    without_opensmile(monkeypatch)
+    store = tmp_path / whole["zarr"].name
+    shutil.copytree(whole["zarr"], store)
+    for path in [store, *store.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    values = zarr_store.open_array(str(store), "logmel/50/segments")[:]
+    values.view("u4")[0, 7, 3] ^= 1
+    zarr_store.write_rows(str(store), "logmel/50/segments", 0, values)
+    reseal(store)
+    found = serprep("verify", store, "--against-audio", project / "corpus")
+    assert found.returncode == 1 and "recomputed values differ in logmel/50/segments" in found.stdout
+    assert "DAMAGED" in found.stdout and "could not be checked here: functionals" in found.stdout
+
+
+def test_a_machine_that_fails_while_it_computes_is_no_damage(store, project, monkeypatch) -> None:
+    def fails(samples, **options):
+        raise SerprepError("the GPU has no memory left")
+
+    monkeypatch.setattr("serprep.features.functionals.functionals", fails)
+    found = verify(str(store), against_audio=project / "corpus", sample=2)
+    assert found.whole and not found.ok
+    assert {(one.kind, one.message) for one in found.problems} == {("not checked", "the GPU has no memory left")}

@@ -43,8 +43,8 @@ def _equal_loudness(frequency: float) -> float:
     return 1e32 * (w**2 + 56.8e6) * w**4 / ((w**2 + 6.3e6) ** 2 * (w**2 + 0.38e9) * (w**7 + 1.7e31))
 
 
-def auditory(power: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Mel bands and what follows from them.
+def loudness_of(power: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mel bands and loudness, the mean of the auditory spectrum.
 
     Parameters
     ----------
@@ -53,23 +53,17 @@ def auditory(power: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, Flo
     Returns
     -------
     bands : ndarray, shape (n_frames, 26)
-        Mel-band energies.
     loudness : ndarray, shape (n_frames,)
-        Mean of the auditory spectrum.
-    rasta : ndarray, shape (n_frames, 26)
-        RASTA-filtered auditory spectrum.
-    rasta_loudness : ndarray, shape (n_frames,)
-        Its mean.
     """
-    bands, loudness = loudness_of(power)
-    return bands, loudness, *_rasta(bands, bank()[2], _rasta_constants())
-
-
-def loudness_of(power: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Mel bands, shape (n_frames, 26), and mean of the auditory spectrum, (n_frames,)."""
     band, weight, loudness = bank()
     bands = _bands(power, band, weight)
     return bands, _loudness(bands, loudness)
+
+
+def rasta_of(bands: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """RASTA-filtered auditory spectrum of mel bands, shape (n_frames, 26), and its mean, (n_frames,)."""
+    filtered: tuple[FloatArray, FloatArray] = _rasta(bands, bank()[2], _rasta_constants())
+    return filtered
 
 
 def _rasta_constants() -> FloatArray:

@@ -10,15 +10,17 @@ from typing import NamedTuple
 import numpy as np
 
 from serprep._typing import FloatArray
-from serprep.features.compare_2016.auditory import auditory
+from serprep.features.compare_2016.auditory import N_BANDS, loudness_of, rasta_of
 from serprep.features.compare_2016.cepstrum import mfcc
 from serprep.features.compare_2016.compiled import compiled
-from serprep.features.compare_2016.framing import LONG, SHORT, n_frames, rms_of_frames, samples_of, zero_crossings
+from serprep.features.compare_2016.framing import HOP, LONG, SHORT, n_frames, rms_of_frames, samples_of, zero_crossings
 from serprep.features.compare_2016.pitch import track
-from serprep.features.compare_2016.spectral import spectral
+from serprep.features.compare_2016.spectral import N_DESCRIPTORS, spectral
 from serprep.features.compare_2016.spectrum import short_spectra
 from serprep.features.compare_2016.voice import voice_quality
 from serprep.features.sharing import once
+
+BLOCK = 4096  # frames whose spectra are there at a time
 
 
 class Contours(NamedTuple):
@@ -41,20 +43,24 @@ def contours_of(signal: FloatArray) -> Contours:
     n_long, n_short = n_frames(len(samples), LONG), n_frames(len(samples), SHORT)
     pitch = track(samples, n_long)
     voice = np.stack([pitch.f0, pitch.voicing, *voice_quality(samples, pitch.f0).T])
-    magnitude = short_spectra(samples, n_short)
-    power = magnitude * magnitude
-    bands, loudness, rasta, rasta_loudness = auditory(power)
+    bands, loudness, shape = _of_spectra(samples, n_short)
+    rasta, rasta_loudness = rasta_of(bands)
     crossings = np.zeros(n_short, np.float32)
-    crossings[:n_long] = zero_crossings(samples, n_long)
+    for first in range(0, n_long, BLOCK):
+        last = min(first + BLOCK, n_long)
+        crossings[first:last] = zero_crossings(samples[HOP * first : HOP * (last - 1) + LONG], last - first)
     rms = rms_of_frames(samples, np.ones(SHORT, np.float32), n_short)
     energy = np.stack([loudness, rasta_loudness, rms, crossings])
-    spectrum = np.concatenate([rasta.T, spectral(magnitude, power).T, mfcc(bands).T])
+    del samples  # an hour's are 230 MB
+    spectrum = np.concatenate([rasta.T, shape.T, mfcc(bands).T])
+    del rasta, shape, bands
     smooth_limit, delta_limit = _limits(n_long, pitch.n_decided)
     always = np.full(n_long + 1, n_long)
     smooth_voice = np.concatenate([smooth_known(voice[:2], always), smooth_known(voice[2:], smooth_limit)])
     known = np.array([n_short, n_short, n_short, n_long])
     smooth_energy = smooth(energy, n_long, known)
     smooth_spectrum = smooth(spectrum, n_short, np.full(len(spectrum), n_short))
+    del spectrum
     return Contours(
         n_long,
         pitch.n_decided,
@@ -65,6 +71,18 @@ def contours_of(signal: FloatArray) -> Contours:
         smooth_spectrum,
         _delta(smooth_spectrum, n_short),
     )
+
+
+def _of_spectra(samples: FloatArray, count: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Mel bands, loudness and spectral descriptors of the 20 ms frames; their spectra are there block by block."""
+    bands, loudness, shape = (np.empty((count, *of), np.float32) for of in ((N_BANDS,), (), (N_DESCRIPTORS,)))
+    for first in range(0, count, BLOCK):
+        last, before = min(first + BLOCK, count), min(first, 1)  # the spectral flux looks at the frame before
+        magnitude = short_spectra(samples[HOP * (first - before) :], last - first + before)
+        power = magnitude * magnitude
+        bands[first:last], loudness[first:last] = loudness_of(power[before:])
+        shape[first:last] = spectral(magnitude, power)[before:]
+    return bands, loudness, shape
 
 
 @compiled

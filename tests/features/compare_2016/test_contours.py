@@ -95,3 +95,13 @@ def test_contours_are_rows_of_frames_with_a_name_a_column(speech):
 def test_signals_that_have_no_contours_are_refused(signal, message):
     with pytest.raises(FeatureError, match=message):
         lld(signal)
+
+
+@pytest.mark.parametrize("block", [1, 7, 16, 50])
+def test_contours_do_not_depend_on_how_many_spectra_are_there_at_a_time(monkeypatch, block):
+    signal = np.random.default_rng(0).uniform(-0.3, 0.3, 16_123).astype(np.float32)
+    signal[4000:5000] = 0
+    expected = contours_of(signal)
+    monkeypatch.setattr("serprep.features.compare_2016.contours.BLOCK", block)
+    for found, whole in zip(contours_of(signal), expected, strict=True):
+        np.testing.assert_array_equal(found, whole)

@@ -1,0 +1,58 @@
+"""Workers that start, compile and load while recordings are still being read."""
+
+import threading
+from contextlib import suppress
+
+import numpy as np
+
+from serprep.features.extract import Features, extract, prepare
+from serprep.parallel import Workers
+
+PATIENCE = 5.0  # seconds
+
+
+class Early:
+    """Starts a pool of this machine in the background, as soon as there will be work.
+
+    Parameters
+    ----------
+    pool : Workers
+    features : Features
+        What will be computed.
+    quiet : bool
+        Say nothing of compiling.
+    """
+
+    def __init__(self, pool: Workers, features: Features, *, quiet: bool) -> None:
+        self._pool, self._features, self._quiet = pool, features, quiet
+        self._stopped = False
+        self._thread = threading.Thread(target=self._start, daemon=True)
+
+    def begin(self) -> None:
+        """Start, unless that was done before."""
+        if self._thread.ident is None:
+            self._thread.start()
+
+    def wait(self) -> None:
+        """Until everything is loaded, if it has begun."""
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def stop(self) -> None:
+        """Load no more, after an error or Ctrl-C: compiling is not waited for."""
+        self._stopped = True
+        if self._thread.ident is not None:
+            self._thread.join(PATIENCE)
+
+    def _start(self) -> None:
+        with suppress(Exception):  # whoever needs it next meets it again, and says so
+            self._pool.client  # noqa: B018 - processes import while this one compiles
+            prepare(self._features, self._features.kinds, (lambda line: None) if self._quiet else None)
+            if not self._stopped:
+                list(self._pool.run(load, [self._features] * self._pool.n_workers))
+
+
+def load(features: Features) -> None:
+    """Load what computes features, by computing those of silence."""
+    kinds = tuple(name for name in features.kinds if features.kind(name).slow_to_load)
+    extract(np.zeros(features.shortest, np.float32), features, kinds)
