@@ -115,9 +115,12 @@ def print_outcome(outcome: Any) -> None:
     ]
     click.echo()
     print_wide_table(rows, list(rows[0]) if rows else [])
+    print_beyond(outcome.summary)
     part = "" if outcome.scored == "test" else f"of the {outcome.scored} part, "
     click.echo()
-    paragraph(f"UA, WA: {part}predictions pooled over folds, mean over seeds; 95 %: bootstrap over speakers.")
+    paragraph(
+        f"UA, WA: {part}predictions pooled over folds, mean over seeds; 95 %: bootstrap over speakers, seeds within."
+    )
     if any(row["transductive"] for row in outcome.summary):
         click.echo("transductive: features are standardised per speaker,")
         click.echo("  by unlabelled recordings of test speakers.")
@@ -131,17 +134,42 @@ def print_outcome(outcome: Any) -> None:
                     "points": percent(row[score]),
                     "95 %": interval(row[f"{score}_interval"]),
                     "p": p_value(row[f"{score}_p"]),
+                    "p (Holm)": p_value(row[f"{score}_p_holm"]),
                 }
                 for row in outcome.comparisons
                 for score in ("ua", "wa")
             ],
-            ["difference", "score", "points", "95 %", "p"],
+            ["difference", "score", "points", "95 %", "p", "p (Holm)"],
         )
         click.echo()
-        paragraph("p: two-sided, permutation of the two systems speaker by speaker; not corrected for several tests.")
+        paragraph("p: two-sided, permutation of the two systems speaker by speaker; Holm: corrected for all pairs.")
     if outcome.submissions:
         place = one_line(Path(outcome.submissions[0]).parent)
         click.echo(f"submission   {place} ({len(outcome.submissions)} files)")
+
+
+def print_beyond(summary: Sequence[Mapping[str, Any]]) -> None:
+    """F1 and what probabilities are worth, per system, each with its interval."""
+    from serprep_models.scores import SCORES, shown
+
+    def told(row: Mapping[str, Any], name: str, scale: int) -> str:
+        if row.get(name) is None:
+            return "undefined"
+        around, digits = row[f"{name}_interval"], 1 if scale == 100 else 2
+        bounds = "" if around is None else " ({:.{n}f}–{:.{n}f})".format(*(scale * x for x in around), n=digits)
+        return f"{scale * row[name]:.{digits}f}{bounds}"
+
+    if all(row.get("nll") is None for row in summary):
+        return
+    rows = [
+        {"system": shown(row["system"], row)} | {head: told(row, name, scale) for name, (head, scale) in SCORES.items()}
+        for row in summary
+    ]
+    click.echo()
+    print_wide_table(rows, list(rows[0]))
+    bins = max(row.get("ece_bins", 0) for row in summary)
+    click.echo()
+    paragraph(f"ECE: {bins} bins of equal mass; AURC: area under the risk–coverage curve; in brackets, 95 %.")
 
 
 def print_verdict(outcome: Any) -> None:

@@ -127,8 +127,8 @@ class Intervals:
 def speaker_intervals(counts: IntArray, *, n_draws: int = 2000, level: float = 0.95, seed: int = 0) -> Intervals:
     """Intervals of WA and UA from a bootstrap that resamples speakers, over all seeds.
 
-    A drawn speaker brings all of its utterances in all seeds; a draw's score is
-    the mean over seeds.  Draws that lose a declared label are redrawn.
+    A drawn speaker brings all of its utterances; a draw's score is the mean over seeds,
+    which are drawn, too (the same for all of its speakers).  Draws that lose a declared label are redrawn.
 
     Parameters
     ----------
@@ -148,12 +148,15 @@ def speaker_intervals(counts: IntArray, *, n_draws: int = 2000, level: float = 0
     n_speakers = len(counts)
     if n_speakers < 2 or np.isnan([ua_of(matrix) for matrix in counts.sum(axis=0)]).any():
         return Intervals(None, None, 0)
-    rng = np.random.default_rng(seed)
+    rng, of_seeds = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     accepted: list[DoubleArray] = []
     n_accepted = redrawn = 0
     while n_accepted < n_draws:
         weights = rng.multinomial(n_speakers, np.full(n_speakers, 1 / n_speakers), size=n_draws)
         drawn = np.tensordot(weights, counts, axes=1)  # (n_draws, n_seeds, n_labels, n_labels)
+        if drawn.shape[1] > 1:
+            seeds = of_seeds.integers(drawn.shape[1], size=drawn.shape[:2])
+            drawn = np.take_along_axis(drawn, seeds[:, :, None, None], axis=1)
         total = drawn.sum(axis=-1)  # (n_draws, n_seeds, n_labels)
         whole = (total > 0).all(axis=(1, 2))
         last = np.searchsorted(np.cumsum(whole), n_draws - n_accepted) + 1  # later draws are not needed

@@ -5,6 +5,7 @@ group ``serprep.systems``; nothing here imports torch.  ``docs/systems.md`` show
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any, ClassVar, Generic, TypeVar
 
 from serprep.config import configured
@@ -102,6 +103,9 @@ SYSTEMS: Registry[SystemSpec[Any]] = Registry(
             "hsf-crnn": "serprep_models.systems.crnn:HSF_CRNN",
             "compare-svm": "serprep_models.systems.svm:COMPARE_SVM",
             "svm": "serprep_models.systems.svm:LINEAR_SVM",
+            "cnn-lstm": "serprep_models.systems.cnn_lstm:SPEC",
+            "mlp": "serprep_models.systems.mlp:SPEC",
+            "linear": "serprep_models.systems.linear:SPEC",
             "majority": "serprep_models.systems.majority:MAJORITY",
         }
     ),
@@ -127,6 +131,17 @@ def options_of(name: str, tables: Mapping[str, Mapping[str, Any]]) -> Any:
         If a key is unknown, or a value impossible.
     """
     return configured(SYSTEMS[name].options, tables.get(name, {}), f"train.{name}")
+
+
+def beyond_defaults(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What a recipe's tables of systems change: system → option → value, without what is as by default."""
+    changed: dict[str, dict[str, Any]] = {}
+    for name in tables:
+        own, plain = options_of(name, tables), SYSTEMS[name].options()
+        values = {entry.name: getattr(own, entry.name) for entry in fields(own)}
+        if different := {key: value for key, value in values.items() if value != getattr(plain, key)}:
+            changed[name] = different
+    return changed
 
 
 def moved(key: str) -> str:

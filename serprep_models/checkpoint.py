@@ -143,7 +143,8 @@ def checkpoints_below(place: Path) -> list[Path]:
 def _why_none(place: Path) -> str:
     """Why there is no checkpoint below a folder, and what to do."""
     systems = {path.resolve().parents[2].name for path in place.rglob("result.json")}
-    floors = {name for name in systems if name in SYSTEMS.names and SYSTEMS[name].floor}
+    systems &= set(SYSTEMS.names)
+    floors = {name for name in systems if SYSTEMS[name].floor}
     if systems - floors:
         return (
             f"results of {one_line(', '.join(sorted(systems - floors)))} by an older serprep, which kept no "

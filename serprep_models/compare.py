@@ -15,7 +15,7 @@ from serprep.systems import is_floor
 from serprep_models.checkpoint import ABOUT, training_of
 from serprep_models.experiment import Outcome
 from serprep_models.job import is_whole, read_predictions
-from serprep_models.scores import compare, summarise
+from serprep_models.scores import compare, corrected, summarise
 
 MARKS = ("standardisation", "enrol", "transductive")
 
@@ -89,7 +89,7 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
             {mark: entry[row["system"]][mark] for mark in MARKS} | row
             for row in summarise(predictions, labels, results)
         ],
-        comparisons=[_marks_of(entry[row["first"]], entry[row["second"]]) | row for row in rows],
+        comparisons=[_marks_of(entry[row["first"]], entry[row["second"]]) | row for row in corrected(rows)],
         notes=(*_differences(sides), *_lacking(results), *_devices(results), *shared, *silent),
         scored=scored,
     )

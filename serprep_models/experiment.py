@@ -31,7 +31,16 @@ from serprep.progress import Progress
 from serprep.recipe import Recipe, TrainConfig
 from serprep.split import Bound, Split, bind, make_split, read_split, refuse_leaks, write_split
 from serprep.store.store import Store
-from serprep.systems import SYSTEMS, default_systems, inputs_of, is_floor, is_row, options_of, shapes_of
+from serprep.systems import (
+    SYSTEMS,
+    beyond_defaults,
+    default_systems,
+    inputs_of,
+    is_floor,
+    is_row,
+    options_of,
+    shapes_of,
+)
 from serprep_models.catalogue import ABOUT, FOLDER
 from serprep_models.cautions import audited, confounded
 from serprep_models.examples import check_store
@@ -376,7 +385,8 @@ def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
     plain = asdict(TrainConfig())
     # what is not asked for is not named, so that a new key does not move what is finished
     how = {name: value for name, value in asdict(recipe.train).items() if value != plain[name]}
-    how = {name: value for name, value in how.items() if name not in NO_NUMBERS}
+    how = {name: value for name, value in how.items() if name not in (*NO_NUMBERS, "options")}
+    how |= {"options": changed} if (changed := beyond_defaults(recipe.train.options)) else {}
     depends = [REVISION, store.version, split.digest, how]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()
     return recipe.experiments_root / FOLDER / f"{digest[:16]}{'-transductive' if recipe.train.transductive else ''}"

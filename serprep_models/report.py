@@ -32,7 +32,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from serprep.files import refuse_store
-from serprep_models.scores import Verdict, judge
+from serprep_models.scores import SCORES, Verdict, judge
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")
 MAX_SPEAKER_ROWS = 30  # more speakers are summarised per class
@@ -140,6 +140,7 @@ def render(report: Report) -> str:
         verdict=verdict,
         figures=figures,
         classes=_class_table(report),
+        beyond=SCORES if any(row.get("nll") is not None for row in report.summary) else {},
         groups=_groups(report.utterances),
         folds=report.folds.to_dict("records"),
         n_undefined=int(report.folds["ua"].isna().sum()) if len(report.folds) else 0,
@@ -257,6 +258,8 @@ def _figures(report: Report) -> dict[str, Markup]:
     colours = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}
     if report.summary:
         figures["ua"] = _svg(_ua_figure(report, colours), label="UA per system")
+    if any(row.get("reliability") for row in report.summary):
+        figures["truth"] = _svg(_truth_figure(report, colours), label="Reliability and risk against coverage")
     if len(report.curves):
         figures["curves"] = _svg(_curve_figure(report.curves, colours), label="Training curves")
     if report.utterances["duration"].notna().any():
@@ -352,6 +355,26 @@ def _band(axes: Axes, rows: pd.DataFrame, column: str, *, scale: float = 1, **li
         low, high = mean - std[mean.index], mean + std[mean.index]
         axes.fill_between(mean.index, low, high, color=line["color"], alpha=0.15, linewidth=0)
         axes.plot(mean.index, mean, linewidth=1.6, **line)
+
+
+def _truth_figure(report: Report, colours: dict[str, str]) -> Figure:
+    """How often systems are right where they are how confident, and the errors left where they may abstain."""
+    figure = Figure(figsize=(9.6, 4.0), layout="constrained")
+    reliability, risk = figure.subplots(1, 2)
+    reliability.plot([0, 100], [0, 100], color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+    for row in report.summary:
+        for axes, name, mark in ((reliability, "reliability", "o"), (risk, "risk_coverage", "")):
+            points = 100 * np.array(row.get(name) or np.empty((0, 2)))
+            style = {"color": colours[row["system"]], "linewidth": 1.6, "marker": mark, "markersize": 3.5}
+            axes.plot(points[:, 0], points[:, 1], label=_short(row["system"]), **style)
+    for axes, x, y in ((reliability, "confidence, %", "correct, %"), (risk, "coverage, %", "errors, %")):
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
+        axes.set_xlim(0, 101)
+        axes.set_ylim(0, None if axes is risk else 101)
+        axes.grid()
+    figure.legend(*risk.get_legend_handles_labels(), loc="outside upper left", ncols=4)
+    return figure
 
 
 def _duration_figure(utterances: pd.DataFrame) -> Figure:

@@ -12,7 +12,8 @@ def a_batch(counts: list[int]) -> Batch:
     n = sum(counts)
     values = torch.arange(1.0, n * 30 * 40 + 1).view(n, 30, 40)
     own = torch.tensor(counts)
-    return Batch({"short": values}, {"short": own}, torch.ones(len(counts), 6373), torch.zeros(len(counts)).long())
+    inputs = {"short": values, "functionals": torch.ones(len(counts), 6373)}
+    return Batch(inputs, {"short": own}, torch.zeros(len(counts)).long())
 
 
 def test_nothing_is_done_unless_asked_for() -> None:
@@ -36,7 +37,7 @@ def test_runs_are_runs_of_every_width_at_every_place() -> None:
 def test_masks_hide_bands_of_an_utterance_and_frames_of_a_segment() -> None:
     torch.manual_seed(3)
     batch = a_batch([4, 5, 6])
-    found = augment(batch, TrainConfig(mask_bands=8, mask_frames=5)).segments["short"]
+    found = augment(batch, TrainConfig(mask_bands=8, mask_frames=5)).inputs["short"]
     hidden = found == 0
     kept = ~hidden
     assert torch.equal(found[kept], batch.inputs["short"][kept])  # what is not hidden is as it was

@@ -351,8 +351,9 @@ def test_a_folds_svm_is_fitted_once_for_all_seeds_and_systems(small, inline, mon
 
 def test_a_key_at_its_default_does_not_move_what_is_finished(outcome, small) -> None:
     recipe, store = small
-    same = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, dropout=0.0, keep="best"))
-    other = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, dropout=0.1))
+    plain = {"hsf-crnn": {"dropout": 0.0, "layers": [1024, 520, 128]}, "svm": {}}
+    same = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, keep="best", options=plain))
+    other = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, options={"hsf-crnn": {"dropout": 0.1}}))
     assert experiments_folder(same, store, outcome.split) == outcome.folder
     assert experiments_folder(other, store, outcome.split) != outcome.folder
 

@@ -146,7 +146,7 @@ def test_hdf5_is_streamed_in_forked_and_spawned_workers(stored, names, tmp_path)
     convert(stored.store.path, path)
     store = open_store(path)
     store.read_functionals([0])  # the parent's file is open when a worker forks
-    other = Stored(store, stored.rows, stored.kinds, stored.statistics)
+    other = Stored(store, stored.rows, stored.names, stored.statistics)
     for n_workers, how in ((0, None), (2, "fork"), (1, "spawn")):
         data = Batches(other, batch_size=4, memory_budget=2 * BUDGET)
         found = [places(batch, names) for batch in Loader(data, n_workers=n_workers, start_method=how)]
@@ -157,7 +157,7 @@ def test_a_store_at_a_url_is_streamed(stored, names) -> None:
     import fsspec
 
     fsspec.filesystem("memory").put(stored.store.path, "memory://loader/store.zarr", recursive=True)
-    other = Stored(open_store("memory://loader/store.zarr"), stored.rows, stored.kinds, stored.statistics)
+    other = Stored(open_store("memory://loader/store.zarr"), stored.rows, stored.names, stored.statistics)
     found = [
         place for batch in Batches(other, memory_budget=2 * BUDGET, batch_size=3) for place in places(batch, names)
     ]
@@ -193,7 +193,7 @@ def test_buckets_hold_utterances_of_like_length(stored) -> None:
 def test_balanced_batches_draw_every_label_equally_often(stored, names) -> None:
     labels = stored.labels.numpy()
     chosen = np.concatenate([np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)[:1], np.flatnonzero(labels == 2)])
-    few = Stored(stored.store, ROWS[np.sort(chosen)], stored.kinds, stored.statistics)
+    few = Stored(stored.store, ROWS[np.sort(chosen)], stored.names, stored.statistics)
     for mode in ("memory", "streaming"):
         seen: collections.Counter[int] = collections.Counter()
         data = batches_of(few, mode, balanced=True)
@@ -210,7 +210,7 @@ def test_balanced_batches_draw_every_label_equally_often(stored, names) -> None:
 
 def test_what_fits_is_held_and_what_does_not_is_streamed(stored) -> None:
     n_bytes = int(stored.n_bytes.sum())
-    assert n_bytes == sum(v.numel() * 4 for v in (stored.load().segments["short"], stored.load().inputs["functionals"]))
+    assert n_bytes == sum(v.numel() * 4 for v in (stored.load().inputs["short"], stored.load().inputs["functionals"]))
     assert not isinstance(hold(stored, memory_budget=n_bytes), Stored)
     assert isinstance(hold(stored, memory_budget=n_bytes - 1), Stored)
 
@@ -263,7 +263,7 @@ def test_reading_goes_on_while_a_batch_is_used(stored, monkeypatch) -> None:
 def test_constant_statistics_are_taken_as_they_are(stored) -> None:
     """A kind's moments come from the caller alone."""
     zero = {kind: Moments(np.zeros(size), np.ones(size)) for kind, size in (("short", 40), ("functionals", 6373))}
-    raw = Stored(stored.store, ROWS[:3], stored.kinds, zero).load()
+    raw = Stored(stored.store, ROWS[:3], stored.names, zero).load()
     assert np.array_equal(raw.inputs["short"].numpy(), stored.store.read_segments(ROWS[:3], 30)[0])
 
 

@@ -110,9 +110,8 @@ def test_killed_with_all_options_the_weights_are_those_of_a_whole_run(parts, tmp
         mask_bands=5,
         mask_frames=5,
         drop_segments=0.2,
-        **options,
     )
-    config = dataclasses.replace(CONFIG, **options)
+    config = SystemConfig.of(SYSTEM, Features(), 4, **options)
     whole = train(config, parts["memory"], how=how, seed=3, dev=parts["dev"])
     killed_after(8, monkeypatch, tmp_path, config=config, how=how, examples=parts["memory"], dev=parts["dev"])
     resumed = train(config, parts["memory"], how=how, seed=3, dev=parts["dev"], folder=tmp_path)

@@ -100,7 +100,7 @@ def test_computed_once_and_the_same_from_the_file(small, tmp_path: Path, monkeyp
     config = TrainConfig(standardisation=how)
     first = standardised(store, config, folder=tmp_path)
     fresh = standardised(store, config)
-    for name in ("training_statistics", "moments_of_groups", "rank_functionals"):
+    for name in ("training_statistics", "moments_of_groups", "rank_rows"):
         monkeypatch.setattr(statistics, name, None)  # calling it would fail
     again = standardised(store, config, folder=tmp_path)
     for other in (fresh, again):
@@ -170,8 +170,9 @@ def test_impossible_settings_are_refused() -> None:
     for values in (
         {"enrol": 3},
         {"enrol": 3, "standardisation": "utterance"},
-        {"enrol": -1, "standardisation": "speaker"},
     ):
         with pytest.raises(RecipeError, match="expected 1 or more with speaker or speaker-rank"):
             TrainConfig(**values)
+    with pytest.raises(RecipeError, match="enrol is -1; expected 0 to"):
+        TrainConfig(enrol=-1, standardisation="speaker")
     assert dataclasses.asdict(TrainConfig())["standardisation"] == "train"

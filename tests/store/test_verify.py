@@ -27,11 +27,12 @@ def project(tmp_path_factory) -> Path:
     return folder
 
 
-def recipe(project: Path, container: str = "zarr") -> Recipe:
+def recipe(project: Path, container: str = "zarr", engine: str = "native") -> Recipe:
     values = {
         "dataset": {"path": "stores"},
         "corpus": {"reader": "pattern", "root": "corpus", "pattern": "{emotion}/{speaker}_{text}_{take}.wav"},
         "store": {"format": container},
+        "features": {"functionals": {"engine": engine}},
     }
     return recipe_from(values, folder=project, name="verify")
 
@@ -41,10 +42,18 @@ def whole(project) -> dict[str, Path]:
     return {name: Path(build(recipe(project, name), pool=Inline()).store) for name in ("zarr", "hdf5")}
 
 
+@pytest.fixture(scope="module")
+def by_opensmile(project) -> Path:
+    return Path(build(recipe(project, engine="opensmile"), pool=Inline()).store)
+
+
 @pytest.fixture(params=["zarr", "hdf5"])
 def store(request, whole, tmp_path) -> Path:
     """A writable copy of a whole store."""
-    source = whole[request.param]
+    return writable(whole[request.param], tmp_path)
+
+
+def writable(source: Path, tmp_path: Path) -> Path:
     copy = tmp_path / source.name
     shutil.copytree(source, copy) if source.is_dir() else shutil.copy(source, copy)
     for path in [copy, *copy.rglob("*")]:
@@ -136,10 +145,7 @@ def reseal(store: Path) -> None:
     ],
 )
 def test_content_that_does_not_agree_is_found_under_a_right_seal(whole, tmp_path, array, change, place) -> None:
-    store = tmp_path / whole["zarr"].name
-    shutil.copytree(whole["zarr"], store)
-    for path in [store, *store.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
+    store = writable(by_opensmile, tmp_path)
     values = zarr_store.open_array(str(store), array)[:]
     zarr_store.write_rows(str(store), array, 0, change(values))
     reseal(store)
@@ -245,9 +251,11 @@ def without_opensmile(monkeypatch) -> None:
     library_digest.cache_clear()
 
 
-def test_a_package_that_is_not_here_is_no_damage_and_the_rest_is_compared(store, project, serprep, monkeypatch) -> None:
+def test_a_package_that_is_not_here_is_no_damage_and_the_rest_is_compared(
+    by_opensmile, project, serprep, monkeypatch
+) -> None:
     without_opensmile(monkeypatch)
-    asked = ("verify", store, "--against-audio", project / "corpus")
+    asked = ("verify", by_opensmile, "--against-audio", project / "corpus")
     found = serprep(*asked)
     assert found.returncode == 4, found.stdout + found.stderr
     assert "not checked: functionals: the package opensmile is not installed" in found.stdout
@@ -257,13 +265,12 @@ def test_a_package_that_is_not_here_is_no_damage_and_the_rest_is_compared(store,
     assert (about["ok"], about["whole"]) == (False, True)
 
 
-def test_damage_beside_a_package_that_is_not_here_is_found(whole, project, tmp_path, monkeypatch, serprep) -> None:
+def test_damage_beside_a_package_that_is_not_here_is_found(
+    by_opensmile, project, tmp_path, monkeypatch, serprep
+) -> None:
     """One bit of the log-mels, under a right seal: they can be computed without openSMILE."""
     without_opensmile(monkeypatch)
-    store = tmp_path / whole["zarr"].name
-    shutil.copytree(whole["zarr"], store)
-    for path in [store, *store.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
+    store = writable(by_opensmile, tmp_path)
     values = zarr_store.open_array(str(store), "logmel/50/segments")[:]
     values.view("u4")[0, 7, 3] ^= 1
     zarr_store.write_rows(str(store), "logmel/50/segments", 0, values)

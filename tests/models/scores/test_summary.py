@@ -121,3 +121,11 @@ def test_the_best_is_told_apart_from_all_others() -> None:
     near = [rows[0] | {"ua_interval": (0.2, 0.9)}, rows[3]]  # chance lies within the interval
     assert judge(near, []).rivals == ("majority",) and judge([rows[0], rows[3]], []).best
     assert judge(rows[:1], []).words == "" and judge([], []).leader == ""
+
+
+def test_p_values_of_several_pairs_are_corrected() -> None:
+    rows = pd.concat([two_systems(), two_systems().query("system == 'wrong'").assign(system="other")])
+    found = compare(rows, LABELS)
+    p = {(row["first"], row["second"]): (row["ua_p"], row["ua_p_holm"]) for row in found}
+    assert p["right", "wrong"] == pytest.approx((2 / 2**8, 3 * 2 / 2**8))
+    assert p["wrong", "other"] == (1.0, 1.0)

@@ -11,6 +11,8 @@ import pandas as pd
 from serprep._typing import IntArray
 from serprep.metrics import confusion, paired_test, speaker_intervals, ua_of, wa_of
 from serprep.systems import is_floor
+from serprep_models.scores.intervals import scores_of_counts, scores_of_probabilities
+from serprep_models.scores.metrics import holm
 
 
 def undefined_as_none(value: float) -> float | None:
@@ -105,8 +107,11 @@ def summarise(
         runs = [entry for entry in results if entry["system"] == system]
         folds = [entry["ua"] for entry in runs if entry["ua"] is not None]
         accuracies = [entry["wa"] for entry in runs if entry.get("wa") is not None]
+        beyond = scores_of_counts(counts if len(own) else pooled[None], labels, known=known_speakers)
         rows.append(
-            {
+            {name: beyond[name] for name in beyond if not name.startswith(("ua", "recall"))}
+            | scores_of_probabilities(own, labels, known=known_speakers)
+            | {
                 "system": system,
                 "n_runs": len(runs),
                 "n_defined": len(folds),
@@ -123,6 +128,7 @@ def summarise(
                 "wa_fold_mean": float(np.mean(accuracies)) if accuracies else None,
                 "wa_fold_std": float(np.std(accuracies)) if accuracies else None,
                 "recall": recall_of(pooled, labels),
+                "recall_interval": beyond["recall_interval"],
                 "wa_interval": intervals.wa if known_speakers else None,
                 "ua_interval": intervals.ua if known_speakers else None,
                 "redrawn": intervals.redrawn,
@@ -162,7 +168,8 @@ def compare(predictions: pd.DataFrame, labels: Sequence[str]) -> list[dict[str, 
     -------
     list of dict
         ``first``, ``second``; differences ``ua``, ``wa``; their ``ua_interval``, ``wa_interval`` (bootstrap
-        over speakers); ``ua_p``, ``wa_p`` (two-sided, speaker-level permutation test).  A floor, such
+        over speakers); ``ua_p``, ``wa_p`` (two-sided, speaker-level permutation test); ``ua_p_holm``,
+        ``wa_p_holm``, corrected for all pairs (Holm).  A floor, such
         as the majority class, is compared with nobody, and systems that scored other utterances are not compared;
         nor is anything where a speaker is unknown or a UA undefined.
     """
@@ -177,6 +184,14 @@ def compare(predictions: pd.DataFrame, labels: Sequence[str]) -> list[dict[str, 
         found = paired_test(*(speaker_counts(systems[system], labels) for system in (first, second)))
         if found is not None:
             rows.append({"first": first, "second": second} | {k: v for k, v in asdict(found).items() if k != "exact"})
+    return corrected(rows)
+
+
+def corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Comparisons with p-values corrected for all of them, ``ua_p_holm`` and ``wa_p_holm``."""
+    for name in ("ua_p", "wa_p"):
+        for row, p_value in zip(rows, holm([row[name] for row in rows]), strict=True):
+            row[f"{name}_holm"] = p_value
     return rows
 
 

@@ -1,0 +1,31 @@
+"""Predictions of many experiments → scores, with intervals over speakers, and differences between systems."""
+
+from serprep_models.scores.intervals import SCORES
+from serprep_models.scores.summary import (
+    Verdict,
+    compare,
+    corrected,
+    judge,
+    reason_of,
+    recall_of,
+    score,
+    scored,
+    shown,
+    speaker_counts,
+    summarise,
+)
+
+__all__ = [
+    "SCORES",
+    "Verdict",
+    "compare",
+    "corrected",
+    "judge",
+    "reason_of",
+    "recall_of",
+    "score",
+    "scored",
+    "shown",
+    "speaker_counts",
+    "summarise",
+]
