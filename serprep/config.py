@@ -141,15 +141,22 @@ def configured(
     return kind(**typed)
 
 
-def refuse_unknown(values: Mapping[str, Any], known: Sequence[str], place: str, elsewhere: Elsewhere = None) -> None:
-    """Raise a RecipeError if a table has a key that it cannot have; the message lists those it can."""
+def refuse_unknown(
+    values: Mapping[str, Any], known: Sequence[str], place: str, elsewhere: Elsewhere = None, remedy: str = ""
+) -> None:
+    """Raise a RecipeError if a table has a key that it cannot have; the message lists those it can.
+
+    It ends with `remedy` where no other key or place can have been meant.
+    """
     for key in values:
         if key not in known:
             meant = did_you_mean(key, known)
             others = [table for table, keys in (elsewhere or {}).items() if key in keys and table != place]
             if others and not meant:
                 meant = f"; it belongs into [{others[0]}]"
-            raise RecipeError(f"{_place(place)}unknown key {shown(key)}; expected one of {', '.join(known)}{meant}")
+            raise RecipeError(
+                f"{_place(place)}unknown key {shown(key)}; expected one of {', '.join(known)}{meant or remedy}"
+            )
 
 
 def hints_of(kind: Any) -> dict[str, Any]:

@@ -65,8 +65,8 @@ class Registry(Generic[Thing]):
             return self.own[name]
         entry = plugged(self.group).get(name)
         if entry is None:
-            meant = did_you_mean(name, self.names)
-            remedy = meant or f"; if another package brings it, install that ({self.without} without)"
+            meant = did_you_mean(name, self.names)  # and still it may be another package's
+            remedy = f"{meant} I{self.install[3:]}" if meant else self.install
             raise self.error(
                 f"unknown {self.what} {one_line(repr(name))}; expected one of {', '.join(self.names)}{remedy}"
             )
@@ -78,6 +78,11 @@ class Registry(Generic[Thing]):
                 f"{self.base.__module__}.{self.base.__qualname__} of that name"
             )
         return thing
+
+    @property
+    def install(self) -> str:
+        """That a package may be missing, for the end of a message."""
+        return f"; if another package brings it, install that ({self.without} without)"
 
     def usable(self, tell: Callable[[str], object] = lambda _: None) -> dict[str, Thing]:
         """Name → object, of all that can be loaded; `tell` is called with a line on each that cannot."""

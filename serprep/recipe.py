@@ -17,7 +17,7 @@ from serprep.errors import RecipeError, SerprepError, one_line
 from serprep.features.extract import Features
 from serprep.features.framing import Segment
 from serprep.features.kind import Kind
-from serprep.features.kinds import KINDS, kind_names, kind_of
+from serprep.features.kinds import KINDS, REGISTRY, kind_names, kind_of
 from serprep.files import read_regular
 from serprep.place.corpus import as_root
 from serprep.place.place import at
@@ -131,6 +131,7 @@ class TrainConfig:
                 meant = did_you_mean(name, SYSTEMS.names)
                 raise RecipeError(
                     f"[train] systems: {shown(name)}{meant or ';'} expected some of {', '.join(SYSTEMS.names)}"
+                    f"{'' if meant else SYSTEMS.install}"
                 )
         for name in self.options:
             SYSTEMS[name].check(options_of(name, self.options), self)
@@ -286,7 +287,7 @@ def _features(values: Mapping[str, Any], folder: Path) -> Features:
 
     A kind is on where its table stands, unless ``enabled = false``; some are on by default.
     """
-    refuse_unknown(values, ("segments", *kind_names()), "features", _keys())
+    refuse_unknown(values, ("segments", *kind_names()), "features", _keys(), REGISTRY.install)
     configs: dict[str, Any] = {}
     for name in values:
         if name != "segments":

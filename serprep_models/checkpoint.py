@@ -25,6 +25,7 @@ from serprep.errors import FeatureError, RecipeError, TrainError, one_line
 from serprep.features.extract import Features, features_from_json
 from serprep.files import write_whole
 from serprep.recipe import TrainConfig
+from serprep.store.claims import missing_kinds
 from serprep.store.store import Store
 from serprep.systems import SYSTEMS, is_row, shapes_of
 from serprep_models.catalogue import resolve
@@ -89,6 +90,7 @@ def write_checkpoint(
             "options": asdict(trained.config.options),
         },
         "features": store.features.to_json(),
+        **{key: store.attributes[key] for key in ("kinds",) if key in store.attributes},
         "segment_dtype": store.attributes["segment_dtype"],
         "labels": list(store.labels),
         "standardisation": how.standardisation,
@@ -173,7 +175,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     try:
         if about["format"] not in (1, FORMAT) or type(about["format"]) is not int:
             raise TrainError(f"{place}: checkpoint has format {about['format']!r}, this serprep reads {FORMAT}")
-        features = features_from_json(about["features"])
+        claims = {"kinds": about.get("kinds", {}), "configurations": {"features": about["features"]}}
+        features = features_from_json(about["features"], missing_kinds(claims))
         config = _system_config(about["system"] if about["format"] == FORMAT else _renamed(about["system"]), features)
         labels = tuple(about["labels"])
         dtype = about.get("segment_dtype", "float32")
@@ -194,7 +197,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             raise TrainError("checkpoint.json is not as it was written (other SHA-256)")
         system = _system(folder / WEIGHTS, config, about.get("weights_sha256"))
     except TrainError as error:
-        raise TrainError(f"{place}: {error}; train it again") from None
+        again = "" if SYSTEMS.without in str(error) else "; train it again"  # it may be fine, and its package missing
+        raise TrainError(f"{place}: {error}{again}") from None
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError, FeatureError) as error:
         raise TrainError(f"{place}: checkpoint.json: {one_line(error)}; expected what `serprep train` writes") from None
     return Checkpoint(

@@ -71,7 +71,9 @@ def predict_files(
     TrainError
         If a speaker must be enrolled, or must not.
     """
-    predictor, notes = enrolled_by(load(checkpoints), enrol, quiet=quiet)
+    loaded = load(checkpoints)
+    loaded.check_computable()
+    predictor, notes = enrolled_by(loaded, enrol, quiet=quiet)
     notes = (*notes, *_mixed(predictor))
     names = tuple(str(path.resolve()) for path in checkpoints)
     predictor.check_enrolment(predictor.speaker is not None)

@@ -151,11 +151,22 @@ class Predictor:
             )
         return guard(signal, rate, self.features.signal)
 
+    def check_computable(self) -> None:
+        """Raise a FeatureError if a kind of feature that is read here comes from a package that is not installed."""
+        for kind in self.kinds:
+            if kind in self.features.missing:
+                self.features.missing[kind].extractor(self.features.configs[kind], self.features.signal)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of feature that the checkpoints read, whole or in segments."""
+        segments = self.features.segments
+        return tuple(dict.fromkeys(segments[name].of if name in segments else name for name in self.names))
+
     def values(self, signal: FloatArray) -> dict[str, FloatArray]:
         """Features of a guarded signal, as a store holds them."""
         segments = {name: self.features.segments[name] for name in self.names if name in self.features.segments}
-        kinds = dict.fromkeys(segments[name].of if name in segments else name for name in self.names)
-        computed = extract(signal, self.features, tuple(kinds))
+        computed = extract(signal, self.features, self.kinds)
         dtype = self.checkpoints[0].segment_dtype
         return {
             name: cut_segments(computed[segments[name].of], segments[name]).astype(dtype)

@@ -26,8 +26,8 @@ KINDS: dict[str, Kind[Any]] = {
     "embedding": EMBEDDING,
 }
 
-
-_REGISTRY = Registry(
+#: These, and those of packages installed beside serprep.
+REGISTRY = Registry(
     group="serprep.features",
     what="kind of feature",
     own=KINDS,
@@ -39,7 +39,7 @@ _REGISTRY = Registry(
 
 def kind_names() -> tuple[str, ...]:
     """Names of all kinds, serprep's own first."""
-    return _REGISTRY.names
+    return REGISTRY.names
 
 
 def kind_of(name: str) -> Kind[Any]:
@@ -50,7 +50,7 @@ def kind_of(name: str) -> Kind[Any]:
     FeatureError
         If there is none; the line lists the known ones.
     """
-    return _REGISTRY[name]
+    return REGISTRY[name]
 
 
 def set_of(name: str, level: str = "") -> tuple[Kind[Any], Any]:
@@ -74,6 +74,7 @@ def set_of(name: str, level: str = "") -> tuple[Kind[Any], Any]:
         known = (*sets, *(plugin for plugin in kind_names() if plugin not in KINDS))
         raise FeatureError(
             f"no feature set {one_line(name)!r}{did_you_mean(name, known) or ';'} expected one of {', '.join(known)}"
+            f"{REGISTRY.install}"
         )
     for kind in kinds or [kind_of(name)]:
         if kind.wants != "signal":
@@ -86,4 +87,4 @@ def set_of(name: str, level: str = "") -> tuple[Kind[Any], Any]:
 
 def brought_by(name: str) -> str:
     """The distribution that brings a kind, with its version; "" for serprep's own."""
-    return _REGISTRY.brought_by(name)
+    return REGISTRY.brought_by(name)
