@@ -90,6 +90,18 @@ def one_line(text: object) -> str:
     )
 
 
+def brief(text: object) -> str:
+    """`text` as one line of 300 characters at most: what a file holds may be of any length.
+
+    Examples
+    --------
+    >>> len(brief("a" * 5000))
+    300
+    """
+    line = one_line(text)
+    return line if len(line) <= 300 else f"{line[:299]}…"
+
+
 def first_ten(problems: Sequence[str]) -> str:
     """Up to ten problems, one a line, and how many there are in all.
 

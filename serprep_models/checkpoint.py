@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from serprep._json import canonical_json
 from serprep.config import configured, hints_of, words_of
-from serprep.errors import FeatureError, RecipeError, TrainError, one_line
+from serprep.errors import FeatureError, RecipeError, TrainError, brief, one_line
 from serprep.features.extract import Features, features_from_json
 from serprep.files import write_whole
 from serprep.recipe import TrainConfig
@@ -200,7 +200,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         again = "" if SYSTEMS.without in str(error) else "; train it again"  # it may be fine, and its package missing
         raise TrainError(f"{place}: {error}{again}") from None
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError, FeatureError) as error:
-        raise TrainError(f"{place}: checkpoint.json: {one_line(error)}; expected what `serprep train` writes") from None
+        raise TrainError(f"{place}: checkpoint.json: {brief(error)}; expected what `serprep train` writes") from None
     return Checkpoint(
         system=system,
         config=config,

@@ -15,7 +15,7 @@ from typing import Any
 from serprep._typing import FloatArray
 from serprep.audio.signal import Signal
 from serprep.config import configured
-from serprep.errors import FeatureError, RecipeError, SerprepError, one_line
+from serprep.errors import FeatureError, RecipeError, SerprepError, brief, one_line
 from serprep.features.framing import SEGMENTS, Segment
 from serprep.features.kind import Extractor, Kind, MissingKind
 from serprep.features.kinds import KINDS, brought_by, kind_of
@@ -216,7 +216,7 @@ def features_from_json(values: Mapping[str, Any], missing: Mapping[str, MissingK
         segments = {str(name): _from_json(Segment, segment) for name, segment in values["segments"].items()}
         return Features(segments, missing, **configs)
     except (KeyError, TypeError, AttributeError) as error:
-        raise FeatureError(f"feature configuration: {error}; expected what this serprep writes") from None
+        raise FeatureError(f"feature configuration: {brief(error)}; expected what this serprep writes") from None
 
 
 def config_from_json(name: str, values: Mapping[str, Any]) -> Any:
@@ -234,7 +234,7 @@ def _from_json(kind: type[Any], values: Any) -> Any:
     try:
         return configured(kind, values, "")
     except (RecipeError, TypeError) as error:
-        raise FeatureError(f"feature configuration: {one_line(error)}; expected what this serprep writes") from None
+        raise FeatureError(f"feature configuration: {brief(error)}; expected what this serprep writes") from None
 
 
 def identities(features: Features) -> dict[str, dict[str, Any]]:
