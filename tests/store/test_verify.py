@@ -145,7 +145,7 @@ def reseal(store: Path) -> None:
     ],
 )
 def test_content_that_does_not_agree_is_found_under_a_right_seal(whole, tmp_path, array, change, place) -> None:
-    store = writable(by_opensmile, tmp_path)
+    store = writable(whole["zarr"], tmp_path)
     values = zarr_store.open_array(str(store), array)[:]
     zarr_store.write_rows(str(store), array, 0, change(values))
     reseal(store)
