@@ -1,6 +1,7 @@
 """The direction of the path, read from the imports, also those inside functions."""
 
 import ast
+import functools
 import graphlib
 import re
 import subprocess
@@ -63,8 +64,13 @@ def modules(package):
     return sorted(path for path in folder.rglob("*.py") if "__pycache__" not in path.parts)
 
 
+@functools.cache
 def imported(path, package):
     """Absolute names of everything a file imports, wherever the statement stands."""
+    return frozenset(import_statements(path, package))
+
+
+def import_statements(path, package):
     here = [package, *path.relative_to(FOLDERS[package]).with_suffix("").parts]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -88,9 +94,8 @@ def stage_of(name):
     return parts[1] if parts[0] == "serprep" and len(parts) > 1 else ""
 
 
-def cases(package):
-    folder = FOLDERS[package]
-    return [pytest.param(path, id=f"{package}/{path.relative_to(folder).as_posix()}") for path in modules(package)]
+def modules_of_all():
+    return [path for package in FOLDERS for path in modules(package)]
 
 
 def test_every_module_has_its_place():
@@ -100,29 +105,29 @@ def test_every_module_has_its_place():
     assert not FOUNDATIONS & set(STAGES)
 
 
-@pytest.mark.parametrize("path", cases("serprep"))
-def test_a_stage_imports_only_what_lies_before_it(path):
-    relative = path.relative_to(ROOT / "serprep")
-    own = relative.parts[0].removesuffix(".py")
-    known = FOUNDATIONS | set(STAGES)
-    used = {stage_of(name) for name in imported(path, "serprep")} & known
+def allowed_in(path):
+    """Stages and foundations that a module of serprep may import."""
+    own = path.relative_to(ROOT / "serprep").parts[0].removesuffix(".py")
     if own == "__init__":
-        allowed = set()
-    elif own in FOUNDATIONS:
-        allowed = FOUNDATIONS
-    else:
-        allowed = FOUNDATIONS | set(STAGES[: STAGES.index(own) + 1])
-    assert used <= allowed, f"{relative} imports {sorted(used - allowed)}, which come after it"
+        return set()
+    return FOUNDATIONS if own in FOUNDATIONS else FOUNDATIONS | set(STAGES[: STAGES.index(own) + 1])
+
+
+def test_a_stage_imports_only_what_lies_before_it():
+    known = FOUNDATIONS | set(STAGES)
+    later = {
+        str(path): sorted(({stage_of(name) for name in imported(path, "serprep")} & known) - allowed_in(path))
+        for path in modules("serprep")
+    }
+    assert {path: names for path, names in later.items() if names} == {}, "imported, and come after it"
 
 
 def top_levels(path, package):
     return {name.split(".")[0] for name in imported(path, package)}
 
 
-@pytest.mark.parametrize("path", [case for package in FOLDERS for case in cases(package)])
-def test_packages_do_not_look_back(path):
-    package = next(name for name, folder in FOLDERS.items() if path.is_relative_to(folder))
-    used = top_levels(path, package)
+def refused_in(path, package):
+    """Packages that a module must not import."""
     refused = {
         "serprep": {"torch", "safetensors", "serprep_models", "serprep_cli", "cli"},
         "serprep_models": {"serprep_cli", "cli", "click"},
@@ -132,13 +137,22 @@ def test_packages_do_not_look_back(path):
         refused = refused | {"computed"}
     if path not in (ROOT / "serprep" / "parallel.py", ROOT / "serprep" / "isolation.py"):
         refused = refused | {"dask", "distributed"}
-    assert not used & refused
+    return refused
 
 
-@pytest.mark.parametrize("path", cases("serprep_cli"))
-def test_the_command_line_imports_its_own_by_dots(path):
+def test_packages_do_not_look_back():
+    back = {
+        str(path): sorted(top_levels(path, package) & refused_in(path, package))
+        for package in FOLDERS
+        for path in modules(package)
+    }
+    assert {path: names for path, names in back.items() if names} == {}
+
+
+def test_the_command_line_imports_its_own_by_dots():
     assert "serprep_cli" not in {
         name.split(".")[0]
+        for path in modules("serprep_cli")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         for name in (
             [alias.name for alias in node.names]
@@ -182,12 +196,15 @@ def code_of(path):
     return ast.unparse(tree)
 
 
-@pytest.mark.parametrize("path", [case for package in FOLDERS for case in cases(package)])
-def test_nobody_asks_whether_a_place_is_a_url_or_which_container_a_store_has(path):
-    name = path.relative_to(ROOT).as_posix()
-    for words, own in WORDS.items():
-        if not name.startswith(own) and name not in OTHER_MEANINGS:
-            assert re.findall(words, code_of(path)) == [], "ask the place (`serprep.place`) or the container instead"
+def test_nobody_asks_whether_a_place_is_a_url_or_which_container_a_store_has():
+    codes = {path.relative_to(ROOT).as_posix(): code_of(path) for path in modules_of_all()}
+    branches = [
+        (name, *re.findall(words, code))
+        for name, code in codes.items()
+        for words, own in WORDS.items()
+        if not name.startswith(own) and name not in OTHER_MEANINGS and re.search(words, code)
+    ]
+    assert branches == [], "ask the place (`serprep.place`) or the container instead"
 
 
 def test_the_models_import_each_other_in_one_direction():

@@ -29,7 +29,6 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from scipy.signal import get_window
 
 from serprep._typing import DoubleArray, FloatArray
 
@@ -378,6 +377,8 @@ def _unit_delay(sample_rate: int) -> NDArray[np.complex128]:
 def _filter(source: DoubleArray, response: Response, *, hop_length: int) -> DoubleArray:
     """The source through one response per frame, by overlap-add of Hann frames two hops long."""
     n_frames, n_fft = len(response), 2 * (response.shape[1] - 1)
+    from scipy.signal import get_window  # a second of start-up, and only who makes a voice needs it
+
     padded = np.pad(source, (hop_length, 2 * hop_length))  # frame t is centred on sample t * hop_length
     frames = np.lib.stride_tricks.sliding_window_view(padded, 2 * hop_length)[::hop_length]
     windowed = frames * get_window("hann", 2 * hop_length)  # periodic: overlapping halves add to one
