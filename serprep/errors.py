@@ -90,8 +90,8 @@ def one_line(text: object) -> str:
     )
 
 
-def brief(text: object) -> str:
-    """`text` as one line of 300 characters at most: what a file holds may be of any length.
+def brief(text: object, most: int = 300) -> str:
+    """`text` as one line of so many characters at most: what a file holds may be of any length.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def brief(text: object) -> str:
     300
     """
     line = one_line(text)
-    return line if len(line) <= 300 else f"{line[:299]}…"
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def first_ten(problems: Sequence[str]) -> str:

@@ -198,7 +198,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         system = _system(folder / WEIGHTS, config, about.get("weights_sha256"))
     except TrainError as error:
         again = "" if SYSTEMS.without in str(error) else "; train it again"  # it may be fine, and its package missing
-        raise TrainError(f"{place}: {error}{again}") from None
+        raise TrainError(f"{place}: {brief(error, 1000)}{again}") from None
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError, FeatureError) as error:
         raise TrainError(f"{place}: checkpoint.json: {brief(error)}; expected what `serprep train` writes") from None
     return Checkpoint(
