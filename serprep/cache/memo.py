@@ -43,6 +43,7 @@ class Memo:
     root: Path
     ignore: bool = False
     n_read: int = 0  # files whose bytes were read
+    n_new: int = 0  # those of them that are remembered now: very young ones are read again, and tell nothing
     _known: dict[str, str] = field(default_factory=dict, repr=False)  # name → JSON: decoded, it takes thrice the memory
     _new: bytearray = field(default_factory=lambda: bytearray(_MEMO_HEAD), repr=False)  # the file, with lines to add
     _next: float = field(default=0.0, repr=False)  # when to save again, by the monotonic clock
@@ -91,6 +92,7 @@ class Memo:
             return Recording(*known[len(stamp) :])
         recording = self._read(path)
         if is_settled(path, stamp):
+            self.n_new += 1
             self._remember(name, [*stamp, *astuple(recording)])
         return recording
 

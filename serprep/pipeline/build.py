@@ -148,7 +148,7 @@ def build(
             def done(n: int) -> None:
                 progress.to(n)
                 memo.save_sometimes()
-                if own and not scheduler and memo.n_read:
+                if own and not scheduler and memo.n_new:
                     early.begin()
 
             try:

@@ -25,6 +25,7 @@ from serprep.utterance import Utterance
 
 FEATURES = Features(
     logmel=LogMel(n_mels=3),
+    functionals=Functionals(engine="opensmile"),
     segments={"a": Segment(length=4, hop=2), "b": Segment(length=9, hop=9), "c": Segment(length=3, hop=5)},
 )
 N_FRAMES = (1, 3, 4, 5, 6, 30, 9, 2, 17, 8, 12)  # shorter than a segment, exactly one, many
