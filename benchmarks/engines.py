@@ -19,6 +19,7 @@ from serprep.pipeline.build import build
 from serprep.recipe import Recipe, read_recipe
 from serprep.split import bind
 from serprep.store.store import Store, open_store
+from serprep.systems import options_of
 from serprep_models.experiment import run_experiments
 from serprep_models.predict import predict_store
 from serprep_models.standardise import CLIP, training_statistics
@@ -88,7 +89,7 @@ def svm(recipe: Recipe, store: Store, others: dict[str, Store], pool: Workers) -
                 speakers=[store.speakers[row] for row in rows],
             ),
             n_labels=len(place),
-            c=recipe.train.svm_c,
+            c=options_of("compare-svm", recipe.train.options).c,
         )
         truth += [store.emotions[row] for row in test]
         for engine, other in others.items():

@@ -47,7 +47,11 @@ folds = 5
 systems = ["plain-crnn", "compare-svm"]
 seeds = [0, 1]
 learning_rate = 1e-3
-svm_c = [1e-5, 1e-4]
+[train.compare-svm]
+c = [1e-5, 1e-4]
+[train.hsf-crnn]
+layers = [128]
+activation = "relu"
 """
 PIECES = [
     *(b"\0", b"\xff", b"\xff\xfe", b"\xef\xbb\xbf", b"\r", b"\n", b"\r\n", b'"', b"'", b",", b";", b"\t", b"[", b"]"),

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -33,19 +34,21 @@ from serprep.store import zarr_store
 from serprep.store.convert import convert
 from serprep.store.layout import StoreConfig
 from serprep.store.store import Store, open_store
-from serprep.store.writer import Origins, attributes, create, plan_store
+from serprep.store.writer import Origins, attributes, plan_store, small_value
 from serprep.systems import inputs_of
 from serprep.utterance import Utterance
+from serprep_models.crnn import n_flat
 from serprep_models.examples import Stored
 from serprep_models.loader import Batches, Loader
 from serprep_models.standardise import Moments
-from serprep_models.system import SYSTEMS, Batch, SystemConfig, n_flat
+from serprep_models.system import Batch, SystemConfig
 from serprep_models.train import _Training
 
 ROOT = Path(__file__).resolve().parents[1]
 TURNS = ROOT.parent / "shared" / "corpora" / "iemocap" / "turns.csv"
 ROUNDS = int(os.environ.get("SERPREP_BENCH_ROUNDS", "5"))
 UTTERANCES = int(os.environ.get("SERPREP_BENCH_UTTERANCES", "2560"))
+SYSTEMS = ("plain-crnn", "hsf-crnn", "multi-crnn")
 LABELS = ("angry", "happy", "neutral", "sad")
 BATCH = 32
 # as in the workers that train: freed memory is kept
@@ -91,7 +94,7 @@ def write_store(folder: Path, n: int) -> Store:
     plan = plan_store(make_manifest(utterances, {"corpus": "random"}), origins, features, StoreConfig())
     path = folder / "random.zarr"
     path.mkdir()
-    create(plan, str(path))
+    zarr_store.create(path, plan.arrays, partial(small_value, plan))
     for array in plan.arrays:
         for first in range(0, array.shape[0], array.shard) if array.is_large else ():
             shape = (min(array.shard, array.shape[0] - first), *array.shape[1:])
@@ -215,10 +218,8 @@ def throughput() -> None:
             examples = stored(store, system).load()
             for i in range(len(examples)):
                 one = examples.batch(torch.tensor([i]))
-                for kind, values in one.inputs.items():
-                    np.save(Path(scratch, f"{i}-{kind}.npy"), values.numpy())
-                if one.inputs["functionals"] is not None:
-                    np.save(Path(scratch, f"{i}-functionals.npy"), one.inputs["functionals"][0].numpy())
+                for name, values in one.inputs.items():
+                    np.save(Path(scratch, f"{i}-{name}.npy"), (values if name in one.counts else values[0]).numpy())
             for threads in (1, 2):
                 torch.set_num_threads(threads)
                 config = SystemConfig.of(system, Features(), len(LABELS))

@@ -24,6 +24,7 @@ from serprep.parallel import Workers
 from serprep.pipeline.build import build
 from serprep.recipe import Recipe, TrainConfig, read_recipe
 from serprep.store.store import Store, open_store
+from serprep.systems import SYSTEMS
 from serprep_models.experiment import Outcome, run_experiments
 from serprep_models.job import read_predictions
 from serprep_models.scores import speaker_counts
@@ -77,7 +78,10 @@ def measure(
     """UA of one candidate on development and test speakers, and its differences to the first candidate."""
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
     system, share = values.pop("system", given.system), values.pop("svm_share", 0.0)
-    how = TrainConfig(**{"keep": "last", "seeds": tuple(given.seeds), **values})
+    spec = SYSTEMS[system]
+    known = {entry.name for entry in dataclasses.fields(spec.options)}
+    options = {spec.formerly.get(k, k): values.pop(k) for k in list(values) if spec.formerly.get(k, k) in known}
+    how = TrainConfig(**{"keep": "last", "seeds": tuple(given.seeds), **values, "options": {system: options}})
     split = dataclasses.replace(recipe.split, dev_groups=DEV_SPEAKERS[recipe.split.protocol])
     asked = dataclasses.replace(recipe, train=how, split=split)
     outcome = run_experiments(asked, store, pool=pool, systems=[system], folds=given.folds, quiet=True)
