@@ -221,7 +221,8 @@ def test_no_value_of_the_full_recipe_is_a_default(tmp_path):
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.toml")), ids=lambda path: path.name)
 def test_examples_are_read(path):
     recipe = read_recipe(path)
-    assert recipe.features.to_json() == read_recipe(ROOT / "examples" / "ravdess.toml").features.to_json()
+    told = {name: value for name, value in recipe.features.to_json().items() if name != "kinds"}  # those of every store
+    assert told == read_recipe(ROOT / "examples" / "ravdess.toml").features.to_json()
     assert recipe.dataset_path.startswith(str(ROOT))
 
 
