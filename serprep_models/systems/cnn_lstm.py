@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv1d, leaky_relu, max_pool1d
+from torch.nn.functional import conv1d, leaky_relu, max_pool1d, pad
 from torch.nn.utils.rnn import pack_sequence, unpack_sequence
 
 from serprep.config import within
@@ -44,32 +44,33 @@ class Block(nn.Module):
         self.norm = nn.BatchNorm1d(n_out)
         self.pool, self.leak = pool, leak
 
-    def forward(self, x: Tensor, counts: Tensor, begin: Tensor, length: int) -> tuple[Tensor, Tensor]:
-        """Values of all utterances (C, N) → pooled ones, and how many of each utterance.
+    def forward(self, x: Tensor, counts: list[int], slots: list[int]) -> tuple[Tensor, list[int]]:
+        """Values of all utterances (n_in, N) → pooled ones (n_out, M), and how many of each utterance.
 
         Parameters
         ----------
         x : Tensor, shape (n_in, N)
-        counts : Tensor, shape (B,)
+        counts : list of int
             Values of each utterance.
-        begin : Tensor, shape (B,)
-            Where each begins in the row.
-        length : int
-            Of the row.
+        slots : list of int
+            Places that each has in the row, with the silence behind it.
         """
         kernel = self.conv.kernel_size[0]
-        place = (
-            torch.repeat_interleave(begin - counts.cumsum(0) + counts, counts) + torch.arange(int(counts.sum()))
-        ).to(x.device)
-        row = x.new_zeros(len(x), (kernel - 1) // 2 + length + kernel // 2).index_copy(1, place + (kernel - 1) // 2, x)
-        x = conv1d(row[None], self.conv.weight, self.conv.bias)[0]  # (n_out, length)
-        x = self.norm(x.index_select(1, place)[None])[0]  # (n_out, N): no silence between utterances counts
-        pooled = counts // self.pool
-        if int((counts - pooled * self.pool).sum()):  # tails of utterances, which no pool covers
-            own = torch.arange(x.shape[1]) - torch.repeat_interleave(counts.cumsum(0) - counts, counts)
-            covered = own < torch.repeat_interleave(pooled * self.pool, counts)
-            x = x.index_select(1, covered.nonzero()[:, 0].to(x.device))
-        return leaky_relu(max_pool1d(x[None], self.pool)[0], self.leak), pooled  # which come in any order: it rises
+        silences = [slot - count for slot, count in zip(slots, counts, strict=True)]
+        silence = x.new_zeros(len(x), max(silences))
+        parts = [silence[:, : (kernel - 1) // 2]]
+        for own, gap in zip(torch.split(x, counts, 1), silences, strict=True):
+            parts += [own, silence[:, :gap]]
+        row = torch.cat([*parts, silence[:, : kernel // 2]], 1)
+        x = conv1d(row[None], self.conv.weight, self.conv.bias)[0]  # (n_out, places)
+        cuts = [n for pair in zip(counts, silences, strict=True) for n in pair]
+        x = torch.cat(torch.split(x, cuts, 1)[::2], 1)
+        x = self.norm(x[None])[0]  # (n_out, N): no silence between utterances counts
+        pooled = [count // self.pool for count in counts]
+        if any(count % self.pool for count in counts):  # tails of utterances, which no pool covers
+            ends = zip(torch.split(x, counts, 1), pooled, strict=True)
+            x = torch.cat([own[:, : n * self.pool] for own, n in ends], 1)
+        return leaky_relu(max_pool1d(x[None], self.pool)[0], self.leak), pooled  # it rises, so the pool may go first
 
 
 class Network(System):
@@ -88,26 +89,23 @@ class Network(System):
 
     def branches(self, batch: Batch, mix: Mix | None) -> Sequence[Tensor]:
         """Max, mean and min (B, 768)."""
-        x, counts = self.steps(batch.inputs["signal"], batch.counts["signal"])
-        packed = pack_sequence(list(torch.split(x.t(), counts.tolist())), enforce_sorted=False)
+        x, counts = self.steps(batch.inputs["signal"], batch.counts["signal"].tolist())
+        packed = pack_sequence(list(torch.split(x.t(), counts)), enforce_sorted=False)
         out = torch.cat(unpack_sequence(self.lstm(packed)[0]))  # (S, 256)
-        lengths = counts.to(out.device)
+        lengths = torch.tensor(counts, device=out.device)
         pooled = [torch.segment_reduce(out, how, lengths=lengths, unsafe=True) for how in ("max", "mean", "min")]
         return [mixed(torch.cat(pooled, 1), mix)]
 
-    def steps(self, signal: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    def steps(self, signal: Tensor, counts: list[int]) -> tuple[Tensor, list[int]]:
         """Signals (N, 1) → vectors (256, S), and how many of each; what is shorter than a step has silence behind."""
         x = signal.t()  # (1, N)
-        if int(counts.min()) < STEP:
-            filled = counts.clamp(min=STEP)
-            first = torch.repeat_interleave(filled.cumsum(0) - filled - counts.cumsum(0) + counts, counts)
-            place = (first + torch.arange(len(first))).to(x.device)
-            x, counts = x.new_zeros(1, int(filled.sum())).index_copy(1, place, x), filled
-        slots = -(-counts // STEP) + 1  # one step of silence at least, at every level more than half a kernel
-        begin, length = (slots.cumsum(0) - slots) * STEP, int(slots.sum()) * STEP
+        if min(counts) < STEP:
+            x = torch.cat([pad(own, (0, max(0, STEP - own.shape[1]))) for own in torch.split(x, counts, 1)], 1)
+            counts = [max(count, STEP) for count in counts]
+        slots = [-(-count // STEP) * STEP + STEP for count in counts]  # a step of silence is enough at every level
         for block, (_, _, pool) in zip(self.blocks, BLOCKS, strict=True):
-            x, counts = block(x, counts, begin, length)
-            begin, length = begin // pool, length // pool
+            x, counts = block(x, counts, slots)
+            slots = [slot // pool for slot in slots]
         return x, counts
 
 

@@ -62,11 +62,11 @@ def test_steps_are_those_of_the_plain_modules_on_each_utterance_alone(network: N
     network.eval()
     batch, expected = a_batch(LENGTHS), []
     with torch.inference_mode():
-        found, counts = network.steps(batch.inputs["signal"], batch.counts["signal"])
+        found, counts = network.steps(batch.inputs["signal"], batch.counts["signal"].tolist())
         for signal in batch.inputs["signal"][:, 0].split(LENGTHS):
             whole = nn.functional.pad(signal, (0, max(0, 640 - len(signal))))
             expected.append(plain(network).eval()(whole[None, None])[0])
-    assert counts.tolist() == [max(1, n // 640) for n in LENGTHS] == [part.shape[1] for part in expected]
+    assert counts == [max(1, n // 640) for n in LENGTHS] == [part.shape[1] for part in expected]
     torch.testing.assert_close(found, torch.cat(expected, 1), rtol=1e-4, atol=1e-5)
 
 
@@ -87,7 +87,7 @@ def test_an_utterance_is_max_mean_and_min_of_the_recurrent_layers(network: Netwo
     network.eval()
     batch = a_batch([3000])
     with torch.inference_mode():
-        steps = network.steps(batch.inputs["signal"], batch.counts["signal"])[0].t()  # (4, 256)
+        steps = network.steps(batch.inputs["signal"], batch.counts["signal"].tolist())[0].t()  # (4, 256)
         out = network.lstm(steps)[0]
         vector = torch.cat([out.max(0).values, out.mean(0), out.min(0).values])
         torch.testing.assert_close(network(batch)[0], network.out(vector), rtol=1e-4, atol=1e-5)
@@ -99,7 +99,7 @@ def test_normalisation_counts_real_samples_only() -> None:
     network = Network(Options(), 4).train()
     reference = plain(network).train()
     batch = a_batch([6400, 6400])
-    found, _ = network.steps(batch.inputs["signal"], batch.counts["signal"])
+    found, _ = network.steps(batch.inputs["signal"], batch.counts["signal"].tolist())
     expected = reference(batch.inputs["signal"][:, 0].view(2, 1, 6400))
     torch.testing.assert_close(found, expected.transpose(0, 1).flatten(1), rtol=1e-3, atol=1e-4)
     for block, place in zip(network.blocks, (2, 7, 12), strict=True):
