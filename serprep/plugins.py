@@ -44,7 +44,7 @@ class Registry(Generic[Thing]):
     group: str
     what: str
     own: Mapping[str, Thing]
-    base: type[Thing]
+    base: type[Any]
     error: type[SerprepError]
     without: str
 

@@ -4,6 +4,7 @@ Those of `serprep_models` are named here by their places, others join by an entr
 group ``serprep.systems``; nothing here imports torch.  ``docs/systems.md`` shows how to add one.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, ClassVar, Generic, TypeVar
@@ -18,7 +19,7 @@ Options = TypeVar("Options")
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-class SystemSpec(Generic[Options]):
+class SystemSpec(ABC, Generic[Options]):
     """One system.  Subclass it, and bring either `make` or, for what no gradient trains, `fit`.
 
     Attributes
@@ -50,9 +51,9 @@ class SystemSpec(Generic[Options]):
     floor: bool = False
     formerly: ClassVar[Mapping[str, str]] = {}
 
+    @abstractmethod
     def inputs(self, options: Options, features: Features) -> tuple[str, ...]:
         """What it reads: names of segments, or of kinds of feature, which are rows or contours."""
-        raise NotImplementedError
 
     def make(self, options: Options, shapes: Shapes, n_labels: int) -> Any:
         """A fresh `torch.nn.Module` whose ``forward(Batch)`` gives logits (B, n_labels).
@@ -64,7 +65,7 @@ class SystemSpec(Generic[Options]):
             Input → (d,) of rows and contours, (length, d) of segments.
         n_labels : int
         """
-        raise NotImplementedError
+        raise TrainError(f"the system {self.name} brings no `make`, which a system trained by gradient needs")
 
     def whole(self, options: Options, shapes: Shapes, n_labels: int) -> Any:
         """The module that a checkpoint holds, before its weights; by default what `make` gives."""
@@ -72,7 +73,7 @@ class SystemSpec(Generic[Options]):
 
     def fit(self, options: Options, fold: Any) -> Any:
         """What a system that no gradient trains makes of a `serprep_models.fold.Fold`: a `Fitted`."""
-        raise NotImplementedError
+        raise TrainError(f"the system {self.name} brings no `fit`, which a system without gradient needs")
 
     def finish(self, module: Any, options: Options, fold: Any) -> tuple[Any, dict[str, Any]]:
         """What becomes of a module once it is trained, and notes for its result; by default the module itself."""

@@ -1,5 +1,6 @@
 """One form that results are written in."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ class Predicted:
     probabilities: tuple[float, ...]  # in the order of the labels
 
 
-class Exporter:
+class Exporter(ABC):
     """A form; subclasses say how it is written.
 
     Attributes
@@ -24,6 +25,7 @@ class Exporter:
 
     name: str
 
+    @abstractmethod
     def predictions(self, rows: Iterable[Predicted], labels: Sequence[str]) -> Iterator[str]:
         """The text of predictions, piece by piece: as many rows as there are need not be in memory.
 
@@ -35,4 +37,3 @@ class Exporter:
         labels : sequence of str
             All labels, in the order of the probabilities.
         """
-        raise NotImplementedError
