@@ -70,7 +70,7 @@ class Registry(Generic[Thing]):
             raise self.error(
                 f"unknown {self.what} {one_line(repr(name))}; expected one of {', '.join(self.names)}{remedy}"
             )
-        thing = load(entry)
+        thing: Thing = load(entry)
         if not isinstance(thing, self.base) or getattr(thing, "name", "") != name:
             raise self.error(
                 f"{self.group} {name!r} of the package {distribution(entry)} is {type(thing).__name__} "
