@@ -177,6 +177,8 @@ class Workers:
                 f"{place}: {reason}; expected a running Dask scheduler, such as tcp://host:8786"
             ) from None
         self._stack.callback(_in_time, client.close, f"{place} to let go")
+        with suppress(Exception):  # one without a dashboard
+            _say(f"dashboard of the scheduler: {client.dashboard_link}")
         return client
 
     @contextmanager
@@ -204,7 +206,7 @@ class Workers:
             if not self._threads:
                 self._meet()
 
-    def _refuse(self, worker: str, reason: str) -> None:
+    def _refuse(self, worker: str, reason: object) -> None:
         self._seen[worker] = one_line(reason)
         _say(f"worker {worker} is not used: {reason}")
 
@@ -248,23 +250,16 @@ class Workers:
         if new:
             with _saying(f"{len(new)} workers to say what they compute with"):
                 answers = self._tell(eval, fitness.question(), workers=new)
-            for worker in new:
-                reason = fitness.unfit(answers[worker])
-                if not reason:
-                    reason = self._test(worker)
-                if reason:
-                    self._refuse(worker, reason)
-                else:
-                    self._seen[worker] = ""
+            reasons = {worker: fitness.unfit(answers[worker]) for worker in new}
+            for test in self._tests:
+                fit = [worker for worker, reason in reasons.items() if not reason]
+                with _saying(f"{len(fit)} workers to look at corpus and data set"):
+                    reasons |= self._tell(test, workers=fit, seconds=60.0)
+            for worker, reason in reasons.items():
+                if reason != "":
+                    self._refuse(worker, reason or "it does not answer within 60 s")
+                self._seen.setdefault(worker, "")
         return {worker: n for worker, n in threads.items() if self._seen.get(worker) == ""}
-
-    def _test(self, worker: str) -> str:
-        for test in self._tests:
-            with _saying(f"worker {worker} to look at corpus and data set"):
-                answer = self._tell(test, workers=[worker], seconds=60.0)[worker]
-            if answer:
-                return one_line(answer)
-        return ""
 
     def _ask(self, question: Callable[..., Any], **options: Any) -> Any:
         """What the scheduler answers.
@@ -342,6 +337,8 @@ class Workers:
         from distributed.scheduler import KilledWorker
 
         while waiting or flight.numbers:
+            if self.scheduler and self.client.status != "running":  # it would try to find it again, and has lost all
+                raise self._lost()
             self._hand_out(function, items, waiting, flight, limit=1 if alone else None)
             try:
                 future = flight.done.get(timeout=TICK)
