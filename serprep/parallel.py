@@ -20,14 +20,14 @@ import sys
 import threading
 import time
 import warnings
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from serprep import fitness
+from serprep import fitness, retries
 from serprep.errors import SerprepError, one_line
 from serprep.isolation import configured, isolated, uncollected
 from serprep.limits import refusal
@@ -60,6 +60,16 @@ LOCAL = {
 }
 # what a worker executes: an expression, for workers without serprep and of another Python
 BUSY = "[str(key.key) for one in __import__('distributed').worker.Worker._instances for key in one.state.executing]"
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """A task whose receipt comes with the requests to object stores that were made again meanwhile."""
+
+    function: Callable[[Any], Any]
+
+    def __call__(self, item: Any) -> tuple[Any, dict[str, int]]:
+        return self.function(item), retries.taken()
 
 
 @dataclass(frozen=True)
@@ -106,12 +116,18 @@ class Workers:
         self.n_workers = n_workers or n_cores()
         self.scheduler = scheduler
         self.wait = wait
+        self.retries: Counter[str] = Counter()  # why requests of workers to object stores were made again
         self._client: Any = None
         self._processes: Processes | None = None
         self._stack = ExitStack()
         self._tests: list[Callable[[], str]] = []
         self._seen: dict[str, str] = {}  # address of a scheduler's worker → why it is not used, "" if it is
         self._threads: dict[str, int] = {}  # address → threads, of those that are there and used
+
+    @property
+    def n_used(self) -> int:
+        """Workers that are there and used."""
+        return len(self._threads) if self.scheduler else self.n_workers
 
     @property
     def client(self) -> Any:
@@ -351,7 +367,9 @@ class Workers:
                     self._hand_out_again(waiting, flight)
                     continue
                 try:
-                    receipt: Receipt | Died = future.result(timeout=LOOK)
+                    receipt: Receipt | Died
+                    receipt, counts = future.result(timeout=LOOK)
+                    self.retries.update(counts)
                 except KilledWorker:
                     receipt = Died("the process that computed it was killed or crashed")
                 except TimeoutError:
@@ -392,7 +410,7 @@ class Workers:
             try:
                 with warnings.catch_warnings():  # the plan of a whole store is large, and is sent once
                     warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
-                    future = client.submit(function, item, pure=False, **where)
+                    future = client.submit(_Counted(function), item, pure=False, **where)
                 future.add_done_callback(flight.done.put)
             except (OSError, TimeoutError, asyncio.CancelledError) as error:
                 waiting.appendleft(number)
