@@ -62,6 +62,7 @@ from serprep_models.scores import Verdict, compare, judge, recall_of, summarise
 from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utterances
 from serprep_models.submission import check_submission, unpredicted, write_submissions
 from serprep_models.train import check_training, device_named
+from serprep_models.travel import Travel
 
 REVISION = 3  # raised whenever the same experiment gives other numbers
 # keys of [train] that change no number of an experiment: where and how, not what
@@ -191,19 +192,24 @@ def run_experiments(
             raise TrainError("no experiment of it is finished: run `serprep run` with the recipe first")
     for number in sorted({job.fold for job in jobs}):
         check_rows(bound, store, number)
+    travel = Travel.of(folder, recipe.dataset_path, pool=pool)
+    travel.fetch(jobs)
     waiting = [] if only_finished else [job for job in jobs if not _is_kept(job)]
     if waiting and warnings and warn is not None:
         warn(warnings)
-    _prepare(waiting, store, pool=pool, quiet=quiet)
+    if waiting:
+        travel.send_split()
+    _prepare(waiting, store, pool=pool, travel=travel, quiet=quiet)
     n_epochs = sum(n_epochs_of(job) for job in waiting)
     with (
         Progress("training", n_epochs, unit="epochs", quiet=quiet or not waiting) as progress,
         _counting(progress, waiting),
     ):
-        for number, receipt in pool.run(run_job, waiting):
+        for number, receipt in pool.run(travel.task(run_job), waiting):
+            job = waiting[number]
             if isinstance(receipt, Died):
-                job = waiting[number]
                 raise TrainError(f"{job.system}, fold {job.fold + 1}, seed {job.seed}: {receipt.reason}; run again")
+            travel.fetch([job])
     order = {system: place for place, system in enumerate(chosen)}
     jobs.sort(key=lambda job: (order[job.system], job.fold, job.seed))
     marks = {job.system: marks_of(job) for job in jobs}
@@ -285,7 +291,7 @@ def _device_notes(jobs: Sequence[Job], results: Sequence[Mapping[str, Any]], *, 
     return []
 
 
-def _prepare(waiting: Sequence[Job], store: Store, *, pool: Workers, quiet: bool) -> None:
+def _prepare(waiting: Sequence[Job], store: Store, *, pool: Workers, travel: Travel, quiet: bool) -> None:
     """Compute what every fold that is waiting needs once for all systems and seeds: statistics, then SVMs."""
     # those of training utterances differ from fold to fold, those of speakers do not
     statistics = {
@@ -300,7 +306,7 @@ def _prepare(waiting: Sequence[Job], store: Store, *, pool: Workers, quiet: bool
     stages += [(word, list(tasks.values())) for word, tasks in shared.items()]
     for word, tasks in stages:
         with Progress(word, len(tasks), unit="tasks", quiet=quiet or not tasks) as progress:
-            for _ in pool.run(prepare, tasks):  # where one dies, the experiment says so
+            for _ in pool.run(travel.task(prepare), tasks):  # where one dies, the experiment says so
                 progress.add(1)
 
 
