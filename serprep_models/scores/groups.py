@@ -145,7 +145,7 @@ def score_groups(predictions: pd.DataFrame, labels: Sequence[str], columns: Mapp
             groups = own["id"].map(group_of).fillna(UNKNOWN)
             names = sorted(set(groups), key=lambda name: (name == UNKNOWN, _natural(name)))
             counts = _counts(own, groups, names, labels)
-            about = {"system": str(system), "column": column}
+            about: dict[str, Any] = {"system": str(system), "column": column}
             sure = bool((own["speaker"] != "").all())
             rows = [GroupScore(**about, **_scored(counts[i], name, labels, sure)) for i, name in enumerate(names)]
             scores += _worst_marked(rows)
