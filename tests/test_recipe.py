@@ -52,6 +52,7 @@ protocol = "group-k-fold"
 group = "session"
 folds = 6
 dev_groups = 2
+other_folds = 3
 dev_group = "session"
 column = "part"
 test = "part 2"
@@ -153,6 +154,7 @@ def test_every_key_arrives(tmp_path):
         group="session",
         folds=6,
         dev_groups=2,
+        other_folds=3,
         dev_group="session",
         column="part",
         test="part 2",
@@ -272,7 +274,7 @@ def test_home_and_urls(tmp_path):
         ("[store]\ndtype = 'float16'\n", r"\[store\] unknown key 'dtype'; expected one of format, segment_dtype"),
         (
             "[split]\nkind = 1\n",
-            r"unknown key 'kind'; expected one of protocol, group, folds, dev_groups, dev_group, column, test, file",
+            r"unknown key 'kind'; expected one of protocol, group, folds, other_folds, dev_groups, dev_group",
         ),
         ("[train]\nlr = 1\n", r"unknown key 'lr'; expected one of systems, seeds, epochs, batch_size, learning_rate"),
         ("[features.segments]\nshort = { length = 30 }\n", r"\[features.segments.short\] needs hop"),
