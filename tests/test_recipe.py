@@ -84,6 +84,7 @@ memory_budget = 100
 tensorboard = true
 device = "cpu"
 refit = true
+groups = ["gender"]
 submission = "compare2021"
 
 [train.hsf-crnn]
@@ -187,6 +188,7 @@ def test_every_key_arrives(tmp_path):
         tensorboard=True,
         device="cpu",
         refit=True,
+        groups=("gender",),
         submission="compare2021",
         options={
             "hsf-crnn": {

@@ -22,6 +22,7 @@ import pandas as pd
 from serprep._typing import DoubleArray, IntArray
 from serprep.errors import TrainError, one_line
 from serprep.store.store import Store
+from serprep.systems import is_floor
 from serprep_models.scores.intervals import drawn_weights, interval_of, scores_of_counts
 from serprep_models.scores.metrics import holm
 
@@ -126,7 +127,7 @@ def banded(values: Sequence[str]) -> list[str]:
 
 
 def score_groups(predictions: pd.DataFrame, labels: Sequence[str], columns: Mapping[str, Mapping[str, str]]) -> Groups:
-    """Scores within the groups of each column, of every system, and differences between groups.
+    """Scores within the groups of each column, of every system, and differences between groups.  Floors are left out.
 
     Parameters
     ----------
@@ -136,7 +137,7 @@ def score_groups(predictions: pd.DataFrame, labels: Sequence[str], columns: Mapp
     columns : mapping
         Column → utterance's id → its group; see `group_columns`.
     """
-    known = predictions[predictions["truth"] != ""]
+    known = predictions[(predictions["truth"] != "") & ~predictions["system"].map(is_floor).astype(bool)]
     scores: list[GroupScore] = []
     differences: list[GroupDifference] = []
     for system, own in known.groupby("system", sort=False):
