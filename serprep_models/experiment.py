@@ -59,6 +59,7 @@ from serprep_models.job import (
     scored_role,
 )
 from serprep_models.scores import Verdict, compare, judge, recall_of, summarise
+from serprep_models.scores.groups import Groups, group_columns, score_groups
 from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utterances
 from serprep_models.submission import check_submission, unpredicted, write_submissions
 from serprep_models.train import check_training, device_named
@@ -66,7 +67,7 @@ from serprep_models.travel import Travel
 
 REVISION = 3  # raised whenever the same experiment gives other numbers
 # keys of [train] that change no number of an experiment: where and how, not what
-NO_NUMBERS = ("systems", "seeds", "submission", "tensorboard", "device", "memory_budget", "allow_confounded")
+NO_NUMBERS = ("systems", "seeds", "submission", "tensorboard", "device", "memory_budget", "allow_confounded", "groups")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,7 @@ class Outcome:
     results: list[dict[str, Any]]  # per experiment: system, fold, seed, n_test, wa, ua …
     summary: list[dict[str, Any]]  # per system
     comparisons: list[dict[str, Any]]  # per pair of systems
+    groups: Groups  # for whom they fail
     predictions: pd.DataFrame
     n_kept: int  # experiments that were finished before
     seconds: float
@@ -165,6 +167,7 @@ def run_experiments(
         check_store(store, inputs_of(system, recipe.train.options, store.features))
     if recipe.train.transductive:
         check_speakers(store.ids, store.speakers)
+    columns = group_columns(store, recipe.train.groups)
     audit = audited(manifest, split)
     warnings = (*audit.warnings, *confounded(store.speakers, store.emotions, how=recipe.train))
     folder = experiments_folder(recipe, store, split)
@@ -237,6 +240,7 @@ def run_experiments(
         results=results,
         summary=[marks[row["system"]] | row for row in summarise(scored, store.labels, results)],
         comparisons=[marks[row["first"]] | row for row in compare(scored, store.labels)],
+        groups=score_groups(scored, store.labels, columns),
         predictions=scored,
         n_kept=len(jobs) - len(waiting),
         seconds=monotonic() - began,
@@ -259,7 +263,7 @@ def run_experiments(
     if not (systems or folds or seeds or only_finished):  # a part must not pass for the whole
         origin = {"version": store.version, "split": split.digest, "train": asdict(recipe.train)}
         found = {**origin, "results": results, "summary": outcome.summary, "comparisons": outcome.comparisons}
-        found["warnings"] = list(warnings)
+        found |= {"warnings": list(warnings), "groups": asdict(outcome.groups)}
         text = json.dumps(found, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
