@@ -29,6 +29,7 @@ prove: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/training.py
 
 # constraints.txt holds for Python 3.11; newer ones take the newest releases
