@@ -3,8 +3,8 @@
 Without a store, RAVDESS is built first.  All 30-frame
 segments and functionals into memory, then 200 random utterances one by one, checksums verified; of each
 the least of the rounds in processor-seconds of this process, since a busy machine adds to them and never
-takes away.  The bucket is moto's on loopback, in this process, so its processor-seconds are in the row's; of it 20 utterances are
-read one by one, not 200.
+takes away.  The bucket is moto's on loopback, in this process, so its processor-seconds are in the row's;
+of it 20 utterances are read one by one, not 200.
 ``SERPREP_BENCH_ROUNDS=7`` sets the rounds.
 """
 
