@@ -35,6 +35,7 @@ docs: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/training.py
 
 # constraints.txt holds for Python 3.11; newer ones take the newest releases
