@@ -1,0 +1,20 @@
+"""Libraries that a test file names and only its tests import, so that collection stays short."""
+
+from importlib import import_module
+from typing import Any
+
+
+class Late:
+    """A module that is imported when something of it is first asked for.
+
+    Examples
+    --------
+    >>> Late("math").sqrt(4)
+    2.0
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self._name), name)
