@@ -80,7 +80,7 @@ def _described(source: Source, folder: Path) -> dict[str, Any]:
         f"of version {store.version}. Extractors: {json.dumps(about['extractors'], sort_keys=True)}",
         "license": source.licence,
         "url": str(corpus.get("source") or "unknown"),
-        "version": store.version,
+        "version": f"1.0.0+{store.version}",  # a semantic version, as Croissant wants one
         "citeAs": str(corpus.get("citation") or corpus.get("title") or corpus.get("corpus") or "unknown"),
         "creator": {"@type": "sc:Organization", "name": str(corpus.get("corpus") or "unknown")},
         "rai:dataCollection": "Recordings and labels are those of the corpus; see its source.",

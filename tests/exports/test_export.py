@@ -40,13 +40,13 @@ def test_whole_or_not_at_all(shop, tmp_path, monkeypatch):
 
 
 def test_what_cannot_be_is_one_line(shop, tmp_path):
-    with pytest.raises(SerprepError, match="unknown form 'hugingface'.*did you mean 'huggingface'"):
+    with pytest.raises(SerprepError, match=r"unknown form 'hugingface'.*did you mean 'huggingface'"):
         export(shop.store.path, tmp_path / "out", form="hugingface")
     with pytest.raises(SerprepError, match="form 'jsonl' is one of predictions, not of stores"):
         export(shop.store.path, tmp_path / "out", form="jsonl")
     with pytest.raises(SerprepError, match="form 'kaldi' is one of stores, not of predictions"):
         EXPORTS["kaldi"].predictions([], [])
-    with pytest.raises(StoreError, match="it exists and is not overwritten"):
+    with pytest.raises(StoreError, match="it exists; nothing is overwritten"):
         export(shop.store.path, shop.root, form="csv")
     with pytest.raises(StoreError, match="a store never changes"):
         export(shop.store.path, f"{shop.store.path}/out", form="csv")

@@ -25,7 +25,7 @@ def test_groups_are_written_when_full_and_memory_is_bounded(monkeypatch):
     groups = Groups(lambda number, rows: written.append((number, rows)), full=6)
     for number, row, size in ((0, "a", 3), (0, "b", 3), (1, "c", 5), (2, "d", 4), (3, "e", 1)):
         groups.add(number, row, size)
-    assert written == [(0, ["a", "b"])]
-    groups.add(2, "f", 1)  # the largest of those held: 5 + 5 + 1 bytes
+    assert written == [(0, ["a", "b"]), (1, ["c"])]  # the largest of 5 + 4 + 1 bytes
+    groups.add(2, "f", 1)
     groups.close()
     assert written == [(0, ["a", "b"]), (1, ["c"]), (2, ["d", "f"]), (3, ["e"])]

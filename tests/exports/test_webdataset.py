@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 
+# webdataset leaves its files to the garbage collector
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 def test_webdataset_reads_it(shop):
     wds = pytest.importorskip("webdataset")
     folder = shop.export("webdataset", audio=True)
