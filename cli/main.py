@@ -16,10 +16,12 @@ from . import (
     build,
     check,
     compare,
+    completion,
     convert,
     corpora,
     demo,
     diff,
+    doctor,
     experiments,
     export,
     export_onnx,
@@ -95,6 +97,8 @@ for command in (
     compare.compare,
     experiments.experiments,
     report.report,
+    doctor.doctor,
+    completion.completion,
 ):
     cli.add_command(command)
 
