@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 
-@pytest.mark.filterwarnings("ignore:ConjunctiveGraph:DeprecationWarning")  # of mlcroissant, with rdflib 7.6
+@pytest.mark.filterwarnings("ignore:ConjunctiveGraph", "ignore:The inplace keyword")  # of mlcroissant
 def test_mlcroissant_validates_and_reads_it(shop):
     mlc = pytest.importorskip("mlcroissant")
     dataset = mlc.Dataset(jsonld=shop.export("croissant") / "croissant.json")
