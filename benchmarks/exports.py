@@ -25,10 +25,11 @@ FORMS = ("csv", "arff", "npz", "kaldi", "audformat", "huggingface", "webdataset"
 def measured(store: str, form: str, destination: Path, split: Path | None) -> dict[str, float]:
     """One export in a process of its own."""
     code = (
-        "import json, resource, sys, time; from pathlib import Path; from serprep.exports.export import export\n"
+        "import json, sys, time; from pathlib import Path; from serprep.exports.export import export\n"
         "begin = time.time(); store, form, destination, split = sys.argv[1:]\n"
         "done = export(store, destination, form=form, split=Path(split) if split else None)\n"
-        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        "status = dict(line.split(':', 1) for line in open('/proc/self/status'))\n"
+        "peak = int(status['VmHWM'].split()[0]) / 1024\n"  # ru_maxrss begins with that of the process before exec
         "print(json.dumps({'MB': done.bytes / 1e6, 'seconds': time.time() - begin, 'peak': peak}))"
     )
     words = [sys.executable, "-c", code, store, form, str(destination), str(split or "")]

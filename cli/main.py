@@ -14,6 +14,7 @@ import click
 from . import (
     audit,
     build,
+    bundle,
     check,
     compare,
     completion,
@@ -33,6 +34,7 @@ from . import (
     manifest,
     predict,
     report,
+    reproduce,
     run,
     split,
     tag,
@@ -97,6 +99,8 @@ for command in (
     compare.compare,
     experiments.experiments,
     report.report,
+    bundle.bundle,
+    reproduce.reproduce,
     doctor.doctor,
     completion.completion,
 ):
