@@ -174,13 +174,14 @@ def _machine() -> Iterator[Finding]:
 
 def _places() -> Iterator[Finding]:
     from serprep.cache.place import shared_place
+    from serprep.place.place import at
 
     for what, folder, remedy in (
         ("cache", shared_place(os.environ), "set SERPREP_CACHE to a folder that can be written"),
         ("temporary folder", tempfile.gettempdir(), "set TMPDIR to a folder that can be written"),
         ("working directory", os.getcwd(), "change to a folder that can be written"),  # noqa: PTH109 - its own name
     ):
-        if not folder or "://" in folder:
+        if not folder or not at(folder).direct():
             yield Finding(what, "ok", one_line(folder) or "beside each data set")
             continue
         there = next(path for path in (Path(folder), *Path(folder).parents) if path.is_dir())
@@ -197,8 +198,7 @@ def _places() -> Iterator[Finding]:
 def _gpu() -> Iterator[Finding]:
     if find_spec("torch") is None:
         return
-    import torch
-
+    torch = import_module("torch")
     names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     text = ", ".join(names) or f"none that torch {torch.__version__} can use; systems are trained on the CPU"
     yield Finding("gpu", "ok", text)
