@@ -53,6 +53,8 @@ UNTESTED = {  # modules without a test file of their own
     "utterance.py": "a dataclass without code",
     "corpora/corpus.py": "two dataclasses without code",
     "exports/exporter.py": "a dataclass and an interface without code",
+    "exports/compare_layout.py": "shown in exports/test_csv_table.py and test_arff.py, with what is written so",
+    "exports/parquet.py": "shown in exports/test_huggingface.py and test_croissant.py, with the files it writes",
     "corpora/_template.py": "a form to copy",
     "dataset/diff.py": "shown in dataset/test_log.py, with the versions that differ",
     "dataset/tag.py": "shown in dataset/test_log.py, with the versions that are named",
