@@ -118,7 +118,8 @@ def _written(folder: Path, name: str) -> set[str]:
 @contextmanager
 def _sending(place: Place, folder: Path, names: Iterable[str]) -> Iterator[None]:
     """While the block runs, send files as they change: whoever goes on with a killed training finds its state."""
-    over, sent = Event(), {}
+    over = Event()
+    sent: dict[str, int] = {}
 
     def send() -> None:
         while not over.wait(EVERY):
