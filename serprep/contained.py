@@ -41,7 +41,8 @@ alone = False
 def limited(seconds: float, memory: int | None) -> Iterator[None]:
     """While the block runs, this process may use so much of the processor, and allocate so many bytes more.
 
-    A process that does other things as well is given the time for all cores, and its memory is left alone.
+    A process that does other things as well is given the time for all cores, its memory is limited only where
+    a limit is given, and nobody is blamed there: a MemoryError stays one.
 
     Raises
     ------
@@ -53,11 +54,11 @@ def limited(seconds: float, memory: int | None) -> Iterator[None]:
         return
     signal.setitimer(signal.ITIMER_PROF, seconds if alone else seconds * (os.cpu_count() or 1))
     allowed = memory or _machine()
-    before = _limit_memory(allowed) if alone else None
+    before = _limit_memory(allowed) if alone or memory else None
     try:
         yield
     except MemoryError:
-        if before is None or _bounded():  # not, or perhaps not, by this limit
+        if before is None or not alone or _bounded():  # not, or perhaps not, by this limit
             raise
         raise LimitError(f"it needs more memory than it may use ({allowed >> 20} MB)") from None
     finally:

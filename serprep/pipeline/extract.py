@@ -79,6 +79,7 @@ class Receipt:
     unread: Mapping[int, str] = field(default_factory=dict)  # what could not be read, which may be the worker's fault
     parts: Mapping[str, str] = field(default_factory=dict)  # kind → the part of the cache that it wrote
     worker: str = ""
+    suspects: tuple[int, ...] = ()  # what found no memory in a process that does other things as well
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,13 +272,18 @@ def _compute(batches: Batches, pool: Workers, written: Mapping[str, set[str]]) -
                 continue
             for kind, name in receipt.parts.items():
                 written[kind].add(name)
+            suspects += [replace(batch, items=(batch.items[i],)) for i in receipt.suspects]
             for i, item in enumerate(batch.items):
+                if i in receipt.suspects:
+                    continue
                 if i in receipt.unread and _is_there(item):
                     again.append(_elsewhere(replace(batch, items=(item,)), receipt, i, pool, attempt))
                 else:
                     yield item, receipt.unread.get(i, "") or receipt.failures.get(i, "")
         work = again
     for _ in range(DEATHS):
+        if not suspects:
+            return
         again = []
         for number, receipts in pool.run(extract_contained, suspects):
             if isinstance(receipts, Died):  # what computed them was not in that process: somebody else killed it
@@ -288,11 +294,10 @@ def _compute(batches: Batches, pool: Workers, written: Mapping[str, set[str]]) -
                     written[kind].add(name)
                 yield item, receipt.unread.get(0, "") or receipt.failures.get(0, "")
         suspects = again
-    if suspects:
-        raise SerprepError(
-            f"{one_line(suspects[0].items[0].path)}: workers that compute it are killed again and again, "
-            "and not by it; let them live, and build again"
-        )
+    raise SerprepError(
+        f"{one_line(suspects[0].items[0].path)}: workers that compute it are killed again and again, "
+        "and not by it; let them live, and build again"
+    )
 
 
 def _is_there(item: Item) -> bool:
@@ -385,6 +390,7 @@ def extract_batch(batch: Batch) -> Receipt:
     failures: dict[int, str] = {}
     levels: list[tuple[bytes, Any]] = []
     unread: dict[int, str] = {}
+    suspects: list[int] = []
     lasting: dict[bytes, str] = {}  # failures of these very bytes, worth remembering
     for number, item in enumerate(batch.items):
         try:
@@ -407,6 +413,11 @@ def extract_batch(batch: Batch) -> Receipt:
             if not isinstance(error, KilledError | LimitError):
                 lasting[item.failure_key] = str(error)
             continue
+        except MemoryError:
+            if containing.alone or not is_worker:
+                raise
+            suspects.append(number)
+            continue
         for kind, rows in values.items():
             found.setdefault(kind, []).append((item.keys[kind], rows, len(signal)))
         levels.append((level_key(item.digest, item.start, item.end), heard.values()))
@@ -417,4 +428,4 @@ def extract_batch(batch: Batch) -> Receipt:
     for kind, entries in found.items():
         keys, blocks, n_samples = zip(*entries, strict=True)
         parts[kind] = cache.write(kind, keys, blocks, n_samples)
-    return Receipt(failures, unread, parts, here())
+    return Receipt(failures, unread, parts, here(), tuple(suspects))
