@@ -246,7 +246,7 @@ def machine_of(fold: "Fold", features: tuple[str, ...], options: Options | None 
     origin += [] if features == OfFeatures.features else [features]  # as before there was a choice
     name = hashlib.sha256(canonical_json([learns, chooses, *origin[7:]])).hexdigest()[:16]
     shape = (fold.n_labels, sum(fold.shapes(features)[name][0] for name in features) + 1)
-    values, choice = fold.kept(f"svm-{name}", shape, origin=origin, fill=fill)
+    values, choice = fold.remembered(f"svm-{name}", shape, origin=origin, fill=fill)
     return LinearSVM(weights=np.array(values[:, :-1]), bias=np.array(values[:, -1]), choice=choice)
 
 
