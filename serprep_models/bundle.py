@@ -25,8 +25,8 @@ from serprep.files import read_regular, write_whole
 from serprep.fitness import own
 from serprep.manifest.table import to_csv
 from serprep.version import read_build
-from serprep_models.experiment import REVISION, Outcome
-from serprep_models.job import PREDICTIONS
+from serprep_models.experiment import PREDICTIONS
+from serprep_models.experiments import REVISION, Outcome
 from serprep_models.run import finished_of
 
 FORMAT = 1

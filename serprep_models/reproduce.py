@@ -20,7 +20,7 @@ from serprep.pipeline.build import build
 from serprep.recipe import Recipe, recipe_from
 from serprep.store.store import Store, open_store
 from serprep_models.bundle import EXCLUDE, RECIPE, ROWS, SPLIT, Bundle, environment, read_bundle, runs_of
-from serprep_models.experiment import REVISION, run_experiments, split_of
+from serprep_models.experiments import REVISION, run_experiments, split_of
 
 SAME, OTHER, CLOSE = "same", "other", "within the spread"
 SHOWN = 5  # ids of a kind

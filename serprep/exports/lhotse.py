@@ -109,7 +109,8 @@ def _supervision(source: Source, i: int, recording: str, start: float) -> dict[s
 
 def _recordings(source: Source) -> dict[str, dict[str, Any]]:
     """Path → what is known of its file."""
-    store, found = source.store, {}
+    store = source.store
+    found: dict[str, dict[str, Any]] = {}
     for i, path in enumerate(store.column("path")):
         end = store.column("end")[i]
         last = store.column("duration")[i] if end != end else end

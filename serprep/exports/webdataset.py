@@ -55,7 +55,7 @@ class _WebDataset(Exporter):
                         about = tarfile.TarInfo(f"{key}.{suffix}")  # time 0: same store, same bytes
                         about.size = len(data)
                         opened[number].addfile(about, io.BytesIO(data))
-                    opened[number].members.clear()  # it would keep one of each
+                    opened[number].getmembers().clear()  # it would keep one of each
         listed = {
             fold: {role: [shard for name in names for shard in shards[int(name)]] for role, names in roles.items()}
             for fold, roles in fold_files(source, str)
