@@ -24,6 +24,7 @@ FOUNDATIONS = {
     "files",
     "forms",
     "remote",
+    "retries",
     "place",
     "metrics",
     "progress",
@@ -38,12 +39,13 @@ FOUNDATIONS = {
 }
 STAGES = (
     *("corpora", "manifest", "ratings", "release", "features", "cache", "version", "store", "dataset"),
-    *("split", "audit", "systems", "recipe", "pipeline", "exports", "card"),
+    *("split", "audit", "systems", "recipe", "pipeline", "exports", "card", "doctor"),
 )
 FOLDERS = {"serprep": ROOT / "serprep", "serprep_models": ROOT / "serprep_models", "serprep_cli": ROOT / "cli"}
 IMPORTS_BY_NAME = {  # modules that import what is named while they run
     "serprep/__init__.py": "public names, when they are asked for",
     "serprep/plugins.py": "objects of an axis, when they are asked for",
+    "serprep/doctor.py": "the axes, and torch where it is installed",
     "serprep/features/embedding.py": "torch, transformers and onnxruntime of its extra, when a signal is computed",
 }
 UNTESTED = {  # modules without a test file of their own
