@@ -101,6 +101,7 @@ def _packages() -> Iterator[Finding]:
         )
 
 
+_NETWORKS = "torch"  # asked for by name: serprep runs without it
 _EXTRAS = {
     "train": "to train, run and predict",
     "embedding": "for self-supervised models",
@@ -196,9 +197,9 @@ def _places() -> Iterator[Finding]:
 
 
 def _gpu() -> Iterator[Finding]:
-    if find_spec("torch") is None:
+    if find_spec(_NETWORKS) is None:
         return
-    torch = import_module("torch")
+    torch = import_module(_NETWORKS)
     names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     text = ", ".join(names) or f"none that torch {torch.__version__} can use; systems are trained on the CPU"
     yield Finding("gpu", "ok", text)
