@@ -154,6 +154,7 @@ def print_outcome(outcome: Any) -> None:
 def print_beyond(summary: Sequence[Mapping[str, Any]]) -> None:
     """F1 and what probabilities are worth, per system, each with its interval."""
     from serprep_models.scores import SCORES, shown
+    from serprep_models.scores.intervals import beyond_rows
 
     def told(row: Mapping[str, Any], name: str, scale: int) -> str:
         if row.get(name) is None:
@@ -166,7 +167,7 @@ def print_beyond(summary: Sequence[Mapping[str, Any]]) -> None:
         return
     rows = [
         {"system": shown(row["system"], row)} | {head: told(row, name, scale) for name, (head, scale) in SCORES.items()}
-        for row in summary
+        for row in beyond_rows(summary)
     ]
     click.echo()
     print_wide_table(rows, list(rows[0]))

@@ -111,6 +111,7 @@ class TrainConfig:
     memory_budget: int = within(1, 1 << 30, default=2048, unit="MiB")  # of features per experiment
     tensorboard: bool = False
     device: str = "auto"  # or "cpu", "cuda", "cuda:1"
+    calibrate: Literal["none", "temperature"] = "none"  # probabilities, by utterances that are not trained on
     refit: bool = False  # the test part is predicted by a system trained on train and dev
     groups: tuple[str, ...] = ()  # columns whose groups are scored apart; default: those that corpora often have
     submission: Literal["none", "compare2018", "compare2019", "compare2021"] = "none"  # of the test predictions

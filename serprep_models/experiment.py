@@ -59,6 +59,7 @@ from serprep_models.job import (
     scored_role,
 )
 from serprep_models.scores import Verdict, compare, judge, recall_of, summarise
+from serprep_models.scores.calibration import before_and_after
 from serprep_models.scores.groups import Groups, group_columns, score_groups
 from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utterances
 from serprep_models.submission import check_submission, unpredicted, write_submissions
@@ -227,12 +228,16 @@ def run_experiments(
     scored = predictions[predictions["role"] == role]
     submissions, missing = _submit(recipe, predictions, asked=asked, store=store, folder=folder)
     partial = _partial(jobs, recipe, split)
+    before = before_and_after(scored, store.labels, results)
     outcome = Outcome(
         store=store,
         split=split,
         folder=folder,
         results=results,
-        summary=[marks[row["system"]] | row for row in summarise(scored, store.labels, results)],
+        summary=[
+            marks[row["system"]] | row | ({"uncalibrated": before[name]} if (name := row["system"]) in before else {})
+            for row in summarise(scored, store.labels, results)
+        ],
         comparisons=[marks[row["first"]] | row for row in compare(scored, store.labels)],
         groups=score_groups(scored, store.labels, columns),
         predictions=scored,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from serprep_models.examples import check_store
 from serprep_models.experiment import NO_NUMBERS
 from serprep_models.predictor import Predictor, Values, load
 from serprep_models.recordings import Utterances
+from serprep_models.scores.calibration import Abstention
 from serprep_models.standardise import Statistics, parts, row_bytes, table_of
 from serprep_models.statistics import TRANSDUCTIVE, few_utterances, fold_statistics
 from serprep_models.threads import one_thread
@@ -40,10 +41,26 @@ class Predictions:
     reasons: Mapping[str, str]  # id → why it could not be used
     notes: tuple[str, ...] = ()  # what a reader must know
     transductive: bool = False  # whether recordings of the predicted speakers made the statistics
+    abstention: Abstention | None = None  # below which probability no label is given
 
     def predicted(self) -> list[str]:
-        """The most probable label of each utterance; ties to the first."""
-        return [self.labels[place] for place in self.probabilities.argmax(axis=1)] if len(self.ids) else []
+        """The most probable label of each utterance; ties to the first; "" where the system abstains."""
+        if not len(self.ids):
+            return []
+        least = self.abstention.threshold if self.abstention else 0.0
+        best = zip(self.probabilities.argmax(axis=1), self.probabilities.max(axis=1), strict=True)
+        return [self.labels[place] if chance >= least else "" for place, chance in best]
+
+    def abstaining(self, checkpoints: Sequence[Path], threshold: float) -> "Predictions":
+        """The same without labels below a probability, and a note that says what it was worth.
+
+        Raises
+        ------
+        TrainError
+            If the checkpoints are not calibrated.
+        """
+        found = load(checkpoints).abstention(threshold)
+        return replace(self, abstention=found, notes=(*self.notes, found.words))
 
 
 def predict_files(

@@ -34,6 +34,7 @@ from matplotlib.ticker import MaxNLocator
 from serprep.files import refuse_store
 from serprep_models.scores import SCORES, Verdict, judge
 from serprep_models.scores.groups import Groups
+from serprep_models.scores.intervals import beyond_rows
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")
 MAX_SPEAKER_ROWS = 30  # more speakers are summarised per class
@@ -142,6 +143,7 @@ def render(report: Report) -> str:
         verdict=verdict,
         figures=figures,
         classes=_class_table(report),
+        beyond_rows=beyond_rows(report.summary),
         beyond=SCORES if any(row.get("nll") is not None for row in report.summary) else {},
         groups=_groups(report.utterances),
         folds=report.folds.to_dict("records"),
@@ -364,7 +366,8 @@ def _truth_figure(report: Report, colours: dict[str, str]) -> Figure:
     figure = Figure(figsize=(9.6, 4.0), layout="constrained")
     reliability, risk = figure.subplots(1, 2)
     reliability.plot([0, 100], [0, 100], color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-    for row in report.summary:
+    colours = colours | {f"{name}, not calibrated": "#9aa0a8" for name in colours}
+    for row in beyond_rows(report.summary):
         for axes, name, mark in ((reliability, "reliability", "o"), (risk, "risk_coverage", "")):
             points = 100 * np.array(row.get(name) or np.empty((0, 2)))
             style = {"color": colours[row["system"]], "linewidth": 1.6, "marker": mark, "markersize": 3.5}
