@@ -45,6 +45,7 @@ def run(recipe: Path, as_json: bool, **options: Any) -> int:
         print_build(built)
         print_outcome(outcome)
         print_groups(outcome.groups)
+        print_conditions(outcome.conditions)
         print_verdict(outcome)
         click.echo(f"page         {one_line(page)}")
     return 3 if built.quarantined else 0
@@ -84,6 +85,7 @@ def outcome_json(outcome: Any) -> dict[str, Any]:
         "summary": outcome.summary,
         "comparisons": outcome.comparisons,
         "groups": asdict(outcome.groups),
+        "conditions": [asdict(row) for row in outcome.conditions],
         "submissions": list(outcome.submissions),
         "best": {
             "system": verdict.leader if verdict.best else None,
@@ -207,6 +209,20 @@ def print_groups(groups: Any) -> None:
             )
     click.echo()
     paragraph("Groups: differences by permutation of speakers, all in --json; too few: fewer than 5 speakers.")
+
+
+def print_conditions(scores: Sequence[Any]) -> None:
+    """UA of every system in every condition."""
+    if not scores:
+        return
+    table: dict[str, dict[str, str]] = {}
+    for row in scores:
+        cell = f"{percent(row.ua)}" + ("" if row.ua_interval is None else f" ({interval(row.ua_interval)})")
+        table.setdefault(row.condition, {"UA % in": row.condition})[row.system] = cell
+    click.echo()
+    print_wide_table(list(table.values()), ["UA % in", *dict.fromkeys(row.system for row in scores)])
+    click.echo()
+    paragraph("Conditions: the test part alone is transformed; systems are those trained on clean recordings.")
 
 
 def print_verdict(outcome: Any) -> None:

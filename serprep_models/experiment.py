@@ -26,6 +26,7 @@ from serprep.files import write_whole
 from serprep.manifest.table import Manifest, make_manifest
 from serprep.metrics import few_speakers
 from serprep.parallel import Died, Workers
+from serprep.pipeline.conditioned import build_conditioned
 from serprep.pipeline.gather import Asked, gather
 from serprep.progress import Progress
 from serprep.recipe import Recipe, TrainConfig
@@ -43,8 +44,10 @@ from serprep.systems import (
 )
 from serprep_models.catalogue import ABOUT, FOLDER
 from serprep_models.cautions import audited, confounded
+from serprep_models.conditioned import CLEAN, ConditionScore, predict_conditioned, score_conditions
 from serprep_models.examples import check_store
 from serprep_models.job import (
+    NO_NUMBERS,
     Job,
     check_rows,
     finished,
@@ -66,8 +69,6 @@ from serprep_models.submission import check_submission, unpredicted, write_submi
 from serprep_models.train import check_training, device_named
 
 REVISION = 3  # raised whenever the same experiment gives other numbers
-# keys of [train] that change no number of an experiment: where and how, not what
-NO_NUMBERS = ("systems", "seeds", "submission", "tensorboard", "device", "memory_budget", "allow_confounded", "groups")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,7 @@ class Outcome:
     summary: list[dict[str, Any]]  # per system
     comparisons: list[dict[str, Any]]  # per pair of systems
     groups: Groups  # for whom they fail
+    conditions: tuple[ConditionScore, ...]  # in other rooms and over other lines
     predictions: pd.DataFrame
     n_kept: int  # experiments that were finished before
     seconds: float
@@ -228,6 +230,7 @@ def run_experiments(
     scored = predictions[predictions["role"] == role]
     submissions, missing = _submit(recipe, predictions, asked=asked, store=store, folder=folder)
     partial = _partial(jobs, recipe, split)
+    conditioned = _conditioned(recipe, store, jobs, scored, split, pool=pool, quiet=quiet)
     before = before_and_after(scored, store.labels, results)
     outcome = Outcome(
         store=store,
@@ -240,6 +243,7 @@ def run_experiments(
         ],
         comparisons=[marks[row["first"]] | row for row in compare(scored, store.labels)],
         groups=score_groups(scored, store.labels, columns),
+        conditions=score_conditions(conditioned, store.labels) if len(conditioned) else (),
         predictions=scored,
         n_kept=len(jobs) - len(waiting),
         seconds=monotonic() - began,
@@ -263,9 +267,29 @@ def run_experiments(
         origin = {"version": store.version, "split": split.digest, "train": asdict(recipe.train)}
         found = {**origin, "results": results, "summary": outcome.summary, "comparisons": outcome.comparisons}
         found |= {"warnings": list(warnings), "groups": asdict(outcome.groups)}
+        found["conditions"] = [asdict(row) for row in outcome.conditions]
         text = json.dumps(found, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
+
+
+def _conditioned(
+    recipe: Recipe, store: Store, jobs: Sequence[Job], scored: pd.DataFrame, split: Split, *, pool: Workers, quiet: bool
+) -> pd.DataFrame:
+    """Predictions of the scored part, clean and in every condition of ``[test.conditions]``; none without any."""
+    kept = [job for job in jobs if not job.spec.floor]
+    if not recipe.test.applied or not kept or not len(scored):
+        return pd.DataFrame()
+    role, systems = scored["role"].iloc[0], {job.system for job in kept}
+    frames = [scored[scored["system"].isin(systems)].assign(condition=CLEAN)]
+    for applied in recipe.test.applied:
+        other = build_conditioned(recipe, store, applied, pool=pool, quiet=quiet)
+        found = predict_conditioned([Path(job.folder) for job in kept], other, role=role, pool=pool, quiet=quiet)
+        frames += [
+            own.assign(condition=applied.name, system=job.system, fold=split.folds[job.fold], seed=job.seed)
+            for job, own in zip(kept, found, strict=True)
+        ]
+    return pd.concat(frames, ignore_index=True)
 
 
 def _tell(folder: Path, recipe: Recipe, store: Store, split: Split) -> None:

@@ -38,6 +38,8 @@ from serprep_models.train import HISTORY, STATE, Trained, device_named, json_lin
 
 INNER, N_INNER = "inner", 3  # folders of trainings without some speakers, by whom probabilities are calibrated
 REFIT = "refit"  # folder of the second training, on train and dev
+# keys of [train] that change no number of an experiment: where and how, not what
+NO_NUMBERS = ("systems", "seeds", "submission", "tensorboard", "device", "memory_budget", "allow_confounded", "groups")
 PREDICTIONS, CHECKPOINT = "predictions.csv", (WEIGHTS, ABOUT)
 
 

@@ -20,7 +20,7 @@ from serprep.recipe import TrainConfig
 from serprep.store.store import Store
 from serprep_models.checkpoint import training_of
 from serprep_models.examples import check_store
-from serprep_models.experiment import NO_NUMBERS
+from serprep_models.job import NO_NUMBERS
 from serprep_models.predictor import Predictor, Values, load
 from serprep_models.recordings import Utterances
 from serprep_models.scores.calibration import Abstention
@@ -214,7 +214,7 @@ def predict_store(
         every = np.arange(len(store))
         sizes = sum(row_bytes(store, every, name) for name in predictor.names)
         for rows in parts(every, np.asarray(sizes), at_most=256):
-            found.append(predictor.probabilities(_stored(store, rows, predictor), rows=rows, known=known))
+            found.append(predictor.probabilities(stored_values(store, rows, predictor), rows=rows, known=known))
             progress.add(len(rows))
     return Predictions(tuple(store.ids), predictor.labels, np.concatenate(found), {}, notes, predictor.transductive)
 
@@ -246,7 +246,8 @@ def _store_notes(predictor: Predictor, store: Store) -> list[str]:
     return notes
 
 
-def _stored(store: Store, rows: np.ndarray, predictor: Predictor) -> list[Values]:
+def stored_values(store: Store, rows: np.ndarray, predictor: Predictor) -> list[Values]:
+    """Features of some utterances of a store, as a predictor takes them."""
     values: list[dict[str, FloatArray]] = [{} for _ in rows]
     for name in predictor.names:
         stored, offsets = store.read_table(table_of(store, name), rows)

@@ -81,6 +81,7 @@ class Report:
     # per pair of systems: first, second; ua, wa (differences), ua_interval, wa_interval, ua_p, wa_p
     comparisons: list[dict[str, Any]] = field(default_factory=list)
     groups: Groups = field(default_factory=Groups)  # scores within groups, and their differences
+    conditions: Sequence[Any] = ()  # a `ConditionScore` per condition and system, "clean" first
     caution: str = ""  # what a reader must know before reading scores, shown first
     warnings: tuple[str, ...] = ()  # what makes scores other than they seem, shown first as well
     predict: dict[str, str] = field(default_factory=dict)  # system → command that predicts with it, or ""
@@ -264,6 +265,8 @@ def _figures(report: Report) -> dict[str, Markup]:
         figures["ua"] = _svg(_ua_figure(report, colours), label="UA per system")
     if any(row.get("reliability") for row in report.summary):
         figures["truth"] = _svg(_truth_figure(report, colours), label="Reliability and risk against coverage")
+    if report.conditions:
+        figures["conditions"] = _svg(_condition_figure(report, colours), label="UA per condition")
     if len(report.curves):
         figures["curves"] = _svg(_curve_figure(report.curves, colours), label="Training curves")
     if report.utterances["duration"].notna().any():
@@ -379,6 +382,26 @@ def _truth_figure(report: Report, colours: dict[str, str]) -> Figure:
         axes.set_ylim(0, None if axes is risk else 101)
         axes.grid()
     figure.legend(*risk.get_legend_handles_labels(), loc="outside upper left", ncols=4)
+    return figure
+
+
+def _condition_figure(report: Report, colours: dict[str, str]) -> Figure:
+    """UA of every system from condition to condition, with intervals."""
+    figure = Figure(figsize=(9.6, 3.8), layout="constrained")
+    axes = figure.add_subplot()
+    names = list(dict.fromkeys(row.condition for row in report.conditions))
+    for system in dict.fromkeys(row.system for row in report.conditions):
+        rows = [row for row in report.conditions if row.system == system and row.ua is not None]
+        x = [names.index(row.condition) for row in rows]
+        uas, colour = [100 * row.ua for row in rows], colours.get(system)
+        axes.plot(x, uas, "o-", color=colour, label=_short(system), markersize=4)
+        for place, row in zip(x, rows, strict=True):
+            if row.ua_interval is not None:
+                axes.plot([place] * 2, [100 * bound for bound in row.ua_interval], color=colour, alpha=0.4)
+    axes.set_xticks(range(len(names)), [_short(name) for name in names], rotation=45, ha="right")
+    axes.set_ylabel("UA, %")
+    axes.grid(axis="y")
+    figure.legend(loc="outside upper left", ncols=4)
     return figure
 
 
