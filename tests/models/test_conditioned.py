@@ -16,7 +16,7 @@ from serprep_models.conditioned import score_conditions
 def test_only_the_test_side_is_transformed_and_what_is_done_is_kept(
     small: tuple[Recipe, Store], trained: Path, pool: Workers
 ) -> None:
-    from serprep_models.experiment import run_experiments
+    from serprep_models.experiments import run_experiments
 
     recipe, store = small
     loud = replace(
