@@ -140,11 +140,11 @@ def _compiled() -> Iterator[Finding]:
     """Whether machine code of the native features is kept, and where."""
     from serprep.features.compare_2016 import compiled, framing
 
-    if not compiled.KEPT:
+    folder = compiled.folder_for(Path(framing.__file__))
+    if folder is None:
         yield Finding("compiled code", "wrong", "no folder for it can be written: each process compiles anew", _NUMBA)
         return
-    folder = Path(framing.zero_crossings.stats.cache_path)
-    there = any(folder.glob("*.nbi"))
+    there = any(folder.glob(f"*{compiled.SUFFIX}"))
     yield Finding("compiled code", "ok", f"{'kept' if there else 'will be kept, after the first use,'} in {folder}")
 
 
