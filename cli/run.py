@@ -51,6 +51,7 @@ def run(recipe: Path, as_json: bool, status_json: Path | None, **options: Any) -
         print_build(built)
         print_outcome(outcome)
         print_groups(outcome.groups)
+        print_conditions(outcome.conditions)
         print_verdict(outcome)
         click.echo(f"page         {one_line(page)}")
     return 3 if built.quarantined else 0
@@ -90,6 +91,7 @@ def outcome_json(outcome: Any) -> dict[str, Any]:
         "summary": outcome.summary,
         "comparisons": outcome.comparisons,
         "groups": asdict(outcome.groups),
+        "conditions": [asdict(row) for row in outcome.conditions],
         "submissions": list(outcome.submissions),
         "best": {
             "system": verdict.leader if verdict.best else None,
@@ -160,6 +162,7 @@ def print_outcome(outcome: Any) -> None:
 def print_beyond(summary: Sequence[Mapping[str, Any]]) -> None:
     """F1 and what probabilities are worth, per system, each with its interval."""
     from serprep_models.scores import SCORES, shown
+    from serprep_models.scores.intervals import beyond_rows
 
     def told(row: Mapping[str, Any], name: str, scale: int) -> str:
         if row.get(name) is None:
@@ -172,7 +175,7 @@ def print_beyond(summary: Sequence[Mapping[str, Any]]) -> None:
         return
     rows = [
         {"system": shown(row["system"], row)} | {head: told(row, name, scale) for name, (head, scale) in SCORES.items()}
-        for row in summary
+        for row in beyond_rows(summary)
     ]
     click.echo()
     print_wide_table(rows, list(rows[0]))
@@ -212,6 +215,20 @@ def print_groups(groups: Any) -> None:
             )
     click.echo()
     paragraph("Groups: differences by permutation of speakers, all in --json; too few: fewer than 5 speakers.")
+
+
+def print_conditions(scores: Sequence[Any]) -> None:
+    """UA of every system in every condition."""
+    if not scores:
+        return
+    table: dict[str, dict[str, str]] = {}
+    for row in scores:
+        cell = f"{percent(row.ua)}" + ("" if row.ua_interval is None else f" ({interval(row.ua_interval)})")
+        table.setdefault(row.condition, {"UA % in": row.condition})[row.system] = cell
+    click.echo()
+    print_wide_table(list(table.values()), ["UA % in", *dict.fromkeys(row.system for row in scores)])
+    click.echo()
+    paragraph("Conditions: the test part alone is transformed; systems are those trained on clean recordings.")
 
 
 def print_verdict(outcome: Any) -> None:

@@ -26,6 +26,7 @@ from serprep.files import write_whole
 from serprep.manifest.table import Manifest, make_manifest
 from serprep.metrics import few_speakers
 from serprep.parallel import Died, Workers
+from serprep.pipeline.conditioned import build_conditioned
 from serprep.pipeline.gather import Asked, gather
 from serprep.progress import Progress
 from serprep.recipe import Recipe, TrainConfig
@@ -43,8 +44,10 @@ from serprep.systems import (
 )
 from serprep_models.catalogue import ABOUT, FOLDER
 from serprep_models.cautions import audited, confounded
+from serprep_models.conditioned import CLEAN, ConditionScore, predict_conditioned, score_conditions
 from serprep_models.examples import check_store
 from serprep_models.experiment import (
+    NO_NUMBERS,
     Experiment,
     check_rows,
     finished,
@@ -59,6 +62,7 @@ from serprep_models.experiment import (
     scored_role,
 )
 from serprep_models.scores import Verdict, compare, judge, recall_of, summarise
+from serprep_models.scores.calibration import before_and_after
 from serprep_models.scores.groups import Groups, group_columns, score_groups
 from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utterances
 from serprep_models.submission import check_submission, unpredicted, write_submissions
@@ -66,8 +70,6 @@ from serprep_models.train import check_training, device_named
 from serprep_models.travel import Travel
 
 REVISION = 3  # raised whenever the same experiment gives other numbers
-# keys of [train] that change no number of an experiment: where and how, not what
-NO_NUMBERS = ("systems", "seeds", "submission", "tensorboard", "device", "memory_budget", "allow_confounded", "groups")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,7 @@ class Outcome:
     summary: list[dict[str, Any]]  # per system
     comparisons: list[dict[str, Any]]  # per pair of systems
     groups: Groups  # for whom they fail
+    conditions: tuple[ConditionScore, ...]  # in other rooms and over other lines
     predictions: pd.DataFrame
     n_kept: int  # experiments that were finished before
     seconds: float
@@ -237,14 +240,20 @@ def run_experiments(
     scored = predictions[predictions["role"] == role]
     submissions, missing = _submit(recipe, predictions, asked=asked, store=store, folder=folder)
     partial = _partial(experiments, recipe, split)
+    conditioned = _conditioned(recipe, store, experiments, scored, split, pool=pool, quiet=quiet)
+    before = before_and_after(scored, store.labels, results)
     outcome = Outcome(
         store=store,
         split=split,
         folder=folder,
         results=results,
-        summary=[marks[row["system"]] | row for row in summarise(scored, store.labels, results)],
+        summary=[
+            marks[row["system"]] | row | ({"uncalibrated": before[name]} if (name := row["system"]) in before else {})
+            for row in summarise(scored, store.labels, results)
+        ],
         comparisons=[marks[row["first"]] | row for row in compare(scored, store.labels)],
         groups=score_groups(scored, store.labels, columns),
+        conditions=score_conditions(conditioned, store.labels) if len(conditioned) else (),
         predictions=scored,
         n_kept=len(experiments) - len(waiting),
         seconds=monotonic() - began,
@@ -268,9 +277,36 @@ def run_experiments(
         origin = {"version": store.version, "split": split.digest, "train": asdict(recipe.train)}
         found = {**origin, "results": results, "summary": outcome.summary, "comparisons": outcome.comparisons}
         found |= {"warnings": list(warnings), "groups": asdict(outcome.groups)}
+        found["conditions"] = [asdict(row) for row in outcome.conditions]
         text = json.dumps(found, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
+
+
+def _conditioned(
+    recipe: Recipe,
+    store: Store,
+    experiments: Sequence[Experiment],
+    scored: pd.DataFrame,
+    split: Split,
+    *,
+    pool: Workers,
+    quiet: bool,
+) -> pd.DataFrame:
+    """Predictions of the scored part, clean and in every condition of ``[test.conditions]``; none without any."""
+    kept = [one for one in experiments if not one.spec.floor]
+    if not recipe.test.applied or not kept or not len(scored):
+        return pd.DataFrame()
+    role, systems = scored["role"].iloc[0], {one.system for one in kept}
+    frames = [scored[scored["system"].isin(systems)].assign(condition=CLEAN)]
+    for applied in recipe.test.applied:
+        other = build_conditioned(recipe, store, applied, pool=pool, quiet=quiet)
+        found = predict_conditioned([Path(one.folder) for one in kept], other, role=role, pool=pool, quiet=quiet)
+        frames += [
+            own.assign(condition=applied.name, system=one.system, fold=split.folds[one.fold], seed=one.seed)
+            for one, own in zip(kept, found, strict=True)
+        ]
+    return pd.concat(frames, ignore_index=True)
 
 
 def _tell(folder: Path, recipe: Recipe, store: Store, split: Split) -> None:

@@ -34,6 +34,7 @@ from matplotlib.ticker import MaxNLocator
 from serprep.files import refuse_store
 from serprep_models.scores import SCORES, Verdict, judge
 from serprep_models.scores.groups import Groups
+from serprep_models.scores.intervals import beyond_rows
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")
 MAX_SPEAKER_ROWS = 30  # more speakers are summarised per class
@@ -80,6 +81,7 @@ class Report:
     # per pair of systems: first, second; ua, wa (differences), ua_interval, wa_interval, ua_p, wa_p
     comparisons: list[dict[str, Any]] = field(default_factory=list)
     groups: Groups = field(default_factory=Groups)  # scores within groups, and their differences
+    conditions: Sequence[Any] = ()  # a `ConditionScore` per condition and system, "clean" first
     caution: str = ""  # what a reader must know before reading scores, shown first
     warnings: tuple[str, ...] = ()  # what makes scores other than they seem, shown first as well
     predict: dict[str, str] = field(default_factory=dict)  # system → command that predicts with it, or ""
@@ -142,6 +144,7 @@ def render(report: Report) -> str:
         verdict=verdict,
         figures=figures,
         classes=_class_table(report),
+        beyond_rows=beyond_rows(report.summary),
         beyond=SCORES if any(row.get("nll") is not None for row in report.summary) else {},
         groups=_groups(report.utterances),
         folds=report.folds.to_dict("records"),
@@ -262,6 +265,8 @@ def _figures(report: Report) -> dict[str, Markup]:
         figures["ua"] = _svg(_ua_figure(report, colours), label="UA per system")
     if any(row.get("reliability") for row in report.summary):
         figures["truth"] = _svg(_truth_figure(report, colours), label="Reliability and risk against coverage")
+    if report.conditions:
+        figures["conditions"] = _svg(_condition_figure(report, colours), label="UA per condition")
     if len(report.curves):
         figures["curves"] = _svg(_curve_figure(report.curves, colours), label="Training curves")
     if report.utterances["duration"].notna().any():
@@ -364,7 +369,8 @@ def _truth_figure(report: Report, colours: dict[str, str]) -> Figure:
     figure = Figure(figsize=(9.6, 4.0), layout="constrained")
     reliability, risk = figure.subplots(1, 2)
     reliability.plot([0, 100], [0, 100], color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-    for row in report.summary:
+    colours = colours | {f"{name}, not calibrated": "#9aa0a8" for name in colours}
+    for row in beyond_rows(report.summary):
         for axes, name, mark in ((reliability, "reliability", "o"), (risk, "risk_coverage", "")):
             points = 100 * np.array(row.get(name) or np.empty((0, 2)))
             style = {"color": colours[row["system"]], "linewidth": 1.6, "marker": mark, "markersize": 3.5}
@@ -376,6 +382,26 @@ def _truth_figure(report: Report, colours: dict[str, str]) -> Figure:
         axes.set_ylim(0, None if axes is risk else 101)
         axes.grid()
     figure.legend(*risk.get_legend_handles_labels(), loc="outside upper left", ncols=4)
+    return figure
+
+
+def _condition_figure(report: Report, colours: dict[str, str]) -> Figure:
+    """UA of every system from condition to condition, with intervals."""
+    figure = Figure(figsize=(9.6, 3.8), layout="constrained")
+    axes = figure.add_subplot()
+    names = list(dict.fromkeys(row.condition for row in report.conditions))
+    for system in dict.fromkeys(row.system for row in report.conditions):
+        rows = [row for row in report.conditions if row.system == system and row.ua is not None]
+        x = [names.index(row.condition) for row in rows]
+        uas, colour = [100 * row.ua for row in rows], colours.get(system)
+        axes.plot(x, uas, "o-", color=colour, label=_short(system), markersize=4)
+        for place, row in zip(x, rows, strict=True):
+            if row.ua_interval is not None:
+                axes.plot([place] * 2, [100 * bound for bound in row.ua_interval], color=colour, alpha=0.4)
+    axes.set_xticks(range(len(names)), [_short(name) for name in names], rotation=45, ha="right")
+    axes.set_ylabel("UA, %")
+    axes.grid(axis="y")
+    figure.legend(loc="outside upper left", ncols=4)
     return figure
 
 

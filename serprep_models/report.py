@@ -55,6 +55,7 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
             row | {"first": names[row["first"]], "second": names[row["second"]]} for row in outcome.comparisons
         ],
         groups=outcome.groups,
+        conditions=outcome.conditions,
         folds=folds,
         confusion=matrices,
         curves=_curves(outcome).replace({"system": names}),

@@ -31,7 +31,7 @@ from serprep.manifest.table import (
 )
 from serprep.pipeline.build import BuildResult
 from serprep.ratings import read_ratings, write_ratings
-from serprep.recipe import CorpusConfig, Dataset, Recipe, TrainConfig, recipe_from
+from serprep.recipe import CorpusConfig, Dataset, OtherRooms, Recipe, TrainConfig, recipe_from
 from serprep.split import FORMAT as SPLIT_FORMAT
 from serprep.split import Split, SplitConfig, make_split, read_split, write_split
 from serprep.split.folds import PARTITIONS
@@ -54,6 +54,7 @@ SECTIONS: dict[str, type] = {
     "store": StoreConfig,
     "split": SplitConfig,
     "train": TrainConfig,
+    "test": OtherRooms,
 }
 
 

@@ -20,10 +20,11 @@ import numpy as np
 
 from serprep import contained as containing
 from serprep._typing import ByteArray, FloatArray
-from serprep.audio.decode import Decoder, digest_of, read_bytes
+from serprep.audio.decode import Decoder, decode, digest_of, read_bytes
 from serprep.audio.levels import Levels
 from serprep.cache.levels import keep_levels, level_key
 from serprep.cache.parts import Cache, as_keys, key_of, nowhere, revised_identity, sortable
+from serprep.conditions import Applied, Other
 from serprep.contained import contained, limited
 from serprep.errors import (
     AudioError,
@@ -59,6 +60,7 @@ class Item:
     keys: Mapping[str, bytes]  # of the kinds that are missing
     failure_key: bytes
     id: str = ""
+    others: tuple[Other, ...] = ()  # mixed in by the batch's condition, their paths absolute
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Batch:
     features: Features
     cache: str
     memory: int | None = None  # bytes that a signal may cost; None: most of the machine's
+    condition: Applied | None = None  # what becomes of signals before their features
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,8 @@ class Batches(Sequence[Batch]):
     root: Path
     cache: str
     memory: int | None = None
+    condition: Applied | None = None
+    others: Sequence[tuple[Other, ...]] = ()  # of each of the utterances
 
     def __len__(self) -> int:
         return len(self.cuts) - 1
@@ -101,7 +106,7 @@ class Batches(Sequence[Batch]):
     def __getitem__(self, number: Any) -> Any:
         number = range(len(self))[number]
         some = self.numbers[self.cuts[number] : self.cuts[number + 1]]
-        return Batch(tuple(self._item(i) for i in some), self.features, self.cache, self.memory)
+        return Batch(tuple(self._item(i) for i in some), self.features, self.cache, self.memory, self.condition)
 
     def _item(self, i: int) -> Item:
         row = self.utterances[i]
@@ -115,6 +120,7 @@ class Batches(Sequence[Batch]):
             {kind: value for kind, value in key.items() if self.origins.places[kind][i] is None},
             failure_key(key),
             row.id,
+            tuple(replace(other, path=str(self.root / other.path)) for other in self.others[i]) if self.others else (),
         )
 
 
@@ -130,10 +136,13 @@ def compute_features(
     quiet: bool,
     revised: Collection[str] = (),
     recompute: bool = False,
+    condition: Applied | None = None,
 ) -> tuple[Utterances, Origins, list[Quarantined], int, float]:
     """Rows, the origins of their features, failures, utterances and audio-seconds computed."""
+    others = condition.others(utterances) if condition else ()
+    transformed = [condition.identity(mixed) for mixed in others] if condition else [{}] * len(utterances)
     keys = {
-        kind: _keys(utterances, identity, revised, _own_identities(utterances, features, kind))
+        kind: _keys(utterances, identity, revised, _own_identities(utterances, features, kind, transformed))
         for kind, identity in identities(features).items()
     }
     origins = _nowhere(keys) if recompute else _find(cache, keys)
@@ -144,7 +153,8 @@ def compute_features(
     needed = tuple(kind for kind, places in origins.places.items() if not places.found[numbers].all())
     prepare(features, needed, (lambda line: None) if quiet else None)
     cuts = _cuts([paths[i] for i in numbers], pool.n_workers, batch_size)
-    batches = Batches(utterances, numbers, origins, cuts, features, root, cache.root, getattr(pool, "memory", None))
+    memory = getattr(pool, "memory", None)
+    batches = Batches(utterances, numbers, origins, cuts, features, root, cache.root, memory, condition, others)
     n_failed, seconds = 0, 0.0
     written: dict[str, set[str]] = {kind: set() for kind in keys}
     _give_back()
@@ -172,12 +182,15 @@ def compute_features(
     return rows, origins.take(stored), bad, len(numbers) - n_failed, seconds
 
 
-def _own_identities(utterances: Utterances, features: Features, name: str) -> Iterator[Mapping[str, Any]]:
-    """What enters the key of each utterance besides: nothing, unless the kind wants to know which it is."""
+def _own_identities(
+    utterances: Utterances, features: Features, name: str, transformed: Sequence[Mapping[str, Any]]
+) -> Iterator[Mapping[str, Any]]:
+    """What enters the key of each utterance besides: its condition, and which it is where the kind wants to know."""
     kind, config = features.kind(name), features.configs[name]
     if kind.wants == "utterance":
-        return (kind.own_identity(config, utterance) for utterance in utterances.column("id"))
-    return itertools.repeat({}, len(utterances))
+        ids = utterances.column("id")
+        return ({**kind.own_identity(config, one), **more} for one, more in zip(ids, transformed, strict=True))
+    return iter(transformed)
 
 
 def _keys(
@@ -356,6 +369,16 @@ def _open(item: Item) -> _Opened:
     return opened
 
 
+def _transformed(signal: FloatArray, item: Item, batch: Batch, condition: Applied) -> FloatArray:
+    """A signal in a condition."""
+    config = batch.features.signal
+    others = [
+        decode(read_bytes(as_root(other.path)), start=other.start, end=other.end, config=config)
+        for other in item.others
+    ]
+    return condition(signal, rate=config.sample_rate, digest=item.digest, start=item.start, others=others)
+
+
 def seconds_of(batch: Batch) -> float:
     """Of the processor, that the longest signal of a batch may take."""
     longest = max((item.duration for item in batch.items), default=0.0)
@@ -407,6 +430,8 @@ def extract_batch(batch: Batch) -> Receipt:
                     _thread.opened = None
                     del opened
                 _within(batch, signal, item.keys)
+                if batch.condition:
+                    signal = _transformed(signal, item, batch, batch.condition)
                 values = extract(signal, batch.features, tuple(item.keys), utterance=item.id)
         except (AudioError, FeatureError) as error:
             failures[number] = str(error)
