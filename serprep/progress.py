@@ -10,6 +10,9 @@ SHARE = 0.1  # of the whole, after which one is printed at once
 FAIR = 0.05  # of the whole, from which on the time that is left can be told: the first ones start slowly
 
 
+RUNNING: list["Progress"] = []  # what goes on now, the innermost last
+
+
 class Progress:
     """Counts things done; silent until two seconds have passed, and while nothing changes.
 
@@ -41,6 +44,7 @@ class Progress:
         self._told: tuple[int, int] | None = None  # what the last plain line said: things done, and bad ones
 
     def __enter__(self) -> "Progress":
+        RUNNING.append(self)
         if not self.quiet and self.stream.isatty():
             self._bar = self._rich_bar()
             self._bar.start()
@@ -50,6 +54,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        RUNNING.remove(self)
         if self._bar is not None:
             self._bar.stop()
         elif self._told not in (None, (self.done, self.n_bad)) and kind is None:
@@ -91,15 +96,26 @@ class Progress:
         more = self.done - self._told[0]
         return (self.done, self.n_bad) != self._told and (waited >= EVERY or more >= SHARE * self.total > 0)
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it began."""
+        return max(monotonic() - self._start, 1e-9)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that are left, at the rate so far; None where that cannot be told yet."""
+        if FAIR * self.total <= self.done < self.total and self.done:
+            return self.elapsed / self.done * (self.total - self.done)
+        return None
+
     def _note(self) -> str:
-        elapsed = max(monotonic() - self._start, 1e-9)
         parts = []
         if self.seconds:
-            parts.append(f"{self.seconds / elapsed:.0f} audio-seconds/s")
+            parts.append(f"{self.seconds / self.elapsed:.0f} audio-seconds/s")
         if self.n_bad:
             parts.append(f"{self.n_bad} quarantined")
-        if FAIR * self.total <= self.done < self.total and self.done:
-            parts.append(f"{elapsed / self.done * (self.total - self.done):.0f} s left")
+        if (left := self.left) is not None:
+            parts.append(f"{left:.0f} s left")
         return "".join(f", {part}" for part in parts)
 
     def _line(self) -> None:
