@@ -11,8 +11,8 @@ from serprep.pipeline.build import BuildResult, build
 from serprep.recipe import Recipe, read_recipe, read_training
 from serprep.store.store import open_store
 from serprep_models.built import find_built
-from serprep_models.experiment import Outcome, check_recipe, run_experiments
-from serprep_models.page import report_outcome
+from serprep_models.experiments import Outcome, check_recipe, run_experiments
+from serprep_models.report import report_outcome
 
 
 def run_recipe(

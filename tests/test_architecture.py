@@ -41,12 +41,13 @@ FOUNDATIONS = {
 }
 STAGES = (
     *("corpora", "manifest", "ratings", "release", "features", "cache", "version", "store", "dataset"),
-    *("split", "audit", "systems", "recipe", "pipeline", "exports", "card"),
+    *("split", "audit", "systems", "recipe", "pipeline", "exports", "card", "doctor"),
 )
 FOLDERS = {"serprep": ROOT / "serprep", "serprep_models": ROOT / "serprep_models", "serprep_cli": ROOT / "cli"}
 IMPORTS_BY_NAME = {  # modules that import what is named while they run
     "serprep/__init__.py": "public names, when they are asked for",
     "serprep/plugins.py": "objects of an axis, when they are asked for",
+    "serprep/doctor.py": "the axes, and torch where it is installed",
     "serprep/features/embedding.py": "torch, transformers and onnxruntime of its extra, when a signal is computed",
 }
 UNTESTED = {  # modules without a test file of their own
@@ -54,6 +55,8 @@ UNTESTED = {  # modules without a test file of their own
     "utterance.py": "a dataclass without code",
     "corpora/corpus.py": "two dataclasses without code",
     "exports/exporter.py": "a dataclass and an interface without code",
+    "exports/compare_layout.py": "shown in exports/test_csv_table.py and test_arff.py, with what is written so",
+    "exports/parquet.py": "shown in exports/test_huggingface.py and test_croissant.py, with the files it writes",
     "corpora/_template.py": "a form to copy",
     "dataset/diff.py": "shown in dataset/test_log.py, with the versions that differ",
     "dataset/tag.py": "shown in dataset/test_log.py, with the versions that are named",
