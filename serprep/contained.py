@@ -38,11 +38,11 @@ alone = False
 
 
 @contextmanager
-def limited(seconds: float, memory: int | None) -> Iterator[None]:
+def limited(seconds: float, memory: int | None, *, n_threads: int = 1) -> Iterator[None]:
     """While the block runs, this process may use so much of the processor, and allocate so many bytes more.
 
-    A process that does other things as well is given the time for all cores, its memory is limited only where
-    a limit is given, and nobody is blamed there: a MemoryError stays one.
+    A process that does other things as well, in so many threads, is given the time for all of them; its memory is
+    limited only where a limit is given, and nobody is blamed there: a MemoryError stays one.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def limited(seconds: float, memory: int | None) -> Iterator[None]:
     if not hasattr(signal, "setitimer"):
         yield
         return
-    signal.setitimer(signal.ITIMER_PROF, seconds if alone else seconds * (os.cpu_count() or 1))
+    signal.setitimer(signal.ITIMER_PROF, seconds * n_threads)
     allowed = memory or _machine()
     before = _limit_memory(allowed) if alone or memory else None
     try:

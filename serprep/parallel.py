@@ -105,6 +105,16 @@ def here() -> str:
     return ""
 
 
+def n_threads() -> int:
+    """Threads of the worker that runs this, 0 where none does."""
+    if "distributed.worker" in sys.modules:
+        from distributed import get_worker
+
+        with suppress(ValueError):
+            return int(get_worker().state.nthreads)
+    return 0
+
+
 class Workers:
     """Runs functions over batches; starts its cluster when first needed.
 
@@ -344,8 +354,12 @@ class Workers:
 
     # -- work ------------------------------------------------------------------------
 
-    def run(self, function: Callable[[Item], Receipt], items: Sequence[Item]) -> Iterator[tuple[int, Receipt | Died]]:
+    def run(
+        self, function: Callable[[Item], Receipt], items: Sequence[Item], *, once: bool = False
+    ) -> Iterator[tuple[int, Receipt | Died]]:
         """``(number, function(item))`` in order of completion; those whose worker died come last.
+
+        `once`: they are not tried again alone, since the caller knows better who did it.
 
         Raises
         ------
@@ -356,7 +370,7 @@ class Workers:
             return
         suspects = []  # Dask blames everything the dead worker had been given
         for number, receipt in self._flow(function, items, range(len(items)), alone=False):
-            if isinstance(receipt, Died):
+            if isinstance(receipt, Died) and not once:
                 suspects.append(number)
             else:
                 yield number, receipt
@@ -382,9 +396,10 @@ class Workers:
                 future = None
             if future in flight.numbers:
                 if future.status in ("cancelled", "lost"):
-                    if self.scheduler:
-                        raise self._lost()
-                    self._hand_out_again(waiting, flight)
+                    if not self.scheduler:
+                        self._hand_out_again(waiting, flight)
+                    elif self.client.status == "running":  # whoever held the receipt is gone, and nobody else
+                        waiting.append(flight.numbers.pop(future))
                     continue
                 try:
                     receipt: Receipt | Died

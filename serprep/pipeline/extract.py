@@ -36,7 +36,7 @@ from serprep.errors import (
     one_line,
 )
 from serprep.features.extract import Features, extract, identities, prepare
-from serprep.parallel import Died, Workers, here
+from serprep.parallel import Died, Workers, here, n_threads
 from serprep.pipeline.gather import Quarantined
 from serprep.place.corpus import as_root
 from serprep.progress import Progress
@@ -278,7 +278,7 @@ def _compute(batches: Batches, pool: Workers, written: Mapping[str, set[str]]) -
         if not work:
             break
         again: list[Batch] = []
-        for number, receipt in pool.run(extract_batch, work):
+        for number, receipt in pool.run(extract_batch, work, once=True):
             batch = work[number]
             if isinstance(receipt, Died):
                 suspects.append(batch)
@@ -307,10 +307,11 @@ def _compute(batches: Batches, pool: Workers, written: Mapping[str, set[str]]) -
                     written[kind].add(name)
                 yield item, receipt.unread.get(0, "") or receipt.failures.get(0, "")
         suspects = again
-    raise SerprepError(
-        f"{one_line(suspects[0].items[0].path)}: workers that compute it are killed again and again, "
-        "and not by it; let them live, and build again"
-    )
+    if suspects:
+        raise SerprepError(
+            f"{one_line(suspects[0].items[0].path)}: workers that compute it are killed again and again, "
+            "and not by it; let them live, and build again"
+        )
 
 
 def _is_there(item: Item) -> bool:
@@ -408,7 +409,7 @@ def _within(batch: Batch, signal: FloatArray, kinds: Collection[str]) -> None:
 def extract_batch(batch: Batch) -> Receipt:
     """Compute a batch and write it into the cache; the task that workers run."""
     cache = Cache(batch.cache)
-    is_worker = containing.alone or here() != ""
+    n_worker = n_threads() or int(containing.alone)
     found: dict[str, list[tuple[bytes, Any, int]]] = {}
     failures: dict[int, str] = {}
     levels: list[tuple[bytes, Any]] = []
@@ -424,7 +425,7 @@ def extract_batch(batch: Batch) -> Receipt:
         try:
             heard = Levels()
             own = replace(batch, items=(item,))
-            with limited(seconds_of(own), batch.memory) if is_worker else contextlib.nullcontext():
+            with limited(seconds_of(own), batch.memory, n_threads=n_worker) if n_worker else contextlib.nullcontext():
                 signal = opened.decoder.guarded(item.start, item.end, batch.features.signal, levels=heard)
                 if item.start is item.end is None:  # nothing else will be read of it
                     _thread.opened = None
@@ -439,7 +440,7 @@ def extract_batch(batch: Batch) -> Receipt:
                 lasting[item.failure_key] = str(error)
             continue
         except MemoryError:
-            if containing.alone or not is_worker:
+            if containing.alone or not n_worker:
                 raise
             suspects.append(number)
             continue

@@ -178,7 +178,7 @@ def test_a_file_that_crashes_the_extractor_is_quarantined_alone_and_no_worker_is
     deaths = []
 
     class Crashing(Inline):
-        def run(self, function, items):
+        def run(self, function, items, *, once=False):
             for number, item in enumerate(items):
                 evil = any(is_evil(part) for part in item.items) if isinstance(item, Batch) else False
                 if function is extract_contained and not deaths:
@@ -444,7 +444,7 @@ class Blind(Inline):
         super().__init__()
         self.name, self.only_first, self.blamed = name, only_first, []
 
-    def run(self, function, items):
+    def run(self, function, items, *, once=False):
         self.n_runs += 1
         for number, receipt in [(number, function(items[number])) for number in range(len(items))]:
             if function is extract_batch and (self.n_runs == 1 or not self.only_first):
@@ -523,7 +523,7 @@ def contents(store):
 
 def test_what_is_finished_stays_finished(own, tmp_path):
     class Interrupted(Inline):
-        def run(self, function, items):
+        def run(self, function, items, *, once=False):
             for number, receipt in Inline.run(self, function, items):
                 if number == 2:
                     raise KeyboardInterrupt
