@@ -73,3 +73,5 @@ def print_build(result: Any) -> None:
     say(f"took         {result.seconds:.1f} s" + (f", {speed:.0f} audio-seconds/s" if result.computed else ""))
     say(f"version      {result.version}")
     say(f"store        {result.store}")
+    if result.card:
+        say(f"card         {result.card}")

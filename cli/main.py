@@ -14,6 +14,7 @@ import click
 from . import (
     audit,
     build,
+    card,
     check,
     compare,
     convert,
@@ -78,6 +79,7 @@ for command in (
     check.check,
     build.build,
     info.info,
+    card.card,
     verify.verify,
     convert.convert,
     log.log,

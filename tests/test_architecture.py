@@ -31,6 +31,7 @@ FOUNDATIONS = {
     "processes",
     "fitness",
     "isolation",
+    "pages",
     "parallel",
     "plugins",
     "testing",
@@ -38,7 +39,7 @@ FOUNDATIONS = {
 }
 STAGES = (
     *("corpora", "manifest", "ratings", "release", "features", "cache", "version", "store", "dataset"),
-    *("split", "audit", "systems", "recipe", "pipeline", "exports", "card"),
+    *("split", "audit", "systems", "recipe", "card", "pipeline", "exports"),
 )
 FOLDERS = {"serprep": ROOT / "serprep", "serprep_models": ROOT / "serprep_models", "serprep_cli": ROOT / "cli"}
 IMPORTS_BY_NAME = {  # modules that import what is named while they run

@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 
 from serprep.cache.memo import Memo
+from serprep.cache.parts import Cache
 from serprep.cache.place import cache_of
+from serprep.card.write import write_card
 from serprep.errors import (
     PartError,
     SerprepError,
@@ -39,6 +41,7 @@ from serprep.place.place import at
 from serprep.progress import Progress
 from serprep.recipe import Recipe, read_recipe
 from serprep.store.pack import pack
+from serprep.store.store import Store
 from serprep.version import build_digest, build_number, read_build, versions
 
 _FEW, _LARGE = 20, 1 << 22  # recordings, bytes of one: what a worker computes while another starts
@@ -64,6 +67,7 @@ class BuildResult:
     repaired: tuple[str, ...] = ()  # what was wrong with the store that was there
     levels: Mapping[str, int] = field(default_factory=dict)  # problem → utterances that have it (`audio.levels`)
     n_before: int | None = None  # rows of the version that was built before this one
+    card: str = ""  # the data card's path; "" where it could not be written
 
 
 def build(
@@ -228,7 +232,7 @@ def build(
         seconds=time.monotonic() - began,
         repaired=tuple(f"{problem.place}: {problem.message}" for problem in packed.repaired),
     )
-    return _write_report(result, recipe)
+    return _write_report(result, recipe, cache=cache)
 
 
 def _enough(root: Path, paths: Sequence[str]) -> int:
@@ -258,7 +262,7 @@ def _refuse_nothing(rows: Sequence[object], bad: Sequence[Quarantined], on_bad_a
         raise StoreError("nothing to store: " + first_ten(reasons or ["the recipe drops everything"]))
 
 
-def _write_report(result: BuildResult, recipe: Recipe) -> BuildResult:
+def _write_report(result: BuildResult, recipe: Recipe, *, cache: Cache) -> BuildResult:
     """``build.json`` beside the store: who, when, with what, and what was left out; the result, compared."""
     stem = f"versions/{result.version}"
     folder, name = at(recipe.dataset_path), f"{stem}.build.json"
@@ -297,4 +301,11 @@ def _write_report(result: BuildResult, recipe: Recipe) -> BuildResult:
     except OSError:
         if not folder.exists(name):  # a finished data set may be read-only
             raise
-    return result
+    return replace(result, card=_write_card(result, recipe, cache))
+
+
+def _write_card(result: BuildResult, recipe: Recipe, cache: Cache) -> str:
+    """The card beside the store; "" where it cannot be written, which is no reason to fail a build."""
+    with contextlib.suppress(SerprepError, OSError):
+        return write_card(Store(result.store), recipe=recipe, cache=cache)
+    return ""
