@@ -49,6 +49,8 @@ def build_json(result: Any) -> dict[str, Any]:
         "reasons": [dict(entry) for entry in values["reasons"]],
         "warnings": list(result.warnings),
         "levels": dict(result.levels),
+        "stages": dict(result.stages),
+        "retries": dict(result.retries),
         "repaired": list(result.repaired),
     }
 
@@ -71,6 +73,9 @@ def print_build(result: Any) -> None:
     say(f"utterances   {result.n_utterances}: {result.computed} computed, {result.reused} reused{before}")
     say(f"quarantined  {result.quarantined}")
     say(f"took         {result.seconds:.1f} s" + (f", {speed:.0f} audio-seconds/s" if result.computed else ""))
+    if result.retries:
+        counts = ", ".join(f"{reason} {n}" for reason, n in sorted(result.retries.items()))
+        say(f"retries      {sum(result.retries.values())}: {counts}")
     say(f"version      {result.version}")
     say(f"store        {result.store}")
     if result.card:

@@ -17,10 +17,12 @@ from . import (
     card,
     check,
     compare,
+    completion,
     convert,
     corpora,
     demo,
     diff,
+    doctor,
     experiments,
     export_onnx,
     features,
@@ -95,6 +97,8 @@ for command in (
     compare.compare,
     experiments.experiments,
     report.report,
+    doctor.doctor,
+    completion.completion,
 ):
     cli.add_command(command)
 

@@ -1,6 +1,8 @@
 """How results are printed: aligned tables, or one JSON document."""
 
+import functools
 import json
+import os
 import re
 import shutil
 import sys
@@ -24,8 +26,19 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
 
 
-def cluster_options(command: Command) -> Command:
-    """Add ``--workers``, ``--scheduler`` and ``--wait-for-workers``."""
+def cluster_options(command: Callable[..., Any]) -> Any:
+    """Add ``--workers``, ``--scheduler`` and ``--wait-for-workers``; the scheduler may be that of the environment."""
+
+    run = command
+
+    @functools.wraps(run)
+    def on_cluster(*args: Any, scheduler: str | None, workers: int | None, **options: Any) -> Any:
+        named = os.environ.get("DASK_SCHEDULER_ADDRESS")
+        if named and not scheduler and workers is None:
+            say(f"scheduler {named}, as DASK_SCHEDULER_ADDRESS says; --workers N computes on this machine", err=True)
+            scheduler = named
+        return run(*args, scheduler=scheduler, workers=workers, **options)
+
     command = click.option(
         "--wait-for-workers",
         type=click.FloatRange(0),
@@ -33,10 +46,12 @@ def cluster_options(command: Command) -> Command:
         show_default=True,
         metavar="S",
         help="Seconds to wait for workers of a scheduler that has none.",
+    )(on_cluster)
+    command = click.option(
+        "--scheduler",
+        metavar="URL",
+        help="A running Dask scheduler, such as tcp://host:8786; default: DASK_SCHEDULER_ADDRESS.",
     )(command)
-    command = click.option("--scheduler", metavar="URL", help="A running Dask scheduler, such as tcp://host:8786.")(
-        command
-    )
     return click.option(
         "--workers", type=click.IntRange(1), metavar="N", help="Local processes; default: one per core."
     )(command)

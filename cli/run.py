@@ -1,6 +1,7 @@
 """``serprep run``."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def run(recipe: Path, as_json: bool, **options: Any) -> int:
     else:
         print_build(built)
         print_outcome(outcome)
+        print_groups(outcome.groups)
         print_verdict(outcome)
         click.echo(f"page         {one_line(page)}")
     return 3 if built.quarantined else 0
@@ -81,6 +83,7 @@ def outcome_json(outcome: Any) -> dict[str, Any]:
         "results": outcome.results,
         "summary": outcome.summary,
         "comparisons": outcome.comparisons,
+        "groups": asdict(outcome.groups),
         "submissions": list(outcome.submissions),
         "best": {
             "system": verdict.leader if verdict.best else None,
@@ -170,6 +173,39 @@ def print_beyond(summary: Sequence[Mapping[str, Any]]) -> None:
     bins = max(row.get("ece_bins", 0) for row in summary)
     click.echo()
     paragraph(f"ECE: {bins} bins of equal mass; AURC: area under the risk–coverage curve; in brackets, 95 %.")
+
+
+def print_groups(groups: Any) -> None:
+    """Scores within groups of utterances, and which groups differ."""
+    from serprep.errors import one_line
+
+    if not groups.scores:
+        return
+    click.echo()
+    print_wide_table(
+        [
+            {
+                "system": row.system,
+                "group": one_line(f"{row.column} {row.group}"),
+                "speakers": f"{row.n_speakers or '–'}{' (too few)' if row.too_few else ''}",
+                "utterances": row.n_utterances,
+                "UA %": percent(row.ua) + (" worst" if row.worst else ""),
+                "95 %": interval(row.ua_interval),
+                "macro-F1 %": percent(row.macro_f1),
+                "95 % ": interval(row.macro_f1_interval),
+            }
+            for row in groups.scores
+        ],
+        ["system", "group", "speakers", "utterances", "UA %", "95 %", "macro-F1 %", "95 % "],
+    )
+    for row in groups.differences:
+        if row.p_holm is not None and row.p_holm < 0.05:
+            paragraph(
+                f"{row.system}: {one_line(row.column)} {one_line(row.first)} − {one_line(row.second)}: UA "
+                f"{percent(row.ua)} points ({interval(row.ua_interval)}), p {p_value(row.p_holm)} (Holm)."
+            )
+    click.echo()
+    paragraph("Groups: differences by permutation of speakers, all in --json; too few: fewer than 5 speakers.")
 
 
 def print_verdict(outcome: Any) -> None:

@@ -19,8 +19,21 @@ from .places import kind_of, rows_of, split_of
     show_default=True,
     help="auto: leave-one-group-out, or group-k-fold for more than 100 groups.",
 )
-@click.option("--group", default="speaker", show_default=True, help="Column whose values stay together.")
+@click.option(
+    "--group",
+    multiple=True,
+    default=["speaker"],
+    show_default=True,
+    help="Column whose values stay together; given twice, train and test share neither.",
+)
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="For group-k-fold.")
+@click.option(
+    "--other-folds",
+    type=click.IntRange(0),
+    default=2,
+    show_default=True,
+    help="Parts of the second column; 0: all is tested, training loses what shares a value.",
+)
 @click.option(
     "--dev-groups", type=click.IntRange(0), default=0, show_default=True, help="Groups set apart in training."
 )
@@ -40,6 +53,7 @@ def split(rows: Path, output: Path, emotions: tuple[str, ...], as_json: bool, **
     from serprep.manifest.select import select, spellings
     from serprep.split import SplitConfig, describe, make_split, write_split
 
+    options["group"] = options["group"][0] if len(options["group"]) == 1 else options["group"]
     given = options
     if kind_of(str(rows)) == "recipe":
         context = click.get_current_context()

@@ -9,19 +9,16 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-LIBRARIES = (
-    "numpy",
-    "scipy",
-    "numba",
-    "soxr",
-    "soundfile",
-    "zarr",
-)  # decide values or bytes; of openSMILE its kind tells
+# decide values or bytes; of openSMILE, which not every recipe needs, its kind tells
+LIBRARIES = ("numpy", "scipy", "numba", "soxr", "soundfile", "libsndfile", "zarr")
 SOURCE = """
 def about(libraries):
     import hashlib, importlib.metadata, importlib.util, json, os, platform, socket
     def version(name):
         try:
+            if name == "libsndfile":
+                import soundfile
+                return soundfile.__libsndfile_version__
             return importlib.metadata.version(name)
         except Exception:
             return ""

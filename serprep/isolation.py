@@ -13,7 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-LOGGERS = ("distributed", "tornado", "tornado.application", "tornado.access", "tornado.general", "asyncio")
+LOGGERS = (
+    "distributed",
+    "distributed.client",
+    "tornado",
+    "tornado.application",
+    "tornado.access",
+    "tornado.general",
+    "asyncio",
+)
 
 
 @contextmanager

@@ -20,14 +20,14 @@ import sys
 import threading
 import time
 import warnings
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from serprep import fitness
+from serprep import fitness, retries
 from serprep.errors import SerprepError, one_line
 from serprep.isolation import configured, isolated, uncollected
 from serprep.limits import refusal
@@ -60,6 +60,16 @@ LOCAL = {
 }
 # what a worker executes: an expression, for workers without serprep and of another Python
 BUSY = "[str(key.key) for one in __import__('distributed').worker.Worker._instances for key in one.state.executing]"
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """A task whose receipt comes with the requests to object stores that were made again meanwhile."""
+
+    function: Callable[[Any], Any]
+
+    def __call__(self, item: Any) -> tuple[Any, dict[str, int]]:
+        return self.function(item), retries.taken()
 
 
 @dataclass(frozen=True)
@@ -106,12 +116,18 @@ class Workers:
         self.n_workers = n_workers or n_cores()
         self.scheduler = scheduler
         self.wait = wait
+        self.retries: Counter[str] = Counter()  # why requests of workers to object stores were made again
         self._client: Any = None
         self._processes: Processes | None = None
         self._stack = ExitStack()
         self._tests: list[Callable[[], str]] = []
         self._seen: dict[str, str] = {}  # address of a scheduler's worker → why it is not used, "" if it is
         self._threads: dict[str, int] = {}  # address → threads, of those that are there and used
+
+    @property
+    def n_used(self) -> int:
+        """Workers that are there and used."""
+        return len(self._threads) if self.scheduler else self.n_workers
 
     @property
     def client(self) -> Any:
@@ -177,6 +193,8 @@ class Workers:
                 f"{place}: {reason}; expected a running Dask scheduler, such as tcp://host:8786"
             ) from None
         self._stack.callback(_in_time, client.close, f"{place} to let go")
+        with suppress(Exception):  # one without a dashboard
+            _say(f"dashboard of the scheduler: {client.dashboard_link}")
         return client
 
     @contextmanager
@@ -204,7 +222,7 @@ class Workers:
             if not self._threads:
                 self._meet()
 
-    def _refuse(self, worker: str, reason: str) -> None:
+    def _refuse(self, worker: str, reason: object) -> None:
         self._seen[worker] = one_line(reason)
         _say(f"worker {worker} is not used: {reason}")
 
@@ -248,23 +266,16 @@ class Workers:
         if new:
             with _saying(f"{len(new)} workers to say what they compute with"):
                 answers = self._tell(eval, fitness.question(), workers=new)
-            for worker in new:
-                reason = fitness.unfit(answers[worker])
-                if not reason:
-                    reason = self._test(worker)
-                if reason:
-                    self._refuse(worker, reason)
-                else:
-                    self._seen[worker] = ""
+            reasons = {worker: fitness.unfit(answers[worker]) for worker in new}
+            for test in self._tests:
+                fit = [worker for worker, reason in reasons.items() if not reason]
+                with _saying(f"{len(fit)} workers to look at corpus and data set"):
+                    reasons |= self._tell(test, workers=fit, seconds=60.0)
+            for worker, reason in reasons.items():
+                if reason != "":
+                    self._refuse(worker, reason or "it does not answer within 60 s")
+                self._seen.setdefault(worker, "")
         return {worker: n for worker, n in threads.items() if self._seen.get(worker) == ""}
-
-    def _test(self, worker: str) -> str:
-        for test in self._tests:
-            with _saying(f"worker {worker} to look at corpus and data set"):
-                answer = self._tell(test, workers=[worker], seconds=60.0)[worker]
-            if answer:
-                return one_line(answer)
-        return ""
 
     def _ask(self, question: Callable[..., Any], **options: Any) -> Any:
         """What the scheduler answers.
@@ -342,6 +353,8 @@ class Workers:
         from distributed.scheduler import KilledWorker
 
         while waiting or flight.numbers:
+            if self.scheduler and self.client.status != "running":  # it would try to find it again, and has lost all
+                raise self._lost()
             self._hand_out(function, items, waiting, flight, limit=1 if alone else None)
             try:
                 future = flight.done.get(timeout=TICK)
@@ -354,7 +367,9 @@ class Workers:
                     self._hand_out_again(waiting, flight)
                     continue
                 try:
-                    receipt: Receipt | Died = future.result(timeout=LOOK)
+                    receipt: Receipt | Died
+                    receipt, counts = future.result(timeout=LOOK)
+                    self.retries.update(counts)
                 except KilledWorker:
                     receipt = Died("the process that computed it was killed or crashed")
                 except TimeoutError:
@@ -395,7 +410,7 @@ class Workers:
             try:
                 with warnings.catch_warnings():  # the plan of a whole store is large, and is sent once
                     warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
-                    future = client.submit(function, item, pure=False, **where)
+                    future = client.submit(_Counted(function), item, pure=False, **where)
                 future.add_done_callback(flight.done.put)
             except (OSError, TimeoutError, asyncio.CancelledError) as error:
                 waiting.appendleft(number)

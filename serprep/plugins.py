@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from itertools import groupby
 from typing import Any, Generic, TypeVar
 
 from serprep.errors import SerprepError, one_line
@@ -63,7 +64,10 @@ class Registry(Generic[Thing]):
         """
         if name in self.own:
             return self.own[name]
-        entry = plugged(self.group).get(name)
+        entry, *others = plugged(self.group).get(name, (None,))
+        if others:
+            packages = ", ".join(distribution(other) for other in plugged(self.group)[name])
+            raise self.error(f"{self.what} {one_line(repr(name))} is brought by several packages: {packages}; keep one")
         if entry is None:
             meant = did_you_mean(name, self.names)  # and still it may be another package's
             remedy = f"{meant} I{self.install[3:]}" if meant else self.install
@@ -96,8 +100,8 @@ class Registry(Generic[Thing]):
 
     def brought_by(self, name: str) -> str:
         """The distribution that brings it, with its version; "" for serprep's own."""
-        entry = None if name in self.own else plugged(self.group).get(name)
-        return distribution(entry) if entry else ""
+        entries = () if name in self.own else plugged(self.group).get(name, ())
+        return ", ".join(map(distribution, entries))
 
 
 class ByName(Mapping[str, Any]):
@@ -121,15 +125,18 @@ class ByName(Mapping[str, Any]):
 
 
 @cache
-def plugged(group: str) -> dict[str, EntryPoint]:
-    """Name → entry point of everything installed under a group such as "serprep.features", sorted.
+def plugged(group: str) -> dict[str, tuple[EntryPoint, ...]]:
+    """Name → entry points of everything installed under a group such as "serprep.features", sorted.
+
+    More than one where several packages bring the same name.
 
     Examples
     --------
     >>> plugged("serprep.nothing")
     {}
     """
-    return {entry.name: entry for entry in sorted(entry_points(group=group), key=lambda entry: entry.name)}
+    entries = sorted(set(entry_points(group=group)), key=lambda entry: (entry.name, distribution(entry)))
+    return {name: tuple(same) for name, same in groupby(entries, key=lambda entry: entry.name)}
 
 
 def load(entry: EntryPoint) -> Any:

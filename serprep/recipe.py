@@ -112,6 +112,7 @@ class TrainConfig:
     tensorboard: bool = False
     device: str = "auto"  # or "cpu", "cuda", "cuda:1"
     refit: bool = False  # the test part is predicted by a system trained on train and dev
+    groups: tuple[str, ...] = ()  # columns whose groups are scored apart; default: those that corpora often have
     submission: Literal["none", "compare2018", "compare2019", "compare2021"] = "none"  # of the test predictions
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # system → its table [train.<system>]
 

@@ -59,13 +59,15 @@ from serprep_models.job import (
     scored_role,
 )
 from serprep_models.scores import Verdict, compare, judge, recall_of, summarise
+from serprep_models.scores.groups import Groups, group_columns, score_groups
 from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utterances
 from serprep_models.submission import check_submission, unpredicted, write_submissions
 from serprep_models.train import check_training, device_named
+from serprep_models.travel import Travel
 
 REVISION = 3  # raised whenever the same experiment gives other numbers
 # keys of [train] that change no number of an experiment: where and how, not what
-NO_NUMBERS = ("systems", "seeds", "submission", "tensorboard", "device", "memory_budget", "allow_confounded")
+NO_NUMBERS = ("systems", "seeds", "submission", "tensorboard", "device", "memory_budget", "allow_confounded", "groups")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,7 @@ class Outcome:
     results: list[dict[str, Any]]  # per experiment: system, fold, seed, n_test, wa, ua …
     summary: list[dict[str, Any]]  # per system
     comparisons: list[dict[str, Any]]  # per pair of systems
+    groups: Groups  # for whom they fail
     predictions: pd.DataFrame
     n_kept: int  # experiments that were finished before
     seconds: float
@@ -164,6 +167,7 @@ def run_experiments(
         check_store(store, inputs_of(system, recipe.train.options, store.features))
     if recipe.train.transductive:
         check_speakers(store.ids, store.speakers)
+    columns = group_columns(store, recipe.train.groups)
     audit = audited(manifest, split)
     warnings = (*audit.warnings, *confounded(store.speakers, store.emotions, how=recipe.train))
     folder = experiments_folder(recipe, store, split)
@@ -191,19 +195,24 @@ def run_experiments(
             raise TrainError("no experiment of it is finished: run `serprep run` with the recipe first")
     for number in sorted({job.fold for job in jobs}):
         check_rows(bound, store, number)
+    travel = Travel.of(folder, recipe.dataset_path, pool=pool)
+    travel.fetch(jobs)
     waiting = [] if only_finished else [job for job in jobs if not _is_kept(job)]
     if waiting and warnings and warn is not None:
         warn(warnings)
-    _prepare(waiting, store, pool=pool, quiet=quiet)
+    if waiting:
+        travel.send_split()
+    _prepare(waiting, store, pool=pool, travel=travel, quiet=quiet)
     n_epochs = sum(n_epochs_of(job) for job in waiting)
     with (
         Progress("training", n_epochs, unit="epochs", quiet=quiet or not waiting) as progress,
         _counting(progress, waiting),
     ):
-        for number, receipt in pool.run(run_job, waiting):
+        for number, receipt in pool.run(travel.task(run_job), waiting):
+            job = waiting[number]
             if isinstance(receipt, Died):
-                job = waiting[number]
                 raise TrainError(f"{job.system}, fold {job.fold + 1}, seed {job.seed}: {receipt.reason}; run again")
+            travel.fetch([job])
     order = {system: place for place, system in enumerate(chosen)}
     jobs.sort(key=lambda job: (order[job.system], job.fold, job.seed))
     marks = {job.system: marks_of(job) for job in jobs}
@@ -231,6 +240,7 @@ def run_experiments(
         results=results,
         summary=[marks[row["system"]] | row for row in summarise(scored, store.labels, results)],
         comparisons=[marks[row["first"]] | row for row in compare(scored, store.labels)],
+        groups=score_groups(scored, store.labels, columns),
         predictions=scored,
         n_kept=len(jobs) - len(waiting),
         seconds=monotonic() - began,
@@ -253,7 +263,7 @@ def run_experiments(
     if not (systems or folds or seeds or only_finished):  # a part must not pass for the whole
         origin = {"version": store.version, "split": split.digest, "train": asdict(recipe.train)}
         found = {**origin, "results": results, "summary": outcome.summary, "comparisons": outcome.comparisons}
-        found["warnings"] = list(warnings)
+        found |= {"warnings": list(warnings), "groups": asdict(outcome.groups)}
         text = json.dumps(found, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
@@ -285,7 +295,7 @@ def _device_notes(jobs: Sequence[Job], results: Sequence[Mapping[str, Any]], *, 
     return []
 
 
-def _prepare(waiting: Sequence[Job], store: Store, *, pool: Workers, quiet: bool) -> None:
+def _prepare(waiting: Sequence[Job], store: Store, *, pool: Workers, travel: Travel, quiet: bool) -> None:
     """Compute what every fold that is waiting needs once for all systems and seeds: statistics, then SVMs."""
     # those of training utterances differ from fold to fold, those of speakers do not
     statistics = {
@@ -300,7 +310,7 @@ def _prepare(waiting: Sequence[Job], store: Store, *, pool: Workers, quiet: bool
     stages += [(word, list(tasks.values())) for word, tasks in shared.items()]
     for word, tasks in stages:
         with Progress(word, len(tasks), unit="tasks", quiet=quiet or not tasks) as progress:
-            for _ in pool.run(prepare, tasks):  # where one dies, the experiment says so
+            for _ in pool.run(travel.task(prepare), tasks):  # where one dies, the experiment says so
                 progress.add(1)
 
 

@@ -54,6 +54,7 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
         comparisons=[
             row | {"first": names[row["first"]], "second": names[row["second"]]} for row in outcome.comparisons
         ],
+        groups=outcome.groups,
         folds=folds,
         confusion=matrices,
         curves=_curves(outcome).replace({"system": names}),

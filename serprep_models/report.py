@@ -33,6 +33,7 @@ from matplotlib.ticker import MaxNLocator
 
 from serprep.files import refuse_store
 from serprep_models.scores import SCORES, Verdict, judge
+from serprep_models.scores.groups import Groups
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")
 MAX_SPEAKER_ROWS = 30  # more speakers are summarised per class
@@ -78,6 +79,7 @@ class Report:
     audit: list[dict[str, Any]] | None = None
     # per pair of systems: first, second; ua, wa (differences), ua_interval, wa_interval, ua_p, wa_p
     comparisons: list[dict[str, Any]] = field(default_factory=list)
+    groups: Groups = field(default_factory=Groups)  # scores within groups, and their differences
     caution: str = ""  # what a reader must know before reading scores, shown first
     warnings: tuple[str, ...] = ()  # what makes scores other than they seem, shown first as well
     predict: dict[str, str] = field(default_factory=dict)  # system → command that predicts with it, or ""

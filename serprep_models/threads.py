@@ -7,6 +7,7 @@ of its parent.  So a child begins with one, as workers of a `DataLoader` do.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import RLock
 
 import torch
 
@@ -14,12 +15,20 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
+_turn = RLock()
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Several systems train at once, one thread each: sums have one order, cores are not fought over."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    """One system trains in a process, with one thread: sums have one order, cores are not fought over.
+
+    Random numbers, a GPU and the memory budget are a process's, too: a worker with several threads trains
+    one system after the other.
+    """
+    with _turn:
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)

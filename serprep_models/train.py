@@ -241,7 +241,7 @@ class _Training:
 
     def origin(self) -> list[Any]:
         """What a state must be of to go on from it."""
-        besides = ("systems", "seeds", "allow_confounded")
+        besides = ("systems", "seeds", "allow_confounded", "groups")
         how = {name: value for name, value in asdict(self.how).items() if name not in besides}
         how["device"] = self.device.type  # "auto" may be another one when it goes on
         return json.loads(json.dumps([asdict(self.config), how, self.seed, torch.__version__]))  # type: ignore[no-any-return]

@@ -24,6 +24,7 @@ FOUNDATIONS = {
     "files",
     "forms",
     "remote",
+    "retries",
     "place",
     "metrics",
     "progress",

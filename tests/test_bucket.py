@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from serprep_cli.main import cli
 
 from helpers.inline import Inline
 from serprep import remote
+from serprep.cache.parts import Cache
 from serprep.corpora import read_corpus
 from serprep.dataset import garbage
 from serprep.dataset.diff import diff
@@ -27,12 +29,13 @@ from serprep.manifest.look import check_manifest, look
 from serprep.manifest.table import make_manifest
 from serprep.pipeline.build import build
 from serprep.place.corpus import as_root
+from serprep.place.place import at
 from serprep.recipe import recipe_from
 from serprep.store.convert import convert
 from serprep.store.store import open_store
 from serprep.store.verify import verify
 from serprep.testing import write_synthetic_corpus
-from serprep.version import versions
+from serprep.version import build_number, read_build, versions
 
 pytestmark = pytest.mark.skipif(
     not (find_spec("s3fs") and find_spec("moto")), reason="no s3fs or moto"
@@ -320,6 +323,74 @@ def test_systems_are_trained_from_the_bucket(bucket, store, tmp_path):
     outcome = run_experiments(asked, open_store(store), pool=Inline())
     assert [row["system"] for row in outcome.results] == ["plain-crnn"] * 2
     assert outcome.folder.is_relative_to(tmp_path / "experiments")
+
+
+def test_of_two_writers_of_one_name_one_wins_and_a_lost_answer_is_no_error(bucket):
+    place = at("s3://lab/conditions")
+    assert place.create("tags/a", b"mine") and not place.create("tags/a", b"yours")
+    assert place.create("tags/a", b"mine"), "the write happened, the answer did not arrive"
+    assert place.exchange("tags/a", b"new", b"mine") and not place.exchange("tags/a", b"other", b"mine")
+    assert place.read("tags/a") == b"new" and place.cautions() == []
+    assert not [name for name in bucket.digests("conditions/") if "probe" in name]
+
+
+def test_an_object_that_changes_after_it_was_read_is_not_replaced(bucket, monkeypatch):
+    place, read = at("s3://lab/exchange"), remote.read
+    place.write("x", b"1")
+
+    def read_and_be_overtaken(url, *where):
+        data = read(url, *where)
+        bucket.files.pipe_file("lab/exchange/x", b"2")
+        return data
+
+    monkeypatch.setattr(remote, "read", read_and_be_overtaken)
+    assert not place.exchange("x", b"3", b"1")
+    assert read("s3://lab/exchange/x") == b"2"
+
+
+def test_a_store_that_ignores_conditions_is_told_so(bucket, monkeypatch):
+    filesystem, _ = remote.connect("s3://lab/x")
+    put = filesystem.pipe_file
+    monkeypatch.setattr(filesystem, "pipe_file", lambda path, data, **conditions: put(path, data))
+    monkeypatch.setattr(remote, "_lacking", {})
+    place = at("s3://lab/old")
+    assert place.create("tags/a", b"mine") and place.create("tags/a", b"yours")
+    assert place.cautions() == [
+        "s3://lab has no conditional writes: of two writers of one tag or build the last has it, untold"
+    ]
+
+
+def test_two_builds_never_share_a_number(bucket, corpus, monkeypatch):
+    """The second one looks while the first has not told yet which number it has."""
+    first = build(recipe("s3://lab/corpus", "s3://lab/numbers"), pool=Inline())
+    bucket.files.pipe_file("lab/numbers/numbers/2", b"of another build\n")
+    features = {"logmel": {"n_mels": 20}, "functionals": {"enabled": False}}
+    second = build(recipe("s3://lab/corpus", "s3://lab/numbers", features=features), pool=Inline())
+    stems = [f"versions/{result.version}" for result in (first, second)]
+    assert [build_number("s3://lab/numbers", stem) for stem in stems] == [1, 3]
+    report = read_build("s3://lab/numbers", stems[0])
+    assert set(report["seconds"]) == {"corpus", "recordings", "workers", "features", "packing"}
+    assert report["retries"] == {} and report["audio_seconds_per_second"] > 0
+
+
+def test_parts_that_no_listing_shows_yet_are_found(bucket, corpus, monkeypatch):
+    """As of a store whose listings lag behind its writes."""
+    monkeypatch.setattr(Cache, "_names", lambda self, kind: [])
+    result = build(recipe("s3://lab/corpus", "s3://lab/lagging"), pool=Inline())
+    assert (result.computed, result.n_utterances) == (4, 4) and verify(result.store).ok
+
+
+def test_an_object_without_bytes_and_one_of_several_parts(bucket, monkeypatch):
+    remote.write("s3://lab/odd/empty", b"")
+    with at("s3://lab/odd/empty").open() as file:
+        assert file.read() == remote.read("s3://lab/odd/empty") == b""
+    filesystem, _ = remote.connect("s3://lab/x")
+    monkeypatch.setattr(filesystem, "pipe_file", partial(filesystem.pipe_file, chunksize=5 << 20))
+    data = bytes(11 << 20)
+    assert at("s3://lab/odd").create("parts", data) and not at("s3://lab/odd").create("parts", data[1:])
+    entry = remote.info("s3://lab/odd/parts")
+    assert remote.stamp(entry) == [len(data), entry["ETag"]] and "-3" in entry["ETag"], "no MD5 of the content"
+    assert remote.read("s3://lab/odd/parts") == data
 
 
 def test_a_bucket_that_is_missing_is_one_line(bucket, corpus, tmp_path):

@@ -66,6 +66,9 @@ def test_a_recipe_runs_from_folder_to_page(outcomes, name):
     assert page.is_file()
     written = json.loads((outcome.folder / "results.json").read_bytes())
     assert written["summary"] == json.loads(json.dumps(outcome.summary))
+    assert written["groups"] == json.loads(json.dumps(dataclasses.asdict(outcome.groups)))
+    if "gender" in outcome.store.columns:
+        assert {row.column for row in outcome.groups.scores} >= {"gender"}
 
 
 def test_compare2018_scores_devel_and_predicts_test(outcomes):

@@ -1,3 +1,4 @@
+import re
 import shutil
 import subprocess
 import sys
@@ -73,8 +74,18 @@ def test_the_command_and_the_licence_are_declared(wheel):
     assert not any("torch" in line and "extra ==" not in line for line in needs)  # torch is asked for by name
 
 
+def test_the_licence_of_every_package_that_is_asked_for_is_listed():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *(line for extra in extras if extra != "dev" for line in extras[extra])]
+    listed = (ROOT / "docs" / "licences.md").read_text()
+    names = {re.split(r"[\[>=]", line)[0] for line in lines} - {"serprep"}
+    assert [name for name in sorted(names) if not re.search(rf"\| {name}\b", listed)] == []
+
+
 def test_one_version_number():
     import serprep
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert serprep.__version__ == project["version"]
+    assert f"version: {project['version']}" in (ROOT / "CITATION.cff").read_text()

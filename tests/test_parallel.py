@@ -1,4 +1,5 @@
 import gc
+import json
 import os
 import subprocess
 import sys
@@ -312,6 +313,28 @@ def test_who_waits_for_workers_says_so(deserted, monkeypatch, capsys):
     with workers(scheduler=deserted, wait=0.2) as guest, pytest.raises(SerprepError, match="no worker within"):
         list(guest.run(abs, [1]))
     assert f"waiting for workers: scheduler {deserted} has none" in capsys.readouterr().err
+
+
+def test_workers_that_come_later_are_asked_and_join_and_who_leaves_is_forgotten(monkeypatch, capsys):
+    pool, there, asked = Workers(scheduler="tcp://lab:8786"), {"a": 1}, []
+    pool._client = SimpleNamespace(scheduler=SimpleNamespace(ncores=None))
+    answers = {"a": json.dumps(fitness.own()), "b": "no JSON", "c": json.dumps(fitness.own()), "d": None}
+
+    def tell(function, *words, workers, **options):
+        asked.append((function is eval, sorted(workers)))
+        return {worker: answers[worker] if function is eval else function() for worker in workers}
+
+    monkeypatch.setattr(pool, "_ask", lambda question, **options: dict(there))
+    monkeypatch.setattr(pool, "_tell", tell)
+    with pool.admitting(lambda: ""):
+        assert pool._look_around() == {"a": 1}
+        there.update(b=1, c=4, d=1)
+        assert pool._look_around() == {"a": 1, "c": 4}
+        del there["a"]
+        assert pool._look_around() == {"c": 4}
+    assert asked == [(True, ["a"]), (False, ["a"]), (True, ["b", "c", "d"]), (False, ["c"])]
+    said = capsys.readouterr().err
+    assert "worker b is not used: it does not say what it computes with" in said and "worker d is not used" in said
 
 
 def test_a_worker_with_other_code_is_not_used(pool, monkeypatch, capsys):

@@ -14,8 +14,9 @@ from serprep.plugins import Registry, distribution, load, plugged
 def test_entry_points_are_listed_by_name():
     found = plugged("console_scripts")
     assert list(found) == sorted(found)
-    assert found["serprep"].value == "serprep_cli.main:main"
-    assert distribution(found["serprep"]).startswith("serprep ")
+    (entry,) = found["serprep"]
+    assert entry.value == "serprep_cli.main:main"
+    assert distribution(entry).startswith("serprep ")
 
 
 def test_what_cannot_be_imported_is_one_line_that_names_its_package():
@@ -49,7 +50,8 @@ def installed(monkeypatch):
         entries = {name: EntryPoint(name, value, "serprep.things") for name, value in values.items()}
         for entry in entries.values():
             vars(entry).update(dist=Distribution)
-        monkeypatch.setattr(plugins, "plugged", lambda group: entries if group == "serprep.things" else {})
+        plugged = {name: (entry,) for name, entry in entries.items()}
+        monkeypatch.setattr(plugins, "plugged", lambda group: plugged if group == "serprep.things" else {})
 
     return install
 
@@ -60,6 +62,22 @@ def test_what_others_bring_stands_behind_our_own_and_says_by_whom(installed):
     assert THINGS["mine"].name == "mine" and THINGS["own"].name == "own"  # nobody takes the place of our own
     assert THINGS.brought_by("mine") == "serprep-things 1.4.2" and THINGS.brought_by("own") == ""
     assert list(THINGS.usable()) == ["own", "mine"]
+
+
+def test_a_name_that_two_packages_bring_is_neithers(monkeypatch):
+    entries = [EntryPoint("mine", f"{__name__}:{value}", "serprep.things") for value in ("MINE", "Thing")]
+    for entry, package in zip(entries, ("serprep-things", "other-things"), strict=True):
+        vars(entry).update(dist=type("Distribution", (), {"name": package, "version": "1.4.2"}))
+    monkeypatch.setattr(plugins, "entry_points", lambda group: entries)
+    plugged.cache_clear()
+    try:
+        with pytest.raises(
+            FeatureError,
+            match=r"'mine' is brought by several packages: other-things 1.4.2, serprep-.* 1.4.2; keep one",
+        ):
+            THINGS["mine"]
+    finally:
+        plugged.cache_clear()
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones_and_what_works_without():

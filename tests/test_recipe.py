@@ -52,6 +52,7 @@ protocol = "group-k-fold"
 group = "session"
 folds = 6
 dev_groups = 2
+other_folds = 3
 dev_group = "session"
 column = "part"
 test = "part 2"
@@ -83,6 +84,7 @@ memory_budget = 100
 tensorboard = true
 device = "cpu"
 refit = true
+groups = ["gender"]
 submission = "compare2021"
 
 [train.hsf-crnn]
@@ -153,6 +155,7 @@ def test_every_key_arrives(tmp_path):
         group="session",
         folds=6,
         dev_groups=2,
+        other_folds=3,
         dev_group="session",
         column="part",
         test="part 2",
@@ -185,6 +188,7 @@ def test_every_key_arrives(tmp_path):
         tensorboard=True,
         device="cpu",
         refit=True,
+        groups=("gender",),
         submission="compare2021",
         options={
             "hsf-crnn": {
@@ -272,7 +276,7 @@ def test_home_and_urls(tmp_path):
         ("[store]\ndtype = 'float16'\n", r"\[store\] unknown key 'dtype'; expected one of format, segment_dtype"),
         (
             "[split]\nkind = 1\n",
-            r"unknown key 'kind'; expected one of protocol, group, folds, dev_groups, dev_group, column, test, file",
+            r"unknown key 'kind'; expected one of protocol, group, folds, other_folds, dev_groups, dev_group",
         ),
         ("[train]\nlr = 1\n", r"unknown key 'lr'; expected one of systems, seeds, epochs, batch_size, learning_rate"),
         ("[features.segments]\nshort = { length = 30 }\n", r"\[features.segments.short\] needs hop"),

@@ -55,7 +55,7 @@ def test_an_object_is_read_like_a_file(bucket, monkeypatch):
     monkeypatch.setattr(remote, "_BLOCK", 512)
     fetched = []
     read = remote.read
-    monkeypatch.setattr(remote, "read", lambda *args: fetched.append(args[1:]) or read(*args))
+    monkeypatch.setattr(remote, "read", lambda *args, **how: fetched.append(args[1:]) or read(*args, **how))
     file, expected = ObjectFile(f"{bucket}/x"), io.BytesIO(data)
     assert file.size == len(data)
     random = np.random.default_rng(1)

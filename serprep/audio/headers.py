@@ -149,12 +149,18 @@ def _w64(data: bytes) -> Stream:
         elif data[place : place + 4] == b"data":
             there = len(data) - place - 24
             size = there if size >= 1 << 62 or (size <= 24 and there) else size - 24
-            refuse_cut(size, there)
+            refuse_cut(size, there)  # whatever its samples are
             if len(fmt) >= 40 and struct.unpack_from("<H", fmt)[0] == _EXTENSIBLE and fmt[24:26] != b"\1\0":
                 return Stream(plain_wav(fmt[:40], data[place + 24 : place + 24 + size]))  # libsndfile takes it for PCM
-            return Stream(data)
+            return _announced(data, place + 24, size)
         place += max(24, size + -size % 8)
     return Stream(data)
+
+
+def _announced(data: bytes, begin: int, size: int) -> Stream:
+    """The recording without what lies behind its sound, which libsndfile takes for sound; 0 announces nothing."""
+    refuse_cut(size, len(data) - begin)
+    return Stream(data[: begin + size] if 0 < size < len(data) - begin else data)
 
 
 # -- others ----------------------------------------------------------------------------
@@ -195,7 +201,8 @@ def _avr(data: bytes) -> Stream:
     """Audio Visual Research: 2BIT, name, stereo, bits …, samples of each channel at byte 26; sound from byte 128."""
     if len(data) >= 128:
         stereo, bits = struct.unpack_from(">HH", data, 12)
-        refuse_cut(struct.unpack_from(">I", data, 26)[0] * -(-bits // 8) * (2 if stereo else 1), len(data) - 128)
+        size = struct.unpack_from(">I", data, 26)[0] * -(-bits // 8) * (2 if stereo else 1)
+        return _announced(data, 128, size)
     return Stream(data)
 
 
@@ -220,6 +227,8 @@ def _nist(data: bytes) -> Stream:
     """NIST SPHERE: a header of text whose size stands in its second line."""
     size = re.match(rb"NIST_1A\n\s*(\d{1,6})\n", data)
     head = data[: int(size[1])] if size else b""
+    if not re.search(rb"^end_head\s*$", head, re.MULTILINE):
+        raise AudioError("its NIST SPHERE header does not end (no line end_head): it is damaged; copy the file again")
     fields = {
         name.decode("latin-1"): value.strip().decode("latin-1")
         for name, value in re.findall(rb"^(\w+) -\w+ ([^\n]*)", head, re.MULTILINE)
@@ -231,8 +240,7 @@ def _nist(data: bytes) -> Stream:
         counts = [int(fields[name]) for name in ("sample_count", "channel_count", "sample_n_bytes")]
     except (KeyError, ValueError):
         return Stream(data)  # the decoder says what is missing
-    refuse_cut(counts[0] * counts[1] * counts[2], len(data) - len(head))
-    return Stream(data)
+    return _announced(data, len(head), counts[0] * counts[1] * counts[2])
 
 
 _READERS: dict[bytes, Callable[[bytes], Stream]] = {

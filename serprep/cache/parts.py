@@ -213,8 +213,8 @@ class Cache:
                 "finished parts are kept"
             ) from None
 
-    def find(self, kind: str, keys: Sequence[bytes] | ByteArray) -> Places:
-        """Where the rows of each key lie.
+    def find(self, kind: str, keys: Sequence[bytes] | ByteArray, *, written: Collection[str] = ()) -> Places:
+        """Where the rows of each key lie; `written` are names of parts that a listing may not have yet.
 
         Parts that are damaged or vanish meanwhile count as not there.
         """
@@ -224,7 +224,7 @@ class Cache:
         table["part"] = -1
         parts: list[str] = []
         n_missing = len(wanted)
-        for name, (own, places) in self._indices(kind) if n_missing else ():
+        for name, (own, places) in self._indices(kind, written) if n_missing else ():
             if not n_missing:
                 break
             at = np.minimum(np.searchsorted(wanted, sortable(own)), len(wanted) - 1)
@@ -258,9 +258,10 @@ class Cache:
             reason = refusal(error) or f"{error.strerror or error}; expected a readable folder"
             raise CacheError(f"cache {self.root}: {reason}") from None
 
-    def _indices(self, kind: str) -> Iterator[tuple[str, tuple[ByteArray, Places]]]:
+    def _indices(self, kind: str, written: Collection[str] = ()) -> Iterator[tuple[str, tuple[ByteArray, Places]]]:
         """Name and index of every part; at a URL many are fetched at a time."""
-        names = [name for name in self._names(kind) if name.endswith(".part")]
+        listed = [name for name in self._names(kind) if name.endswith(".part")]
+        names = [*listed, *sorted(set(written) - set(listed))]
         yield from zip(names, self.folder.each(self._index, names), strict=True)
 
     def _at(self, name: str) -> tuple[Place, str]:

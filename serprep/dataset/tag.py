@@ -55,10 +55,13 @@ def tag(dataset: str | Path, version: str, name: str, *, force: bool = False) ->
         if before and not force:
             raise _taken(dataset, name, before)
         try:
-            if not force and not place.create(f"tags/{name}", data):
+            won = (
+                place.exchange(f"tags/{name}", data, f"{before}\n".encode())
+                if before
+                else place.create(f"tags/{name}", data)
+            )
+            if not won:  # somebody else was faster
                 raise _taken(dataset, name, tags(dataset).get(name, ""))
-            if force:
-                place.write(f"tags/{name}", data)
         except OSError as error:
             raise StoreError(f"{one_line(dataset)}: tags/{name}: {error.strerror or error}; make it writable") from None
     return Tagged(tag=name, version=found, store=store.path, before=before)

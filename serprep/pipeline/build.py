@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from serprep import retries
 from serprep.cache.memo import Memo
 from serprep.cache.parts import Cache
 from serprep.cache.place import cache_of
@@ -37,7 +39,7 @@ from serprep.pipeline.extract import compute_features
 from serprep.pipeline.gather import Asked, Quarantined, gather, usable
 from serprep.pipeline.loudness import check_loudness
 from serprep.pipeline.places import shared
-from serprep.place.place import at
+from serprep.place.place import Place, at
 from serprep.progress import Progress
 from serprep.recipe import Recipe, read_recipe
 from serprep.store.pack import pack
@@ -68,6 +70,8 @@ class BuildResult:
     levels: Mapping[str, int] = field(default_factory=dict)  # problem → utterances that have it (`audio.levels`)
     n_before: int | None = None  # rows of the version that was built before this one
     card: str = ""  # the data card's path; "" where it could not be written
+    stages: Mapping[str, float] = field(default_factory=dict)  # what was done → seconds it took
+    retries: Mapping[str, int] = field(default_factory=dict)  # trouble of an object store → requests made again
 
 
 def build(
@@ -133,13 +137,15 @@ def build(
         recipe = read_recipe(recipe)
     at(recipe.dataset_path).refuse_store()
     recipe = replace(recipe, features=recipe.features.settled())
-    own = pool is None
+    own, laps = pool is None, _Laps()
+    retries.taken()  # of what this process did before
     pool = pool or Workers(workers, scheduler, wait=wait_for_workers)
     place = cache_of(recipe.dataset_path, named=recipe.cache_path, scheduler=getattr(pool, "scheduler", None))
     cache = place.cache
     early = Early(pool, recipe.features, quiet=quiet)
     try:
         asked = asked or gather(recipe)
+        laps.end("corpus")
         if asked.located:
             asked.located.refuse_nothing(asked.root)
         memo = Memo(cache, asked.root, ignore=rehash)
@@ -160,10 +166,12 @@ def build(
             finally:  # also after Ctrl-C
                 memo.save()
         good, bad = usable(asked.manifest, looked.manifest, looked.reasons)
+        laps.end("recordings")
         early.wait()
         n_computed, seconds = 0, 0.0
         asked_again = recompute  # once is enough
         with shared(recipe, good, cache=cache.root, pool=pool):
+            laps.end("workers")
             for attempts_left in reversed(range(ATTEMPTS)):
                 try:
                     rows, origins, failed, n_more, more = compute_features(
@@ -186,6 +194,7 @@ def build(
                     failed += loudness.quarantined
                     n_computed, seconds = n_computed + n_more, seconds + more
                     _refuse_nothing(rows, [*bad, *failed], on_bad_audio)
+                    laps.end("features")
                     packed = pack(
                         Manifest(rows, asked.manifest.info),
                         origins,
@@ -199,6 +208,7 @@ def build(
                         anew=recompute or (repair and n_computed > 0),
                         quiet=quiet,
                     )
+                    laps.end("packing")
                     break
                 except PartError as error:  # damaged, or removed by somebody who wanted space: it is gone now
                     if not attempts_left:
@@ -223,6 +233,7 @@ def build(
             *asked.warnings,
             *_remarks(recipe.features, asked.manifest),
             *place.notes,
+            *at(recipe.dataset_path).cautions(),
             *looked.remarks,
             *loudness.warnings,
         ),
@@ -230,9 +241,25 @@ def build(
         n_files_read=memo.n_read,
         audio_seconds=seconds,
         seconds=time.monotonic() - began,
+        stages={name: round(seconds, 3) for name, seconds in laps.seconds.items()},
+        retries=dict(Counter(retries.taken()) + Counter(getattr(pool, "retries", {}))),
         repaired=tuple(f"{problem.place}: {problem.message}" for problem in packed.repaired),
     )
     return _write_report(result, recipe, cache=cache)
+
+
+class _Laps:
+    """How long each stage took that has ended; what is done again counts again."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._began = time.monotonic()
+
+    def end(self, stage: str) -> None:
+        """It ends now, and the next begins."""
+        now = time.monotonic()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._began
+        self._began = now
 
 
 def _enough(root: Path, paths: Sequence[str]) -> int:
@@ -262,13 +289,21 @@ def _refuse_nothing(rows: Sequence[object], bad: Sequence[Quarantined], on_bad_a
         raise StoreError("nothing to store: " + first_ten(reasons or ["the recipe drops everything"]))
 
 
+def _claim(folder: Place, version: str, number: int) -> int:
+    """A running number from `number` on that no other version has, taken for this one."""
+    with contextlib.suppress(OSError):  # a finished data set may be read-only
+        while not folder.create(f"numbers/{number}", f"{version}\n".encode()):
+            number += 1
+    return number
+
+
 def _write_report(result: BuildResult, recipe: Recipe, *, cache: Cache) -> BuildResult:
     """``build.json`` beside the store: who, when, with what, and what was left out; the result, compared."""
     stem = f"versions/{result.version}"
     folder, name = at(recipe.dataset_path), f"{stem}.build.json"
     stems = {name.rsplit(".", 1)[0] for name in versions(recipe.dataset_path)}
     numbers = {one: build_number(recipe.dataset_path, one) for one in stems}
-    number = numbers.get(stem) or 1 + max(numbers.values(), default=0)
+    number = numbers.get(stem) or _claim(folder, result.version, 1 + max(numbers.values(), default=0))
     earlier = {one: at for one, at in numbers.items() if 0 < at < number}
     if earlier:
         before = read_build(recipe.dataset_path, max(earlier, key=earlier.__getitem__)).get("n_utterances")
@@ -279,10 +314,15 @@ def _write_report(result: BuildResult, recipe: Recipe, *, cache: Cache) -> Build
         "libraries": library_versions() | kind_libraries(recipe.features),
         "python": sys.version.split()[0],
         "platform": platform,
+        "seconds": dict(result.stages),
+        "audio_seconds_per_second": round(result.audio_seconds / result.stages.get("features", 0.0), 1)
+        if result.computed and result.stages.get("features")
+        else None,
+        "retries": dict(result.retries),
     }
     with contextlib.suppress(StoreError, KeyError):  # of the build that made it
         before = read_build(recipe.dataset_path, stem)
-        made |= {key: before[key] for key in (("built",) if result.repaired else tuple(made))}
+        made |= {key: before[key] for key in (("built",) if result.repaired else tuple(made)) if key in before}
     report = {
         "version": result.version,
         "number": number,

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -152,7 +153,7 @@ def compute_features(
         for kind, own in keys.items():
             cache.forget(kind, own, keep=written[kind])
     if numbers:
-        origins = _find(cache, keys)
+        origins = _find(cache, keys, written)
     bad = []
     stored = origins.complete
     for i in np.flatnonzero(~stored).tolist():
@@ -197,8 +198,10 @@ def failure_key(keys: Mapping[str, bytes]) -> bytes:
     return hashlib.sha256(b"decoding 2" + b"".join(keys[kind] for kind in sorted(keys))).digest()
 
 
-def _find(cache: Cache, keys: Mapping[str, ByteArray]) -> Origins:
-    return Origins(keys, {kind: cache.find(kind, own) for kind, own in keys.items()})
+def _find(
+    cache: Cache, keys: Mapping[str, ByteArray], written: Mapping[str, Collection[str]] = MappingProxyType({})
+) -> Origins:
+    return Origins(keys, {kind: cache.find(kind, own, written=written.get(kind, ())) for kind, own in keys.items()})
 
 
 def _nowhere(keys: Mapping[str, ByteArray]) -> Origins:

@@ -24,8 +24,8 @@ TRIES, PAUSE = 10, 0.5  # times and seconds: what is written elsewhere may take 
 class Places:
     """What a worker must be able to do; called there, it says why it is not."""
 
-    cache: str  # folder or URL that is written to
-    token: str  # name of a file in it, which holds that name
+    written: tuple[str, ...]  # folders or URLs that are written to: of cache and stores
+    token: str  # name of a file in each, which holds that name
     sample: str  # a recording, absolute
     digest: str  # its SHA-256
     features: Features
@@ -34,8 +34,8 @@ class Places:
     def __call__(self) -> str:
         """Why this process cannot be used as a worker; "" if it can."""
         try:
-            if _identity(self.features) != self.identity:
-                return "it has other libraries that decide features (see `libraries` in build.json); install the same"
+            if other := _other(self.identity, _identity(self.features)):
+                return f"it has other libraries that decide features ({other}); install the same"
             if self.sample:
                 found = digest_of(read_bytes(as_root(self.sample)))
                 if found != self.digest:
@@ -44,11 +44,11 @@ class Places:
             return f"it cannot read {one_line(self.sample)} ({error}); let it see the corpus at the same path"
         except SerprepError as error:
             return str(error)
-        return self._shares()
+        return next(filter(None, map(self._shares, self.written)), "")
 
-    def _shares(self) -> str:
+    def _shares(self, place: str) -> str:
         """Why it does not write where this process does."""
-        folder, beside = at(self.cache), f"{self.token}-{uuid.uuid4().hex[:8]}"
+        folder, beside = at(place), f"{self.token}-{uuid.uuid4().hex[:8]}"
         remedy = "let it read and write the data set at the same path, or name a URL"
         try:
             for attempt in range(TRIES):
@@ -58,16 +58,29 @@ class Places:
                 if attempt < TRIES - 1:
                     time.sleep(PAUSE)
             else:
-                return f"it does not see what is written to {one_line(self.cache)}; {remedy}"
+                return f"it does not see what is written to {one_line(place)}; {remedy}"
             folder.write(beside, b"")
             folder.remove(beside)
         except (OSError, SerprepError) as error:
-            return f"it cannot use {one_line(self.cache)} ({getattr(error, 'strerror', None) or error}); {remedy}"
+            return f"it cannot use {one_line(place)} ({getattr(error, 'strerror', None) or error}); {remedy}"
         return ""
 
 
 def _identity(features: Features) -> str:
     return json.dumps(identities(features), sort_keys=True)
+
+
+def _other(here: str, there: str) -> str:
+    """What differs between two identities, such as ``functionals: library``; "" if nothing does."""
+    mine, other = json.loads(here), json.loads(there)
+    for kind in mine:
+        own, theirs = mine[kind]["extractor"], other.get(kind, {}).get("extractor", {})
+        names = sorted(name for name in {**own, **theirs} if own.get(name) != theirs.get(name))
+        if names:
+            return one_line(
+                f"{kind}: " + ", ".join(f"{name} {theirs.get(name)}, here {own.get(name)}" for name in names)
+            )
+    return "" if mine == other else "signal"
 
 
 @contextmanager
@@ -86,10 +99,11 @@ def shared(recipe: Recipe, rows: Utterances, *, cache: str, pool: Workers) -> It
     if not getattr(pool, "scheduler", None):
         yield
         return
-    folder, token = at(cache), f"probe-{uuid.uuid4().hex}"
+    token = f".probe-{uuid.uuid4().hex}.tmp"
+    folders = [at(place) for place in dict.fromkeys((cache, f"{recipe.dataset_path}/versions"))]
     first: Any = rows[0] if len(rows) else None
     test = Places(
-        cache,
+        tuple(folder.root for folder in folders),
         token,
         str(recipe.root / first.path) if first else "",
         first.audio_digest if first else "",
@@ -97,7 +111,8 @@ def shared(recipe: Recipe, rows: Utterances, *, cache: str, pool: Workers) -> It
         _identity(recipe.features),
     )
     try:
-        folder.write(token, token.encode())
+        for folder in folders:
+            folder.write(token, token.encode())
     except OSError:  # whoever computes something says so; a finished data set may be read-only
         yield
         return
@@ -105,5 +120,6 @@ def shared(recipe: Recipe, rows: Utterances, *, cache: str, pool: Workers) -> It
         with pool.admitting(test):
             yield
     finally:
-        with suppress(OSError):
-            folder.remove(token)
+        for folder in folders:
+            with suppress(OSError):
+                folder.remove(token)

@@ -129,6 +129,14 @@ class Place(ABC):
         """Write a file unless another process was faster: then whether it wrote the same."""
 
     @abstractmethod
+    def exchange(self, name: str, data: bytes, before: bytes) -> bool:
+        """Write a file that holds `before`; whether that was still so, or it holds `data` already."""
+
+    @abstractmethod
+    def cautions(self) -> list[str]:
+        """What must be said to whoever is not the only one who writes there."""
+
+    @abstractmethod
     def touch(self, name: str, every: float) -> None:
         """Note that a file is used, where that is noted, once in `every` seconds."""
 

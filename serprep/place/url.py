@@ -1,6 +1,7 @@
 """A place at a URL, through `serprep.remote`; everything that object storage does differently is here."""
 
 import contextlib
+import errno
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -90,9 +91,16 @@ class Url(Place):
         remote.write(self.path(name), bytes(data))
 
     def create(self, name: str, data: bytes) -> bool:
-        """Write an object; whoever writes last has it."""
-        self.write(name, data)
-        return True
+        """Write an object unless there is one, where the store can."""
+        return remote.create(self.path(name), data)
+
+    def exchange(self, name: str, data: bytes, before: bytes) -> bool:
+        """Write an object unless it has changed, where the store can."""
+        return remote.replace(self.path(name), data, before=before)
+
+    def cautions(self) -> list[str]:
+        """Whether it has no conditional writes."""
+        return [line] if (line := remote.unconditional(self.path("x"))) else []
 
     def touch(self, name: str, every: float) -> None:
         """Nothing: an object's time is that of its writing."""
@@ -127,7 +135,9 @@ class Url(Place):
         with Progress("uploading", len(own) + 1, unit="files", quiet=quiet) as progress:
             for _ in self.each(lambda file: remote.upload(f"{url}/{file}", here / file), own):
                 progress.add()
-            remote.upload(f"{url}/{mark}", here / mark)
+            if not remote.create(f"{url}/{mark}", (here / mark).read_bytes()):
+                reason = "another build wrote it meanwhile, with other bytes; build again with --repair"
+                raise OSError(errno.EEXIST, reason, url)
             progress.add()
 
     def withdraw(self, name: str, mark: str) -> None:

@@ -8,8 +8,8 @@ group, is an error.
 from dataclasses import dataclass
 
 from serprep.errors import SplitError, first_ten, one_line
-from serprep.manifest.table import Manifest, value_of
-from serprep.split.split import Split
+from serprep.manifest.table import Manifest
+from serprep.split.split import JOINT, Split, group_of
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ def bind(split: Split, manifest: Manifest) -> Bound:
         speaker or group value.
     """
     problems = []
+    columns = (split.group,) if split.group in manifest.columns else tuple(split.group.split(JOINT))
+    compared = set(columns) <= set(manifest.columns)
     for row in manifest.utterances:
         known = split.utterances.get(row.id)
         if known is None:
@@ -46,9 +48,9 @@ def bind(split: Split, manifest: Manifest) -> Bound:
             problems.append(
                 f"utterance {one_line(row.id)!r} has speaker {row.speaker!r}, in the split {known.speaker!r}"
             )
-        elif split.group in manifest.columns and str(value_of(row, split.group) or "") != known.group:
+        elif compared and group_of(row, columns) != known.group:
             problems.append(
-                f"utterance {one_line(row.id)!r} has {split.group} {value_of(row, split.group)!r}, "
+                f"utterance {one_line(row.id)!r} has {split.group} {group_of(row, columns)!r}, "
                 f"in the split {known.group!r}"
             )
     if problems:

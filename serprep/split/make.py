@@ -8,8 +8,9 @@ from typing import Literal
 from serprep.config import check, within
 from serprep.errors import SplitError, one_line
 from serprep.manifest.table import Manifest, value_of
+from serprep.split.apart import apart
 from serprep.split.folds import count_groups, group_roles, partition_roles, set_apart
-from serprep.split.split import ROLES, Assignment, Split, shared_speakers
+from serprep.split.split import JOINT, ROLES, Assignment, Split, group_of, shared_speakers
 
 #: Groups that "auto" leaves out one by one: a role per utterance and group grows with the square.
 MOST_LEFT_OUT = 100
@@ -22,8 +23,11 @@ class SplitConfig:
 
     #: "auto" is leave-one-group-out, or group-k-fold for more than `MOST_LEFT_OUT` groups
     protocol: Literal["fixed", "leave-one-group-out", "group-k-fold", "list", "auto"] = "auto"
-    group: str = "speaker"  # column; for the group protocols
+    group: str | tuple[str, ...] = "speaker"  # column, or two that train and test have apart; for the group protocols
     folds: int = within(2, 10_000, default=5)  # for group-k-fold
+    other_folds: int = within(
+        0, 1000, default=2
+    )  # parts of the second column's values; 0: training loses what is tested
     dev_groups: int = within(0, 1000, default=0)  # groups of each training side set apart for development
     dev_group: str = ""  # column of those groups; default: the same as group
     column: str = "partition"  # for fixed
@@ -35,6 +39,17 @@ class SplitConfig:
         check(self, SplitError, "split")
         if self.protocol == "list" and not self.file:
             raise SplitError('protocol "list" needs file = "split.json"')
+        if not 1 <= len(set(self.groups)) == len(self.groups) <= 2:
+            raise SplitError(
+                f"[split] group is {list(self.groups)}; expected a column, or two such as speaker and text"
+            )
+        if self.other_folds == 1:
+            raise SplitError("[split] other_folds is 1; expected 0, or 2 and more parts of the second column")
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The columns whose values train and test have apart."""
+        return (self.group,) if isinstance(self.group, str) else self.group
 
 
 def make_split(manifest: Manifest, config: SplitConfig) -> Split:
@@ -65,9 +80,10 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
         raise SplitError(
             f"{len(duplicates)} ids stand more than once, such as {one_line(duplicates[0])!r}; make them unique"
         )
-    group = config.column if config.protocol == "fixed" else config.group
-    if group not in manifest.columns:
-        raise SplitError(f"no column {group!r} to split by; the manifest has {', '.join(manifest.columns)}")
+    group, *others = (config.column,) if config.protocol == "fixed" else config.groups
+    for name in (group, *others):
+        if name not in manifest.columns:
+            raise SplitError(f"no column {name!r} to split by; the manifest has {', '.join(manifest.columns)}")
     values = [str(value_of(row, group) or "") for row in manifest.utterances]
     protocol: str = config.protocol
     remarks: list[str] = []
@@ -85,16 +101,21 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
         roles = [[role[value] for value in values] for role in of_group]
         if config.dev_groups and not own_column:
             roles = [_with_dev(manifest, roles[i], config=config, fold=fold) for i, fold in enumerate(folds)]
+        for other in others:
+            folds, roles, lost = apart(
+                folds, roles, manifest, column=other, n_parts=config.other_folds, seed=config.seed
+            )
+            remarks = [*remarks, lost]
     shared: dict[tuple[str, ...], tuple[str, ...]] = {}  # many utterances have the same roles
     of_row = (tuple(column[i] for column in roles) for i in range(len(values)))
     split = Split(
         protocol=protocol,
-        group=group,
+        group=JOINT.join((group, *others)),
         seed=config.seed,
         folds=tuple(folds),
         utterances={
-            row.id: Assignment(row.speaker, value, shared.setdefault(several, several))
-            for row, value, several in zip(manifest.utterances, values, of_row, strict=True)
+            row.id: Assignment(row.speaker, group_of(row, (group, *others)), shared.setdefault(several, several))
+            for row, several in zip(manifest.utterances, of_row, strict=True)
         },
         manifest_digest=manifest.digest,
     )
@@ -168,7 +189,7 @@ def _notes(split: Split) -> list[str]:
         notes.append(f"no speaker ids: speaker-independence rests on {rests}")
     elif n_unknown:
         notes.append(f"{n_unknown} of {len(split.utterances)} utterances have no speaker: they may be anybody's")
-    if split.group != "speaker" and n_unknown < len(split.utterances):
+    if "speaker" not in split.group.split(JOINT) and n_unknown < len(split.utterances):
         notes.append(f"split by {split.group!r}, not by speaker")
     shared = shared_speakers(split)
     if shared:

@@ -2,14 +2,17 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from serprep._json import canonical_json
 from serprep.errors import SplitError, one_line
+from serprep.manifest.table import value_of
+from serprep.utterance import Utterance
 
 ROLES = ("train", "dev", "test")
+JOINT = " + "  # between two columns that a split has apart, and between an utterance's values in them
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,11 @@ class Split:
         return sorted(name for name, row in self.utterances.items() if row.roles[fold] == role)
 
 
+def group_of(row: Utterance, columns: Sequence[str]) -> str:
+    """The value of an utterance in the column that was split by, or its values in several."""
+    return JOINT.join(str(value_of(row, name) or "") for name in columns)
+
+
 def shared_speakers(split: Split) -> dict[str, list[str]]:
     """Speakers with more than one role in a fold → names of those folds.  Unknown speakers don't count."""
     folds_of: dict[str, list[str]] = {}
@@ -85,6 +93,8 @@ def describe(split: Split) -> list[dict[str, Any]]:
     rows = []
     for number, fold in enumerate(split.folds):
         roles = Counter(row.roles[number] for row in split.utterances.values())
-        tested = sorted({row.group for row in split.utterances.values() if row.roles[number] == "test"})
-        rows.append({"fold": fold, **{role: roles[role] for role in ROLES}, "test_groups": " ".join(tested)})
+        tested = {row.group for row in split.utterances.values() if row.roles[number] == "test"}
+        if JOINT in split.group:  # of each column apart
+            tested = {value for values in tested for value in values.split(JOINT)}
+        rows.append({"fold": fold, **{role: roles[role] for role in ROLES}, "test_groups": " ".join(sorted(tested))})
     return rows

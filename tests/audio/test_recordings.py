@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import re
 import shutil
 import struct
 import subprocess
@@ -233,6 +234,30 @@ def test_samples_are_the_written_ones_whatever_the_header_says(name):
     assert rate == RATE
     np.testing.assert_array_equal(samples[:, 0], SAMPLES.astype(np.float32))
     np.testing.assert_array_equal(read_samples(PLAIN[name], start=0.25, end=0.5)[0], samples[4000:8000])
+
+
+TAILS = (
+    bytes(range(250)),
+    bytes(300),
+    b"TAG" + bytes(125),
+    b"LIST\x10\0\0\0INFOISFT\4\0\0\0abc\0",
+    b"ANNO\0\0\0\4abcd",
+)
+
+
+TO_THE_END = re.compile("size 0|unknown length|to the end|behind")  # all that is there, or more is there already
+
+
+@pytest.mark.parametrize("name", [name for name in PLAIN if not TO_THE_END.search(name)])
+def test_what_lies_behind_the_announced_sound_is_no_sound(name):
+    for tail in TAILS:
+        samples = read_samples(PLAIN[name] + tail)[0]
+        np.testing.assert_array_equal(samples[:, 0], SAMPLES.astype(np.float32), str(tail))
+
+
+def test_a_sphere_header_without_its_last_line_is_refused():
+    with pytest.raises(AudioError, match=r"its NIST SPHERE header does not end \(no line end_head\)"):
+        decode(written("NIST").replace(b"end_head", b"end_hea_"))
 
 
 CUT = {form: written(form) for form in ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "NIST", "AVR", "SVX", "CAF")}

@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,8 +62,7 @@ def built(tmp_path_factory):
 def test_a_build_writes_the_card_beside_the_store(built):
     _, result = built
     assert result.card == result.store.removesuffix(".zarr") + ".card.html"
-    with open(result.card, "rb") as file:
-        page = Structure(file.read())
+    page = Structure(open_page(built))
     text = " ".join(page.text)
     assert result.version in text and open_store(result.store).seal in text
     for word in ("Article 5(1)(f)", "Annex III", "high-risk", "1 group of utterances with the same bytes"):
@@ -90,8 +90,7 @@ def test_a_page_is_closed_to_the_network_and_open_to_screen_readers(built):
 
 
 def open_page(built):
-    with open(built[1].card, "rb") as file:
-        return file.read()
+    return Path(built[1].card).read_bytes()
 
 
 def test_names_are_text_whatever_they_hold():

@@ -1,8 +1,10 @@
 """What is printed fits into the terminal, and words stay whole."""
 
+import click
 import pytest
+from click.testing import CliRunner
 
-from cli.output import print_table, say
+from cli.output import cluster_options, print_table, say
 
 ROWS = [{"name": "a", "what": "one two three four five six seven", "path": "/a/long/path/that/stays/whole"}]
 
@@ -37,3 +39,23 @@ def test_a_value_is_wrapped_below_itself_and_a_path_is_not_broken(monkeypatch, c
         "path         /a/path/of/more/than/thirty/columns\n"
         "a sentence of a few more than forty\n  columns\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "named", "expected", "first"),
+    [
+        ([], "tcp://lab:8786", ("tcp://lab:8786", None), "scheduler tcp://lab:8786, as DASK_SCHEDULER_ADDRESS says"),
+        (["--scheduler", "tcp://own:1"], "tcp://lab:8786", ("tcp://own:1", None), ""),
+        (["--workers", "2"], "tcp://lab:8786", (None, 2), ""),
+        ([], "", (None, None), ""),
+    ],
+)
+def test_the_scheduler_of_the_environment_is_used_and_said_first(words, named, expected, first):
+    @click.command()
+    @cluster_options
+    def command(scheduler, workers, wait_for_workers):
+        click.echo(repr((scheduler, workers)))
+
+    done = CliRunner().invoke(command, words, env={"DASK_SCHEDULER_ADDRESS": named})
+    assert done.stdout == f"{expected!r}\n"
+    assert done.stderr.startswith(first) and bool(done.stderr) == bool(first)

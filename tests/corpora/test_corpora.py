@@ -661,7 +661,7 @@ BROKEN = dataclasses.replace(MOODS, name="broken", utterances=broken)
 @pytest.fixture
 def installed(monkeypatch):
     values = {"broken": f"{__name__}:BROKEN", "gone": "no_such_module:CORPUS", "moods": f"{__name__}:MOODS"}
-    entries = {name: EntryPoint(name, value, "serprep.corpora") for name, value in values.items()}
+    entries = {name: (EntryPoint(name, value, "serprep.corpora"),) for name, value in values.items()}
     monkeypatch.setattr(plugins, "plugged", lambda group: entries if group == "serprep.corpora" else {})
 
 

@@ -58,7 +58,7 @@ def installed(monkeypatch):
 
     entry = EntryPoint("peaks", "tests:PEAKS", "serprep.features")
     vars(entry).update(dist=Distribution)
-    monkeypatch.setattr(plugins, "plugged", lambda group: {"peaks": entry} if group == "serprep.features" else {})
+    monkeypatch.setattr(plugins, "plugged", lambda group: {"peaks": (entry,)} if group == "serprep.features" else {})
     monkeypatch.setattr(plugins, "load", lambda entry: PEAKS)
 
 
@@ -123,7 +123,7 @@ def test_an_unknown_kind_is_answered_with_the_closest():
 
 def test_an_entry_point_that_is_no_kind_is_refused(monkeypatch):
     entry = EntryPoint("peaks", "json:dumps", "serprep.features")
-    monkeypatch.setattr(plugins, "plugged", lambda group: {"peaks": entry} if group == "serprep.features" else {})
+    monkeypatch.setattr(plugins, "plugged", lambda group: {"peaks": (entry,)} if group == "serprep.features" else {})
     with pytest.raises(FeatureError, match=r"is function ''; expected a serprep.features.kind.Kind of that name"):
         kind_of("peaks")
 

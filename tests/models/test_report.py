@@ -16,6 +16,7 @@ import pytest
 import serprep_models.report as report_module
 from serprep.errors import StoreError
 from serprep_models.report import MAX_SPEAKER_ROWS, Report, render, write_report
+from serprep_models.scores.groups import GroupDifference, Groups, GroupScore
 
 LABELS = ("angry", "happy", "neutral", "sad")
 SYSTEMS = {"hsf-crnn": 0.643, "multi-crnn": 0.594, "plain-crnn": 0.568, "compare-svm": 0.62, "majority": 0.25}
@@ -191,6 +192,39 @@ def hostile_report() -> Report:
         curves=report.curves.assign(system=HOSTILE),
         split={"protocol": HOSTILE, "group": HOSTILE, "digest": HOSTILE, "notes": [HOSTILE], "roles": roles},
     )
+
+
+def test_groups_have_their_scores_and_differences(capsys: pytest.CaptureFixture[str]) -> None:
+    from serprep_cli.run import print_groups
+
+    recall = dict.fromkeys(LABELS, 0.5)
+    about: dict[str, Any] = {"system": "hsf-crnn", "column": "gender"}
+    scores = {"ua": 0.643, "macro_f1": 0.61, "recall": recall, "recall_interval": dict.fromkeys(LABELS)}
+    intervals: dict[str, Any] = {"ua_interval": (0.581, 0.702), "macro_f1_interval": None}
+    few = GroupScore(**about, **scores, **intervals, group="m<b>", n_speakers=4, n_utterances=40, too_few=True)
+    worst = GroupScore(
+        **about, **scores, **intervals, group="f", n_speakers=20, n_utterances=632, too_few=False, worst=True
+    )
+    difference = GroupDifference(
+        **about,
+        first="f",
+        second="m<b>",
+        ua=-0.05,
+        ua_interval=(-0.1, -0.01),
+        p=0.01,
+        p_holm=0.02,
+        within_speakers=False,
+    )
+    groups = Groups(scores=(few, worst), differences=(difference,))
+    page = Page(render(make_report(groups=groups)))
+    assert "Groups" in headings(render(make_report(groups=groups)))
+    assert "gender m<b> 4 too few 40 64.3 58.1–70.2 61.0 – 50.0 –" in page.text
+    assert "gender f 20 632 64.3 worst" in page.text
+    assert "gender f m<b> -5.0 -10.0 to -1.0 0.010 0.020" in page.text
+    print_groups(groups)
+    told = capsys.readouterr().out
+    assert "4 (too few)" in told and "64.3 worst" in told
+    assert "gender f − m<b>: UA -5.0 points" in told
 
 
 def test_headline_sections_and_scores() -> None:

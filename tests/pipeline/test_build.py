@@ -171,6 +171,7 @@ def test_the_report_beside_a_store(own, tmp_path):
     assert set(report) == {
         *("version", "number", "dataset", "built", "libraries", "python", "platform"),
         *("n_utterances", "quarantined", "dropped", "warnings", "levels", "sha256"),
+        *("seconds", "audio_seconds_per_second", "retries"),
     }
     assert report["version"] == result.version and report["number"] == 1 and report["dataset"] == "test"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", report["built"])

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.metadata import version
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,7 @@ from serprep.audio.decode import digest_of
 from serprep.errors import StoreError
 from serprep.features.extract import Features
 from serprep.features.functionals import Functionals
+from serprep.features.libraries import minor
 from serprep.pipeline import places
 from serprep.pipeline.places import Places, _identity, shared
 from serprep.recipe import recipe_from
@@ -26,7 +28,7 @@ def seen(tmp_path, monkeypatch):
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "token").write_bytes(b"token")
     return Places(
-        str(tmp_path / "cache"),
+        (str(tmp_path / "cache"),),
         "token",
         str(tmp_path / "a.wav"),
         digest_of(b"sound"),
@@ -43,10 +45,13 @@ def test_a_worker_that_sees_everything_is_used_and_leaves_nothing(seen, tmp_path
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"identity": "{}"}, "other libraries"),
+        (
+            {"identity": _identity(FEATURES).replace('"scipy": "', '"scipy": "9')},
+            "other libraries that decide features (logmel: scipy {0}, here 9{0})".format(minor(version("scipy"))),
+        ),
         ({"sample": "/nowhere/a.wav"}, "cannot read /nowhere/a.wav (file is missing)"),
         ({"digest": "0" * 64}, "is another file there"),
-        ({"cache": "/nowhere/cache"}, "does not see what is written to /nowhere/cache"),
+        ({"written": ("/nowhere/cache",)}, "does not see what is written to /nowhere/cache"),
         ({"token": "other"}, "does not see what is written to"),
     ],
 )
@@ -58,7 +63,7 @@ def test_one_that_cannot_write(seen, monkeypatch):
     def refuse(self, name, data):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(type(places.at(seen.cache)), "write", refuse)
+    monkeypatch.setattr(type(places.at(seen.written[0])), "write", refuse)
     assert "Read-only file system" in seen()
 
 

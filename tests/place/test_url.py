@@ -13,7 +13,7 @@ def folder(tmp_path):
 
 def test_the_mark_is_written_last_and_removed_first(folder, monkeypatch):
     order = []
-    for name in ("upload", "remove"):
+    for name in ("upload", "create", "remove"):
         inner = getattr(remote, name)
 
         def noted(url, *more, inner=inner, name=name):
@@ -30,7 +30,7 @@ def test_the_mark_is_written_last_and_removed_first(folder, monkeypatch):
             folder.publish(stage, "s", "b", changed=False, quiet=True)
     folder.withdraw("s", "b")
     url = folder.path("s")
-    uploads = [("upload", f"{url}/{name}") for name in "acb"]
+    uploads = [*(("upload", f"{url}/{name}") for name in "ac"), ("create", f"{url}/b")]
     assert order[:-2] == [*uploads, ("remove", f"{url}/b"), *uploads, ("remove", f"{url}/b")]
     assert sorted(order[-2:]) == [("remove", f"{url}/a"), ("remove", f"{url}/c")]
 
