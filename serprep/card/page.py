@@ -113,7 +113,8 @@ def make_card(
         "ROLES": ROLES,
         "bar": bar,
     }
-    return render(HERE / "card.html.j2", values, title=f"{title} · data card")
+    page = render(HERE / "card.html.j2", values, title=f"{title} · data card")
+    return page.encode("utf-8", "replace")  # file names may hold bytes that are no UTF-8
 
 
 def _corpus(reader: str) -> Corpus | None:

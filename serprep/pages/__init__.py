@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:"
 
 
-def render(template: Path, values: Mapping[str, Any], *, title: str) -> bytes:
+def render(template: Path, values: Mapping[str, Any], *, title: str, filters: Mapping[str, Any] | None = None) -> str:
     """A page made of a template, every text in it escaped.
 
     Parameters
@@ -23,10 +23,13 @@ def render(template: Path, values: Mapping[str, Any], *, title: str) -> bytes:
         What it names.
     title : str
         What a window's bar shows.
+    filters : mapping, optional
+        What the template formats values with, besides ours.
     """
-    page = _environment(template.parent).get_template(template.name)
-    text = page.render(values, title=title, style=_style(), policy=POLICY)
-    return text.encode("utf-8", "replace")  # file names may hold bytes that are no UTF-8
+    environment = _environment(template.parent)
+    environment.filters |= filters or {}
+    page = environment.get_template(template.name)
+    return page.render(values, title=title, style=_style(), policy=POLICY)
 
 
 @functools.cache

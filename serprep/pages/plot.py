@@ -36,7 +36,7 @@ def axis(label: str, values: Iterable[float], *, low: float | None = None, high:
     Examples
     --------
     >>> axis("UA, %", [42, 71]).ticks, axis("s", [0.5, 5.3], low=0).ticks
-    ((40.0, 50.0, 60.0, 70.0), (0.0, 2.0, 4.0))
+    ((40.0, 50.0, 60.0, 70.0), (0.0, 1.0, 2.0, 3.0, 4.0, 5.0))
     """
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     bottom, top = min(finite) if low is None else low, max(finite) if high is None else high
