@@ -36,7 +36,8 @@ class Progress:
         self.done = 0
         self.seconds = 0.0  # of audio
         self.n_bad = 0
-        self._start = self._last = monotonic()
+        self._last = monotonic()
+        self._first: tuple[float, int, float] | None = None  # when the first were done, how many, seconds of audio
         self._bar: Any = None
         self._told: tuple[int, int] | None = None  # what the last plain line said: things done, and bad ones
 
@@ -74,6 +75,8 @@ class Progress:
         self.done += n
         self.seconds += seconds
         self.n_bad += n_bad
+        if self._first is None and self.done:
+            self._first = monotonic(), self.done, self.seconds
         if self._bar is not None:
             self._bar.update(self._task, completed=self.done, note=self._note())
         elif not self.quiet and self._is_news():
@@ -92,14 +95,17 @@ class Progress:
         return (self.done, self.n_bad) != self._told and (waited >= EVERY or more >= SHARE * self.total > 0)
 
     def _note(self) -> str:
-        elapsed = max(monotonic() - self._start, 1e-9)
+        """What is known besides the count: speed and time from the first thing done on, once a fair share is."""
+        began, done, heard = self._first or (monotonic(), self.done, self.seconds)
+        elapsed, more = max(monotonic() - began, 1e-9), self.done - done
+        is_known = more > 0 and self.done >= FAIR * self.total
         parts = []
-        if self.seconds:
-            parts.append(f"{self.seconds / elapsed:.0f} audio-seconds/s")
+        if is_known and self.seconds > heard:
+            parts.append(f"{(self.seconds - heard) / elapsed:.0f} audio-seconds/s")
         if self.n_bad:
             parts.append(f"{self.n_bad} quarantined")
-        if FAIR * self.total <= self.done < self.total and self.done:
-            parts.append(f"{elapsed / self.done * (self.total - self.done):.0f} s left")
+        if is_known and self.done < self.total:
+            parts.append(f"{elapsed / more * (self.total - self.done):.0f} s left")
         return "".join(f", {part}" for part in parts)
 
     def _line(self) -> None:

@@ -67,16 +67,20 @@ def curves(rows: pd.DataFrame, systems: Sequence[str]) -> list[tuple[str, Markup
                 if not len(mean):
                     continue
                 upper, lower = mean + std[mean.index], mean - std[mean.index]
-                band = [*upper.items(), *list(lower.items())[::-1]]
+                band = [*_points(upper), *_points(lower)[::-1]]
                 if column != "dev_ua":
                     marks.append(Mark(points=band, form="band", colour=colour))
                 form = "line dashed" if column == "dev_ua" else "line"
-                marks.append(Mark(points=list(mean.items()), form=form, colour=colour, name=str(system)))
+                marks.append(Mark(points=_points(mean), form=form, colour=colour, name=str(system)))
         if marks:
             x = axis("epoch", [float(epoch) for epoch in rows["epoch"]])
             y = axis(title, [0.0, *(b for mark in marks for _, b in mark.points)], low=0.0)
             found.append((title, plot(marks, x, y, says=f"{title} by epoch")))
     return found
+
+
+def _points(values: "pd.Series[float]") -> list[tuple[float, float]]:
+    return list(zip(values.index.astype(float).tolist(), values.tolist(), strict=True))
 
 
 def calibration(summary: Sequence[dict[str, Any]]) -> list[tuple[str, Markup]]:

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from serprep.card.heard import spectrogram
-from serprep.pages.picture import picture
+from serprep.pages.picture import spectrogram
 from serprep.pages.player import player
+from serprep.store.frames import picture_of
 from serprep.store.store import Store
 from serprep.systems import is_floor
 
@@ -62,11 +61,11 @@ def surely_wrong(
         return []
     known = predictions[(predictions["truth"] != "") & ~predictions["system"].map(is_floor).astype(bool)]
     mean = known.groupby(["system", "id"])[chances].mean()
-    said = mean.idxmax(axis=1).str.removeprefix("p_")
+    said = mean.idxmax(axis=1).map(lambda column: str(column).removeprefix("p_"))
     about = known.drop_duplicates("id").set_index("id")
     if system not in mean.index.get_level_values(0):
         return []
-    own = pd.DataFrame({"said": said.loc[system], "sure": mean.loc[system].max(axis=1)}).join(
+    own = pd.DataFrame({"said": said.loc[system], "sure": pd.DataFrame(mean.loc[system]).max(axis=1)}).join(
         about[["truth", "speaker"]]
     )
     wrong = own[own["said"] != own["truth"]].sort_values("sure", ascending=False, kind="stable").head(MOST_WRONG)
@@ -75,8 +74,7 @@ def surely_wrong(
     found = []
     for name, row in wrong.iterrows():
         votes = said.xs(name, level="id")
-        frames = spectrogram(store, row_of[str(name)]) if str(name) in row_of else None
-        top = 0.0 if frames is None else float(np.max(frames))
+        frames = picture_of(store, row_of[str(name)]) if str(name) in row_of else None
         sound = Markup("")
         if utterances is not None and root is not None and n_sounds and str(name) in row_of:
             sound = player(utterances[row_of[str(name)]], root)
@@ -90,9 +88,7 @@ def surely_wrong(
                 "sure": float(row["sure"]),
                 "agree": int((votes == row["said"]).sum()),
                 "systems": len(votes),
-                "picture": Markup("")
-                if frames is None
-                else picture(frames, says=f"spectrogram of {name}", low=top - 14, high=top, kind="strip"),
+                "picture": Markup("") if frames is None else spectrogram(frames, says=f"spectrogram of {name}"),
                 "sound": sound,
             }
         )

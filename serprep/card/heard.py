@@ -13,6 +13,7 @@ import numpy as np
 
 from serprep._typing import AnyArray, DoubleArray, FloatArray
 from serprep.features.logmel import LogMel, band_edges
+from serprep.store.frames import frames_of, frames_table
 from serprep.store.layout import Table
 from serprep.store.store import Store
 
@@ -34,14 +35,6 @@ class Heard:
     bandwidth: FloatArray  # (n,) Hz: the upper edge of the highest band within 60 dB of the loudest
     digests: list[bytes]  # of the frames of each utterance
     top: float  # Hz: the highest band's upper edge
-
-
-def frames_table(store: Store) -> Table | None:
-    """The table that holds log-mel frames with the least repetition; None where a store has none."""
-    known = [table for table in store.tables if table.kind == "logmel" and store.features.framed]
-    return min(
-        known, key=lambda t: (t.segment is not None, t.segment.length / t.segment.hop if t.segment else 1), default=None
-    )
 
 
 def hear(store: Store) -> Heard | None:
@@ -91,39 +84,21 @@ def _blocks(store: Store, table: Table) -> list[tuple[int, int]]:
     return [(a, b) for a, b in pairwise(edges) if a < b]
 
 
-def frames_of(store: Store, table: Table, first: int, last: int) -> tuple[FloatArray, AnyArray]:
-    """Log-mel frames of utterances ``[first, last)`` one after the other, and where each begins."""
-    values, offsets = store.read_table(table, slice(first, last))
-    if table.segment:
-        hop = min(table.segment.hop, table.segment.length)
-        values, offsets = values[:, :hop].reshape(-1, table.row[-1]), offsets * hop
-    return values.astype(np.float32), offsets
-
-
 def _moments(offsets: AnyArray, n: int) -> AnyArray:
     """Numbers of the frames at `n` equally spaced moments of each utterance, shape (n_utterances, n)."""
     lengths = np.diff(offsets)
     places = (np.arange(n) + 0.5) / n
-    return offsets[:-1, None] + np.minimum((places * lengths[:, None]).astype(np.int64), lengths[:, None] - 1)
+    return np.asarray(
+        offsets[:-1, None] + np.minimum((places * lengths[:, None]).astype(np.int64), lengths[:, None] - 1)
+    )
 
 
 def _coarse(pictures: FloatArray) -> FloatArray:
     """Pictures by means over a few moments and bands, shape (n, …)."""
-    n, columns, bands = pictures.shape
+    n = len(pictures)
     moments = [part.mean(axis=1) for part in np.array_split(pictures, _COARSE[0], axis=1)]
     parts = [part.mean(axis=1) for moment in moments for part in np.array_split(moment, _COARSE[1], axis=1)]
-    del columns, bands
-    return np.nan_to_num(np.stack(parts, axis=1)).reshape(n, -1)
-
-
-def spectrogram(store: Store, i: int) -> FloatArray | None:
-    """Log-mel frames of one utterance, (n_mels, n_frames), at most 400 frames."""
-    table = frames_table(store)
-    if table is None:
-        return None
-    frames, _ = frames_of(store, table, i, i + 1)
-    step = max(1, -(-len(frames) // 400))
-    return np.asarray(frames[::step].T)
+    return np.asarray(np.nan_to_num(np.stack(parts, axis=1)).reshape(n, -1))
 
 
 def rms_db(rms: DoubleArray | FloatArray) -> FloatArray:

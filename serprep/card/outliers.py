@@ -48,7 +48,7 @@ def find_outliers(rows: Rows, *, levels: FloatArray | None, heard: Heard | None,
     """What stands apart by duration, level, bandwidth, silence and functionals; the furthest of each first."""
     if len(rows) < _FEWEST:
         return []
-    found = []
+    found: list[Outlier] = []
 
     def add(by: str, sizes: DoubleArray, say: Sequence[str] | AnyArray, at: AnyArray) -> None:
         order = at[np.argsort(-np.abs(sizes[at]), kind="stable")]

@@ -11,7 +11,7 @@ from serprep.audio.levels import PROBLEMS, problems_of
 from serprep.cache.parts import Cache
 from serprep.card import rows as counted
 from serprep.card.beside import Beside, beside_of
-from serprep.card.heard import Heard, hear, rms_db, spectrogram
+from serprep.card.heard import Heard, hear, rms_db
 from serprep.card.outliers import find_outliers, how_far
 from serprep.card.rows import Rows, alike, rows_of
 from serprep.card.sides import look_at_split
@@ -20,10 +20,11 @@ from serprep.corpora.corpus import Corpus
 from serprep.errors import SerprepError
 from serprep.manifest.table import Manifest
 from serprep.pages import render
-from serprep.pages.picture import picture
+from serprep.pages.picture import picture, spectrogram
 from serprep.pages.player import player
 from serprep.pages.plot import bar, histogram
 from serprep.split import ROLES, Split
+from serprep.store.frames import picture_of
 from serprep.store.store import Store
 
 HERE = Path(__file__).parent
@@ -204,14 +205,11 @@ def _examples(
         two = [("typical", order[0]), *([("untypical", order[-1])] if len(order) > 1 else [])]
         shown = []
         for what, i in two:
-            frames = spectrogram(store, i)
+            frames = picture_of(store, i)
             if frames is None:
                 continue
             name = store.ids[i]
-            top = float(frames.max())
-            image = picture(
-                frames, says=f"spectrogram of {name}, {what} of {label}", low=top - 14, high=top, kind="strip"
-            )
+            image = spectrogram(frames, says=f"spectrogram of {name}, {what} of {label}")
             sound = Markup("")
             if manifest is not None and audio and n_sounds:
                 sound = player(manifest[i], audio)

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     import jinja2
 
 HERE = Path(__file__).parent
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:"
 
 
 def render(template: Path, values: Mapping[str, Any], *, title: str, filters: Mapping[str, Any] | None = None) -> str:
@@ -29,7 +28,7 @@ def render(template: Path, values: Mapping[str, Any], *, title: str, filters: Ma
     environment = _environment(template.parent)
     environment.filters |= filters or {}
     page = environment.get_template(template.name)
-    return page.render(values, title=title, style=_style(), policy=POLICY)
+    return page.render(values, title=title, style=_style())
 
 
 @functools.cache

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 from markupsafe import Markup
 
-from serprep._typing import AnyArray, ByteArray
+from serprep._typing import AnyArray, ByteArray, FloatArray
 from serprep.pages import escaped
 
 _N = 64  # levels
@@ -36,6 +36,12 @@ def picture(values: AnyArray, *, says: str, low: float, high: float, signed: boo
     return Markup('<img class="{}" alt="{}" src="data:image/png;base64,{}">').format(
         f"picture {kind}".strip(), escaped(says), data
     )
+
+
+def spectrogram(frames: FloatArray, *, says: str) -> Markup:
+    """Log-mel frames, shape (n_mels, n_frames), as an image of their loudest 60 dB."""
+    top = float(frames.max())
+    return picture(frames, says=says, low=top - 14, high=top, kind="strip")
 
 
 def _palette(stops: tuple[tuple[float, float, float], ...]) -> ByteArray:

@@ -442,7 +442,8 @@ def test_speakers_and_what_is_surely_wrong_are_shown() -> None:
     )
     assert "As of 2026-01-02 03:04 UTC" in page.text
     assert page.text.index("hard 8 12.5 20.0") < page.text.index("easy 8 87.5 90.0"), "the hardest first"
-    assert "utt<7> sad, said angry (98.7 %) speaker hard; 4 of 4 systems say angry : doubtful label" in page.text
+    for shown in ("utt<7>", "sad, said angry (98.7 %)", "speaker hard; 4 of 4 systems say angry", "doubtful label"):
+        assert shown in page.text
     assert "to repeat it serprep run a" in page.text
 
 
