@@ -98,7 +98,7 @@ class Progress:
         """What is known besides the count: speed and time from the first thing done on, once a fair share is."""
         began, done, heard = self._first or (monotonic(), self.done, self.seconds)
         elapsed, more = max(monotonic() - began, 1e-9), self.done - done
-        is_known = more > 0 and self.done >= FAIR * self.total
+        is_known = more > 0 and elapsed >= 2.0 and self.done >= FAIR * self.total
         parts = []
         if is_known and self.seconds > heard:
             parts.append(f"{(self.seconds - heard) / elapsed:.0f} audio-seconds/s")

@@ -159,3 +159,46 @@ def test_a_mean_picture_is_the_mean_of_what_was_stored(built):
     lengths = {table.segment.length / table.segment.hop for table in store.tables if table.segment}
     assert min(lengths) == 1.5, "segments of 30 repeat the least"
     np.testing.assert_allclose(heard.pictures[label], np.mean(pictures, axis=0).T, atol=1e-4)
+
+
+def test_what_stands_apart_is_found_with_its_reason():
+    from serprep.card.heard import Heard
+    from serprep.card.outliers import find_outliers
+    from serprep.card.rows import rows_of
+
+    rng = np.random.default_rng(0)
+    rows = rows_of(
+        make_manifest(
+            Utterance(
+                id=f"u{i:02}",
+                path=f"{i}.wav",
+                duration=60.0 if i == 7 else float(2 + rng.uniform()),
+                sample_rate=48_000,
+            )
+            for i in range(40)
+        )
+    )
+    levels = np.tile(np.array([0.5, 0.1, 0, 0.1, 0], np.float32), (40, 1))
+    levels[:, 1] += rng.uniform(-0.01, 0.01, 40)
+    levels[11, 1] = 0.0001
+    width = np.full(40, 8000.0, np.float32)
+    width[3] = 3900.0
+    heard = Heard({}, width, np.zeros(40, np.float32), width, [b""] * 40, 8000.0)
+    found = {(one.by, one.id): one.reason for one in find_outliers(rows, levels=levels, heard=heard, far=None)}
+    assert set(found) == {("duration", "u07"), ("level", "u11"), ("sound", "u03")}
+    assert found["sound", "u03"] == "a 48 kHz file that holds sound up to 3.9 kHz only, as a telephone does"
+
+
+def test_objects_show_themselves_in_notebooks(built):
+    recipe, result = built
+    store = open_store(result.store)
+    frame = store.to_pandas()
+    assert list(frame.index) == store.ids and frame["emotion"].tolist() == store.emotions
+    assert "<table>" in store._repr_html_() and "<table>" in store.manifest()._repr_html_()
+    html = store.show(0, recipe.root)._repr_html_()
+    assert store.ids[0] in html and "data:image/png" in html and "<audio" in html
+    assert "not there" in store.play(0, "/nowhere")._repr_html_()
+    with pytest.raises(StoreError, match="has no 'nothing'"):
+        store.to_pandas("nothing")
+    nasty = make_manifest([Utterance(id="a", path="a.wav", speaker="s", emotion=NASTY)])
+    assert "<script" not in nasty._repr_html_() and "&lt;script" in nasty._repr_html_()
