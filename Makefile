@@ -1,5 +1,6 @@
 # make demo   set up everything, walk the whole path on a synthetic corpus
 # make test   set up everything, run all checks
+# make docs   the documentation as pages, in site/
 # make quick  ruff, and the tests of the files that changed since the last commit
 PYTHON ?= python3
 BIN := .venv/bin
@@ -7,7 +8,7 @@ READY := .venv/.ready
 # compiled code of Python is kept: the tests start hundreds of processes, and each would compile torch anew
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test quick prove bench clean
+.PHONY: demo test quick prove docs bench clean
 
 demo: $(READY)
 	@echo "Eight made-up speakers in a few hundred files, five systems, one page: about two minutes on two cores."
@@ -29,8 +30,14 @@ quick: $(READY)
 prove: $(READY)
 	$(BIN)/python benchmarks/prove.py
 
+# the documentation as pages, in site/
+docs: $(READY)
+	$(BIN)/sphinx-build -q -W -c docs/site docs site
+	@echo "open site/index.html"
+
 bench: $(READY)
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/training.py
 
 # constraints.txt holds for Python 3.11; newer ones take the newest releases
@@ -44,4 +51,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf .venv build dist *.egg-info serprep-demo
+	rm -rf .venv build dist site docs/reference *.egg-info serprep-demo

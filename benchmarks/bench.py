@@ -5,7 +5,6 @@ Run as ``make bench``, or with numbers to run some: ``python benchmarks/bench.py
 1  cold build of RAVDESS, natively, against a hand-written loop, and 2 against ``process_files``
 3  warm, relabelled, re-segmented and grown rebuilds as fractions of the cold build
 4  functionals of 0.3 to 30 s against the package
-5  reading a store against ``numpy.load`` of the same arrays
 6  peak memory of builds of 500, 5 000 and 50 000 synthetic utterances
 7  where the time of one worker goes
 8  the native functionals: one thread against the package, two threads, the first call, a cold build
@@ -24,11 +23,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
-from unittest.mock import patch
 
 import native
 import numpy as np
@@ -41,8 +39,6 @@ from serprep.features.functionals import by_package, functionals
 from serprep.features.logmel import log_mel
 from serprep.pipeline.build import build
 from serprep.recipe import Recipe, recipe_from
-from serprep.store.layout import FUNCTIONALS
-from serprep.store.store import open_store
 
 os.environ["SERPREP_CACHE"] = ""  # each data set has its own, beside its stores: what is built is computed
 ROOT = Path(__file__).resolve().parents[1]
@@ -218,67 +214,6 @@ def extraction() -> None:
     table("Functionals", rows, ("seconds", "helper ms", "package ms", "package / helper"))
 
 
-# -- 5: reading -----------------------------------------------------------------------
-
-
-def reading() -> None:
-    """Benchmark 5."""
-    with corpus(FILES) as folder:
-        formats = {"zarr": build(recipe(folder), workers=2).store}
-        try:
-            formats["hdf5"] = build(recipe(folder, store={"format": "hdf5"}), workers=2).store
-        except ValueError as error:
-            print(f"hdf5 left out: {error}")
-        store = open_store(formats["zarr"])
-        segments, offsets = store.read_segments(slice(None), 30)
-        values = store.read_functionals(slice(None))
-        np.save(folder / "segments.npy", segments)
-        np.save(folder / "functionals.npy", values)
-        rng = np.random.default_rng(0)
-        order = rng.permutation(len(store))
-        few = order[:200]
-        del segments, values
-
-        def load_whole() -> object:
-            return np.load(folder / "segments.npy"), np.load(folder / "functionals.npy")
-
-        def load_shuffled(chosen: np.ndarray) -> None:
-            mapped = np.load(folder / "segments.npy", mmap_mode="r")
-            for i in chosen:
-                np.array(mapped[offsets[i] : offsets[i + 1]])
-
-        def whole(path: str) -> None:
-            opened = open_store(path)
-            opened.read_segments(slice(None), 30)
-            opened.read_functionals(slice(None))
-
-        def blocks(path: str) -> None:
-            opened = open_store(path)
-            for first in rng.permutation(np.arange(0, len(opened), 64)):
-                opened.read_segments(slice(int(first), int(first) + 64), 30)
-
-        def single(path: str) -> None:
-            opened = open_store(path)
-            for i in few.tolist():
-                opened.segments(i, 30)
-
-        def times(run: Callable[[], object]) -> float:
-            run()
-            return median(seconds(run) for _ in range(ROUNDS))
-
-        rows = []
-        base = times(load_whole), times(lambda: load_shuffled(order)), times(lambda: load_shuffled(few))
-        rows.append(("numpy.load", *(f"{1000 * value:.1f}" for value in base), "1", "1", "1"))
-        for name, path in (*formats.items(), ("zarr, read by zarr", formats["zarr"])):
-            with patch("serprep.store.store.Shards.of", return_value=None) if "by zarr" in name else nullcontext():
-                own = times(lambda: whole(path)), times(lambda: blocks(path)), times(lambda: single(path))  # noqa: B023
-            ratios = [f"{a / b:.2f}" for a, b in zip(own, base, strict=True)]
-            rows.append((name, *(f"{1000 * value:.1f}" for value in own), *ratios))
-        head = ("what", "whole ms", "shuffled epoch ms", "200 random ms", "whole ×", "epoch ×", "random ×")
-        print(f"\n{FUNCTIONALS} and 30-frame segments of {len(store)} utterances")
-        table("Reading", rows, head)
-
-
 # -- 6: memory ------------------------------------------------------------------------
 
 
@@ -434,7 +369,6 @@ BENCHMARKS = {
     "1": cold,
     "3": rebuilds,
     "4": extraction,
-    "5": reading,
     "6": memory,
 }
 

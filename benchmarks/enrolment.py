@@ -23,10 +23,10 @@ from serprep.pipeline.build import build
 from serprep.recipe import read_recipe
 from serprep.split import Split, bind
 from serprep.store.store import Store, open_store
-from serprep_models.experiment import split_of
+from serprep_models.experiments import split_of
 from serprep_models.standardise import CLIP, Moments, Ranks, moments
 from serprep_models.statistics import Speakers
-from serprep_models.systems.svm import fit, turn
+from serprep_models.systems.svm import few_axes, fits_wide, gram
 
 MODES = ("speaker", "speaker-rank")
 C = 1e-4  # the same for all, so that only the statistics differ
@@ -75,14 +75,17 @@ class Corpus:
         """UA pooled over folds; what is given are all functionals as each fold sees them."""
         place = {label: number for number, label in enumerate(self.labels)}
         truth, predicted = [], []
-        turned, axes = None, self.values
+        known, products = None, self.values
         for (train, test), values in zip(self.folds, standardised, strict=True):
             labels = np.array([place[self.emotions[row]] for row in train])
-            if values is not turned:  # statistics of speakers are the same for all folds
-                turned, (_, axes) = values, turn(values)
-            weights, bias = fit(axes[train], labels, c=C, n_labels=len(place))
+            if values is not known:  # statistics of speakers are the same for all folds
+                known, products = values, gram(values)
+                few = few_axes(products)
+            ((weights, bias),) = fits_wide(
+                products, np.array(train), labels, few=few, c=[C], n_labels=len(place), balance="weights"
+            )
             truth += [self.emotions[row] for row in test]
-            predicted += [self.labels[k] for k in (axes[test] @ weights.T + bias).argmax(axis=1)]
+            predicted += [self.labels[k] for k in (products[test] @ weights.T + bias).argmax(axis=1)]
         return ua_of(confusion(truth, predicted, self.labels))
 
     def by_training(self) -> Iterator[FloatArray]:

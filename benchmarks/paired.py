@@ -15,7 +15,7 @@ import pandas as pd
 
 from serprep._typing import IntArray
 from serprep.metrics import paired_test, speaker_intervals, ua_of, wa_of
-from serprep_models.job import read_predictions
+from serprep_models.experiment import read_predictions
 from serprep_models.scores import scored, speaker_counts
 
 

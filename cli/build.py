@@ -7,12 +7,14 @@ from typing import Any
 
 import click
 
-from .output import cluster_options, json_option, notes, print_json, say
+from .output import cluster_options, json_option, memory_option, notes, print_json, say, status_option
 
 
 @click.command(short_help="A recipe's corpus → a feature store.")
 @click.argument("recipe", type=click.Path(path_type=Path))
 @cluster_options
+@memory_option
+@status_option
 @click.option("--batch-size", type=click.IntRange(1), help="Utterances per task; changes no byte of the store.")
 @click.option(
     "--on-bad-audio",
@@ -26,15 +28,17 @@ from .output import cluster_options, json_option, notes, print_json, say
 @click.option("--repair", is_flag=True, help="If the store is there and damaged, write it again.")
 @click.option("--recompute", is_flag=True, help="Compute all features again, and replace the store if it differs.")
 @json_option
-def build(recipe: Path, as_json: bool, **options: Any) -> int:
+def build(recipe: Path, as_json: bool, status_json: Path | None, **options: Any) -> int:
     """Build the store a RECIPE asks for; only what is not in the cache is computed.
 
     Exit status 3 says that the store is built, with some utterances quarantined.
     """
     from serprep.pipeline.build import build
     from serprep.recipe import read_recipe
+    from serprep.status import writing_status
 
-    result = build(read_recipe(recipe), quiet=False, **options)
+    with writing_status(status_json):
+        result = build(read_recipe(recipe), quiet=False, **options)
     if as_json:
         print_json(build_json(result))
     else:

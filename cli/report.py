@@ -19,7 +19,7 @@ from .output import json_option, print_json, train_from_option
 @json_option
 def report(what: str, output: Path | None, train_from: Path | None, as_json: bool) -> None:
     """Write a page about the finished experiments of a RECIPE, or about what is in a STORE."""
-    from serprep_models.page import report_store
+    from serprep_models.report import report_store
     from serprep_models.run import report_recipe
 
     if what.endswith(".toml"):

@@ -12,12 +12,14 @@ from .output import (
     cluster_options,
     interval,
     json_option,
+    memory_option,
     notes,
     p_value,
     paragraph,
     percent,
     print_json,
     print_wide_table,
+    status_option,
     training_options,
 )
 
@@ -25,19 +27,23 @@ from .output import (
 @click.command(short_help="The whole path of a recipe: store, systems, scores, page.")
 @click.argument("recipe", type=click.Path(path_type=Path))
 @cluster_options
+@memory_option
+@status_option
 @training_options
 @click.option("--on-bad-audio", type=click.Choice(["quarantine", "fail"]), default="quarantine", show_default=True)
 @json_option
-def run(recipe: Path, as_json: bool, **options: Any) -> int:
+def run(recipe: Path, as_json: bool, status_json: Path | None, **options: Any) -> int:
     """Build the store of a RECIPE, train and score its systems, and write a page.
 
     Finished experiments are kept and not run again.
     """
     from serprep.errors import one_line
     from serprep.recipe import read_recipe
+    from serprep.status import writing_status
     from serprep_models.run import run_recipe
 
-    built, outcome, page = run_recipe(read_recipe(recipe), quiet=False, warn=warn, **options)
+    with writing_status(status_json):
+        built, outcome, page = run_recipe(read_recipe(recipe), quiet=False, warn=warn, **options)
     if as_json:
         remarks(outcome)
         print_json({"build": build_json(built), **outcome_json(outcome), "report": str(page)})

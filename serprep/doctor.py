@@ -101,6 +101,7 @@ def _packages() -> Iterator[Finding]:
         )
 
 
+_NETWORKS = "torch"  # asked for by name: serprep runs without it
 _EXTRAS = {
     "train": "to train, run and predict",
     "embedding": "for self-supervised models",
@@ -139,11 +140,11 @@ def _compiled() -> Iterator[Finding]:
     """Whether machine code of the native features is kept, and where."""
     from serprep.features.compare_2016 import compiled, framing
 
-    if not compiled.KEPT:
+    folder = compiled.folder_for(Path(framing.__file__))
+    if folder is None:
         yield Finding("compiled code", "wrong", "no folder for it can be written: each process compiles anew", _NUMBA)
         return
-    folder = Path(framing.zero_crossings.stats.cache_path)
-    there = any(folder.glob("*.nbi"))
+    there = any(folder.glob(f"*{compiled.SUFFIX}"))
     yield Finding("compiled code", "ok", f"{'kept' if there else 'will be kept, after the first use,'} in {folder}")
 
 
@@ -174,13 +175,14 @@ def _machine() -> Iterator[Finding]:
 
 def _places() -> Iterator[Finding]:
     from serprep.cache.place import shared_place
+    from serprep.place.place import at
 
     for what, folder, remedy in (
         ("cache", shared_place(os.environ), "set SERPREP_CACHE to a folder that can be written"),
         ("temporary folder", tempfile.gettempdir(), "set TMPDIR to a folder that can be written"),
         ("working directory", os.getcwd(), "change to a folder that can be written"),  # noqa: PTH109 - its own name
     ):
-        if not folder or "://" in folder:
+        if not folder or not at(folder).direct():
             yield Finding(what, "ok", one_line(folder) or "beside each data set")
             continue
         there = next(path for path in (Path(folder), *Path(folder).parents) if path.is_dir())
@@ -195,10 +197,9 @@ def _places() -> Iterator[Finding]:
 
 
 def _gpu() -> Iterator[Finding]:
-    if find_spec("torch") is None:
+    if find_spec(_NETWORKS) is None:
         return
-    import torch
-
+    torch = import_module(_NETWORKS)
     names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     text = ", ".join(names) or f"none that torch {torch.__version__} can use; systems are trained on the CPU"
     yield Finding("gpu", "ok", text)

@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 import warnings
+import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -27,7 +28,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from serprep import fitness, retries
+from serprep import contained, fitness, retries
 from serprep.errors import SerprepError, one_line
 from serprep.isolation import configured, isolated, uncollected
 from serprep.limits import refusal
@@ -45,6 +46,9 @@ SILENCE = 12  # looks that a process neither answers nor computes before it is e
 RESTARTS = 2  # times batches are handed out again without any of them being done
 WAIT = 300.0  # seconds to wait for workers of a scheduler
 KEPT = "what is computed is kept: the same command goes on from there"
+
+RETRIES: Counter[str] = Counter()  # requests that workers of this process's pools made again, and why
+_pools: "weakref.WeakSet[Workers]" = weakref.WeakSet()
 
 LOCAL = {
     "distributed.scheduler.allowed-failures": 0,  # `run` tries again itself, alone
@@ -79,6 +83,11 @@ class Died:
     reason: str
 
 
+def n_working() -> int:
+    """Workers of all pools of this process."""
+    return sum(pool.n_used for pool in list(_pools))
+
+
 def n_cores() -> int:
     """Cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -108,14 +117,25 @@ class Workers:
         local cluster.  Its workers need serprep and the same paths or URLs.
     wait : float
         Seconds to wait for workers of a scheduler that has none.
+    memory : int, optional
+        MiB that a signal may cost a worker beyond what it has; by default most of its machine's.
     """
 
-    def __init__(self, n_workers: int | None = None, scheduler: str | None = None, *, wait: float = WAIT) -> None:
+    def __init__(
+        self,
+        n_workers: int | None = None,
+        scheduler: str | None = None,
+        *,
+        wait: float = WAIT,
+        memory: int | None = None,
+    ) -> None:
         if n_workers is not None and not 1 <= n_workers <= 10_000:
             raise SerprepError(f"workers is {n_workers}; expected 1 or more")
         self.n_workers = n_workers or n_cores()
         self.scheduler = scheduler
         self.wait = wait
+        self.memory = memory and memory << 20
+        _pools.add(self)
         self.retries: Counter[str] = Counter()  # why requests of workers to object stores were made again
         self._client: Any = None
         self._processes: Processes | None = None
@@ -127,7 +147,7 @@ class Workers:
     @property
     def n_used(self) -> int:
         """Workers that are there and used."""
-        return len(self._threads) if self.scheduler else self.n_workers
+        return len(self._threads) if self.scheduler else self.n_workers * (self._client is not None)
 
     @property
     def client(self) -> Any:
@@ -370,6 +390,7 @@ class Workers:
                     receipt: Receipt | Died
                     receipt, counts = future.result(timeout=LOOK)
                     self.retries.update(counts)
+                    RETRIES.update(counts)
                 except KilledWorker:
                     receipt = Died("the process that computed it was killed or crashed")
                 except TimeoutError:
@@ -535,6 +556,7 @@ class _Flight:
 def serve(address: str, scratch: str, name: str) -> None:
     """Work for a scheduler of this machine until it, or whoever started this process, ends."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    contained.alone = True
 
     async def work() -> None:
         from distributed import Worker

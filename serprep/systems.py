@@ -90,7 +90,7 @@ class SystemSpec(ABC, Generic[Options]):
         """Compute and keep that, so that experiments that run at once need not all do it."""
 
     def graph(self, layers: Any, options: Options, inputs: Mapping[str, str]) -> str:
-        """Its probabilities as an ONNX node (see `serprep_models.onnx_export`)."""
+        """Its probabilities as an ONNX node (see `serprep_models.onnx`)."""
         raise TrainError(f"{self.name} has no ONNX form; use serprep_models.load(…).predict")
 
 

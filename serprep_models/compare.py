@@ -13,8 +13,8 @@ from serprep.errors import StoreError, TrainError, one_line
 from serprep.store.store import Store, open_store
 from serprep.systems import is_floor
 from serprep_models.checkpoint import ABOUT, training_of
-from serprep_models.experiment import Outcome
-from serprep_models.job import is_whole, read_predictions
+from serprep_models.experiment import is_whole, read_predictions
+from serprep_models.experiments import Outcome
 from serprep_models.scores import compare, corrected, summarise
 
 MARKS = ("standardisation", "enrol", "transductive")

@@ -1,19 +1,16 @@
-"""All (system, fold, seed) of a recipe → results, predictions and a page.
+"""One experiment, a system, fold and seed: trained, scored and written.
 
-Folds, seeds and systems are independent: they run as tasks on the workers that built
-the store.  A finished experiment is kept under a digest of what it depends on, and not
-run again.
+It is the task that workers run.  Its files, ``result.json`` last, say by their digests
+whether it is finished.
 """
 
+import csv
 import hashlib
 import json
-import shlex
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
-from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
@@ -21,75 +18,38 @@ import numpy as np
 import pandas as pd
 
 from serprep._json import canonical_json
-from serprep.errors import SplitError, TrainError, one_line
+from serprep._typing import FloatArray
+from serprep.errors import TrainError, one_line
 from serprep.files import write_whole
-from serprep.manifest.table import Manifest, make_manifest
-from serprep.metrics import few_speakers
-from serprep.parallel import Died, Workers
-from serprep.pipeline.gather import Asked, gather
-from serprep.progress import Progress
-from serprep.recipe import Recipe, TrainConfig
-from serprep.split import Bound, Split, bind, make_split, read_split, refuse_leaks, write_split
-from serprep.store.store import Store
-from serprep.systems import (
-    SYSTEMS,
-    beyond_defaults,
-    default_systems,
-    inputs_of,
-    is_floor,
-    is_row,
-    options_of,
-    shapes_of,
-)
-from serprep_models.catalogue import ABOUT, FOLDER
-from serprep_models.cautions import audited, confounded
-from serprep_models.examples import check_store
-from serprep_models.job import (
-    Job,
-    check_rows,
-    finished,
-    lacks_checkpoint,
-    marks_of,
-    n_epochs_done,
-    n_epochs_of,
-    prepare,
-    ran_as_asked,
-    read_predictions,
-    run_job,
-    scored_role,
-)
-from serprep_models.scores import Verdict, compare, judge, recall_of, summarise
-from serprep_models.scores.groups import Groups, group_columns, score_groups
-from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utterances
-from serprep_models.submission import check_submission, unpredicted, write_submissions
-from serprep_models.train import check_training, device_named
-from serprep_models.travel import Travel
+from serprep.recipe import TrainConfig
+from serprep.split import Bound, Split, bind, read_split
+from serprep.store.store import Store, open_store
+from serprep.systems import SYSTEMS, SystemSpec, options_of
+from serprep_models.checkpoint import ABOUT, WEIGHTS, write_checkpoint
+from serprep_models.examples import Examples, Stored
+from serprep_models.fold import Fitted, Fold
+from serprep_models.scores import score
+from serprep_models.standardise import Statistics
+from serprep_models.system import SystemConfig
+from serprep_models.threads import one_thread
+from serprep_models.train import HISTORY, STATE, Trained, device_named, json_line, probabilities, train
 
-REVISION = 3  # raised whenever the same experiment gives other numbers
-# keys of [train] that change no number of an experiment: where and how, not what
-NO_NUMBERS = ("systems", "seeds", "submission", "tensorboard", "device", "memory_budget", "allow_confounded", "groups")
+REFIT = "refit"  # folder of the second training, on train and dev
+PREDICTIONS, CHECKPOINT = "predictions.csv", (WEIGHTS, ABOUT)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What a recipe's experiments gave."""
+class Experiment:
+    """One experiment."""
 
-    store: Store
-    split: Split
-    folder: Path
-    results: list[dict[str, Any]]  # per experiment: system, fold, seed, n_test, wa, ua …
-    summary: list[dict[str, Any]]  # per system
-    comparisons: list[dict[str, Any]]  # per pair of systems
-    groups: Groups  # for whom they fail
-    predictions: pd.DataFrame
-    n_kept: int  # experiments that were finished before
-    seconds: float
-    notes: tuple[str, ...] = ()  # what a reader of the scores must know
-    partial: str = ""  # which experiments of the recipe are missing
-    scored: str = "test"  # the role that is scored
-    submissions: tuple[str, ...] = ()  # files with predictions of the test part, as a challenge takes them
-    warnings: tuple[str, ...] = ()  # what makes scores other than they seem: leaks, label conflicts, confounding
-    audit: tuple[dict[str, Any], ...] = ()  # what an audit of the split found, per kind; class counts left out
+    folder: str  # where its files go
+    store: str
+    split: str
+    system: str
+    fold: int
+    seed: int
+    how: TrainConfig
+    statistics: str = ""  # folder of what systems and seeds share; "": each computes its own
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -104,353 +64,324 @@ class Outcome:
         return table(f"Outcome: {self.verdict.words or len(self.results)}", {**scores, "partial": self.partial})
 
     @property
-    def verdict(self) -> Verdict:
-        """Whether one system is the best."""
-        leaks = any(row["severity"] == "leak" for row in self.audit)
-        return judge(self.summary, self.comparisons, partial=bool(self.partial), leaks=leaks)
+    def spec(self) -> SystemSpec[Any]:
+        """The system."""
+        return SYSTEMS[self.system]
 
-    def predict_command(self, system: str) -> str:
-        """What to type to predict recordings by a system, the mean of its folds and seeds; "" if it keeps none."""
-        if is_floor(system) or system not in {entry["system"] for entry in self.results}:
-            return ""
-        transductive = any(entry["transductive"] for entry in self.results if entry["system"] == system)
-        enrol = " --enrol FILES_OF_THE_SPEAKER" if transductive else ""
-        return f"serprep predict {shlex.quote(str(self.folder / system))} RECORDINGS{enrol}"
+    @property
+    def options(self) -> Any:
+        """Its options."""
+        return options_of(self.system, self.how.options)
 
-
-def split_of(recipe: Recipe, manifest: Manifest) -> Split:
-    """The recipe's split of the rows of a store."""
-    if recipe.split.protocol == "list":
-        return read_split(recipe.path(recipe.split.file))
-    return make_split(manifest, recipe.split)
+    def reads(self, store: Store) -> tuple[str, ...]:
+        """What it reads of the store."""
+        return self.spec.inputs(self.options, store.features)
 
 
-def run_experiments(
-    recipe: Recipe,
-    store: Store,
-    *,
-    pool: Workers,
-    asked: Asked | None = None,
-    systems: Sequence[str] | None = None,
-    folds: Sequence[str] | None = None,
-    seeds: Sequence[int] | None = None,
-    only_finished: bool = False,
-    quiet: bool = True,
-    warn: Callable[[Sequence[str]], object] | None = None,
-) -> Outcome:
-    """Train and score every system, fold and seed that is not finished yet.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    store : Store
-        What `build` made of the recipe.
-    pool : Workers
-    asked : Asked, optional
-        What `gather` read of the recipe's corpus, where the caller has it already.
-    systems, folds, seeds : sequence, optional
-        Some of the recipe's; default all.
-    only_finished : bool
-        Train nothing; take what is there.
-    quiet : bool
-    warn : callable, optional
-        Is called with what a reader of the scores must know, before anything is trained.
-
-    Returns
-    -------
-    Outcome
-
-    Raises
-    ------
-    SplitError
-        If a speaker is on both sides of a fold, or the split does not fit the store.
-    TrainError
-        If training is impossible.
-    """
-    began = monotonic()
-    manifest = store.manifest()
-    split = split_of(recipe, manifest)
-    bound = bind(split, manifest)
-    refuse_leaks(split)
-    numbers = _fold_numbers(split, folds)
-    chosen = tuple(systems or recipe.train.systems or default_systems())
-    specs = {system: SYSTEMS[system] for system in chosen}
-    for system in chosen:
-        check_store(store, inputs_of(system, recipe.train.options, store.features))
-    if recipe.train.transductive:
-        check_speakers(store.ids, store.speakers)
-    columns = group_columns(store, recipe.train.groups)
-    audit = audited(manifest, split)
-    warnings = (*audit.warnings, *confounded(store.speakers, store.emotions, how=recipe.train))
-    folder = experiments_folder(recipe, store, split)
-    split_path = write_split(split, folder / "split.json")
-    if not only_finished:
-        _tell(folder, recipe, store, split)
-    jobs = [
-        Job(
-            folder=str(folder / system / f"fold-{number + 1:02d}" / f"seed-{seed}"),
-            store=store.path,
-            split=str(split_path),
-            system=system,
-            fold=number,
-            seed=seed,
-            how=recipe.train,
-            statistics=str(folder / "statistics"),
-        )
-        for system in sorted(chosen, key=lambda name: -specs[name].cost)
-        for number in numbers
-        for seed in list(seeds or recipe.train.seeds)[: None if specs[system].seeded else 1]
-    ]
-    if only_finished:
-        jobs = [job for job in jobs if finished(job)]
-        if not jobs:
-            raise TrainError("no experiment of it is finished: run `serprep run` with the recipe first")
-    for number in sorted({job.fold for job in jobs}):
-        check_rows(bound, store, number)
-    travel = Travel.of(folder, recipe.dataset_path, pool=pool)
-    travel.fetch(jobs)
-    waiting = [] if only_finished else [job for job in jobs if not _is_kept(job)]
-    if waiting and warnings and warn is not None:
-        warn(warnings)
-    if waiting:
-        travel.send_split()
-    _prepare(waiting, store, pool=pool, travel=travel, quiet=quiet)
-    n_epochs = sum(n_epochs_of(job) for job in waiting)
-    with (
-        Progress("training", n_epochs, unit="epochs", quiet=quiet or not waiting) as progress,
-        _counting(progress, waiting),
-    ):
-        for number, receipt in pool.run(travel.task(run_job), waiting):
-            job = waiting[number]
-            if isinstance(receipt, Died):
-                raise TrainError(f"{job.system}, fold {job.fold + 1}, seed {job.seed}: {receipt.reason}; run again")
-            travel.fetch([job])
-    order = {system: place for place, system in enumerate(chosen)}
-    jobs.sort(key=lambda job: (order[job.system], job.fold, job.seed))
-    marks = {job.system: marks_of(job) for job in jobs}
-    results = [marks_of(job) | json.loads((Path(job.folder) / "result.json").read_bytes()) for job in jobs]
-    for result in results:
-        del result["sha256"], result["files"]
-        result.setdefault("recall", recall_of(np.array([result["confusion"]]), store.labels))  # of an older serprep
-    predictions = pd.concat(
-        [
-            read_predictions(Path(job.folder) / "predictions.csv").assign(
-                system=job.system, fold=split.folds[job.fold], seed=job.seed
-            )
-            for job in jobs
-        ],
-        ignore_index=True,
-    )
-    role = scored_role(bound, store)
-    scored = predictions[predictions["role"] == role]
-    submissions, missing = _submit(recipe, predictions, asked=asked, store=store, folder=folder)
-    partial = _partial(jobs, recipe, split)
-    outcome = Outcome(
-        store=store,
-        split=split,
-        folder=folder,
-        results=results,
-        summary=[marks[row["system"]] | row for row in summarise(scored, store.labels, results)],
-        comparisons=[marks[row["first"]] | row for row in compare(scored, store.labels)],
-        groups=score_groups(scored, store.labels, columns),
-        predictions=scored,
-        n_kept=len(jobs) - len(waiting),
-        seconds=monotonic() - began,
-        notes=(
-            *([partial] if partial else []),
-            *split.notes,
-            *_dropped_note(bound),
-            *_speaker_notes(recipe, store),
-            *_device_notes(jobs, results, how=recipe.train),
-            *_scored_notes(role, recipe, results, split),
-            *missing,
-            *_speaker_note(scored),
-        ),
-        partial=partial,
-        scored=role,
-        submissions=tuple(map(str, submissions)),
-        warnings=warnings,
-        audit=tuple(row for row in audit.summary if row["kind"] != "classes"),
-    )
-    if not (systems or folds or seeds or only_finished):  # a part must not pass for the whole
-        origin = {"version": store.version, "split": split.digest, "train": asdict(recipe.train)}
-        found = {**origin, "results": results, "summary": outcome.summary, "comparisons": outcome.comparisons}
-        found |= {"warnings": list(warnings), "groups": asdict(outcome.groups)}
-        text = json.dumps(found, indent=1)
-        write_whole(folder / "results.json", (text + "\n").encode())
-    return outcome
+def finished(experiment: Experiment) -> bool:
+    """Whether an experiment was run, and its files are what it wrote; others are run again."""
+    return is_whole(Path(experiment.folder), experiment.system)
 
 
-def _tell(folder: Path, recipe: Recipe, store: Store, split: Split) -> None:
-    """Write what the folder's name is a digest of, for people and for `serprep experiments`."""
-    about = {"recipe": recipe.name, "version": store.version, "split": split.digest, "train": asdict(recipe.train)}
-    text = (json.dumps(about, indent=1) + "\n").encode()
-    path = folder / ABOUT
-    if not path.is_file() or path.read_bytes() != text:
-        write_whole(path, text)
-
-
-def _is_kept(job: Job) -> bool:
-    return finished(job) and ran_as_asked(job) and not lacks_checkpoint(job)
-
-
-def _device_notes(jobs: Sequence[Job], results: Sequence[Mapping[str, Any]], *, how: TrainConfig) -> list[str]:
-    """Whether numbers come from several kinds of devices, or from another than this machine would take."""
-    pairs = zip(jobs, results, strict=True)
-    ran = Counter(one_line(result.get("device", "cpu")) for job, result in pairs if job.spec.by_gradient)
-    if len(ran) > 1:
-        counts = ", ".join(f"{device} {n}" for device, n in sorted(ran.items()))
-        return [f"experiments ran on different devices, whose numbers differ a little: {counts}"]
-    here = device_named("auto").type
-    if ran and here not in ran and how.device == "auto":
-        return [f"results are of a {next(iter(ran))} device, and this machine would take its {here}: --device tells"]
-    return []
-
-
-def _prepare(waiting: Sequence[Job], store: Store, *, pool: Workers, travel: Travel, quiet: bool) -> None:
-    """Compute what every fold that is waiting needs once for all systems and seeds: statistics, then SVMs."""
-    # those of training utterances differ from fold to fold, those of speakers do not
-    statistics = {
-        (0 if job.how.transductive else job.fold, name): (job, name) for job in waiting for name in job.reads(store)
-    }
-    shared: dict[str, dict[tuple[int, tuple[str, ...]], tuple[Job, str]]] = {}
-    for job in waiting:
-        if word := job.spec.share(job.options):
-            rows = tuple(name for name in job.reads(store) if is_row(name, store.features))
-            shared.setdefault(word, {})[job.fold, rows] = (job, "")
-    stages = [("statistics", list(statistics.values()))]
-    stages += [(word, list(tasks.values())) for word, tasks in shared.items()]
-    for word, tasks in stages:
-        with Progress(word, len(tasks), unit="tasks", quiet=quiet or not tasks) as progress:
-            for _ in pool.run(travel.task(prepare), tasks):  # where one dies, the experiment says so
-                progress.add(1)
-
-
-@contextmanager
-def _counting(progress: Progress, jobs: Sequence[Job]) -> Iterator[None]:
-    """Keep the progress up to date while the block runs: workers write a line for each epoch."""
-    over = Event()
-
-    def count() -> None:
-        while not over.wait(1.0):
-            progress.to(sum(map(n_epochs_done, jobs)))
-
-    counter = Thread(target=count, daemon=True)
-    counter.start()
+def is_whole(folder: Path, system: str) -> bool:
+    """Whether a folder holds a finished experiment of a system as it was written."""
     try:
-        yield
-    finally:
-        over.set()
-        counter.join()
-    progress.to(sum(map(n_epochs_of, jobs)))
+        result = json.loads((folder / "result.json").read_bytes())
+        digest = result.pop("sha256")
+        whole = hashlib.sha256(canonical_json(result)).hexdigest() == digest
+        keeps = system in SYSTEMS.names and SYSTEMS[system].by_gradient  # what others keep was once not kept
+        needed = {PREDICTIONS, *(CHECKPOINT if keeps else ())}
+        known = needed <= set(result["files"]) <= {PREDICTIONS, *CHECKPOINT}
+        return bool(whole and known and _is_result(result) and result["files"] == _digests(folder, result["files"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+        return False
 
 
-def _partial(jobs: Sequence[Job], recipe: Recipe, split: Split) -> str:
-    """Which systems lack folds or seeds of the recipe; then scores are not of the same utterances."""
-    counts = Counter(job.system for job in jobs)
-    whole = {name: len(split.folds) * (len(recipe.train.seeds) if SYSTEMS[name].seeded else 1) for name in counts}
-    missing = [f"{name} has {n} of {whole[name]}" for name, n in counts.items() if n < whole[name]]
-    return f"a part of the experiments, not to be compared with others: {', '.join(missing)}" if missing else ""
+def _is_result(result: Mapping[str, Any]) -> bool:
+    """Whether what is read of a result has the types that `run_experiment` writes."""
+    counts = np.array(result["confusion"])
+    n_labels = len(counts)
+    texts = all(isinstance(result[name], str) for name in ("system", "fold", "reason", "standardisation"))
+    numbers = all(type(result[name]) is int and result[name] >= 0 for name in ("seed", "n_train", "n_test", "enrol"))
+    scores = all(result[name] is None or 0 <= float(result[name]) <= 1 for name in ("wa", "ua"))
+    square = counts.dtype == np.int64 and counts.shape == (n_labels, n_labels) and (counts >= 0).all()
+    rest = result["scored"] in ("dev", "test") and 0 <= float(result["seconds"]) < np.inf
+    return bool(texts and numbers and scores and square and rest and type(result["transductive"]) is bool)
 
 
-def _dropped_note(bound: Bound) -> list[str]:
-    """How many utterances only the split knows."""
-    return [f"{bound.n_dropped} utterances of the split are not in the store"] if bound.n_dropped else []
+def ran_as_asked(experiment: Experiment) -> bool:
+    """Whether a finished experiment ran on the device that is named, and in memory or streamed as it would now.
+
+    Device "auto" takes what there is, whatever it ran on.  Results of an older serprep do not
+    tell: they count as a CPU's, with the same budget.
+    """
+    if not experiment.spec.by_gradient:
+        return True
+    result = json.loads((Path(experiment.folder) / "result.json").read_bytes())
+    named = experiment.how.device.partition(":")[0]
+    if named not in ("auto", result.get("device", "cpu")):
+        return False
+    streams = result.get("feature_bytes", 0) > experiment.how.memory_budget << 20
+    return bool(result.get("memory_budget") == (experiment.how.memory_budget if streams else None))
 
 
-def _speaker_note(scored: pd.DataFrame) -> list[str]:
-    """Whether there are enough speakers for intervals and tests."""
-    speakers = set(scored.loc[scored["truth"] != "", "speaker"])
-    warning = few_speakers(len(speakers)) if speakers and "" not in speakers else ""
-    return [warning] if warning else []
+def lacks_checkpoint(experiment: Experiment) -> bool:
+    """Whether a finished experiment is of an older serprep, which kept checkpoints of some systems only."""
+    return not experiment.spec.floor and not (Path(experiment.folder) / ABOUT).is_file()
 
 
-def _speaker_notes(recipe: Recipe, store: Store) -> list[str]:
-    """What statistics of speakers mean for the scores."""
-    if not recipe.train.transductive:
-        return []
-    return [TRANSDUCTIVE, *few_utterances(store.speakers, enrol=recipe.train.enrol)]
+def _digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of what an experiment writes before its result."""
+    found = {}
+    for name in names:
+        with (folder / name).open("rb") as file:
+            found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
-def _scored_notes(role: str, recipe: Recipe, results: Sequence[Mapping[str, Any]], split: Split) -> list[str]:
-    """On what the scores stand, where that is not simply the test part."""
-    reasons = sorted({entry["reason"] for entry in results if entry["reason"]})
-    notes = [f"UA is undefined: {reason}" for reason in reasons]
-    if role == "dev":
-        notes.append("scores are of the dev part, which did not choose the epoch: no test utterance has a label")
-    if recipe.train.patience and role == "test" and not any(split.ids(n, "dev") for n in range(len(split.folds))):
-        notes.append("patience does nothing: no development part tells when to stop")
-    if recipe.train.refit:
-        notes.append("the test part is predicted by systems trained on train and dev (refit)")
-    return notes
+def marks_of(experiment: Experiment) -> dict[str, Any]:
+    """What every entry of a result says about how features were standardised."""
+    how = experiment.how
+    reads = not experiment.spec.floor
+    return {"standardisation": how.standardisation, "enrol": how.enrol, "transductive": how.transductive and reads}
 
 
-def _submit(
-    recipe: Recipe, predictions: pd.DataFrame, *, asked: Asked | None, store: Store, folder: Path
-) -> tuple[list[Path], list[str]]:
-    """Write what a challenge takes, if the recipe asks for it; the files, and what is missing in them."""
-    form = recipe.train.submission
-    if form == "none":
-        return [], []
-    test = predictions[predictions["role"] == "test"]
-    paths = dict(zip(store.ids, store.column("path"), strict=True))
-    manifest = (asked or gather(recipe)).manifest
-    unique = {row.id: row for row in manifest.utterances}
-    whole = split_of(recipe, make_manifest(unique.values(), manifest.info))
-    mark = "-transductive" if recipe.train.transductive else ""
-    written = write_submissions(form, test, paths=paths, folder=folder / "submission", mark=mark)
-    return written, unpredicted(whole, test)
+def n_epochs_of(experiment: Experiment) -> int:
+    """Epochs of an experiment; what no gradient trains counts as one."""
+    return experiment.how.epochs if experiment.spec.by_gradient else 1
 
 
-def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
-    """Where the experiments of this store, split and configuration lie."""
-    plain = asdict(TrainConfig())
-    # what is not asked for is not named, so that a new key does not move what is finished
-    how = {name: value for name, value in asdict(recipe.train).items() if value != plain[name]}
-    how = {name: value for name, value in how.items() if name not in (*NO_NUMBERS, "options")}
-    how |= {"options": changed} if (changed := beyond_defaults(recipe.train.options)) else {}
-    depends = [REVISION, store.version, split.digest, how]
-    digest = hashlib.sha256(canonical_json(depends)).hexdigest()
-    return recipe.experiments_root / FOLDER / f"{digest[:16]}{'-transductive' if recipe.train.transductive else ''}"
+def n_epochs_done(experiment: Experiment) -> int:
+    """Epochs of an experiment that are done, also while it runs elsewhere."""
+    folder = Path(experiment.folder)
+    if (folder / "result.json").is_file():
+        return n_epochs_of(experiment)
+    try:
+        return min((folder / HISTORY).read_bytes().count(b"\n"), n_epochs_of(experiment))
+    except OSError:
+        return 0
 
 
-def _fold_numbers(split: Split, folds: Sequence[str] | None) -> list[int]:
-    unknown = [fold for fold in folds or () if fold not in split.folds]
-    if unknown:
-        raise SplitError(f"no fold {unknown[0]!r}; the split has {', '.join(split.folds)}")
-    return [number for number, fold in enumerate(split.folds) if not folds or fold in folds]
+def run_experiment(experiment: Experiment) -> None:
+    """Run one experiment and write its files; the task that workers run."""
+    began = monotonic()
+    store = open_store(experiment.store)
+    part = _part(experiment, store)
+    split, rows, role = part.split, part.rows, part.role
+    n_train = len(rows["train"])
+    with one_thread():
+        run = _run(experiment, store, rows, use_dev=part.use_dev)
+        scores = run.scores
+        if part.refit:
+            both = rows["train"] + [row for row in rows["dev"] if store.emotions[row]]
+            again = replace(
+                experiment, folder=str(Path(experiment.folder) / REFIT)
+            )  # each goes on from a state of its own
+            run = _run(again, store, rows | {"train": sorted(both), "dev": []}, use_dev=False)
+            scores["test"] = run.scores["test"]
+            n_train = len(both) if role == "test" else n_train
+    predictions = pd.concat([_predictions(store, rows[name], scores[name], name) for name in scores], ignore_index=True)
+    found = score(predictions[predictions["role"] == role], store.labels)
+    result = {
+        "system": experiment.system,
+        "fold": split.folds[experiment.fold],
+        "seed": experiment.seed,
+        **marks_of(experiment),
+        "scored": role,
+        "n_train": n_train,
+        **found,
+        **run.note,
+        **run.where,
+        "seconds": round(monotonic() - began, 3),
+    }
+    folder = Path(experiment.folder)
+    table = predictions.to_csv(index=False, lineterminator="\n").encode()
+    write_whole(folder / PREDICTIONS, table)
+    if run.trained is not None and run.trained.history:
+        write_whole(folder / HISTORY, "".join(map(json_line, run.trained.history)).encode())
+    if run.trained is not None:
+        write_checkpoint(
+            folder,
+            run.trained,
+            store=store,
+            statistics=run.statistics,
+            how=experiment.how,
+            origin={"split": split.digest, "fold": split.folds[experiment.fold], "seed": experiment.seed, **run.where},
+        )
+    result["files"] = _digests(folder, (PREDICTIONS, *(CHECKPOINT if run.trained is not None else ())))
+    result["sha256"] = hashlib.sha256(canonical_json(result)).hexdigest()
+    write_whole(folder / "result.json", (json.dumps(result, indent=1) + "\n").encode())  # last: it says "finished"
+    for place in (folder, folder / REFIT):
+        (place / STATE).unlink(missing_ok=True)
 
 
-def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
-    """Find out before anything is computed what could not be trained or split afterwards.
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """What an experiment trains on and scores."""
 
-    Returns
-    -------
-    Asked
-        What was read of the recipe's corpus.
+    split: Split
+    rows: dict[str, list[int]]  # "train" (those with a label), "dev", "test" → rows of the store
+    role: str  # what is scored
+    refit: bool  # the test part is predicted by a second training, on train and dev
+    use_dev: bool  # the dev part may choose the epoch, and C
+
+
+@lru_cache(maxsize=1)
+def _bound(store: str, seal: str, split: str, digest: str) -> Bound:
+    """A split bound to a store's rows: once per process, not per experiment; by seal and digest both are the same."""
+    return bind(read_split(Path(split)), open_store(store).manifest())
+
+
+def _part(experiment: Experiment, store: Store) -> _Part:
+    path = Path(experiment.split)
+    bound = _bound(experiment.store, store.seal, experiment.split, *_digests(path.parent, [path.name]).values())
+    split = bound.split
+    rows, role = rows_of(bound, store, experiment.fold), scored_role(bound, store)
+    refit = experiment.how.refit and bool(rows["dev"]) and bool(rows["test"])
+    # a dev part that chose the epoch would be no honest score, and training on it leaves nothing to choose by
+    use_dev = role == "test" and any(store.emotions[row] for row in rows["dev"]) and not refit
+    return _Part(split=split, rows=rows, role=role, refit=refit, use_dev=use_dev)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """What one training gave."""
+
+    scores: dict[str, FloatArray]  # role → probabilities (n, n_labels)
+    trained: Trained | None = None  # of all systems but floors
+    statistics: Statistics = field(default_factory=dict)  # with which it was trained
+    note: Mapping[str, Any] = field(default_factory=dict)  # such as which C an SVM has, on what it was chosen …
+    where: dict[str, Any] = field(default_factory=lambda: where("cpu"))
+
+
+def where(device: str, *, feature_bytes: int = 0, memory_budget: int | None = None) -> dict[str, Any]:
+    """What changes the last digits of an experiment's numbers though it is not asked for by name.
+
+    That is the type of device, and the budget (MiB) where features were streamed: None says that they were in memory.
+    """
+    return {"device": device, "feature_bytes": feature_bytes, "memory_budget": memory_budget}
+
+
+def _run(experiment: Experiment, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool) -> _Run:
+    """Train on the rows of "train" and score those of "dev" and "test"; `use_dev`: the dev part may choose."""
+    spec, options = experiment.spec, experiment.options
+    fold, names = _fold(experiment, store, rows, use_dev=use_dev), experiment.reads(store)
+    config = SystemConfig.of(
+        experiment.system, store.features, len(store.labels), **experiment.how.options.get(experiment.system, {})
+    )
+    statistics = fold.statistics(names)
+    if not spec.by_gradient:
+        fitted: Fitted = spec.fit(options, fold)
+        trained = None if fitted.module is None else Trained(fitted.module.eval(), config)
+        return _Run(scores=dict(fitted.scores), trained=trained, statistics=statistics, note=fitted.note)
+    stored = {name: Stored(store, np.array(part), names, statistics) for name, part in rows.items() if part}
+    budget = experiment.how.memory_budget << 20
+    n_bytes = sum(int(part.n_bytes.sum()) for part in stored.values())
+    fits = n_bytes <= budget
+    sets: dict[str, Examples | Stored] = {name: part.load() if fits else part for name, part in stored.items()}
+    trained = train(
+        config,
+        sets["train"],
+        how=experiment.how,
+        seed=experiment.seed,
+        dev=sets["dev"] if use_dev else None,
+        folder=Path(experiment.folder),
+    )
+    module, note = spec.finish(trained.system, options, fold)
+    scores = {name: probabilities(module, sets[name], memory_budget=budget) for name in fold.scored}
+    device, streamed = device_named(experiment.how.device).type, None if fits else experiment.how.memory_budget
+    return _Run(
+        scores=scores,
+        trained=replace(trained, system=module),
+        statistics=statistics,
+        note=note,
+        where=where(device, feature_bytes=n_bytes, memory_budget=streamed),
+    )
+
+
+def _fold(experiment: Experiment, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool) -> Fold:
+    folder = Path(experiment.statistics) if experiment.statistics else None
+    return Fold(store=store, rows=rows, how=experiment.how, use_dev=use_dev, folder=folder)
+
+
+def prepare(task: tuple[Experiment, str]) -> None:
+    """Compute what experiments of a fold share, so that those that run at once need not all do it.
+
+    That is its statistics of one input, or, with "", whatever else the system shares.
+    """
+    experiment, name = task
+    store = open_store(experiment.store)
+    part = _part(experiment, store)
+    if not part.rows["train"]:
+        return
+    fold = _fold(experiment, store, part.rows, use_dev=part.use_dev)
+    if name:
+        fold.statistics([name])
+    else:
+        with one_thread():
+            experiment.spec.shares(experiment.options, fold)
+
+
+def rows_of(bound: Bound, store: Store, fold: int) -> dict[str, list[int]]:
+    """Rows of the store of each role in a fold; of the training part those with a label."""
+    rows = {role: bound.rows(fold, role) for role in ("train", "dev", "test")}
+    rows["train"] = [row for row in rows["train"] if store.emotions[row]]
+    return rows
+
+
+def check_rows(bound: Bound, store: Store, fold: int) -> None:
+    """Raise a TrainError if a fold has nothing to train on, or nothing to score."""
+    rows, role = rows_of(bound, store, fold), scored_role(bound, store)
+    missing = [name for name in ("train", role) if not rows[name]]
+    if missing:
+        word = "labelled utterance" if missing[0] == "train" else "utterance"
+        raise TrainError(
+            f"fold {bound.split.folds[fold]!r} has no {word} in its {missing[0]} part; name the other folds with --fold"
+        )
+
+
+def scored_role(bound: Bound, store: Store) -> str:
+    """ "test", or "dev" where only that has labels (a challenge keeps those of the test part)."""
+    emotions = store.emotions
+    combinations = {roles for row, roles in enumerate(bound.roles) if emotions[row]}
+    labelled = {role for roles in combinations for role in roles}
+    return "dev" if "dev" in labelled and "test" not in labelled else "test"
+
+
+def _predictions(store: Store, rows: Sequence[int], scores: Any, role: str) -> pd.DataFrame:
+    """Predictions of some utterances, one a row."""
+    ids, speakers, emotions = store.ids, store.speakers, store.emotions
+    frame = pd.DataFrame(
+        {
+            "id": [ids[row] for row in rows],
+            "speaker": [speakers[row] for row in rows],
+            "role": role,
+            "truth": [emotions[row] for row in rows],
+            "prediction": [store.labels[place] for place in scores.argmax(axis=1)],
+        }
+    )
+    for place, label in enumerate(store.labels):
+        frame[f"p_{label}"] = scores[:, place]
+    return frame
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Predictions as written; text stays text.
 
     Raises
     ------
-    TrainError, SplitError
+    TrainError
+        If the file is not what an experiment writes.
     """
-    for system in systems or default_systems():
-        spec, options = SYSTEMS[system], options_of(system, recipe.train.options)
-        try:
-            shapes_of(spec.inputs(options, recipe.features), recipe.features)
-        except TrainError as error:
-            raise TrainError(f"{system} needs {error}, or leave it out") from None
-        spec.check(options, recipe.train)
-        if spec.by_gradient:
-            check_training(recipe.train)
-    asked = gather(recipe)
-    unique = {row.id: row for row in asked.manifest.utterances}
-    if recipe.train.transductive:
-        check_speakers(list(unique), [row.speaker for row in unique.values()])
-        rows = unique.values()
-        confounded([row.speaker for row in rows], [row.emotion for row in rows], how=recipe.train)
-    split = split_of(recipe, make_manifest(unique.values(), asked.manifest.info))
-    if recipe.train.refit and not any(split.ids(number, "dev") for number in range(len(split.folds))):
-        raise TrainError("refit trains on train and dev, and the split has no dev part: add one, or leave refit out")
-    if recipe.train.submission != "none":
-        check_submission(recipe, split)
-    return asked
+    text = dict.fromkeys(("id", "speaker", "role", "truth", "prediction"), str)
+    try:
+        found = pd.read_csv(path, dtype=text, keep_default_na=False, encoding="utf-8")
+        chances = found.filter(regex="^p_").to_numpy(np.float64)
+        known = {name.removeprefix("p_") for name in found.columns} | {""}
+        fits = list(found.columns[:5]) == list(text) and np.isfinite(chances).all() and chances.shape[1] > 0
+        fits = fits and set(found["truth"]) <= known and set(found["prediction"]) <= known - {""}
+    except (ValueError, KeyError, TypeError, OSError, OverflowError, csv.Error) as error:
+        raise TrainError(f"{one_line(path)}: {one_line(error)}; remove its folder, and train again") from None
+    if not fits:
+        raise TrainError(f"{one_line(path)}: not as an experiment writes it; remove its folder, and train again")
+    return found

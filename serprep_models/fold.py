@@ -12,7 +12,7 @@ from serprep.recipe import TrainConfig
 from serprep.store.store import Store
 from serprep.systems import shapes_of
 from serprep_models.standardise import Statistics, clip_of, standardise, table_of
-from serprep_models.statistics import fold_statistics, kept
+from serprep_models.statistics import fold_statistics, remembered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Fold:
     use_dev : bool
         Whether the development part may choose anything.
     folder : Path or None
-        Where what experiments share is kept.
+        Where what experiments share is remembered.
     """
 
     store: Store
@@ -88,9 +88,9 @@ class Fold:
             parts.append(standardise(statistics[name], stored, rows=part, counts=one, clip=clip_of(table)))
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
-    def kept(
+    def remembered(
         self, name: str, shape: tuple[int, ...], *, origin: Any, fill: Callable[[AnyArray], Any]
     ) -> tuple[AnyArray, Any]:
-        """An array (float32) and a note that all experiments of the fold share: computed once, and kept."""
+        """An array (float32) and a note that all experiments of the fold share: computed once, and remembered."""
         place = self.folder / f"{name}.npy" if self.folder else None
-        return kept(place, shape, np.float32, origin=origin, fill=fill)
+        return remembered(place, shape, np.float32, origin=origin, fill=fill)

@@ -20,7 +20,7 @@ from serprep.recipe import TrainConfig
 from serprep.store.store import Store
 from serprep_models.checkpoint import training_of
 from serprep_models.examples import check_store
-from serprep_models.experiment import NO_NUMBERS
+from serprep_models.experiments import NO_NUMBERS
 from serprep_models.predictor import Predictor, Values, load
 from serprep_models.recordings import Utterances
 from serprep_models.standardise import Statistics, parts, row_bytes, table_of

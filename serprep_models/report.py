@@ -1,237 +1,273 @@
-"""One self-contained page per run: scores, pictures, data, split, provenance.
+"""What a page shows, gathered from a run's outcome or from a store; `report` draws it."""
 
-Fractions come in, per cent goes out, with one decimal.
-A score that does not exist (None or NaN) reads "undefined", never 0.
-The page needs no network and no script and follows the reader's light or dark mode; equal
-reports are equal bytes.
-
-Names of utterances, speakers, labels and systems are text written by others: `serprep.pages`
-escapes all of them.
-"""
-
-import math
-import os
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import contextlib
+import dataclasses
+import json
+import shlex
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from serprep.files import refuse_store
-from serprep.pages import count, percent
-from serprep.pages import render as render_page
-from serprep.pages.plot import histogram
-from serprep_models.figures import by_class, calibration, curves, tracks
-from serprep_models.scores import SCORES, Verdict, judge
-from serprep_models.scores.groups import Groups
-
-MAX_SPEAKER_ROWS = 30  # more speakers are summarised per class
-GROUP_COLUMNS = ("gender", "session", "partition", "language")  # counted in one line when a store has them
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """Everything one page shows."""
-
-    title: str  # data set name, shown as heading
-    synthetic: bool  # True: a visible banner says that the recordings are synthetic
-    labels: tuple[str, ...]  # declared emotions in logit order
-    utterances: pd.DataFrame  # rows of the store: id, speaker, emotion, duration (s), maybe gender, session …
-    dropped: dict[str, int]  # reason -> count of utterances that are not in the store
-    # per system: system, n_runs; wa, ua, wa_interval, ua_interval (pooled over folds, mean over seeds);
-    # ua_fold_mean, ua_fold_std (over folds and seeds), ua_seed_std
-    summary: list[dict[str, Any]]
-    folds: pd.DataFrame  # per experiment: system, fold, seed, n_train, n_test, wa, ua, seconds, test_groups
-    confusion: dict[str, np.ndarray]  # system -> (n_labels, n_labels) counts, rows are the truth
-    curves: pd.DataFrame  # system, fold, seed, epoch, train_loss, train_ua, dev_ua
-    split: dict[str, Any]  # protocol, group, folds, seed, digest, notes, roles
-    provenance: dict[str, str]  # what was used, in words
-    # what an audit of the split found: per kind and severity kind, severity, count, of, n_folds,
-    # n_utterances of n_scored touched, examples; None: there was no split to audit
-    audit: list[dict[str, Any]] | None = None
-    # per pair of systems: first, second; ua, wa (differences), ua_interval, wa_interval, ua_p, wa_p
-    comparisons: list[dict[str, Any]] = field(default_factory=list)
-    groups: Groups = field(default_factory=Groups)  # scores within groups, and their differences
-    caution: str = ""  # what a reader must know before reading scores, shown first
-    warnings: tuple[str, ...] = ()  # what makes scores other than they seem, shown first as well
-    predict: dict[str, str] = field(default_factory=dict)  # system → command that predicts with it, or ""
-    speakers: pd.DataFrame = field(
-        default_factory=pd.DataFrame
-    )  # system, speaker, n, correct, ua: over folds and seeds
-    wrong: list[dict[str, Any]] = field(default_factory=list)  # most surely wrong first: id, speaker, truth … as Markup
-    made: str = ""  # when the last experiment ended
-    repeat: str = ""  # the command that repeats it
-    partial: str = ""  # which experiments are missing; then no system is called the best
+from serprep.errors import StoreError
+from serprep.pipeline.build import BuildResult
+from serprep.recipe import Recipe, TrainConfig
+from serprep.split import describe
+from serprep.store.store import Store, open_store
+from serprep.systems import is_floor
+from serprep.version import read_build
+from serprep_models.checkpoint import ABOUT
+from serprep_models.experiments import Outcome
+from serprep_models.listen import by_speaker, surely_wrong
+from serprep_models.page import Report, write_report
+from serprep_models.scores import shown
+from serprep_models.statistics import TRANSDUCTIVE
+from serprep_models.train import HISTORY
 
 
-def write_report(report: Report, path: Path) -> Path:
-    """The path of the page, which appears there whole.
+def report_outcome(
+    recipe: Recipe, outcome: Outcome, *, built: BuildResult | None, path: Path, with_sound: int = 0
+) -> Path:
+    """Write the page of a run, with so many recordings in it."""
+    store, split = outcome.store, outcome.split
+    labels = store.labels
+    groups = {entry["fold"]: entry["test_groups"] for entry in describe(split)}
+    names = {entry["system"]: shown(entry["system"], entry) for entry in outcome.results}
+    folds = pd.DataFrame(
+        [
+            {
+                "system": names[entry["system"]],
+                **{name: entry[name] for name in ("fold", "seed", "n_train", "n_test", "wa", "ua", "seconds")},
+                "test_groups": groups[entry["fold"]],
+            }
+            for entry in outcome.results
+        ]
+    )
+    matrices: dict[str, Any] = {}
+    for entry in outcome.results:
+        name = names[entry["system"]]
+        matrices[name] = matrices.get(name, 0) + np.array(entry["confusion"], np.int64)
+    report = Report(
+        title=_title(recipe, store) + (" (transductive)" if recipe.train.transductive else ""),
+        synthetic=is_synthetic(recipe),
+        labels=labels,
+        utterances=utterance_table(store),
+        dropped=left_out(built),
+        summary=[row | {"system": names[row["system"]]} for row in outcome.summary],
+        comparisons=[
+            row | {"first": names[row["first"]], "second": names[row["second"]]} for row in outcome.comparisons
+        ],
+        groups=outcome.groups,
+        folds=folds,
+        confusion=matrices,
+        curves=_curves(outcome).replace({"system": names}),
+        split={
+            "protocol": split.protocol,
+            "group": split.group,
+            "folds": len(split.folds),
+            "seed": split.seed,
+            "digest": split.digest,
+            "notes": list(outcome.notes),
+            "roles": describe(split),
+        },
+        provenance=provenance(recipe, store)
+        | _trained_with(outcome)
+        | _trained_on(outcome)
+        | {"rows of the split": split.rows_digest}
+        | _warnings(built),
+        audit=list(outcome.audit),
+        caution=TRANSDUCTIVE if recipe.train.transductive else "",
+        warnings=outcome.warnings,
+        partial=outcome.partial,
+        predict={names[system]: outcome.predict_command(system) for system in names},
+        speakers=by_speaker(outcome.predictions, labels, names),
+        wrong=surely_wrong(outcome.predictions, _leader(outcome), store=store, root=recipe.root, n_sounds=with_sound),
+        made=_made(outcome),
+        repeat=f"serprep run {shlex.quote(f'{recipe.name}.toml')}" if recipe.name else "",
+    )
+    return write_report(report, path)
 
-    Parameters
-    ----------
-    report : Report
-    path : Path
-        An existing page is replaced.
 
-    Returns
-    -------
-    Path
-        `path` itself.
+def _title(recipe: Recipe, store: Store) -> str:
+    """The data set's name; of one that only has the name that recipes are given, the corpus's."""
+    corpus = str(store.attributes["provenance"]["corpus"].get("corpus", ""))
+    return corpus if recipe.dataset.name == "recipe" and corpus else recipe.dataset.name
+
+
+def _leader(outcome: Outcome) -> str:
+    """The system to listen to: the leading one, else the first that is more than a floor."""
+    known = [row["system"] for row in outcome.summary if not is_floor(row["system"])]
+    return outcome.verdict.leader or (known[0] if known else "")
+
+
+def _made(outcome: Outcome) -> str:
+    """When the last experiment ended, in UTC."""
+    with contextlib.suppress(OSError):
+        ended = (outcome.folder / "results.json").stat().st_mtime
+        return datetime.fromtimestamp(ended, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return ""
+
+
+def report_store(place: str, *, path: Path) -> Path:
+    """Write a page about what is in a store."""
+    store = open_store(place)
+    about = _build_report(store)
+    name = str(about.get("dataset", store.attributes["provenance"]["corpus"].get("corpus", "store")))
+    dropped: dict[str, int] = dict(about.get("dropped", {}))
+    for entry in about.get("quarantined", ()):
+        reason = f"quarantined: {entry['reason']}"
+        dropped[reason] = dropped.get(reason, 0) + 1
+    empty = pd.DataFrame()
+    report = Report(
+        title=name,
+        synthetic=False,
+        labels=store.labels,
+        utterances=utterance_table(store),
+        dropped=dropped,
+        summary=[],
+        folds=empty,
+        confusion={},
+        curves=empty,
+        split={},
+        provenance=store_provenance(store),
+    )
+    return write_report(report, path)
+
+
+def _build_report(store: Store) -> dict[str, Any]:
+    """``build.json`` beside a store; nothing where there is none."""
+    folder, _, file = store.path.rstrip("/").rpartition("/")
+    with contextlib.suppress(StoreError):
+        return read_build(folder or ".", file.rsplit(".", 1)[0])
+    return {}
+
+
+def _warnings(built: BuildResult | None) -> dict[str, str]:
+    """What the corpus reader remarked."""
+    return {"reader's warnings": "; ".join(built.warnings)} if built and built.warnings else {}
+
+
+def is_synthetic(recipe: Recipe) -> bool:
+    """Whether the corpus folder says that its recordings were made by serprep's generator."""
+    readme = recipe.root / "README.txt"
+    return readme.is_file() and "SYNTHETIC" in readme.read_text(encoding="utf-8", errors="replace")[:2000]
+
+
+def utterance_table(store: Store) -> pd.DataFrame:
+    """Rows of the store for the page."""
+    columns = [name for name in store.columns if name not in ("path", "audio_digest", "start", "end")]
+    return pd.DataFrame({name: store.column(name) for name in columns})
+
+
+def left_out(built: BuildResult | None) -> dict[str, int]:
+    """Reason → utterances that are not in the store."""
+    found = dict(built.dropped) if built else {}
+    for entry in built.reasons if built else ():
+        found[f"quarantined: {entry.reason}"] = found.get(f"quarantined: {entry.reason}", 0) + 1
+    return found
+
+
+def provenance(recipe: Recipe, store: Store) -> dict[str, str]:
+    """What a reader needs to repeat the page."""
+    how, plain = recipe.train, dataclasses.asdict(TrainConfig())
+    training = (
+        f"{'AdamW' if how.weight_decay else 'Adam'}, learning rate {how.learning_rate}, batch {how.batch_size}, "
+        f"{how.epochs} epochs, class weights {how.class_weights}, standardisation {how.standardisation}"
+        f"{f' by {how.enrol} utterances' if how.enrol else ''}, seeds {list(how.seeds)}"
+    )
+    told = ("systems", "learning_rate", "batch_size", "epochs", "class_weights", "standardisation", "enrol", "seeds")
+    beyond = {k: v for k, v in dataclasses.asdict(how).items() if v != plain[k] and k not in told}
+    training += "".join(
+        f", {name} {list(value) if isinstance(value, tuple) else value}" for name, value in beyond.items()
+    )
+    return store_provenance(store) | {"training": training}
+
+
+def _trained_with(outcome: Outcome) -> dict[str, str]:
+    """Libraries that the checkpoints name."""
+    found = set()
+    for _, place in _places(outcome):
+        with contextlib.suppress(OSError, ValueError, AttributeError, RecursionError):
+            libraries = json.loads((place / ABOUT).read_bytes()).get("libraries", {})
+            found.add(", ".join(f"{name} {number}" for name, number in libraries.items()))
+    return {"libraries of the training": "; ".join(sorted(found))} if found else {}
+
+
+def _trained_on(outcome: Outcome) -> dict[str, str]:
+    """Devices of the trainings, and budgets of those that streamed."""
+    found = {
+        str(entry["device"]) + (f", streamed with {entry['memory_budget']} MiB" if entry["memory_budget"] else "")
+        for entry in outcome.results
+        if entry.get("feature_bytes")
+    }
+    return {"trained on": "; ".join(sorted(found))} if found else {}
+
+
+def store_provenance(store: Store) -> dict[str, str]:
+    """What a reader needs to get the same store."""
+    corpus = store.attributes["provenance"]["corpus"]
+    libraries: dict[str, str] = dict(_build_report(store).get("libraries", {}))
+    if not store.features.functionals.uses_opensmile:  # installed, but it took no part
+        libraries.pop("opensmile", None)
+    return {
+        "corpus": ", ".join(str(corpus[name]) for name in ("corpus", "release", "source") if corpus.get(name)),
+        "licences": "; ".join(store.attributes["licences"]),
+        "version": store.version,
+        "seal": store.seal,
+        **{
+            f"features: {name}": in_words(value)
+            for name, value in store.attributes["configurations"]["features"].items()
+        },
+        "libraries of the build": ", ".join(f"{name} {number}" for name, number in libraries.items()) or "not known",
+    }
+
+
+def in_words(value: Any) -> str:
+    """A configuration as a person writes it.
 
     Examples
     --------
-    >>> import tempfile
-    >>> rows = pd.DataFrame({"id": ["a"], "speaker": ["s1"], "emotion": ["sad"], "duration": [1.5]})
-    >>> report = Report(title="tones", synthetic=True, labels=("sad",), utterances=rows, dropped={},
-    ...                 summary=[], folds=pd.DataFrame(), confusion={}, curves=pd.DataFrame(), split={},
-    ...                 provenance={})
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_report(report, Path(folder) / "report.html").name
-    'report.html'
+    >>> in_words({"n_mels": 40, "enabled": True, "short": {"hop": 20, "length": 30}})
+    'n mels 40, enabled yes, short (hop 20, length 30)'
     """
-    refuse_store(path)
-    page = render(report).encode("utf-8", "replace")  # file names may hold bytes that are no UTF-8
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".report-{os.getpid()}.tmp")
+    if isinstance(value, dict):
+        parts = ((name.replace("_", " "), in_words(part), isinstance(part, dict)) for name, part in value.items())
+        return ", ".join(f"{name} ({words})" if inner else f"{name} {words}" for name, words, inner in parts)
+    if isinstance(value, list):
+        return ", ".join(map(in_words, value)) or "none"
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "not set"}[value]
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _places(outcome: Outcome) -> Iterator[tuple[dict[str, Any], Path]]:
+    """Each result, and the folder of its experiment."""
+    numbers = {fold: number for number, fold in enumerate(outcome.split.folds)}
+    for entry in outcome.results:
+        fold = f"fold-{numbers[entry['fold']] + 1:02d}"
+        yield entry, outcome.folder / entry["system"] / fold / f"seed-{entry['seed']}"
+
+
+def _history(path: Path) -> list[dict[str, float | None]]:
+    """Epochs of a training; nothing where the file is not as it was written: scores do not rest on it."""
     try:
-        beside.write_bytes(page)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
+        epochs = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        names = ("epoch", "train_loss", "train_ua", "dev_ua")
+        numbers = [{name: None if one[name] is None else float(one[name]) for name in names} for one in epochs]
+        return [one | {"epoch": int(one["epoch"] or 0)} for one in numbers]
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return []
 
 
-def render(report: Report) -> str:
-    """The page as text; `write_report` puts it into a file."""
-    leaks = any(row["severity"] == "leak" for row in report.audit or ())
-    verdict = judge(report.summary, report.comparisons, partial=bool(report.partial), leaks=leaks)
-    leader = next((row for row in report.summary if row["system"] == verdict.leader), None)
-    chance = 1 / len(report.labels) if report.labels else None
-    values = {
-        "report": report,
-        "headline": _headline(report, verdict),
-        "best": leader if verdict.best else None,
-        "verdict": verdict,
-        "figures": _figures(report, chance),
-        "classes": _class_table(report),
-        "beyond": SCORES if any(row.get("nll") is not None for row in report.summary) else {},
-        "groups": _groups(report.utterances),
-        "folds": report.folds.to_dict("records"),
-        "n_undefined": int(report.folds["ua"].isna().sum()) if len(report.folds) else 0,
-        "hard": report.speakers.sort_values("ua", kind="stable").to_dict("records") if len(report.speakers) else [],
-        "durations": report.utterances["duration"].dropna(),
-        "has_dev": "dev_ua" in report.curves and bool(report.curves["dev_ua"].notna().any()),
-    }
-    return render_page(
-        Path(__file__).parent / "page.html.j2",
-        values,
-        title=f"{report.title} · results",
-        filters={"interval": _interval, "spread": _spread, "p_value": _p_value},
-    )
-
-
-def _defined(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
-
-
-def _interval(bounds: Sequence[float] | None) -> str:
-    if bounds is None or not all(map(_defined, bounds)):
-        return "–"
-    return f"{100 * bounds[0]:.1f}{' to ' if min(bounds) < 0 else '–'}{100 * bounds[1]:.1f}"
-
-
-def _p_value(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _spread(row: dict[str, Any]) -> str:
-    if not _defined(row["ua_fold_mean"]):
-        return "undefined"
-    return f"{percent(row['ua_fold_mean'])} ± {percent(row['ua_fold_std'], '–')}"
-
-
-def _plural(n: int, noun: str) -> str:
-    return f"{count(n)} {noun}{'' if n == 1 else 's'}"
-
-
-def _headline(report: Report, verdict: Verdict) -> str:
-    speakers = _text(report.utterances["speaker"])
-    n_speakers = speakers[speakers != ""].nunique()
-    parts = [_plural(len(report.utterances), "utterance"), _plural(n_speakers, "speaker")]
-    lead = next((row for row in report.summary if row["system"] == verdict.leader), None)
-    if lead is None or verdict.rivals or (verdict.words and not verdict.best):
-        parts.append(_plural(len(report.labels), "emotion"))
-    else:
-        score = "ua" if _defined(lead["ua"]) else "wa"
-        text = f"{'Best: ' if verdict.best else ''}{lead['system']}, {score.upper()} {percent(lead[score])} %"
-        if lead[f"{score}_interval"] is not None:
-            text += f" (95 % interval {_interval(lead[f'{score}_interval'])})"
-        parts.insert(0, text)
-    if len(report.folds):  # of all systems: the baselines have one seed only
-        n_folds, n_seeds = report.folds["fold"].nunique(), report.folds["seed"].nunique()
-        parts.append(f"{_plural(n_folds, 'fold')} × {_plural(n_seeds, 'seed')}")
-    return ", ".join(parts)
-
-
-def _text(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    return column.astype(object).where(column.notna(), "").astype(str)
-
-
-def _natural(name: str) -> str:
-    """Sorts "2" before "10"."""
-    return re.sub(r"\d+", lambda digits: digits[0].zfill(20), name)
-
-
-def _class_table(report: Report) -> dict[str, Any]:
-    """Utterances per speaker and class; of many speakers, the least, the median and the most."""
-    speaker, emotion = _text(report.utterances["speaker"]), _text(report.utterances["emotion"])
-    others = sorted(set(emotion) - set(report.labels))
-    counts = pd.crosstab(speaker, emotion).reindex(columns=[*report.labels, *others], fill_value=0)
-    counts = counts.loc[sorted(counts.index, key=_natural)]
-    table = np.column_stack([counts.to_numpy(), counts.to_numpy().sum(axis=1)])
-    names = [name or "unknown" for name in counts.index]
-    collapsed = len(names) > MAX_SPEAKER_ROWS
-    rows = table
-    if collapsed:
-        names = ["fewest", "median", "most"]
-        rows = np.stack([table.min(axis=0), np.median(table, axis=0), table.max(axis=0)])
-    return {
-        "collapsed": collapsed,
-        "n_speakers": len(counts),
-        "names": [name or "no label" for name in counts.columns],
-        "rows": list(zip(names, rows.tolist(), strict=True)),
-        "total": table.sum(axis=0).tolist(),
-    }
-
-
-def _groups(utterances: pd.DataFrame) -> dict[str, str]:
-    lines = {}
-    for column in GROUP_COLUMNS:
-        values = _text(utterances[column]) if column in utterances else pd.Series(dtype=object)
-        counts = values[values != ""].value_counts()
-        if 1 < len(counts) <= 12:
-            names = sorted(counts.index, key=_natural)
-            lines[column] = ", ".join(f"{name} {count(counts[name])}" for name in names)
-    return lines
-
-
-def _figures(report: Report, chance: float | None) -> dict[str, Any]:
-    systems = [row["system"] for row in report.summary]
-    figures: dict[str, Any] = {}
-    if report.summary:
-        dots = report.folds.assign(
-            name="fold " + report.folds["fold"].astype(str) + ", seed " + report.folds["seed"].astype(str)
-        )
-        figures["ua"] = tracks(report.summary, dots, chance=chance, says="UA per system")
-        figures["classes"] = by_class(report.summary, report.labels)
-        figures["truth"] = calibration(report.summary)
-    if len(report.speakers):
-        dots = report.speakers.rename(columns={"speaker": "name"})
-        figures["speakers"] = tracks(report.summary, dots, chance=chance, says="UA per speaker")
-    if len(report.curves):
-        figures["curves"] = curves(report.curves, systems)
-    figures["durations"] = histogram(report.utterances["duration"].astype(float).tolist(), label="duration", unit="s")
-    return figures
+def _curves(outcome: Outcome) -> pd.DataFrame:
+    rows = []
+    for entry, place in _places(outcome):
+        path = place / HISTORY
+        if path.is_file():
+            head = {name: entry[name] for name in ("system", "fold", "seed")}
+            rows += [head | epoch for epoch in _history(path)]
+    columns = ["system", "fold", "seed", "epoch", "train_loss", "train_ua", "dev_ua"]
+    return pd.DataFrame(rows, columns=columns).astype({"train_loss": float, "train_ua": float, "dev_ua": float})

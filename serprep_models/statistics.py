@@ -89,7 +89,7 @@ def _of_training(store: Store, rows: Sequence[int] | IntArray, kind: str, *, fol
     chosen = hashlib.sha256(np.sort(np.asarray(rows, np.int64)).tobytes()).hexdigest()
     place = folder / f"train-{kind}-{chosen[:16]}.npy" if folder else None
     origin = [store.seal, kind, chosen]
-    mean, std = np.array(kept(place, (2, table_of(store, kind).row[-1]), np.float64, origin=origin, fill=fill)[0])
+    mean, std = np.array(remembered(place, (2, table_of(store, kind).row[-1]), np.float64, origin=origin, fill=fill)[0])
     return Moments(mean, std)
 
 
@@ -100,7 +100,7 @@ def _of_speakers(store: Store, kind: str, *, how: TrainConfig, folder: Path | No
     origin = [store.seal, kind, how.standardisation, how.enrol]
     n_features = table_of(store, kind).row[-1]
     if ranked:
-        values, _ = kept(
+        values, _ = remembered(
             place,
             (len(store), n_features),
             np.float32,
@@ -112,7 +112,7 @@ def _of_speakers(store: Store, kind: str, *, how: TrainConfig, folder: Path | No
     def fill(out: AnyArray) -> None:
         out[:] = moments_of_groups(_Blocks(store, kind, speakers), len(speakers.enrolled))
 
-    mean, std = kept(place, (2, len(speakers.enrolled), n_features), np.float64, origin=origin, fill=fill)[0]
+    mean, std = remembered(place, (2, len(speakers.enrolled), n_features), np.float64, origin=origin, fill=fill)[0]
     return SpeakerMoments(speakers.numbers, mean, std)
 
 
@@ -196,7 +196,7 @@ class _Blocks:
 # -- arrays in files -----------------------------------------------------------------
 
 
-def kept(
+def remembered(
     place: Path | None, shape: tuple[int, ...], dtype: type, *, origin: Any, fill: Callable[[AnyArray], Any]
 ) -> tuple[AnyArray, Any]:
     """The array in a file, not to be written to, and its note; computed if they are not there yet.

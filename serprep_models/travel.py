@@ -19,7 +19,7 @@ from serprep.parallel import Workers
 from serprep.place.place import Place, at
 from serprep.processes import scratch
 from serprep_models.catalogue import FOLDER
-from serprep_models.job import Job, finished
+from serprep_models.experiment import Experiment, finished
 from serprep_models.train import HISTORY, STATE
 
 EVERY = 20.0  # seconds between looks at the state of a training
@@ -48,7 +48,7 @@ class Travel:
         return cls(str(folder), f"{dataset}/{FOLDER}/{folder.name}" if apart else "")
 
     def task(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """What a worker is to run in place of `function` of a job, or of a job and a name."""
+        """What a worker is to run in place of `function` of a experiment, or of a experiment and a name."""
         return Away(function, self) if self.url else function
 
     def send_split(self) -> None:
@@ -56,18 +56,18 @@ class Travel:
         if self.url:
             at(self.url).write(SPLIT, (Path(self.folder) / SPLIT).read_bytes())
 
-    def fetch(self, jobs: Iterable[Job]) -> None:
+    def fetch(self, experiments: Iterable[Experiment]) -> None:
         """Take the files of experiments that are finished there and not here."""
-        missing = [self.name(job) for job in jobs if not finished(job)] if self.url else []
+        missing = [self.name(experiment) for experiment in experiments if not finished(experiment)] if self.url else []
         if missing:
             there = at(self.url).files()
             for name in missing:
                 if f"{name}/{RESULT}" in there:
                     _fetch(at(self.url), Path(self.folder), [file for file in there if file.startswith(f"{name}/")])
 
-    def name(self, job: Job) -> str:
-        """A job's folder, relative."""
-        return Path(job.folder).relative_to(self.folder).as_posix()
+    def name(self, experiment: Experiment) -> str:
+        """A experiment's folder, relative."""
+        return Path(experiment.folder).relative_to(self.folder).as_posix()
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,15 @@ class Away:
     function: Callable[[Any], Any]
     travel: Travel
 
-    def __call__(self, task: Job | tuple[Job, str]) -> Any:
+    def __call__(self, task: Experiment | tuple[Experiment, str]) -> Any:
         """Fetch, run, send."""
-        job, *more = task if isinstance(task, tuple) else (task,)
-        name, place = self.travel.name(job), at(self.travel.url)
+        experiment, *more = task if isinstance(task, tuple) else (task,)
+        name, place = self.travel.name(experiment), at(self.travel.url)
         folder = _own_folder(self.travel.url)
         there = {file for file in place.files() if file == SPLIT or file.startswith((f"{SHARED}/", f"{name}/"))}
         _fetch(place, folder, [file for file in there if not (folder / file).is_file()])
         shared = _written(folder, SHARED)
-        own = replace(job, folder=str(folder / name), split=str(folder / SPLIT), statistics=str(folder / SHARED))
+        own = replace(experiment, folder=str(folder / name), split=str(folder / SPLIT), statistics=str(folder / SHARED))
         with _sending(place, folder, [f"{name}/{HISTORY}", f"{name}/{STATE}"]):
             answer = self.function((own, *more) if more else own)
         written = _written(folder, name)

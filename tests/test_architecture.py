@@ -29,23 +29,26 @@ FOUNDATIONS = {
     "metrics",
     "progress",
     "limits",
+    "contained",
     "processes",
     "fitness",
     "isolation",
     "pages",
     "parallel",
+    "status",
     "plugins",
     "testing",
     "_typing",
 }
 STAGES = (
     *("corpora", "manifest", "ratings", "release", "features", "cache", "version", "store", "dataset"),
-    *("split", "audit", "systems", "recipe", "card", "pipeline", "exports"),
+    *("split", "audit", "systems", "recipe", "card", "pipeline", "exports", "doctor"),
 )
 FOLDERS = {"serprep": ROOT / "serprep", "serprep_models": ROOT / "serprep_models", "serprep_cli": ROOT / "cli"}
 IMPORTS_BY_NAME = {  # modules that import what is named while they run
     "serprep/__init__.py": "public names, when they are asked for",
     "serprep/plugins.py": "objects of an axis, when they are asked for",
+    "serprep/doctor.py": "the axes, and torch where it is installed",
     "serprep/features/embedding.py": "torch, transformers and onnxruntime of its extra, when a signal is computed",
 }
 UNTESTED = {  # modules without a test file of their own
@@ -62,10 +65,12 @@ UNTESTED = {  # modules without a test file of their own
     "pages/notebook.py": "shown in card/test_page.py, with the objects",
     "pages/picture.py": "shown in card/test_page.py, with the pictures",
     "pages/player.py": "shown in card/test_page.py, with the players",
-    "pages/plot.py": "shown in models/test_report.py, with the charts",
+    "pages/plot.py": "shown in models/test_page.py, with the charts",
     "store/frames.py": "shown in card/test_page.py, with the pictures",
-    "figures.py": "shown in models/test_report.py, with the charts",
-    "listen.py": "an example, and models/test_report.py",
+    "figures.py": "shown in models/test_page.py, with the charts",
+    "listen.py": "an example, and models/test_page.py",
+    "exports/compare_layout.py": "shown in exports/test_csv_table.py and test_arff.py, with what is written so",
+    "exports/parquet.py": "shown in exports/test_huggingface.py and test_croissant.py, with the files it writes",
     "corpora/_template.py": "a form to copy",
     "dataset/diff.py": "shown in dataset/test_log.py, with the versions that differ",
     "dataset/tag.py": "shown in dataset/test_log.py, with the versions that are named",

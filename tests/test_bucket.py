@@ -314,7 +314,7 @@ def test_worker_processes_read_after_their_parent_did(bucket, corpus, store, met
 @pytest.mark.slow
 def test_systems_are_trained_from_the_bucket(bucket, store, tmp_path):
     pytest.importorskip("torch")
-    from serprep_models.experiment import run_experiments
+    from serprep_models.experiments import run_experiments
 
     asked = dataclasses.replace(
         recipe("s3://lab/corpus", "s3://lab/set", train={"systems": ["plain-crnn"], "seeds": [0], "epochs": 1}),

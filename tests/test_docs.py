@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import sys
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -369,6 +370,37 @@ def test_relative_links_resolve(path: Path) -> None:
 def test_a_page_answers_one_question(path: Path) -> None:
     titles = re.findall(r"^# (.+)$", re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.M | re.S), re.M)
     assert len(titles) == 1 and titles[0].endswith("?")
+
+
+@pytest.mark.parametrize("name", ["tutorial.md", "howto.md"])
+def test_examples_of_the_tutorial_and_the_how_to_are_recipes(name: str, tmp_path: Path) -> None:
+    corpus = {"corpus": {"reader": "pattern", "root": "recordings", "pattern": "{emotion}/{speaker}_{text}.wav"}}
+    for example in blocks(page(name), "toml"):
+        recipe_from(corpus | tomllib.loads(example), folder=tmp_path, name="example")
+
+
+def test_python_of_the_how_to_runs() -> None:
+    for example in blocks(page("howto.md"), "python"):
+        exec(compile(example, "howto.md", "exec"), {})  # noqa: S102 - our own page
+
+
+def test_the_site_s_contents_name_every_page() -> None:
+    contents = page("index.md")
+    missing = [
+        path.stem for path in DOCS.glob("*.md") if path.name != "index.md" and f"\n{path.stem}\n" not in contents
+    ]
+    assert missing == []
+
+
+def test_every_command_and_error_stands_in_the_generated_reference() -> None:
+    sys.path.insert(0, str(DOCS / "site"))
+    try:
+        import generate
+    finally:
+        sys.path.pop(0)
+    text = generate.commands()
+    assert [name for name in cli.commands if f"## serprep {name}\n" not in text] == []
+    assert "## AudioError" in generate.errors() and "`logmel`" in generate.names() and "`majority`" in generate.names()
 
 
 def test_documents_named_by_the_code_exist() -> None:

@@ -101,7 +101,7 @@ def package(site):
 def used(package, tmp_path_factory):
     """A folder in which everything was done while the package was there: stores, experiments, what was said."""
     from helpers.inline import Inline
-    from serprep_models.experiment import run_experiments
+    from serprep_models.experiments import run_experiments
 
     folder = tmp_path_factory.mktemp("playground")
     for speaker in (1, 2, 3):
@@ -251,7 +251,9 @@ def test_its_form_its_kind_and_its_checkpoints_are_one_line_each(uninstalled, se
     folder, built, outcome, _ = uninstalled
     checkpoint = outcome.folder / "attention/fold-01/seed-0"
     line = refused(serprep, "predict", checkpoint, "corpus/s1/1-A.wav", "--format", "tsv", cwd=folder)
-    assert re.search(r"unknown form 'tsv'; expected one of csv, jsonl, arff; .* If another package.*" + WITHOUT, line)
+    assert re.search(
+        r"unknown form 'tsv'; expected one of csv, jsonl, arff, .*; .* If another package.*" + WITHOUT, line
+    )
     for source in ("corpus/s1/1-A.wav", built.store):
         line = refused(serprep, "predict", checkpoint, source, cwd=folder)
         assert re.search(r"seed-0: unknown system 'attention'; expected one of plain-crnn.*" + WITHOUT, line)
@@ -292,7 +294,7 @@ def test_the_store_is_split_audited_listed_and_reported_without_the_package(unin
 
 
 def test_another_system_is_trained_on_the_store_and_predicts_without_the_package(uninstalled, inline, serprep):
-    from serprep_models.experiment import run_experiments
+    from serprep_models.experiments import run_experiments
 
     folder, built, *_ = uninstalled
     own = recipe(folder, lacking=["spectrum"], systems=["plain-crnn"], epochs=1)
@@ -305,7 +307,7 @@ def test_another_system_is_trained_on_the_store_and_predicts_without_the_package
 def test_a_system_of_ours_on_its_kind_predicts_stores_without_and_recordings_only_with_the_package(
     installed, package, inline, serprep
 ):
-    from serprep_models.experiment import run_experiments
+    from serprep_models.experiments import run_experiments
 
     folder, *_ = installed
     own = recipe(folder, of="spectrum", systems=["plain-crnn"], epochs=1)

@@ -88,6 +88,7 @@ def build(
     repair: bool = False,
     recompute: bool = False,
     wait_for_workers: float = WAIT,
+    memory_per_worker: int | None = None,
     quiet: bool = True,
 ) -> BuildResult:
     """Build the store a recipe asks for, computing only what the cache does not have.
@@ -115,6 +116,8 @@ def build(
         Compute all features again, whatever the cache has, and replace the store if it differs.
     wait_for_workers : float
         Seconds to wait for workers of a scheduler that has none.
+    memory_per_worker : int, optional
+        MiB that one recording may cost a worker; by default most of the machine's memory.
     quiet : bool
         Show no progress.
 
@@ -139,7 +142,7 @@ def build(
     recipe = replace(recipe, features=recipe.features.settled())
     own, laps = pool is None, _Laps()
     retries.taken()  # of what this process did before
-    pool = pool or Workers(workers, scheduler, wait=wait_for_workers)
+    pool = pool or Workers(workers, scheduler, wait=wait_for_workers, memory=memory_per_worker)
     place = cache_of(recipe.dataset_path, named=recipe.cache_path, scheduler=getattr(pool, "scheduler", None))
     cache = place.cache
     early = Early(pool, recipe.features, quiet=quiet)

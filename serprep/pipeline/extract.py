@@ -18,11 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from serprep._typing import ByteArray
+from serprep import contained as containing
+from serprep._typing import ByteArray, FloatArray
 from serprep.audio.decode import Decoder, digest_of, read_bytes
 from serprep.audio.levels import Levels
 from serprep.cache.levels import keep_levels, level_key
 from serprep.cache.parts import Cache, as_keys, key_of, nowhere, revised_identity, sortable
+from serprep.contained import contained, limited
 from serprep.errors import (
     AudioError,
     FeatureError,
@@ -40,6 +42,8 @@ from serprep.progress import Progress
 from serprep.store.writer import Origins
 from serprep.utterance import Utterances
 
+SECONDS = 30.0  # of the processor, that any signal may take
+DEATHS = 10  # of workers, that are no recording's fault
 ATTEMPTS = 3  # at a recording that this process can read and a worker cannot
 
 
@@ -64,6 +68,7 @@ class Batch:
     items: tuple[Item, ...]
     features: Features
     cache: str
+    memory: int | None = None  # bytes that a signal may cost; None: most of the machine's
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class Receipt:
     unread: Mapping[int, str] = field(default_factory=dict)  # what could not be read, which may be the worker's fault
     parts: Mapping[str, str] = field(default_factory=dict)  # kind → the part of the cache that it wrote
     worker: str = ""
+    suspects: tuple[int, ...] = ()  # what found no memory in a process that does other things as well
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +93,7 @@ class Batches(Sequence[Batch]):
     features: Features
     root: Path
     cache: str
+    memory: int | None = None
 
     def __len__(self) -> int:
         return len(self.cuts) - 1
@@ -94,7 +101,7 @@ class Batches(Sequence[Batch]):
     def __getitem__(self, number: Any) -> Any:
         number = range(len(self))[number]
         some = self.numbers[self.cuts[number] : self.cuts[number + 1]]
-        return Batch(tuple(self._item(i) for i in some), self.features, self.cache)
+        return Batch(tuple(self._item(i) for i in some), self.features, self.cache, self.memory)
 
     def _item(self, i: int) -> Item:
         row = self.utterances[i]
@@ -137,7 +144,7 @@ def compute_features(
     needed = tuple(kind for kind, places in origins.places.items() if not places.found[numbers].all())
     prepare(features, needed, (lambda line: None) if quiet else None)
     cuts = _cuts([paths[i] for i in numbers], pool.n_workers, batch_size)
-    batches = Batches(utterances, numbers, origins, cuts, features, root, cache.root)
+    batches = Batches(utterances, numbers, origins, cuts, features, root, cache.root, getattr(pool, "memory", None))
     n_failed, seconds = 0, 0.0
     written: dict[str, set[str]] = {kind: set() for kind in keys}
     _give_back()
@@ -252,7 +259,7 @@ def _cuts(paths: Sequence[str], n_workers: int, size: int | None) -> list[int]:
 
 def _compute(batches: Batches, pool: Workers, written: Mapping[str, set[str]]) -> Iterator[tuple[Item, str]]:
     """Each item with "" or the reason it failed, as batches finish; `written` gets the names of parts."""
-    alone: list[Batch] = []
+    suspects: list[Batch] = []
     work: Sequence[Batch] = batches
     for attempt in range(ATTEMPTS):
         if not work:
@@ -260,25 +267,37 @@ def _compute(batches: Batches, pool: Workers, written: Mapping[str, set[str]]) -
         again: list[Batch] = []
         for number, receipt in pool.run(extract_batch, work):
             batch = work[number]
-            if isinstance(receipt, Died):  # find the culprit: each of its utterances alone
-                alone += [replace(batch, items=(item,)) for item in batch.items]
+            if isinstance(receipt, Died):
+                suspects.append(batch)
                 continue
             for kind, name in receipt.parts.items():
                 written[kind].add(name)
+            suspects += [replace(batch, items=(batch.items[i],)) for i in receipt.suspects]
             for i, item in enumerate(batch.items):
+                if i in receipt.suspects:
+                    continue
                 if i in receipt.unread and _is_there(item):
                     again.append(_elsewhere(replace(batch, items=(item,)), receipt, i, pool, attempt))
                 else:
                     yield item, receipt.unread.get(i, "") or receipt.failures.get(i, "")
         work = again
-    for number, receipt in pool.run(extract_batch, alone):
-        item = alone[number].items[0]
-        if isinstance(receipt, Died):
-            yield item, f"crashed the extractor: {receipt.reason}"
-            continue
-        for kind, name in receipt.parts.items():
-            written[kind].add(name)
-        yield item, receipt.unread.get(0, "") or receipt.failures.get(0, "")
+    for _ in range(DEATHS):
+        if not suspects:
+            return
+        again = []
+        for number, receipts in pool.run(extract_contained, suspects):
+            if isinstance(receipts, Died):  # what computed them was not in that process: somebody else killed it
+                again.append(suspects[number])
+                continue
+            for item, receipt in zip(suspects[number].items, receipts, strict=True):
+                for kind, name in receipt.parts.items():
+                    written[kind].add(name)
+                yield item, receipt.unread.get(0, "") or receipt.failures.get(0, "")
+        suspects = again
+    raise SerprepError(
+        f"{one_line(suspects[0].items[0].path)}: workers that compute it are killed again and again, "
+        "and not by it; let them live, and build again"
+    )
 
 
 def _is_there(item: Item) -> bool:
@@ -337,13 +356,41 @@ def _open(item: Item) -> _Opened:
     return opened
 
 
+def seconds_of(batch: Batch) -> float:
+    """Of the processor, that the longest signal of a batch may take."""
+    longest = max((item.duration for item in batch.items), default=0.0)
+    return SECONDS + longest * sum(batch.features.kind(name).patience for name in batch.features.kinds)
+
+
+def extract_contained(batch: Batch) -> list[Receipt]:
+    """Compute each utterance of a batch in a process that may die; the task for batches whose worker died."""
+    batches = [replace(batch, items=(item,)) for item in batch.items]
+    return [
+        receipt or Receipt({0: reason}) for receipt, reason in contained(extract_batch, batches, seconds=seconds_of)
+    ]
+
+
+def _within(batch: Batch, signal: FloatArray, kinds: Collection[str]) -> None:
+    """Raise a LimitError if a kind is known to need more memory for a signal than it may use."""
+    for name in kinds:
+        need = batch.features.kind(name).memory(batch.features.configs[name], len(signal))
+        if batch.memory and need > batch.memory:
+            seconds = len(signal) / batch.features.signal.sample_rate
+            raise LimitError(
+                f"{name} of {seconds:.0f} s need {need >> 20} MB, and a worker may use {batch.memory >> 20} "
+                "(--memory-per-worker); allow more, or cut the recording"
+            )
+
+
 def extract_batch(batch: Batch) -> Receipt:
     """Compute a batch and write it into the cache; the task that workers run."""
     cache = Cache(batch.cache)
+    is_worker = containing.alone or here() != ""
     found: dict[str, list[tuple[bytes, Any, int]]] = {}
     failures: dict[int, str] = {}
     levels: list[tuple[bytes, Any]] = []
     unread: dict[int, str] = {}
+    suspects: list[int] = []
     lasting: dict[bytes, str] = {}  # failures of these very bytes, worth remembering
     for number, item in enumerate(batch.items):
         try:
@@ -353,15 +400,23 @@ def extract_batch(batch: Batch) -> Receipt:
             continue
         try:
             heard = Levels()
-            signal = opened.decoder.guarded(item.start, item.end, batch.features.signal, levels=heard)
-            if item.start is item.end is None:  # nothing else will be read of it
-                _thread.opened = None
-                del opened
-            values = extract(signal, batch.features, tuple(item.keys), utterance=item.id)
+            own = replace(batch, items=(item,))
+            with limited(seconds_of(own), batch.memory) if is_worker else contextlib.nullcontext():
+                signal = opened.decoder.guarded(item.start, item.end, batch.features.signal, levels=heard)
+                if item.start is item.end is None:  # nothing else will be read of it
+                    _thread.opened = None
+                    del opened
+                _within(batch, signal, item.keys)
+                values = extract(signal, batch.features, tuple(item.keys), utterance=item.id)
         except (AudioError, FeatureError) as error:
             failures[number] = str(error)
             if not isinstance(error, KilledError | LimitError):
                 lasting[item.failure_key] = str(error)
+            continue
+        except MemoryError:
+            if containing.alone or not is_worker:
+                raise
+            suspects.append(number)
             continue
         for kind, rows in values.items():
             found.setdefault(kind, []).append((item.keys[kind], rows, len(signal)))
@@ -373,4 +428,4 @@ def extract_batch(batch: Batch) -> Receipt:
     for kind, entries in found.items():
         keys, blocks, n_samples = zip(*entries, strict=True)
         parts[kind] = cache.write(kind, keys, blocks, n_samples)
-    return Receipt(failures, unread, parts, here())
+    return Receipt(failures, unread, parts, here(), tuple(suspects))

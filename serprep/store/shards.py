@@ -1,4 +1,4 @@
-"""Rows of a large array of a Zarr store on this disk, read directly.
+"""Rows of a large array of a Zarr store, read directly: here file by file, at a URL many chunks at a time.
 
 By the sharding codec of Zarr 3 a file holds chunks, each followed by its CRC-32C, and last of all
 an index: where each chunk begins and how many bytes it has, uint64, and a CRC-32C of these.
@@ -8,6 +8,7 @@ zarr reads the same files, with several copies and some turns of its event loop 
 import json
 import os
 import sys
+from collections.abc import Sequence
 from io import FileIO
 from typing import Any
 
@@ -15,23 +16,26 @@ import google_crc32c
 import numpy as np
 
 from serprep._typing import AnyArray
+from serprep.place.place import at
 
 _PLAIN = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
 _CHECK = 4  # bytes of a checksum
 
 
 class Shards:
-    """One array in a local folder.
+    """One array.
 
     Parameters
     ----------
     folder : str
+        Path or URL.
     array : zarr.Array
         The same, as zarr opens it.
     """
 
     def __init__(self, folder: str, array: Any) -> None:
-        self.folder, self.shape, self.dtype = folder, array.shape, array.dtype
+        self.place, self.shape, self.dtype = at(folder), array.shape, array.dtype
+        self.folder = self.place.direct()
         self.per_chunk, self.per_shard = array.chunks[0], array.shards[0]
         self.row_bytes = int(np.prod(self.shape[1:])) * self.dtype.itemsize
 
@@ -55,16 +59,57 @@ class Shards:
         """
         last = self.shape[0] if last is None else min(last, self.shape[0])
         out = np.empty((max(0, last - first), self.row_bytes), np.uint8)
-        for number in range(first // self.per_shard, -(-last // self.per_shard)) if len(out) else ():
+        numbers = range(first // self.per_shard, -(-last // self.per_shard)) if len(out) else range(0)
+        if numbers and not self.folder:
+            self._fetch(numbers, first, last, out)
+        for number in numbers if self.folder else ():
             begin = number * self.per_shard
             rows = max(first, begin), min(last, begin + self.per_shard)
             self._read_shard(number, rows[0] - begin, rows[1] - begin, out[rows[0] - first : rows[1] - first])
         values: AnyArray = out.view(self.dtype).reshape(-1, *self.shape[1:])
         return values
 
+    def _file(self, number: int) -> str:
+        return "/".join(["c", str(number), *["0"] * (len(self.shape) - 1)])
+
+    def _fetch(self, numbers: Sequence[int], first: int, last: int, out: AnyArray) -> None:
+        """Rows ``[first, last)``, from a URL: the indices of all files at a time, then all chunks."""
+        shape = (self.per_shard // self.per_chunk, 2)
+        n_bytes = 16 * shape[0]
+
+        def index_of(number: int) -> AnyArray:
+            data = self._ask(number, -n_bytes - _CHECK, None, n_bytes)
+            return np.frombuffer(data, np.uint64).reshape(shape)
+
+        def fetch(chunk: int) -> None:
+            number, k = divmod(chunk, shape[0])
+            place, size = indices[number][k].tolist()
+            whole_bytes = self.per_chunk * self.row_bytes
+            if size != whole_bytes + _CHECK or place >= 1 << 63:
+                raise OSError(f"chunk {k} of its file c/{number} is missing")
+            data = self._ask(number, place, place + size, whole_bytes)
+            start, stop = chunk * self.per_chunk, (chunk + 1) * self.per_chunk
+            rows = max(first, start), min(last, stop)
+            whole = np.frombuffer(data, np.uint8).reshape(self.per_chunk, self.row_bytes)
+            out[rows[0] - first : rows[1] - first] = whole[rows[0] - start : rows[1] - start]
+
+        indices = dict(zip(numbers, self.place.each(index_of, numbers), strict=True))
+        for _ in self.place.each(fetch, range(first // self.per_chunk, -(-last // self.per_chunk))):
+            pass
+
+    def _ask(self, number: int, start: int, end: int | None, n_bytes: int) -> bytes:
+        """So many bytes of a file at a URL, which a checksum follows."""
+        try:
+            data = self.place.read(self._file(number), start, end)
+        except FileNotFoundError:
+            raise OSError(f"its file c/{number} is missing") from None
+        if len(data) != n_bytes + _CHECK or google_crc32c.value(data[:-_CHECK]) != int.from_bytes(data[-4:], "little"):
+            raise OSError("a checksum does not match")
+        return data[:-_CHECK]
+
     def _read_shard(self, number: int, first: int, last: int, out: AnyArray) -> None:
-        """Rows ``[first, last)`` of one file."""
-        name = "/".join([self.folder, "c", str(number), *["0"] * (len(self.shape) - 1)])
+        """Rows ``[first, last)`` of one file here."""
+        name = f"{self.folder}/{self._file(number)}"
         try:
             file = open(name, "rb", buffering=0)  # noqa: PTH123, SIM115 - a Path costs more than the read
         except FileNotFoundError:

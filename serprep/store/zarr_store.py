@@ -252,8 +252,8 @@ def open_array(path: str, name: str) -> Any:
 def opened(path: str, name: str, attributes: Mapping[str, Any]) -> Opened:
     """One array, whose metadata are what was sealed."""
     check_array(path, name, attributes["files"])
-    array, direct = open_array(path, name), at(path).direct(name)
-    shards = Shards.of(direct, array) if direct else None
+    array = open_array(path, name)
+    shards = Shards.of(f"{path}/{name}", array)
     return Opened(array, shards.read if shards else lambda first, last: np.asarray(array[first:last]))
 
 

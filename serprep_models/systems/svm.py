@@ -8,14 +8,15 @@ probabilities, by one factor for all labels, so that the most probable label is 
 
 import hashlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from serprep._json import canonical_json
-from serprep._typing import DoubleArray, FloatArray, IntArray
+from serprep._typing import AnyArray, DoubleArray, FloatArray, IntArray
 from serprep.config import within
 from serprep.features.extract import Features
 from serprep.metrics import ranking_ua
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 N_FOLDS = 5  # of the training part, where there is no development part
 NEVER = -1e4  # logit of a label that no training utterance has
+_TOLERANCE = 1e-7  # of the margins on the support, which are about 1
+_AXES = 128  # of the preconditioner
+_STEPS, _TURNS = 100, 2000  # at most: a C so large that they do not do is hardly the best
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,47 +86,189 @@ def compare_svm(
         w, b = fit(train.values, train.labels, c=1.0, n_labels=n_labels)
         nothing: dict[str, Any] = {"c": None, "chosen_on": "nothing: one label", "ua": {}}
         return LinearSVM(weights=w.astype(np.float32), bias=b.astype(np.float32), choice=nothing)
-    axes, turned = turn(train.values if dev is None else np.concatenate([train.values, dev.values]))
-    turned, others = turned[: len(train.labels)], turned[len(train.labels) :]
+    everything = train.values if dev is None else np.concatenate([train.values, dev.values])
+    wide = len(everything) < everything.shape[1]  # then inner products are less than the values, and all that counts
+    seen: FloatArray | DoubleArray = everything
+    learning: Callable[..., Iterator[tuple[DoubleArray, DoubleArray]]] = fits
+    if wide:
+        seen = gram(everything)
+        learning = partial(fits_wide, few=few_axes(seen))
+    learning = partial(learning, n_labels=n_labels, balance=balance)
     # (what learns, what is predicted, its labels)
     parts: list[tuple[IntArray, FloatArray | DoubleArray, IntArray]]
     if dev is not None:
-        on, parts = "dev", [(np.arange(len(train.labels)), others, dev.labels)]
+        on, parts = "dev", [(np.arange(len(train.labels)), seen[len(train.labels) :], dev.labels)]
     else:
         on, numbers = inner_folds(train, present)
         held = [numbers == number for number in np.unique(numbers)]
-        parts = [(np.flatnonzero(~own), turned[own], train.labels[own]) for own in held]
+        parts = [(np.flatnonzero(~own), seen[own], train.labels[own]) for own in held]
     truth = np.concatenate([train.labels[:0], *(labels for _, _, labels in parts)])
-    margins = {}
-    for one in sorted(c) if parts else []:
-        found = []
-        for rows, values, _ in parts:
-            w, b = fit(turned[rows], train.labels[rows], c=one, n_labels=n_labels, balance=balance)
-            found.append(values @ w.T + b)
-        margins[one] = np.concatenate(found)
+    grid, pieces = sorted(c), []
+    for rows, values, _ in parts:
+        machines = learning(seen, rows, train.labels[rows], c=grid)
+        pieces.append([values @ w.T + b for w, b in machines])
+    margins = dict(zip(grid, map(np.concatenate, zip(*pieces, strict=True)), strict=bool(parts)))
     uas = {one: ranking_ua(truth, values.argmax(1), n_labels) for one, values in margins.items()}
     best = max(uas, key=lambda one: (uas[one], -one)) if uas else min(c)
-    w, b = fit(turned, train.labels, c=best, n_labels=n_labels, balance=balance)
+    ((w, b),) = learning(seen, np.arange(len(train.labels)), train.labels, c=[best])
     scale = scale_of(margins[best], truth) if margins else 1.0
     absent = ~np.isin(np.arange(n_labels), present)
     choice = {"c": best, "chosen_on": on, "ua": {repr(one): ua for one, ua in uas.items()}}
     return LinearSVM(
-        weights=(scale * (w if axes is None else w @ axes)).astype(np.float32),
+        weights=(scale * (w @ everything if wide else w)).astype(np.float32),
         bias=np.where(absent, NEVER, scale * b).astype(np.float32),
         choice=choice,
     )
 
 
-def turn(values: FloatArray) -> tuple[DoubleArray | None, FloatArray | DoubleArray]:
-    """Orthonormal axes (n, n_features), or None, and the values on them (n, n), where that makes them fewer.
+def gram(values: FloatArray) -> DoubleArray:
+    """Inner products of all rows, shape (n, n)."""
+    exact = values.astype(np.float64)
+    products: DoubleArray = exact @ exact.T
+    return products
 
-    An SVM sees inner products alone, and they stay; with hundreds of utterances and 6373
-    features it is many times as fast.
+
+def few_axes(products: DoubleArray) -> DoubleArray:
+    """Values on the few axes that matter most, shape (n, at most 128): their inner products are nearly `products`."""
+    n_axes = min(_AXES, len(products))
+    drawn = np.random.default_rng(0).standard_normal((len(products), n_axes))
+    basis = np.linalg.qr(products @ (products @ drawn))[0]
+    sizes, axes = np.linalg.eigh(basis.T @ products @ basis)
+    few: DoubleArray = basis @ (axes * np.sqrt(np.maximum(sizes, 0)))
+    return few
+
+
+def fits_wide(
+    products: DoubleArray,
+    rows: IntArray,
+    labels: IntArray,
+    *,
+    few: DoubleArray,
+    c: Sequence[float],
+    n_labels: int,
+    balance: str,
+) -> Iterator[tuple[DoubleArray, DoubleArray]]:
+    """The machines of `fits`, from inner products alone: weights (n_labels, n) are of utterances.
+
+    The loss is that of `fit`, ``|w|² / 2 + Σ cᵢ max(0, 1 - yᵢ fᵢ)²`` with the bias as one more weight,
+    minimised by Newton's method (Chapelle, "Training a support vector machine in the primal", 2007):
+    of those with ``yᵢ fᵢ < 1``, the support, ``(K + 1 + diag(1 / 2cᵢ)) β = y``, all others' β are 0.
+    All labels are solved for at once, each C from the one before.
+
+    Parameters
+    ----------
+    products : ndarray, shape (n, n)
+    rows : ndarray, shape (m,)
+        Those who learn.
+    labels : ndarray, shape (m,)
+        Theirs.
+    few : ndarray, shape (n, n_axes)
+        As of `few_axes`; they make it fast, and change nothing.
+    c : sequence of float
+        Ascending.
+    n_labels, balance
+        As of `compare_svm`.
     """
-    if len(values) >= values.shape[1]:
-        return None, values
-    axes, corner = np.linalg.qr(values.T.astype(np.float64))
-    return axes.T, corner.T
+    present, counts = np.unique(labels, return_counts=True)
+    kernel = products[np.ix_(rows, rows)] + 1
+    mine = labels[:, None] == present
+    y = np.where(mine, 1.0, -1.0)
+    share = len(labels) / (len(present) * counts)  # what makes labels alike
+    if balance == "upsampling":
+        copies = np.bincount(balanced_rows(labels), minlength=len(labels))[:, None]
+        weight = np.broadcast_to(copies.astype(np.float64), y.shape)
+    else:  # of the others of several labels none is rare
+        weight = np.where(mine, share, share[::-1] if len(present) == 2 else 1.0)
+    low = np.column_stack([few[rows], np.ones(len(rows))])
+    beta = np.zeros_like(y)
+    for one in c:
+        if len(present) > 1:
+            beta = _newton(kernel, low, y, one * weight, beta)
+        weights, bias = np.zeros((n_labels, len(products))), np.full(n_labels, NEVER)
+        weights[np.ix_(present, rows)], bias[present] = beta.T, beta.sum(axis=0)
+        yield weights, bias
+
+
+def _newton(kernel: DoubleArray, low: DoubleArray, y: DoubleArray, c: DoubleArray, beta: DoubleArray) -> DoubleArray:
+    """The β of each column of `y`, beginning at `beta`."""
+    margins, support, tolerance = kernel @ beta, np.zeros(y.shape, bool), 1e-1
+    for _ in range(_STEPS):
+        before, support = support, y * margins < 1
+        tolerance = max(_TOLERANCE, tolerance / 10)
+        if tolerance == _TOLERANCE and (support == before).all():
+            break
+        step = _solve(kernel, low, y, c, support, beta * support, tolerance) - beta
+        ahead = kernel @ step
+
+        def loss(part: DoubleArray, step: DoubleArray = step, ahead: DoubleArray = ahead) -> DoubleArray:
+            f = margins + part * ahead  # noqa: B023 - called in this turn
+            size = ((beta + part * step) * f).sum(axis=0) / 2  # noqa: B023
+            total: DoubleArray = size + (c * np.square(np.maximum(0, 1 - y * f))).sum(axis=0)
+            return total
+
+        part, now = np.ones(y.shape[1]), loss(np.zeros(y.shape[1]))
+        while ((worse := loss(part) > now * (1 + 1e-12)) & (part > 1e-6)).any():
+            part = np.where(worse, part / 2, part)
+        beta, margins = beta + part * step, margins + part * ahead
+    return beta
+
+
+def _solve(
+    kernel: DoubleArray,
+    low: DoubleArray,
+    y: DoubleArray,
+    c: DoubleArray,
+    support: AnyArray,
+    beta: DoubleArray,
+    tolerance: float,
+) -> DoubleArray:
+    """``(K + diag(1 / 2c)) β = y`` on the support of each column, by conjugate gradients.
+
+    They are preconditioned by the inverse of what `low` says of K, and the mean of the rest on the diagonal.
+    """
+    ridge = 1 / (2 * c)
+    tail = float((kernel.diagonal() - np.square(low).sum(axis=1)).mean())
+    scale = support / (ridge + max(tail, 0.0))
+    inner = np.linalg.inv([np.eye(low.shape[1]) + (low.T * column) @ low for column in scale.T])
+
+    def nearly(rest: DoubleArray) -> DoubleArray:
+        part = scale * rest
+        part -= scale * (low @ np.einsum("lkm,ml->kl", inner, low.T @ part))
+        return part
+
+    rest = np.where(support, y - kernel @ beta - ridge * beta, 0.0)
+    toward = ahead = nearly(rest)
+    power, goal = (rest * toward).sum(axis=0), tolerance**2 * (y * nearly(y * support)).sum(axis=0)
+    for _ in range(_TURNS):
+        if (power <= goal).all():
+            break
+        along = np.where(support, kernel @ ahead + ridge * ahead, 0.0)
+        length = power / np.maximum((ahead * along).sum(axis=0), 1e-300)
+        length[power <= goal] = 0  # done: it waits for the others
+        beta, rest = beta + length * ahead, rest - length * along
+        toward = nearly(rest)
+        last, power = power, (rest * toward).sum(axis=0)
+        ahead = toward + power / np.maximum(last, 1e-300) * ahead
+    return beta
+
+
+def balanced_rows(labels: IntArray) -> IntArray:
+    """Rows with repetitions, so many of each label as the most frequent one has."""
+    most = np.bincount(labels).max()
+    return np.concatenate([np.resize(np.flatnonzero(labels == label), most) for label in np.unique(labels)])
+
+
+def fits(
+    values: FloatArray | DoubleArray,
+    rows: IntArray,
+    labels: IntArray,
+    *,
+    c: Sequence[float],
+    n_labels: int,
+    balance: str,
+) -> Iterator[tuple[DoubleArray, DoubleArray]]:
+    """The machines of some rows, one of each C."""
+    return (fit(values[rows], labels, c=one, n_labels=n_labels, balance=balance) for one in c)
 
 
 def fit(
@@ -135,8 +281,7 @@ def fit(
     weights, bias = np.zeros((n_labels, values.shape[1])), np.full(n_labels, NEVER)
     rows = np.arange(len(labels))
     if balance == "upsampling":
-        most = np.bincount(labels).max()
-        rows = np.concatenate([np.resize(np.flatnonzero(labels == label), most) for label in np.unique(labels)])
+        rows = balanced_rows(labels)
     if len(np.unique(labels)) < 2:
         bias[labels[:1]] = 0
         return weights, bias
@@ -246,7 +391,7 @@ def machine_of(fold: "Fold", features: tuple[str, ...], options: Options | None 
     origin += [] if features == OfFeatures.features else [features]  # as before there was a choice
     name = hashlib.sha256(canonical_json([learns, chooses, *origin[7:]])).hexdigest()[:16]
     shape = (fold.n_labels, sum(fold.shapes(features)[name][0] for name in features) + 1)
-    values, choice = fold.kept(f"svm-{name}", shape, origin=origin, fill=fill)
+    values, choice = fold.remembered(f"svm-{name}", shape, origin=origin, fill=fill)
     return LinearSVM(weights=np.array(values[:, :-1]), bias=np.array(values[:, -1]), choice=choice)
 
 

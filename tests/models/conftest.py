@@ -37,7 +37,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, pool: Workers) -> tuple[Reci
 @pytest.fixture(scope="session")
 def trained(small: tuple[Recipe, Store], pool: Workers) -> Path:
     """Experiments on one fold of the small store: every neural system, two epochs."""
-    from serprep_models.experiment import run_experiments
+    from serprep_models.experiments import run_experiments
 
     recipe, store = small
     systems = ("plain-crnn", "hsf-crnn", "multi-crnn")

@@ -14,8 +14,8 @@ from serprep._json import canonical_json
 from serprep.errors import TrainError
 from serprep.metrics import paired_test
 from serprep_models.compare import compare_experiments
-from serprep_models.experiment import run_experiments
-from serprep_models.job import read_predictions
+from serprep_models.experiment import read_predictions
+from serprep_models.experiments import run_experiments
 from serprep_models.scores import speaker_counts
 
 

@@ -21,8 +21,8 @@ from serprep.features.framing import Segment
 from serprep.features.logmel import LogMel
 from serprep_models.catalogue import experiments_in
 from serprep_models.checkpoint import read_checkpoint
-from serprep_models.job import is_whole, read_predictions
-from serprep_models.page import _history
+from serprep_models.experiment import is_whole, read_predictions
+from serprep_models.report import _history
 from serprep_models.resume import UNFIT, read_state, write_state
 from serprep_models.system import SystemConfig, make_system
 

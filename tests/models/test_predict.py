@@ -18,7 +18,7 @@ import serprep_models
 from serprep.errors import AudioError, FeatureError, TrainError
 from serprep.manifest.table import make_manifest, write_manifest
 from serprep_models.checkpoint import checkpoints_below
-from serprep_models.job import read_predictions
+from serprep_models.experiment import read_predictions
 from serprep_models.predict import load, predict_files, predict_store, render
 from serprep_models.recordings import other_recordings, utterances_of
 

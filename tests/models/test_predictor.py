@@ -10,12 +10,12 @@ import soundfile
 
 import serprep_models
 from serprep.errors import AudioError, TrainError
-from serprep_models.experiment import check_recipe, run_experiments
-from serprep_models.job import read_predictions
-from serprep_models.page import report_outcome
+from serprep_models.experiment import read_predictions
+from serprep_models.experiments import check_recipe, run_experiments
 from serprep_models.predict import enrolled_by, predict_files, predict_store
 from serprep_models.predictor import load
 from serprep_models.recordings import utterances_of
+from serprep_models.report import report_outcome
 from serprep_models.standardise import training_statistics
 
 SYSTEM = "hsf-crnn"
@@ -137,7 +137,7 @@ def test_the_statistics_are_kept_once(outcome) -> None:
 def test_a_default_experiment_lies_where_it_did(small, trained: Path) -> None:
     """A digest of before there was a choice: keys that say "as ever" do not count."""
     recipe, store = small
-    from serprep_models.experiment import experiments_folder, split_of
+    from serprep_models.experiments import experiments_folder, split_of
 
     split = split_of(recipe, store.manifest())
     other = with_train(recipe, standardisation="speaker")

@@ -9,7 +9,7 @@ from serprep.corpora import read_corpus
 from serprep.pipeline import gather
 from serprep.split import bind, make_split, read_split, write_split
 from serprep.store.store import Store
-from serprep_models import job
+from serprep_models import experiment
 from serprep_models.run import run_recipe
 
 
@@ -26,10 +26,10 @@ def calls(monkeypatch):
         monkeypatch.setattr(module, function.__name__, call)
 
     counted(gather, read_corpus)
-    counted(job, read_split)
-    counted(job, bind)
+    counted(experiment, read_split)
+    counted(experiment, bind)
     counted(Store, Store.manifest)
-    job._bound.cache_clear()
+    experiment._bound.cache_clear()
     return counts
 
 
@@ -45,8 +45,8 @@ def test_a_run_reads_its_corpus_once_and_binds_its_split_once_per_process(small,
 def test_another_split_or_store_is_read_anew(small, calls, tmp_path) -> None:
     recipe, store = small
     path = write_split(make_split(store.manifest(), recipe.split), tmp_path / "split.json")
-    own = job.Job(
-        folder=str(tmp_path / "job"),
+    own = experiment.Experiment(
+        folder=str(tmp_path / "experiment"),
         store=store.path,
         split=str(path),
         system="majority",
@@ -55,16 +55,16 @@ def test_another_split_or_store_is_read_anew(small, calls, tmp_path) -> None:
         how=recipe.train,
     )
     for _ in range(2):
-        job.run_job(own)
+        experiment.run_experiment(own)
     assert calls["read_split"] == 1
-    first = job.read_predictions(tmp_path / "job" / "predictions.csv")["id"].tolist()
+    first = experiment.read_predictions(tmp_path / "experiment" / "predictions.csv")["id"].tolist()
     other = make_split(store.manifest(), recipe.split)
     write_split(dataclasses.replace(other, utterances=swapped(other.utterances)), path)
-    job.run_job(own)
+    experiment.run_experiment(own)
     assert calls["read_split"] == 2
-    second = job.read_predictions(tmp_path / "job" / "predictions.csv")["id"].tolist()
+    second = experiment.read_predictions(tmp_path / "experiment" / "predictions.csv")["id"].tolist()
     assert sorted(first + second) == sorted(store.ids)  # the other fold's test part
-    job._bound(store.path, "another seal", str(path), "another digest")
+    experiment._bound(store.path, "another seal", str(path), "another digest")
     assert calls["read_split"] == 3
 
 

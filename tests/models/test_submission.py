@@ -12,8 +12,8 @@ from serprep.pipeline.build import build
 from serprep.recipe import TrainConfig, recipe_from
 from serprep.store.store import open_store
 from serprep.testing import write_layout
-from serprep_models.experiment import check_recipe, run_experiments
-from serprep_models.page import report_outcome
+from serprep_models.experiments import check_recipe, run_experiments
+from serprep_models.report import report_outcome
 from serprep_models.submission import to_csv, write_submissions
 
 LABELS = ("angry", "happy", "neutral", "sad")
@@ -177,11 +177,11 @@ def killed(*given, **more):
 
 def test_a_refit_that_was_killed_goes_on_where_it_was(folder, store, pool, monkeypatch, tmp_path):
     """The second training has a state of its own, so the first is not trained again."""
-    from serprep_models import job, train
+    from serprep_models import experiment, train
 
     recipe = challenge(folder, refit=True, systems=["plain-crnn"], seeds=[0])
     whole = run_experiments(recipe, store, pool=pool)
-    own = job.Job(
+    own = experiment.Experiment(
         folder=str(tmp_path / "killed"),
         store=store.path,
         split=str(whole.folder / "split.json"),
@@ -192,12 +192,12 @@ def test_a_refit_that_was_killed_goes_on_where_it_was(folder, store, pool, monke
     )
     step, steps = train._Training.step, []
     with monkeypatch.context() as patch:
-        patch.setattr(job, "train", lambda *given, **more: train.train(*given, **more, save_every=0.0))
-        patch.setattr(job, "write_checkpoint", killed)
+        patch.setattr(experiment, "train", lambda *given, **more: train.train(*given, **more, save_every=0.0))
+        patch.setattr(experiment, "write_checkpoint", killed)
         with pytest.raises(KeyboardInterrupt):
-            job.run_job(own)
+            experiment.run_experiment(own)
     monkeypatch.setattr(train._Training, "step", lambda self, batch: steps.append(batch) or step(self, batch))
-    job.run_job(own)
+    experiment.run_experiment(own)
     assert not steps  # both trainings had been over
     weights = [
         place / "weights.safetensors" for place in (tmp_path / "killed", whole.folder / "plain-crnn/fold-01/seed-0")

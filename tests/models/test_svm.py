@@ -5,7 +5,17 @@ import pytest
 from scipy.special import softmax
 
 from serprep_models.systems.majority import majority
-from serprep_models.systems.svm import NEVER, Labelled, compare_svm, fit, inner_folds, scale_of, turn
+from serprep_models.systems.svm import (
+    NEVER,
+    Labelled,
+    compare_svm,
+    few_axes,
+    fit,
+    fits_wide,
+    gram,
+    inner_folds,
+    scale_of,
+)
 
 
 def drawn(n: int, n_features: int, *, n_labels: int = 3, apart: float = 0.3, seed: int = 0) -> Labelled:
@@ -38,27 +48,52 @@ def test_svm_with_one_class_falls_back_to_it() -> None:
     assert compare_svm(train, n_labels=2, c=(1e-4, 1)).probabilities(train.values).argmax(1).tolist() == [1, 1, 1, 1]
 
 
+def wide(train: Labelled, c: tuple[float, ...], *, n_labels: int, balance: str = "weights", n_axes: int = 128):
+    """Weights of all rows and bias of each C, from inner products."""
+    products, rows = gram(train.values), np.arange(len(train.labels))
+    few = few_axes(products)[:, :n_axes]
+    return list(fits_wide(products, rows, train.labels, few=few, c=c, n_labels=n_labels, balance=balance))
+
+
+@pytest.mark.parametrize("balance", ["weights", "upsampling"])
 @pytest.mark.parametrize("n_labels", [2, 4])
-def test_fewer_axes_give_the_machine_of_all_features(n_labels: int) -> None:
-    """Against scikit-learn on the features themselves: inner products are all that an SVM sees."""
+def test_inner_products_give_the_machine_of_all_features(n_labels: int, balance: str) -> None:
+    """Against scikit-learn on the features themselves, which is told to be exact."""
     from sklearn.svm import LinearSVC
 
     train = drawn(90, 700, n_labels=n_labels)
-    axes, turned = turn(train.values)
-    assert turned.shape == (90, 90)
-    np.testing.assert_allclose(turned @ axes, train.values, atol=1e-5)
-    machine = LinearSVC(C=1e-3, class_weight="balanced", random_state=0, tol=1e-8, max_iter=100_000)
-    margins = machine.fit(train.values.astype("f8"), train.labels).decision_function(train.values.astype("f8"))
-    weights, bias = fit(turned, train.labels, c=1e-3, n_labels=n_labels)
-    ours = turned @ weights.T + bias
-    if n_labels == 2:
-        margins = np.stack([-margins, margins], 1)
-    np.testing.assert_allclose(ours, margins, atol=2e-3)
+    kept = np.r_[:60, 60:90:3, 61]  # labels are not equally frequent
+    train = Labelled(values=train.values[kept], labels=train.labels[kept], speakers=[""] * len(kept))
+    rows, weights = np.arange(len(kept)), "balanced" if balance == "weights" else None
+    if balance == "upsampling":
+        alike = [np.flatnonzero(train.labels == label) for label in range(n_labels)]
+        rows = np.concatenate([np.resize(own, max(map(len, alike))) for own in alike])
+    for c, (w, b) in zip((1e-3, 1e-1), wide(train, (1e-3, 1e-1), n_labels=n_labels, balance=balance), strict=True):
+        exact = LinearSVC(C=c, class_weight=weights, dual=True, random_state=0, tol=1e-10, max_iter=100_000)
+        exact.fit(train.values[rows].astype("f8"), train.labels[rows])
+        margins = exact.decision_function(train.values.astype("f8"))
+        ours = gram(train.values) @ w.T + b
+        np.testing.assert_allclose(ours, np.stack([-margins, margins], 1) if n_labels == 2 else margins, atol=1e-5)
 
 
-def test_as_many_utterances_as_features_are_left_as_they_are() -> None:
-    axes, turned = turn(drawn(60, 60).values)
-    assert axes is None and turned.shape == (60, 60)
+def test_support_and_optimum_do_not_depend_on_the_preconditioner() -> None:
+    train = drawn(90, 400, apart=0.1)
+    ((w, b),) = wide(train, (1e-2,), n_labels=3)
+    ((other, bias),) = wide(train, (1e-2,), n_labels=3, n_axes=1)
+    np.testing.assert_allclose(other, w, atol=1e-7)
+    np.testing.assert_allclose(bias, b, atol=1e-6)
+    ratio = 3 * np.bincount(train.labels) / 90
+    for label in range(3):  # the condition of the optimum: β = 2 c y (1 - y f) where that is above 0
+        y = np.where(train.labels == label, 1.0, -1.0)
+        short = np.maximum(0, 1 - y * (gram(train.values) @ w[label] + b[label]))
+        np.testing.assert_allclose(w[label], 2e-2 / ratio[0] * y * short, atol=1e-7)
+
+
+def test_as_many_utterances_as_features_are_left_to_scikit_learn() -> None:
+    train = drawn(60, 60, apart=1)
+    found = compare_svm(train, n_labels=3, c=(1e-3,))
+    ratio = found.weights / fit(train.values, train.labels, c=1e-3, n_labels=3)[0]
+    np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-5)  # one factor for all
 
 
 def test_c_is_the_best_on_the_development_part_and_the_smaller_of_equals() -> None:
@@ -67,9 +102,8 @@ def test_c_is_the_best_on_the_development_part_and_the_smaller_of_equals() -> No
     choice = compare_svm(train, n_labels=3, c=grid, dev=dev).choice
     expected = {}
     for c in grid:
-        _, both = turn(np.concatenate([train.values, dev.values]))
-        weights, bias = fit(both[:120], train.labels, c=c, n_labels=3)
-        predicted = (both[120:] @ weights.T + bias).argmax(1)
+        weights, bias = fit(train.values, train.labels, c=c, n_labels=3)
+        predicted = (dev.values @ weights.T + bias).argmax(1)
         expected[repr(c)] = np.mean([(predicted[dev.labels == label] == label).mean() for label in range(3)])
     assert choice["ua"] == pytest.approx(expected)
     assert choice["chosen_on"] == "dev"

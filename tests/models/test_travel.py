@@ -9,8 +9,8 @@ import pytest
 
 from helpers.inline import Inline
 from serprep.place.place import at
-from serprep_models import job, train, travel
-from serprep_models.experiment import run_experiments
+from serprep_models import experiment, train, travel
+from serprep_models.experiments import run_experiments
 from serprep_models.travel import Away, Travel
 
 SOME = {"systems": ("plain-crnn", "majority"), "folds": ["1"]}
@@ -64,7 +64,7 @@ def test_a_worker_goes_on_where_a_killed_one_was(small, trained, away, monkeypat
     folder = away.folder / "experiments" / "x"
     there = Travel(str(folder), f"{away.dataset_path}/experiments/x")
     name = "plain-crnn/fold-01/seed-0"
-    asked = job.Job(
+    asked = experiment.Experiment(
         folder=str(folder / name),
         store=store.path,
         split=str(folder / "split.json"),

@@ -3,6 +3,7 @@
 import random
 import struct
 
+import fsspec
 import google_crc32c
 import numpy as np
 import pytest
@@ -88,6 +89,30 @@ def test_an_index_with_a_right_checksum_points_nowhere_else(tmp_path, entry):
     with pytest.raises(OSError, match=r"^chunk 0 of its file c/0 is missing$"):
         shards.read(0, 1)
     assert len(shards.read(2, 4)) == 2
+
+
+def test_at_a_url_rows_and_damage_are_the_same(tmp_path, request):
+    values = written(tmp_path)
+    array, _ = opened(tmp_path)
+    files = fsspec.filesystem("memory")
+    root = f"/shards-{request.node.name}"
+    files.put(f"{tmp_path}/", root, recursive=True)
+    shards = Shards.of(f"memory:/{root}/{NAME}", array)
+    for first, last in [(0, None), (0, 1), (CHUNK - 1, SHARD + 1), (ROWS - 1, ROWS + 3), (5, 5)]:
+        np.testing.assert_array_equal(shards.read(first, last), values[first:last])
+    file = f"{root}/{NAME}/c/1/0/0"
+    whole = files.cat(file)
+    for place in range(0, len(whole), 7):
+        files.pipe(file, whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises(OSError, match=r"checksum|missing"):
+            shards.read(SHARD, 2 * SHARD)
+    files.pipe(file, whole[:-1])
+    with pytest.raises(OSError, match="checksum"):
+        shards.read(SHARD, SHARD + 1)
+    files.rm(file)
+    with pytest.raises(OSError, match=r"^its file c/1 is missing$"):
+        shards.read(0, None)
+    files.rm(root, recursive=True)
 
 
 @pytest.mark.parametrize("how", [{"shards": None}, {"compressors": "auto"}, {"chunks": (2, 1, 3)}], ids=str)

@@ -18,8 +18,8 @@ from serprep.store.store import open_store
 from serprep.systems import SYSTEMS, inputs_of
 from serprep.testing import write_synthetic_corpus
 from serprep_models.examples import load
-from serprep_models.experiment import run_experiments
-from serprep_models.job import read_predictions
+from serprep_models.experiment import read_predictions
+from serprep_models.experiments import run_experiments
 from serprep_models.predict import predict_store
 from serprep_models.standardise import training_statistics
 from serprep_models.system import SystemConfig, make_system

@@ -14,8 +14,8 @@ from serprep.features.extract import Features
 from serprep.systems import SYSTEMS as SPECS
 from serprep.systems import is_row
 from serprep_models.checkpoint import Checkpoint
-from serprep_models.job import read_predictions
-from serprep_models.onnx_export import export_onnx
+from serprep_models.experiment import read_predictions
+from serprep_models.onnx import onnx
 from serprep_models.predict import _stored
 from serprep_models.predictor import Predictor, load
 from serprep_models.standardise import Moments, Ranks
@@ -89,7 +89,7 @@ def test_made_up_utterances_of_any_length(system: str, standardisation: str, tmp
     predictor = made_up(system, standardisation)
     if standardisation == "speaker":
         predictor = predictor.enrolled([an_utterance(rng, 6) for _ in range(3)])
-    runtime = session(export_onnx(predictor, tmp_path / "system.onnx"))
+    runtime = session(onnx(predictor, tmp_path / "system.onnx"))
     for n_segments in (1, 2, 17):
         values = an_utterance(rng, n_segments)
         expected = predictor.probabilities([values])
@@ -103,7 +103,7 @@ def test_the_options_beyond_the_paper(system: str, tmp_path: Path) -> None:
     options |= {"auxiliary_heads": True} if system != "plain-crnn" else {}
     options |= {"layers": (64, 32), "svm_share": 0.3} if system == "hsf-crnn" else {}
     predictor = made_up(system, **options)
-    runtime = session(export_onnx(predictor, tmp_path / "system.onnx"))
+    runtime = session(onnx(predictor, tmp_path / "system.onnx"))
     for n_segments in (1, 9):
         values = an_utterance(np.random.default_rng(n_segments), n_segments)
         np.testing.assert_allclose(run(runtime, values), predictor.probabilities([values]), atol=1e-5)
@@ -115,7 +115,7 @@ def test_trained_systems_on_synthetic_utterances(small, trained, tmp_path: Path,
     _, store = small
     folder = trained / system / "fold-01" / "seed-0"
     predictor = load(folder)
-    runtime = session(export_onnx(predictor, tmp_path / "system.onnx"))
+    runtime = session(onnx(predictor, tmp_path / "system.onnx"))
     table = read_predictions(folder / "predictions.csv").set_index("id")
     rows = np.array([store.ids.index(name) for name in table.index])
     for values, written in zip(_stored(store, rows, predictor), table.filter(like="p_").to_numpy(), strict=True):
@@ -127,7 +127,7 @@ def test_trained_systems_on_synthetic_utterances(small, trained, tmp_path: Path,
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_trained_systems_on_real_recordings(corpora: Path, trained, tmp_path: Path, system: str) -> None:
     predictor = load(trained / system / "fold-01" / "seed-0")
-    runtime = session(export_onnx(predictor, tmp_path / "system.onnx"))
+    runtime = session(onnx(predictor, tmp_path / "system.onnx"))
     recordings = sorted(path for path in (corpora / "ravdess" / "Actor_01").glob("03-01-0[1345]-*"))[::6]
     assert len(recordings) >= 4
     for path in recordings:
@@ -136,7 +136,7 @@ def test_trained_systems_on_real_recordings(corpora: Path, trained, tmp_path: Pa
 
 
 def test_the_file_says_what_it_is(tmp_path: Path) -> None:
-    runtime = session(export_onnx(made_up("multi-crnn"), tmp_path / "system.onnx"))
+    runtime = session(onnx(made_up("multi-crnn"), tmp_path / "system.onnx"))
     shapes = {entry.name: entry.shape for entry in runtime.get_inputs()}
     assert shapes == {"short": ["short_segments", 30, 40], "long": ["long_segments", 50, 40]}
     about = {name: json.loads(value) for name, value in runtime.get_modelmeta().custom_metadata_map.items()}
@@ -149,17 +149,17 @@ def test_what_cannot_be_exported_says_why(tmp_path: Path, monkeypatch) -> None:
     place = tmp_path / "system.onnx"
     one = made_up("hsf-crnn")
     with pytest.raises(TrainError, match="2 checkpoints; one ONNX file holds one"):
-        export_onnx(Predictor([*one.checkpoints, *one.checkpoints]), place)
+        onnx(Predictor([*one.checkpoints, *one.checkpoints]), place)
     with pytest.raises(TrainError, match=r"expected a file name that ends in \.onnx"):
-        export_onnx(one, tmp_path / "system.bin")
+        onnx(one, tmp_path / "system.bin")
     ranked = made_up("hsf-crnn", "speaker-rank")
     with pytest.raises(TrainError, match="give recordings of the speaker"):
-        export_onnx(ranked, place)
+        onnx(ranked, place)
     enrolled = ranked.enrolled([an_utterance(np.random.default_rng(0), 2)])
     assert isinstance(enrolled.speaker["functionals"], Ranks)
     with pytest.raises(TrainError, match="ranks cannot be exported"):
-        export_onnx(enrolled, place)
+        onnx(enrolled, place)
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(TrainError, match=r"pip install 'serprep\[onnx\]'"):
-        export_onnx(one, place)
+        onnx(one, place)
     assert not place.exists()

@@ -23,12 +23,12 @@ def onnx(checkpoint: Path, destination: Path, enrolled: tuple[str, ...], as_json
     from serprep_models.recordings import utterances_of
 
     enrol = utterances_of(enrolled) if enrolled else None
-    from serprep_models.onnx_export import export_onnx
+    from serprep_models.onnx import onnx
     from serprep_models.predict import enrolled_by
     from serprep_models.predictor import load
 
     predictor, _ = enrolled_by(load(checkpoint), enrol, quiet=False)
-    path = export_onnx(predictor, destination)
+    path = onnx(predictor, destination)
     if as_json:
         print_json({"onnx": str(path.resolve()), "inputs": list(predictor.names), "labels": list(predictor.labels)})
     else:

@@ -17,11 +17,11 @@ from serprep._json import canonical_json
 from serprep.errors import SplitError, TrainError
 from serprep.split import SplitConfig, make_split, read_split, write_split
 from serprep.version import build_digest
-from serprep_models import job, train
+from serprep_models import experiment, train
 from serprep_models.examples import Stored
-from serprep_models.experiment import check_recipe, experiments_folder, run_experiments
-from serprep_models.page import report_outcome, report_store
+from serprep_models.experiments import check_recipe, experiments_folder, run_experiments
 from serprep_models.predict import predict_store
+from serprep_models.report import report_outcome, report_store
 from serprep_models.run import run_recipe
 from serprep_models.standardise import training_statistics
 from serprep_models.systems import svm
@@ -184,7 +184,7 @@ def test_a_fold_with_nothing_to_score_is_found_before_anything_is_trained(small,
     }
     path = write_split(dataclasses.replace(split, utterances=rows), tmp_path / "split.json")
     other = dataclasses.replace(recipe, split=SplitConfig(protocol="list", file=str(path)))
-    monkeypatch.setattr("serprep_models.experiment.prepare", pytest.fail)
+    monkeypatch.setattr("serprep_models.experiments.prepare", pytest.fail)
     with pytest.raises(
         TrainError, match="fold '2' has no utterance in its test part; name the other folds with --fold"
     ):
@@ -206,7 +206,7 @@ def test_a_killed_experiment_goes_on_and_its_state_is_gone_afterwards(small, tmp
     split = write_split(make_split(store.manifest(), recipe.split), tmp_path / "split.json")
     how = dataclasses.replace(recipe.train, device="cpu")
     whole, killed = (
-        job.Job(
+        experiment.Experiment(
             folder=str(tmp_path / name),
             store=store.path,
             split=str(split),
@@ -217,7 +217,7 @@ def test_a_killed_experiment_goes_on_and_its_state_is_gone_afterwards(small, tmp
         )
         for name in ("whole", "killed")
     )
-    job.run_job(whole)
+    experiment.run_experiment(whole)
     save = train._Training.save
 
     def die(self, folder):
@@ -227,11 +227,11 @@ def test_a_killed_experiment_goes_on_and_its_state_is_gone_afterwards(small, tmp
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match="now"):
         patch.setattr(train._Training, "save", die)
         patch.setattr(train.train, "__kwdefaults__", {**train.train.__kwdefaults__, "save_every": 0.0})
-        job.run_job(killed)
-    assert (tmp_path / "killed" / train.STATE).is_file() and not job.finished(killed)
-    assert job.n_epochs_done(killed) == 0
-    job.run_job(killed)
-    assert job.finished(killed) and job.n_epochs_done(killed) == 2
+        experiment.run_experiment(killed)
+    assert (tmp_path / "killed" / train.STATE).is_file() and not experiment.finished(killed)
+    assert experiment.n_epochs_done(killed) == 0
+    experiment.run_experiment(killed)
+    assert experiment.finished(killed) and experiment.n_epochs_done(killed) == 2
     assert not (tmp_path / "killed" / train.STATE).exists()
     for name in ("weights.safetensors", "predictions.csv"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
@@ -241,15 +241,21 @@ def test_a_fold_larger_than_the_budget_is_streamed_and_learns_the_same_statistic
     recipe, store = small
     split = write_split(make_split(store.manifest(), recipe.split), tmp_path / "split.json")
     how = dataclasses.replace(recipe.train, memory_budget=1, batch_size=2)
-    streamed = job.Job(
-        folder=str(tmp_path / "job"), store=store.path, split=str(split), system="hsf-crnn", fold=0, seed=0, how=how
+    streamed = experiment.Experiment(
+        folder=str(tmp_path / "experiment"),
+        store=store.path,
+        split=str(split),
+        system="hsf-crnn",
+        fold=0,
+        seed=0,
+        how=how,
     )
     loaded = []
     load = Stored.load
     monkeypatch.setattr(Stored, "load", lambda self, chosen=None: loaded.append(chosen) or load(self, chosen))
-    job.run_job(streamed)
+    experiment.run_experiment(streamed)
     assert loaded and all(chosen is not None for chosen in loaded)  # windows, never a whole part
-    assert sorted(job.read_predictions(tmp_path / "job" / "predictions.csv")["id"]) == sorted(
+    assert sorted(experiment.read_predictions(tmp_path / "experiment" / "predictions.csv")["id"]) == sorted(
         read_split(split).ids(0, "test")
     )
 
@@ -270,9 +276,9 @@ def test_a_system_with_an_svm_is_the_mean_of_both_and_predicts_as_it_was_scored(
         one = dataclasses.replace(recipe, train=train_config)
         outcome = run_experiments(one, store, pool=pool, systems=[system], folds=["1"])
         place = outcome.folder / system / "fold-01" / "seed-0"
-        found[name] = job.read_predictions(place / "predictions.csv").filter(like="p_").to_numpy()
+        found[name] = experiment.read_predictions(place / "predictions.csv").filter(like="p_").to_numpy()
         if name == "both":
-            folder, ids = place, job.read_predictions(place / "predictions.csv")["id"]
+            folder, ids = place, experiment.read_predictions(place / "predictions.csv")["id"]
     np.testing.assert_allclose(found["both"], 0.7 * found["alone"] + 0.3 * found["svm"], atol=1e-6)
     assert np.ptp(found["svm"], axis=1).min() > 0.05  # probabilities that say something
     assert json.loads((folder / "result.json").read_bytes())["svm"]["c"] in (1e-5, 1e-4, 1e-3)
@@ -292,7 +298,7 @@ def test_the_svms_choice_of_c_never_sees_the_test_part(small, pool, monkeypatch)
         split_config = dataclasses.replace(recipe.split, protocol="leave-one-group-out", dev_groups=dev_groups)
         split = make_split(store.manifest(), split_config)
         path = write_split(split, Path(store.path).parent.parent / f"c-{dev_groups}-{keep}.json")
-        own = job.Job(
+        own = experiment.Experiment(
             folder=str(path.with_suffix("")),
             store=store.path,
             split=str(path),
@@ -301,7 +307,7 @@ def test_the_svms_choice_of_c_never_sees_the_test_part(small, pool, monkeypatch)
             seed=0,
             how=dataclasses.replace(recipe.train, keep=keep),
         )
-        job.run_job(own)
+        experiment.run_experiment(own)
         train_part, given = seen[-1]
         test_speakers = {store.speakers[store.ids.index(name)] for name in split.ids(0, "test")}
         assert len(train_part.labels) == len(split.ids(0, "train"))
@@ -333,7 +339,7 @@ def test_a_folds_svm_is_fitted_once_for_all_seeds_and_systems(small, inline, mon
     assert len(kept) == 2
     for path in kept:  # what was damaged is not believed
         path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\1")
-    own = job.Job(
+    own = experiment.Experiment(
         folder=str(outcome.folder / "again"),
         store=store.path,
         split=str(outcome.folder / "split.json"),
@@ -343,9 +349,9 @@ def test_a_folds_svm_is_fitted_once_for_all_seeds_and_systems(small, inline, mon
         how=how,
         statistics=str(outcome.folder / "statistics"),
     )
-    job.run_job(own)
+    experiment.run_experiment(own)
     assert len(fitted) == 3
-    again = job.read_predictions(outcome.folder / "again/predictions.csv").filter(like="p_").to_numpy()
+    again = experiment.read_predictions(outcome.folder / "again/predictions.csv").filter(like="p_").to_numpy()
     np.testing.assert_array_equal(again, probabilities)
 
 
@@ -399,21 +405,23 @@ def test_the_page_names_the_libraries_of_the_build_and_the_training(outcome, sma
     assert f"torch {torch.__version__}" in again
 
 
-def svm_job(small, folder: Path, **how: object) -> job.Job:
+def svm_job(small, folder: Path, **how: object) -> experiment.Experiment:
     recipe, store = small
     split = write_split(make_split(store.manifest(), recipe.split), folder / "split.json")
     own = dataclasses.replace(recipe.train, **how)
     place = folder / "compare-svm" / "fold-01" / "seed-0"
-    return job.Job(folder=str(place), store=store.path, split=str(split), system="compare-svm", fold=0, seed=0, how=own)
+    return experiment.Experiment(
+        folder=str(place), store=store.path, split=str(split), system="compare-svm", fold=0, seed=0, how=own
+    )
 
 
 @pytest.mark.parametrize("how", [{}, {"standardisation": "speaker"}])
 def test_compare_svm_predicts_what_it_was_scored_by(small, tmp_path, how) -> None:
     _, store = small
     own = svm_job(small, tmp_path, **how)
-    job.run_job(own)
-    assert job.finished(own) and not job.lacks_checkpoint(own)
-    scored = job.read_predictions(Path(own.folder) / "predictions.csv")
+    experiment.run_experiment(own)
+    assert experiment.finished(own) and not experiment.lacks_checkpoint(own)
+    scored = experiment.read_predictions(Path(own.folder) / "predictions.csv")
     predicted = predict_store([tmp_path / "compare-svm" / "fold-01" / "seed-0"], store)
     rows = [predicted.ids.index(name) for name in scored["id"]]
     found = np.float32(scored.filter(like="p_").to_numpy())

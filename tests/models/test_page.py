@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import serprep_models.report as report_module
+import serprep_models.page as page_module
 from serprep.errors import StoreError
-from serprep_models.report import MAX_SPEAKER_ROWS, Report, render, write_report
+from serprep_models.page import MAX_SPEAKER_ROWS, Report, render, write_report
 from serprep_models.scores.groups import GroupDifference, Groups, GroupScore
 
 LABELS = ("angry", "happy", "neutral", "sad")
@@ -402,8 +402,8 @@ def test_failed_write_leaves_the_older_page(tmp_path: Path, monkeypatch: pytest.
 
 def test_needs_no_torch() -> None:
     unwanted = "{'torch', 'matplotlib'}"
-    code = f"import sys, serprep_models.report; sys.exit(bool({unwanted} & set(sys.modules)))"
-    root = Path(report_module.__file__).parents[1]
+    code = f"import sys, serprep_models.page; sys.exit(bool({unwanted} & set(sys.modules)))"
+    root = Path(page_module.__file__).parents[1]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
 
 

@@ -29,7 +29,7 @@ OPSET = 18
 IR_VERSION = 10  # what ONNX Runtime reads since 1.18
 
 
-def export_onnx(predictor: Predictor, path: Path) -> Path:
+def onnx(predictor: Predictor, path: Path) -> Path:
     """Write a checkpoint as ONNX, and return the file's path.
 
     Parameters
