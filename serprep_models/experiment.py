@@ -51,18 +51,6 @@ class Experiment:
     how: TrainConfig
     statistics: str = ""  # folder of what systems and seeds share; "": each computes its own
 
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        from serprep.pages import percent
-        from serprep.pages.notebook import table
-
-        scores = {
-            row["system"]: f"UA {percent(row['ua'])} %"
-            + (" ({}–{})".format(*map(percent, row["ua_interval"])) if row["ua_interval"] else "")
-            for row in self.summary
-        }
-        return table(f"Outcome: {self.verdict.words or len(self.results)}", {**scores, "partial": self.partial})
-
     @property
     def spec(self) -> SystemSpec[Any]:
         """The system."""

@@ -67,8 +67,6 @@ UNTESTED = {  # modules without a test file of their own
     "pages/player.py": "shown in card/test_page.py, with the players",
     "pages/plot.py": "shown in models/test_page.py, with the charts",
     "store/frames.py": "shown in card/test_page.py, with the pictures",
-    "figures.py": "shown in models/test_page.py, with the charts",
-    "listen.py": "an example, and models/test_page.py",
     "exports/compare_layout.py": "shown in exports/test_csv_table.py and test_arff.py, with what is written so",
     "exports/parquet.py": "shown in exports/test_huggingface.py and test_croissant.py, with the files it writes",
     "corpora/_template.py": "a form to copy",
