@@ -1,5 +1,6 @@
 """``serprep build``."""
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ def build(recipe: Path, as_json: bool, status_json: Path | None, **options: Any)
         print_json(build_json(result))
     else:
         print_build(result)
+        say(f"next         look at the card, then: serprep run {shlex.quote(str(recipe))}")
     return 3 if result.quarantined else 0
 
 
@@ -61,6 +63,7 @@ def build_json(result: Any) -> dict[str, Any]:
 
 def print_build(result: Any) -> None:
     """What a build did, in words; bad utterances on standard error."""
+    from serprep.forms import stem_of
 
     notes(result.warnings, "warning")
     for entry in result.reasons[:20]:
@@ -70,15 +73,18 @@ def print_build(result: Any) -> None:
     notes(result.repaired, "repaired")
     for reason, count in result.dropped.items():
         say(f"left out     {count}: {reason}")
-    speed = result.audio_seconds / result.seconds if result.seconds else 0
     before = ""
     if result.n_before is not None and result.n_before != result.n_utterances:
         before = f"; the version before had {result.n_before}"
     say(f"utterances   {result.n_utterances}: {result.computed} computed, {result.reused} reused{before}")
-    say(f"quarantined  {result.quarantined}")
+    n_bad = result.quarantined
+    say(f"quarantined  {n_bad}" + (f"; the reasons: {stem_of(result.store)}.build.json" if n_bad else ""))
+    speed = result.audio_seconds / result.seconds if result.seconds else 0
     say(f"took         {result.seconds:.1f} s" + (f", {speed:.0f} audio-seconds/s" if result.computed else ""))
     if result.retries:
         counts = ", ".join(f"{reason} {n}" for reason, n in sorted(result.retries.items()))
         say(f"retries      {sum(result.retries.values())}: {counts}")
     say(f"version      {result.version}")
     say(f"store        {result.store}")
+    if result.card:
+        say(f"card         {result.card}")

@@ -40,6 +40,7 @@ class Progress:
         self.seconds = 0.0  # of audio
         self.n_bad = 0
         self._start = self._last = monotonic()
+        self._first: tuple[float, int, float] | None = None  # when the first were done, how many, seconds of audio
         self._bar: Any = None
         self._told: tuple[int, int] | None = None  # what the last plain line said: things done, and bad ones
 
@@ -79,6 +80,8 @@ class Progress:
         self.done += n
         self.seconds += seconds
         self.n_bad += n_bad
+        if self._first is None and self.done:
+            self._first = monotonic(), self.done, self.seconds
         if self._bar is not None:
             self._bar.update(self._task, completed=self.done, note=self._note())
         elif not self.quiet and self._is_news():
@@ -103,15 +106,25 @@ class Progress:
 
     @property
     def left(self) -> float | None:
-        """Seconds that are left, at the rate so far; None where that cannot be told yet."""
-        if FAIR * self.total <= self.done < self.total and self.done:
-            return self.elapsed / self.done * (self.total - self.done)
-        return None
+        """Seconds that are left, at the rate since the first was done; None where that cannot be told yet."""
+        if self._first is None or not self._is_known or self.done >= self.total:
+            return None
+        began, done, _ = self._first
+        return (monotonic() - began) / (self.done - done) * (self.total - self.done)
+
+    @property
+    def _is_known(self) -> bool:
+        """Whether the first things done tell a rate: what starts before them, such as workers, does not count."""
+        if self._first is None or self.done <= self._first[1] or self.done < FAIR * self.total:
+            return False
+        return monotonic() - self._first[0] >= 2.0
 
     def _note(self) -> str:
+        """What is known besides the count."""
         parts = []
-        if self.seconds:
-            parts.append(f"{self.seconds / self.elapsed:.0f} audio-seconds/s")
+        began, _, heard = self._first or (0.0, 0, self.seconds)
+        if self._is_known and self.seconds > heard:
+            parts.append(f"{(self.seconds - heard) / (monotonic() - began):.0f} audio-seconds/s")
         if self.n_bad:
             parts.append(f"{self.n_bad} quarantined")
         if (left := self.left) is not None:

@@ -94,6 +94,18 @@ class Outcome:
     warnings: tuple[str, ...] = ()  # what makes scores other than they seem: leaks, label conflicts, confounding
     audit: tuple[dict[str, Any], ...] = ()  # what an audit of the split found, per kind; class counts left out
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from serprep.pages import percent
+        from serprep.pages.notebook import table
+
+        scores = {
+            row["system"]: f"UA {percent(row['ua'])} %"
+            + (" ({}–{})".format(*map(percent, row["ua_interval"])) if row["ua_interval"] else "")
+            for row in self.summary
+        }
+        return table(f"Outcome: {self.verdict.words or len(self.results)}", {**scores, "partial": self.partial})
+
     @property
     def verdict(self) -> Verdict:
         """Whether one system is the best."""

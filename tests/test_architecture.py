@@ -33,6 +33,7 @@ FOUNDATIONS = {
     "processes",
     "fitness",
     "isolation",
+    "pages",
     "parallel",
     "status",
     "plugins",
@@ -41,7 +42,7 @@ FOUNDATIONS = {
 }
 STAGES = (
     *("corpora", "manifest", "ratings", "release", "conditions", "features", "cache", "version", "store", "dataset"),
-    *("split", "audit", "systems", "recipe", "pipeline", "exports", "card", "doctor"),
+    *("split", "audit", "systems", "recipe", "card", "pipeline", "exports", "doctor"),
 )
 FOLDERS = {"serprep": ROOT / "serprep", "serprep_models": ROOT / "serprep_models", "serprep_cli": ROOT / "cli"}
 IMPORTS_BY_NAME = {  # modules that import what is named while they run
@@ -56,6 +57,17 @@ UNTESTED = {  # modules without a test file of their own
     "pipeline/conditioned.py": "shown in models/test_conditioned.py, with the experiments that use its stores",
     "corpora/corpus.py": "two dataclasses without code",
     "exports/exporter.py": "a dataclass and an interface without code",
+    "card/beside.py": "shown in card/test_page.py, on the page",
+    "card/heard.py": "shown in card/test_page.py, with the pictures",
+    "card/outliers.py": "shown in card/test_page.py, on the page",
+    "card/rows.py": "shown in card/test_page.py, on the page",
+    "card/sides.py": "shown in card/test_page.py, on the page",
+    "card/write.py": "shown in card/test_page.py, with the files",
+    "pages/notebook.py": "shown in card/test_page.py, with the objects",
+    "pages/picture.py": "shown in card/test_page.py, with the pictures",
+    "pages/player.py": "shown in card/test_page.py, with the players",
+    "pages/plot.py": "shown in models/test_page.py, with the charts",
+    "store/frames.py": "shown in card/test_page.py, with the pictures",
     "exports/compare_layout.py": "shown in exports/test_csv_table.py and test_arff.py, with what is written so",
     "exports/parquet.py": "shown in exports/test_huggingface.py and test_croissant.py, with the files it writes",
     "corpora/_template.py": "a form to copy",
