@@ -73,7 +73,11 @@ class CommonLabels:
         total = chances.sum(axis=1, keepdims=True)
         even = np.full_like(chances, 1 / len(self.labels))
         chances = np.divide(chances, total, out=even, where=total > 0)
-        others = [name for name in predictions if name not in ("truth", "prediction") and not name.startswith("p_")]
+        others = [
+            name
+            for name in map(str, predictions.columns)
+            if name not in ("truth", "prediction") and not name.startswith("p_")
+        ]
         names = np.array(self.labels, object)
         found = predictions[others].assign(truth=truth, prediction=names[chances.argmax(axis=1)])
         found[[f"p_{label}" for label in self.labels]] = chances

@@ -202,7 +202,9 @@ def computed_alike(own: Features, wanted: Features, names: Sequence[str]) -> boo
     segments = {name: wanted.segments[name] for name in names if name in wanted.segments}
     kinds = {segments[name].of if name in segments else name for name in names}
     return all(own.segments.get(name) == value for name, value in segments.items()) and all(
-        kind in own.kinds and own.kind(kind).what(own.configs[kind]) == wanted.kind(kind).what(wanted.configs[kind])
+        kind in own.kinds
+        and kind in wanted.kinds
+        and own.kind(kind).what(own.configs[kind]) == wanted.kind(kind).what(wanted.configs[kind])
         for kind in kinds
     )
 
