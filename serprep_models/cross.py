@@ -13,7 +13,7 @@ from typing import Any
 
 from serprep.errors import TrainError, one_line
 from serprep.parallel import Died, Workers
-from serprep.recipe import Recipe
+from serprep.recipe import OtherRooms, Recipe
 from serprep.split import Assignment, Split, write_split
 from serprep.store.store import Store
 from serprep.systems import SYSTEMS, default_systems, inputs_of, is_floor
@@ -84,6 +84,7 @@ def cross(
     TrainError
         If recipes have one name, other features, or fewer than two labels in common.
     """
+    recipes = [replace(recipe, test=OtherRooms()) for recipe in recipes]  # other rooms are another question
     names = [recipe.name for recipe in recipes]
     if len(set(names)) < max(2, len(names)):
         raise TrainError(f"{one_line(', '.join(names))}: expected two recipes or more, each with a name of its own")

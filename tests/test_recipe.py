@@ -86,6 +86,7 @@ tensorboard = true
 device = "cpu"
 refit = true
 groups = ["gender"]
+calibrate = "temperature"
 submission = "compare2021"
 
 [train.hsf-crnn]
@@ -190,6 +191,7 @@ def test_every_key_arrives(tmp_path):
         device="cpu",
         refit=True,
         groups=("gender",),
+        calibrate="temperature",
         submission="compare2021",
         options={
             "hsf-crnn": {
