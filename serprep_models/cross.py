@@ -116,6 +116,7 @@ def cross(
                 found = score_store(checkpoints[system], store, seeds=True, among=among, quiet=quiet)
                 cells.append(_cell(system, (name, other), found.summary[0], found.predictions))
                 warnings += [f"{one_line(name)} → {one_line(other)}: {warning}" for warning in found.warnings]
+                notes += [f"{one_line(name)} → {one_line(other)}: {note}" for note in found.seen.notes]
     return Cross(
         corpora=tuple(names),
         systems=chosen,

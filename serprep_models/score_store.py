@@ -112,7 +112,7 @@ def score_store(
         groups=score_groups(predictions, labels.labels, columns),
         predictions=predictions,
         seen=seen,
-        notes=(*told[0].notes, *labels.notes, *seen.notes, *([few] if few else [])),
+        notes=(*told[0].notes, *labels.notes, *seen.remarks, *([few] if few else [])),
     )
 
 

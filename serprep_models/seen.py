@@ -44,11 +44,21 @@ class Seen:
                 example = f"{here} ({there} in training)"
                 n = len({pair[0] for pair in pairs})
                 found.append(f"{n} of {self.n_scored} scored utterances {what} recordings of training: {example}")
-        if self.speakers:
-            named = one_line(", ".join(self.speakers[:5])) + (" …" if len(self.speakers) > 5 else "")
-            unless = "" if self.same_corpus else " (names alone; the corpora are different)"
-            found.append(f"{len(self.speakers)} speakers have names of training speakers{unless}: {named}")
+        if self.speakers and self.same_corpus:
+            found.append(f"{len(self.speakers)} speakers of training are in it: {self._named}")
         return tuple(f"{sentence}; {better}" for sentence in found)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What proves nothing, and what was not compared."""
+        if self.same_corpus or not self.speakers:
+            return self.notes
+        same = f"{len(self.speakers)} speakers have names of training speakers: {self._named}"
+        return (f"{same}; the corpora are different, so these are other people unless you know better", *self.notes)
+
+    @property
+    def _named(self) -> str:
+        return one_line(", ".join(self.speakers[:5])) + (" …" if len(self.speakers) > 5 else "")
 
 
 def find_seen(

@@ -77,7 +77,9 @@ def test_a_checkpoint_that_was_moved_is_told_its_store(svm, small, other, tmp_pa
 
 
 def test_names_of_speakers_of_other_corpora_are_no_proof():
-    assert "(names alone; the corpora are different): 03;" in Seen(speakers=("03",), same_corpus=False).warnings[0]
+    same, others = (Seen(speakers=("03", "08"), same_corpus=known) for known in (True, False))
+    assert same.warnings[0].startswith("2 speakers of training are in it: 03, 08; ") and same.remarks == ()
+    assert others.warnings == () and others.remarks[0].startswith("2 speakers have names of training speakers: 03, 08;")
 
 
 def test_the_command_says_all_of_it(svm, other, serprep):
