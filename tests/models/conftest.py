@@ -8,6 +8,7 @@ import pytest
 import soundfile
 import torch
 
+from helpers.inline import Inline
 from serprep.parallel import Workers
 from serprep.pipeline.build import build
 from serprep.recipe import Recipe, recipe_from
@@ -49,18 +50,18 @@ def trained(small: tuple[Recipe, Store], pool: Workers) -> Path:
 
 
 @pytest.fixture(scope="session")
-def svm(small, pool):
+def svm(small):
     """A checkpoint of compare-svm, trained on one fold of the small store, and the ids of its training."""
     from serprep_models.experiments import run_experiments
 
     recipe, store = small
-    folder = run_experiments(recipe, store, pool=pool, systems=("compare-svm",), folds=["1"]).folder
+    folder = run_experiments(recipe, store, pool=Inline(), systems=("compare-svm",), folds=["1"]).folder
     ids = read_split(folder / "split.json").ids(0, "train")
     return folder / "compare-svm/fold-01/seed-0", [name for name in ids if store.emotions[store.ids.index(name)]]
 
 
 @pytest.fixture(scope="session")
-def other(small, svm, pool, tmp_path_factory):
+def other(small, svm, tmp_path_factory):
     """Another corpus: joy in place of happy, bored in place of neutral, and two copies of training utterances."""
     recipe, store = small
     folder = tmp_path_factory.mktemp("other")
@@ -75,4 +76,4 @@ def other(small, svm, pool, tmp_path_factory):
     signal, rate = soundfile.read(paths[1])
     soundfile.write(corpus / "sad" / "new02_t09_1.wav", 0.4 * signal, rate, subtype="FLOAT")
     recipe = dataclasses.replace(recipe, folder=folder, name="other")
-    return recipe, open_store(build(recipe, pool=pool).store), sad[:2]
+    return recipe, open_store(build(recipe, pool=Inline()).store), sad[:2]

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from helpers.inline import Inline
 from serprep.errors import TrainError
 from serprep.features.extract import Features
 from serprep.metrics import uar
@@ -14,8 +15,8 @@ from serprep_models.predict import predict_store
 
 
 @pytest.fixture(scope="module")
-def matrix(small, other, pool):
-    return cross([small[0], other[0]], systems=("majority", "compare-svm"), pool=pool)
+def matrix(small, other):
+    return cross([small[0], other[0]], systems=("majority", "compare-svm"), pool=Inline())
 
 
 def test_every_corpus_is_trained_on_and_tested_on_over_what_both_have(matrix):
