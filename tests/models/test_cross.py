@@ -10,7 +10,8 @@ from helpers.inline import Inline
 from serprep.errors import TrainError
 from serprep.features.extract import Features
 from serprep.metrics import uar
-from serprep_models.cross import cross
+from serprep_models.checkpoint import read_checkpoint
+from serprep_models.cross import _train_on_all, cross
 from serprep_models.predict import predict_store
 
 
@@ -83,3 +84,21 @@ def test_the_command_prints_the_matrix(matrix, monkeypatch, serprep):
     found = json.loads(serprep("cross", "a.toml", "b.toml", "--json").stdout)
     assert [cell["within"] for cell in found["cells"]] == [True, True, False, False]
     assert serprep("cross", "a.toml").returncode == 2
+
+
+class Idle:
+    """Workers that are asked for nothing."""
+
+    def run(self, function, items):
+        assert not items
+        return []
+
+
+def test_networks_are_trained_on_all_without_anything_to_score(small):
+    recipe, store = small
+    recipe = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, seeds=(0, 1), epochs=1))
+    folders = _train_on_all(recipe, store, ("mlp",), pool=Inline())["mlp"]
+    assert [read_checkpoint(folder).about["seed"] for folder in folders] == [0, 1]
+    results = [json.loads((folder / "result.json").read_bytes()) for folder in folders]
+    assert [(result["n_train"], result["n_test"]) for result in results] == [(32, 0)] * 2
+    assert _train_on_all(recipe, store, ("mlp",), pool=Idle()) == {"mlp": folders}  # kept: nothing runs
