@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from serprep._typing import FloatArray
+from serprep._typing import DoubleArray
 from serprep.browse.subject import Subject
 from serprep.errors import SerprepError, TrainError
 from serprep.manifest.marks import read_marks
@@ -86,7 +86,7 @@ def sides_of(split: Split, ids: list[str]) -> tuple[str, ...]:
     return tuple(f"test in fold {', '.join(folds)}" if folds else "never tested" for folds in tested)
 
 
-def probabilities_of(predictions: pd.DataFrame, store: Store) -> dict[str, FloatArray]:
+def probabilities_of(predictions: pd.DataFrame, store: Store) -> dict[str, DoubleArray]:
     """System → mean probabilities over seeds and folds, (n, n_labels); NaN where nothing was predicted."""
     columns = [f"p_{label}" for label in store.labels]
     means = {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from serprep._typing import FloatArray
+from serprep._typing import AnyArray
 from serprep.browse.plane import Plane
 from serprep.browse.sound import sound_of
 from serprep.browse.subject import Subject
@@ -15,7 +15,7 @@ from serprep.errors import SerprepError
 from serprep.store.layout import Table
 from serprep.store.store import Store
 
-N_FEATURES = 12  # furthest from the corpus
+N_FEATURES = 8  # furthest from the corpus
 _N_POINTS = 600  # of a contour
 _LONGEST = 6000  # frames of a picture: a minute
 _CONTOURS = re.compile(r"(?i)(^f0|pitch|loudness|rmsenergy)(?!.*(_de$|_de_|delta))")  # pitch and energy, no deltas
@@ -37,7 +37,11 @@ def detail(subject: Subject, number: int, planes: dict[str, Plane]) -> dict[str,
         entry = subject.quarantined[number - len(store)]
         return {"id": entry.id, "facts": [["quarantined", entry.reason]], "sound": _sound(subject, number)}
     values = ((name, store.column(name)[number]) for name in store.columns if name != "audio_digest")
-    facts = [[name, value] for name, value in values if value != "" and value == value]
+    facts = [
+        [name, round(value, 4) if isinstance(value, float) else value]
+        for name, value in values
+        if value != "" and value == value
+    ]
     if subject.sides:
         facts.append(["split", subject.sides[number]])
     id_ = store.ids[number]
@@ -107,11 +111,11 @@ def picture(store: Store, number: int) -> dict[str, Any] | None:
     }
 
 
-def _rows(store: Store, number: int, table: Table) -> FloatArray:
+def _rows(store: Store, number: int, table: Table) -> AnyArray:
     return store.read_table(table, [number])[0]
 
 
-def _frames(store: Store, number: int, table: Table) -> FloatArray:
+def _frames(store: Store, number: int, table: Table) -> AnyArray:
     """Frames of an utterance, from its segments."""
     segments, hop = _rows(store, number, table), table.segment.hop if table.segment else 1
     n_segments, length, n_bands = segments.shape

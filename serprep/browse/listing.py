@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from serprep._typing import FloatArray
+from serprep._typing import DoubleArray
 from serprep.browse.plane import row_kinds
 from serprep.browse.subject import Subject
 from serprep.manifest.marks import COLUMNS, LEAVE_OUT, MARKS
@@ -65,9 +65,9 @@ def listing(subject: Subject) -> list[dict[str, Any]]:
     return columns + [column for column in rest if any(value not in (None, "") for value in _values(column))]
 
 
-def _predicted(chances: FloatArray, labels: Sequence[str]) -> tuple[list[str | None], list[float | None]]:
+def _predicted(chances: DoubleArray, labels: Sequence[str]) -> tuple[list[str | None], list[float | None]]:
     """The likeliest label of each utterance, and its probability; None where nothing was predicted."""
-    known = np.isfinite(chances).all(axis=1)
+    known = np.asarray(np.isfinite(chances).all(axis=1))
     best = np.where(known[:, None], chances, 0).argmax(axis=1)
     sure = chances[np.arange(len(chances)), best]
     return (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serprep._typing import FloatArray
+from serprep._typing import DoubleArray
 from serprep.store.store import Store
 
 SAMPLE = 1000  # utterances
@@ -21,13 +21,13 @@ _BLOCK = 2000  # utterances read at a time
 class Plane:
     """Two directions through the utterances of a store."""
 
-    mean: FloatArray  # (n_columns,)
-    deviation: FloatArray  # (n_columns,); 0: the column does not vary
-    directions: FloatArray  # (n_columns, 2), of length 1, across one another
+    mean: DoubleArray  # (n_columns,)
+    deviation: DoubleArray  # (n_columns,); 0: the column does not vary
+    directions: DoubleArray  # (n_columns, 2), of length 1, across one another
     shares: tuple[float, float]  # of the variance
     n_sample: int
 
-    def scaled(self, rows: FloatArray) -> FloatArray:
+    def scaled(self, rows: DoubleArray) -> DoubleArray:
         """Rows in deviations from the mean; 0 in columns that do not vary, and where a value is no number."""
         varies = self.deviation > 0
         scaled = (rows - self.mean) / np.where(varies, self.deviation, 1)
@@ -58,7 +58,7 @@ def plane_of(store: Store, kind: str) -> Plane:
     return Plane(plane.mean, plane.deviation, directions, shares, len(rows))
 
 
-def directions_of(rows: FloatArray) -> tuple[FloatArray, tuple[float, float]]:
+def directions_of(rows: DoubleArray) -> tuple[DoubleArray, tuple[float, float]]:
     """First two principal directions of centred rows, each with its largest part positive; shares of the variance.
 
     They are eigenvectors of the smaller of the two products of the rows with themselves.
@@ -77,17 +77,17 @@ def directions_of(rows: FloatArray) -> tuple[FloatArray, tuple[float, float]]:
     return directions, (round(first, 6), round(second, 6))
 
 
-def places_of(store: Store, kind: str, plane: Plane) -> FloatArray:
+def places_of(store: Store, kind: str, plane: Plane) -> DoubleArray:
     """Where each utterance lies in a plane, shape (n, 2)."""
     return np.concatenate([plane.scaled(rows) @ plane.directions for _, rows in _blocks(store, kind)])
 
 
-def _blocks(store: Store, kind: str) -> Iterator[tuple[int, FloatArray]]:
+def _blocks(store: Store, kind: str) -> Iterator[tuple[int, DoubleArray]]:
     for first in range(0, len(store), _BLOCK):
         yield first, store.read(kind, slice(first, first + _BLOCK))[0].astype(np.float64)
 
 
-def _sample(store: Store, kind: str) -> FloatArray:
+def _sample(store: Store, kind: str) -> DoubleArray:
     n = len(store)
     wanted = np.unique(np.linspace(0, n - 1, min(n, SAMPLE)).astype(int))
     parts = [

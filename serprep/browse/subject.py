@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from serprep._typing import FloatArray
+from serprep._typing import DoubleArray
 from serprep.corpora.corpus import Rating
 from serprep.errors import CorpusError, one_line
 from serprep.manifest.marks import Mark
@@ -23,7 +23,7 @@ class Subject:
     audio: Path | None = None  # the folder of the recordings; None: nothing is played
     quarantined: tuple[Quarantined, ...] = ()
     sides: tuple[str, ...] = ()  # of the split, one an utterance of the store; () where none is known
-    probabilities: Mapping[str, FloatArray] = field(default_factory=dict)  # system → (n, n_labels); NaN: not predicted
+    probabilities: Mapping[str, DoubleArray] = field(default_factory=dict)  # system → (n, n_labels); NaN: not predicted
     ratings: tuple[Rating, ...] = ()
     marks: tuple[Mark, ...] = ()
     notes: tuple[str, ...] = ()  # what a viewer must know

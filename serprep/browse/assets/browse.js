@@ -18,7 +18,7 @@ const serprep = (() => {
 })();
 
 const at = (id) => document.getElementById(id);
-const state = { corpus: null, columns: [], rows: [], marks: new Map(), unsaved: false, chosen: null, order: [], table: null, sound: null, map: null, places: null, inside: null };
+const state = { corpus: null, columns: [], rows: [], marks: new Map(), unsaved: false, chosen: null, order: [], table: null, sound: null, map: null, places: null, inside: null, shown: null };
 
 start().catch((error) => { at("summary").textContent = error.message; });
 
@@ -27,17 +27,17 @@ async function start() {
   state.corpus = corpus;
   state.columns = columns.map((column) => ({ ...column, values: column.words ? column.values.map((place) => (place === null ? null : column.words[place])) : column.values }));
   corpus.marks.forEach(([id, mark, emotion]) => state.marks.set(id, { mark, emotion }));
+  const fields = state.columns.map((_, place) => `c${place}`);
   state.rows = columns[0].values.map((_, n) => {
-    const row = { n };
-    state.columns.forEach((column, place) => { row[`c${place}`] = column.values[n]; });
-    return Object.assign(row, markOf(row.c0));
+    const row = { n, mark: "", should: "" };
+    for (let place = 0; place < fields.length; place++) row[fields[place]] = state.columns[place].values[n];
+    return state.marks.has(row.c0) ? Object.assign(row, markOf(row.c0)) : row;
   });
   document.title = `${corpus.title}: serprep browse`;
   at("title").textContent = corpus.title;
   at("summary").textContent = [`${corpus.n} utterances, ${corpus.hours.toFixed(2)} hours`, `version ${corpus.version.slice(0, 12)}`, ...corpus.licences, ...corpus.notes].join(" · ");
   fillFilters();
   makeTable();
-  prepareMap();
   showMarks();
 }
 
@@ -58,7 +58,7 @@ function fillFilters() {
     at(id).parentElement.hidden = words.length < 2;
   }
   options(at("system"), state.corpus.systems, "no system");
-  if (state.corpus.systems.length) at("system").value = "1";
+  if (state.corpus.systems.length) at("system").options[1].defaultSelected = true;
   options(at("predicted"), state.corpus.labels, "all");
   for (const id of ["system", "predicted", "wrong"]) at(id).parentElement.hidden = !state.corpus.systems.length;
   at("quarantined").parentElement.hidden = columnOf("quarantined") < 0;
@@ -87,10 +87,15 @@ function wanted() {
   return tests;
 }
 
+/* Rows are tested here, once; the table is told the outcome: events with 50 000 row objects would cost it half a second. */
 function filter() {
   const tests = wanted();
-  if (tests.length) state.table.setFilter((row) => tests.every((test) => test(row)));
+  state.shown = tests.length ? Uint8Array.from(state.rows, (row) => tests.every((test) => test(row))) : null;
+  count(state.shown ? state.shown.reduce((sum, value) => sum + value, 0) : state.rows.length);
+  state.order = null;
+  if (state.shown) state.table.setFilter((row) => state.shown[row.n]);
   else state.table.clearFilter();
+  requestAnimationFrame(redraw);
 }
 
 /* -- table ------------------------------------------------------------------------ */
@@ -101,14 +106,14 @@ function makeTable() {
   const column = (field, name, more = {}) => ({ field, title: "", titleFormatter: () => element("span", name), formatter: shown, sorter: compare, maxWidth: 260, ...more });
   const columns = state.columns.map((entry, place) => column(`c${place}`, entry.name, place ? {} : { frozen: window.innerWidth > 800 }));
   state.table = new Tabulator("#grid", {
-    data: state.rows, index: "n", columns: [columns[0], column("mark", "mark"), column("should", "should be"), ...columns.slice(1)],
+    data: state.rows, index: "n", columns: [columns[0], column("mark", "mark", { width: 120 }), column("should", "should be", { width: 100 }), ...columns.slice(1)],
     height: "100%", layout: "fitData", nestedFieldSeparator: false, movableColumns: true, placeholder: element("span", "Nothing fits these filters."),
     rowFormatter: (row) => paint(row),
   });
   state.table.on("rowClick", (_, row) => choose(row.getData().n));
-  state.table.on("dataFiltered", (_, rows) => { state.order = null; count(rows.length); if (state.map) redraw(rows); });
-  state.table.on("dataSorted", () => { state.order = null; });
-  state.table.on("tableBuilt", () => count(state.rows.length));
+  state.table.on("dataSorting", () => { state.order = null; });
+  state.table.on("tableBuilt", () => setTimeout(prepareMap)); // the table is seen first
+  count(state.rows.length);
 }
 
 function paint(row) {
@@ -163,8 +168,10 @@ function show(n, detail) {
     section("Probabilities", plainTable(["", ...systems], state.corpus.labels.map((label, i) => [label, ...systems.map((system) => bar(detail.probabilities[system][i]))])));
   }
   if (detail.furthest?.length) {
-    section("Furthest from the corpus", plainTable(["kind", "value of", "value", "deviations"], detail.furthest, [2, 3]),
-      element("p", `by mean and deviation of ${detail.compared_with} utterances`, { className: "hint" }));
+    for (const kind of new Set(detail.furthest.map((entry) => entry[0]))) {
+      section(`Furthest from the corpus: ${kind}`, plainTable(["", "value", "deviations"], detail.furthest.filter((entry) => entry[0] === kind).map((entry) => entry.slice(1)), [1, 2]));
+    }
+    place.append(element("p", `by mean and deviation of ${detail.compared_with} utterances`, { className: "hint" }));
   }
   if (detail.ratings?.length) section("Raters", plainTable(["rater", "heard", "valence", "arousal", "dominance"], detail.ratings));
   section("What is known", plainTable([], detail.facts));
@@ -326,10 +333,8 @@ function paintMap() {
   legend.replaceChildren(...named.map((value) => item(colours.get(value), value || "(none)")), ...(words.length > named.length ? [item("#888888", `${words.length - named.length} others`)] : []));
 }
 
-function redraw(rows) {
-  if (!state.map) return;
-  if (rows) state.shown = rows.length === state.rows.length ? null : new Set(rows.map((row) => row.getData().n));
-  state.places = drawPlane(at("plane"), state.map.x, state.map.y, state.colours, (i) => !state.shown || state.shown.has(i), state.chosen);
+function redraw() {
+  if (state.map) state.places = drawPlane(at("plane"), state.map.x, state.map.y, state.colours, (i) => !state.shown || Boolean(state.shown[i]), state.chosen);
 }
 
 function frame([x, y], [toX, toY]) {
@@ -342,7 +347,7 @@ function take([x, y], [toX, toY]) {
   const [px, py] = state.places, [left, right] = [Math.min(x, toX), Math.max(x, toX)], [top, bottom] = [Math.min(y, toY), Math.max(y, toY)];
   if (right - left < 4 && bottom - top < 4) {
     let best = -1, nearest = 144;
-    px.forEach((value, i) => { const away = (value - x) ** 2 + (py[i] - y) ** 2; if (away < nearest && (!state.shown || state.shown.has(i))) { nearest = away; best = i; } });
+    px.forEach((value, i) => { const away = (value - x) ** 2 + (py[i] - y) ** 2; if (away < nearest && (!state.shown || state.shown[i])) { nearest = away; best = i; } });
     if (best >= 0) choose(best);
     else redraw();
     return;
