@@ -57,6 +57,26 @@ def cluster_options(command: Callable[..., Any]) -> Any:
     )(command)
 
 
+def memory_option(command: Command) -> Command:
+    """Add ``--memory-per-worker``."""
+    return click.option(
+        "--memory-per-worker",
+        type=click.IntRange(16),
+        metavar="MIB",
+        help="What one recording may cost a worker; default: most of the machine's memory.",
+    )(command)
+
+
+def status_option(command: Command) -> Command:
+    """Add ``--status-json``."""
+    return click.option(
+        "--status-json",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Write there, every few seconds, how far it is.",
+    )(command)
+
+
 def recognise_option(command: Command) -> Command:
     """Add ``--no-samples``."""
     return click.option(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 #: Command → the kinds that its first argument may be.
 TAKES = {
     **dict.fromkeys(("build", "run", "train", "compare"), ("recipe",)),
-    **dict.fromkeys(("info", "verify", "convert", "diff"), ("store", "data set")),
+    **dict.fromkeys(("info", "verify", "convert", "export", "diff"), ("store", "data set")),
     **dict.fromkeys(("log", "tag", "gc"), ("data set",)),
     **dict.fromkeys(("report", "browse"), ("recipe", "store", "data set")),
     "check": ("manifest",),

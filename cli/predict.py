@@ -1,6 +1,7 @@
 """``serprep predict``."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -27,6 +28,12 @@ from .output import json_option, notes, print_json
     help="Recordings of the speaker, without labels: files or folders; may be given several times. "
     "For checkpoints with statistics per speaker.",
 )
+@click.option(
+    "--abstain",
+    type=click.FloatRange(0, 1, max_open=True),
+    metavar="P",
+    help="Give no label below this probability, and say what that was worth; for calibrated checkpoints.",
+)
 @click.option("--root", type=click.Path(path_type=Path), help="Where the recordings of a manifest lie.")
 @click.option(
     "--format",
@@ -44,6 +51,7 @@ def predict(
     audio: tuple[str, ...],
     others: tuple[Path, ...],
     enrolled: tuple[str, ...],
+    abstain: float | None,
     root: Path | None,
     form: str,
     output: Path | None,
@@ -85,6 +93,8 @@ def predict(
             found = predict_files(checkpoints, utterances, enrol=enrol, pool=pool, quiet=False)
         finally:
             pool.close()
+    if abstain is not None:
+        found = found.abstaining(checkpoints, abstain)
     notes(found.notes)
     text = render(found, form)
     if output:
@@ -96,6 +106,7 @@ def predict(
                 "left_out": dict(found.reasons),
                 "checkpoints": list(map(str, checkpoints)),
                 "transductive": found.transductive,
+                "abstention": found.abstention and asdict(found.abstention),
             }
         )
         return 3 if found.reasons else 0

@@ -12,12 +12,14 @@ from .output import (
     cluster_options,
     interval,
     json_option,
+    memory_option,
     notes,
     p_value,
     paragraph,
     percent,
     print_json,
     print_wide_table,
+    status_option,
     training_options,
 )
 
@@ -25,19 +27,23 @@ from .output import (
 @click.command(short_help="The whole path of a recipe: store, systems, scores, page.")
 @click.argument("recipe", type=click.Path(path_type=Path))
 @cluster_options
+@memory_option
+@status_option
 @training_options
 @click.option("--on-bad-audio", type=click.Choice(["quarantine", "fail"]), default="quarantine", show_default=True)
 @json_option
-def run(recipe: Path, as_json: bool, **options: Any) -> int:
+def run(recipe: Path, as_json: bool, status_json: Path | None, **options: Any) -> int:
     """Build the store of a RECIPE, train and score its systems, and write a page.
 
     Finished experiments are kept and not run again.
     """
     from serprep.errors import one_line
     from serprep.recipe import read_recipe
+    from serprep.status import writing_status
     from serprep_models.run import run_recipe
 
-    built, outcome, page = run_recipe(read_recipe(recipe), quiet=False, warn=warn, **options)
+    with writing_status(status_json):
+        built, outcome, page = run_recipe(read_recipe(recipe), quiet=False, warn=warn, **options)
     if as_json:
         remarks(outcome)
         print_json({"build": build_json(built), **outcome_json(outcome), "report": str(page)})
@@ -45,6 +51,7 @@ def run(recipe: Path, as_json: bool, **options: Any) -> int:
         print_build(built)
         print_outcome(outcome)
         print_groups(outcome.groups)
+        print_conditions(outcome.conditions)
         print_verdict(outcome)
         click.echo(f"page         {one_line(page)}")
     return 3 if built.quarantined else 0
@@ -84,6 +91,7 @@ def outcome_json(outcome: Any) -> dict[str, Any]:
         "summary": outcome.summary,
         "comparisons": outcome.comparisons,
         "groups": asdict(outcome.groups),
+        "conditions": [asdict(row) for row in outcome.conditions],
         "submissions": list(outcome.submissions),
         "best": {
             "system": verdict.leader if verdict.best else None,
@@ -154,6 +162,7 @@ def print_outcome(outcome: Any) -> None:
 def print_beyond(summary: Sequence[Mapping[str, Any]]) -> None:
     """F1 and what probabilities are worth, per system, each with its interval."""
     from serprep_models.scores import SCORES, shown
+    from serprep_models.scores.intervals import beyond_rows
 
     def told(row: Mapping[str, Any], name: str, scale: int) -> str:
         if row.get(name) is None:
@@ -166,7 +175,7 @@ def print_beyond(summary: Sequence[Mapping[str, Any]]) -> None:
         return
     rows = [
         {"system": shown(row["system"], row)} | {head: told(row, name, scale) for name, (head, scale) in SCORES.items()}
-        for row in summary
+        for row in beyond_rows(summary)
     ]
     click.echo()
     print_wide_table(rows, list(rows[0]))
@@ -206,6 +215,20 @@ def print_groups(groups: Any) -> None:
             )
     click.echo()
     paragraph("Groups: differences by permutation of speakers, all in --json; too few: fewer than 5 speakers.")
+
+
+def print_conditions(scores: Sequence[Any]) -> None:
+    """UA of every system in every condition."""
+    if not scores:
+        return
+    table: dict[str, dict[str, str]] = {}
+    for row in scores:
+        cell = f"{percent(row.ua)}" + ("" if row.ua_interval is None else f" ({interval(row.ua_interval)})")
+        table.setdefault(row.condition, {"UA % in": row.condition})[row.system] = cell
+    click.echo()
+    print_wide_table(list(table.values()), ["UA % in", *dict.fromkeys(row.system for row in scores)])
+    click.echo()
+    paragraph("Conditions: the test part alone is transformed; systems are those trained on clean recordings.")
 
 
 def print_verdict(outcome: Any) -> None:

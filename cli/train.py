@@ -7,7 +7,7 @@ import click
 
 from .build import build_json, print_build
 from .output import cluster_options, json_option, print_json, training_options
-from .run import outcome_json, print_groups, print_outcome, print_verdict, remarks, warn
+from .run import outcome_json, print_conditions, print_groups, print_outcome, print_verdict, remarks, warn
 
 
 @click.command(short_help="Train and score some of a recipe's systems.")
@@ -32,6 +32,7 @@ def train(recipe: Path, as_json: bool, **options: Any) -> int:
         print_build(built)
         print_outcome(outcome)
         print_groups(outcome.groups)
+        print_conditions(outcome.conditions)
         print_verdict(outcome)
         click.echo(f"files        {one_line(outcome.folder)}")
     return 3 if built.quarantined else 0

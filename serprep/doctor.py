@@ -101,6 +101,7 @@ def _packages() -> Iterator[Finding]:
         )
 
 
+_NETWORKS = "torch"  # asked for by name: serprep runs without it
 _EXTRAS = {
     "train": "to train, run and predict",
     "embedding": "for self-supervised models",
@@ -139,11 +140,11 @@ def _compiled() -> Iterator[Finding]:
     """Whether machine code of the native features is kept, and where."""
     from serprep.features.compare_2016 import compiled, framing
 
-    if not compiled.KEPT:
+    folder = compiled.folder_for(Path(framing.__file__))
+    if folder is None:
         yield Finding("compiled code", "wrong", "no folder for it can be written: each process compiles anew", _NUMBA)
         return
-    folder = Path(framing.zero_crossings.stats.cache_path)
-    there = any(folder.glob("*.nbi"))
+    there = any(folder.glob(f"*{compiled.SUFFIX}"))
     yield Finding("compiled code", "ok", f"{'kept' if there else 'will be kept, after the first use,'} in {folder}")
 
 
@@ -196,9 +197,9 @@ def _places() -> Iterator[Finding]:
 
 
 def _gpu() -> Iterator[Finding]:
-    if find_spec("torch") is None:
+    if find_spec(_NETWORKS) is None:
         return
-    torch = import_module("torch")
+    torch = import_module(_NETWORKS)
     names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     text = ", ".join(names) or f"none that torch {torch.__version__} can use; systems are trained on the CPU"
     yield Finding("gpu", "ok", text)

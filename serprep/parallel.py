@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 import warnings
+import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -27,7 +28,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from serprep import fitness, retries
+from serprep import contained, fitness, retries
 from serprep.errors import SerprepError, one_line
 from serprep.isolation import configured, isolated, uncollected
 from serprep.limits import refusal
@@ -45,6 +46,9 @@ SILENCE = 12  # looks that a process neither answers nor computes before it is e
 RESTARTS = 2  # times batches are handed out again without any of them being done
 WAIT = 300.0  # seconds to wait for workers of a scheduler
 KEPT = "what is computed is kept: the same command goes on from there"
+
+RETRIES: Counter[str] = Counter()  # requests that workers of this process's pools made again, and why
+_pools: "weakref.WeakSet[Workers]" = weakref.WeakSet()
 
 LOCAL = {
     "distributed.scheduler.allowed-failures": 0,  # `run` tries again itself, alone
@@ -79,6 +83,11 @@ class Died:
     reason: str
 
 
+def n_working() -> int:
+    """Workers of all pools of this process."""
+    return sum(pool.n_used for pool in list(_pools))
+
+
 def n_cores() -> int:
     """Cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -96,6 +105,16 @@ def here() -> str:
     return ""
 
 
+def n_threads() -> int:
+    """Threads of the worker that runs this, 0 where none does."""
+    if "distributed.worker" in sys.modules:
+        from distributed import get_worker
+
+        with suppress(ValueError):
+            return int(get_worker().state.nthreads)
+    return 0
+
+
 class Workers:
     """Runs functions over batches; starts its cluster when first needed.
 
@@ -108,14 +127,25 @@ class Workers:
         local cluster.  Its workers need serprep and the same paths or URLs.
     wait : float
         Seconds to wait for workers of a scheduler that has none.
+    memory : int, optional
+        MiB that a signal may cost a worker beyond what it has; by default most of its machine's.
     """
 
-    def __init__(self, n_workers: int | None = None, scheduler: str | None = None, *, wait: float = WAIT) -> None:
+    def __init__(
+        self,
+        n_workers: int | None = None,
+        scheduler: str | None = None,
+        *,
+        wait: float = WAIT,
+        memory: int | None = None,
+    ) -> None:
         if n_workers is not None and not 1 <= n_workers <= 10_000:
             raise SerprepError(f"workers is {n_workers}; expected 1 or more")
         self.n_workers = n_workers or n_cores()
         self.scheduler = scheduler
         self.wait = wait
+        self.memory = memory and memory << 20
+        _pools.add(self)
         self.retries: Counter[str] = Counter()  # why requests of workers to object stores were made again
         self._client: Any = None
         self._processes: Processes | None = None
@@ -127,7 +157,7 @@ class Workers:
     @property
     def n_used(self) -> int:
         """Workers that are there and used."""
-        return len(self._threads) if self.scheduler else self.n_workers
+        return len(self._threads) if self.scheduler else self.n_workers * (self._client is not None)
 
     @property
     def client(self) -> Any:
@@ -324,8 +354,12 @@ class Workers:
 
     # -- work ------------------------------------------------------------------------
 
-    def run(self, function: Callable[[Item], Receipt], items: Sequence[Item]) -> Iterator[tuple[int, Receipt | Died]]:
+    def run(
+        self, function: Callable[[Item], Receipt], items: Sequence[Item], *, once: bool = False
+    ) -> Iterator[tuple[int, Receipt | Died]]:
         """``(number, function(item))`` in order of completion; those whose worker died come last.
+
+        `once`: they are not tried again alone, since the caller knows better who did it.
 
         Raises
         ------
@@ -336,7 +370,7 @@ class Workers:
             return
         suspects = []  # Dask blames everything the dead worker had been given
         for number, receipt in self._flow(function, items, range(len(items)), alone=False):
-            if isinstance(receipt, Died):
+            if isinstance(receipt, Died) and not once:
                 suspects.append(number)
             else:
                 yield number, receipt
@@ -362,14 +396,16 @@ class Workers:
                 future = None
             if future in flight.numbers:
                 if future.status in ("cancelled", "lost"):
-                    if self.scheduler:
-                        raise self._lost()
-                    self._hand_out_again(waiting, flight)
+                    if not self.scheduler:
+                        self._hand_out_again(waiting, flight)
+                    elif self.client.status == "running":  # whoever held the receipt is gone, and nobody else
+                        waiting.append(flight.numbers.pop(future))
                     continue
                 try:
                     receipt: Receipt | Died
                     receipt, counts = future.result(timeout=LOOK)
                     self.retries.update(counts)
+                    RETRIES.update(counts)
                 except KilledWorker:
                     receipt = Died("the process that computed it was killed or crashed")
                 except TimeoutError:
@@ -535,6 +571,7 @@ class _Flight:
 def serve(address: str, scratch: str, name: str) -> None:
     """Work for a scheduler of this machine until it, or whoever started this process, ends."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    contained.alone = True
 
     async def work() -> None:
         from distributed import Worker

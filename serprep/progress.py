@@ -10,6 +10,9 @@ SHARE = 0.1  # of the whole, after which one is printed at once
 FAIR = 0.05  # of the whole, from which on the time that is left can be told: the first ones start slowly
 
 
+RUNNING: list["Progress"] = []  # what goes on now, the innermost last
+
+
 class Progress:
     """Counts things done; silent until two seconds have passed, and while nothing changes.
 
@@ -37,10 +40,12 @@ class Progress:
         self.seconds = 0.0  # of audio
         self.n_bad = 0
         self._start = self._last = monotonic()
+        self._first: tuple[float, int, float] | None = None  # when the first were done, how many, seconds of audio
         self._bar: Any = None
         self._told: tuple[int, int] | None = None  # what the last plain line said: things done, and bad ones
 
     def __enter__(self) -> "Progress":
+        RUNNING.append(self)
         if not self.quiet and self.stream.isatty():
             self._bar = self._rich_bar()
             self._bar.start()
@@ -50,6 +55,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        RUNNING.remove(self)
         if self._bar is not None:
             self._bar.stop()
         elif self._told not in (None, (self.done, self.n_bad)) and kind is None:
@@ -74,6 +80,8 @@ class Progress:
         self.done += n
         self.seconds += seconds
         self.n_bad += n_bad
+        if self._first is None and self.done:
+            self._first = monotonic(), self.done, self.seconds
         if self._bar is not None:
             self._bar.update(self._task, completed=self.done, note=self._note())
         elif not self.quiet and self._is_news():
@@ -91,15 +99,36 @@ class Progress:
         more = self.done - self._told[0]
         return (self.done, self.n_bad) != self._told and (waited >= EVERY or more >= SHARE * self.total > 0)
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it began."""
+        return max(monotonic() - self._start, 1e-9)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that are left, at the rate since the first was done; None where that cannot be told yet."""
+        if self._first is None or not self._is_known or self.done >= self.total:
+            return None
+        began, done, _ = self._first
+        return (monotonic() - began) / (self.done - done) * (self.total - self.done)
+
+    @property
+    def _is_known(self) -> bool:
+        """Whether the first things done tell a rate: what starts before them, such as workers, does not count."""
+        if self._first is None or self.done <= self._first[1] or self.done < FAIR * self.total:
+            return False
+        return monotonic() - self._first[0] >= 2.0
+
     def _note(self) -> str:
-        elapsed = max(monotonic() - self._start, 1e-9)
+        """What is known besides the count."""
         parts = []
-        if self.seconds:
-            parts.append(f"{self.seconds / elapsed:.0f} audio-seconds/s")
+        began, _, heard = self._first or (0.0, 0, self.seconds)
+        if self._is_known and self.seconds > heard:
+            parts.append(f"{(self.seconds - heard) / (monotonic() - began):.0f} audio-seconds/s")
         if self.n_bad:
             parts.append(f"{self.n_bad} quarantined")
-        if FAIR * self.total <= self.done < self.total and self.done:
-            parts.append(f"{elapsed / self.done * (self.total - self.done):.0f} s left")
+        if (left := self.left) is not None:
+            parts.append(f"{left:.0f} s left")
         return "".join(f", {part}" for part in parts)
 
     def _line(self) -> None:

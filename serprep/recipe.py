@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from serprep.conditions import STANDARD, Applied, condition_from
 from serprep.config import Config, check, configured, hints_of, refuse_unknown, shown, within
 from serprep.errors import RecipeError, SerprepError, one_line
 from serprep.features.extract import Features
@@ -112,6 +113,7 @@ class TrainConfig:
     memory_budget: int = within(1, 1 << 30, default=2048, unit="MiB")  # of features per experiment
     tensorboard: bool = False
     device: str = "auto"  # or "cpu", "cuda", "cuda:1"
+    calibrate: Literal["none", "temperature"] = "none"  # probabilities, by utterances that are not trained on
     refit: bool = False  # the test part is predicted by a system trained on train and dev
     groups: tuple[str, ...] = ()  # columns whose groups are scored apart; default: those that corpora often have
     submission: Literal["none", "compare2018", "compare2019", "compare2021"] = "none"  # of the test predictions
@@ -145,6 +147,24 @@ class TrainConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OtherRooms:
+    """``[test]``: in what other rooms, and over what lines, the trained systems are tested as well."""
+
+    conditions: str | Mapping[str, Any] = field(default_factory=dict)  # "standard", or name → its table
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.conditions, Mapping) and self.conditions != "standard":
+            raise RecipeError(f'[test] conditions is {shown(self.conditions)}; expected "standard" or a table')
+        self.applied  # noqa: B018 - so that what is wrong is told at once
+
+    @property
+    def applied(self) -> tuple[Applied, ...]:
+        """The conditions, in order."""
+        tables = STANDARD if isinstance(self.conditions, str) else self.conditions
+        return tuple(condition_from(name, table) for name, table in tables.items())
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A whole recipe; `folder` is where its relative paths begin."""
 
@@ -155,6 +175,7 @@ class Recipe:
     store: StoreConfig = field(default_factory=StoreConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    test: OtherRooms = field(default_factory=OtherRooms)
     name: str = ""  # of its file, without suffix
 
     def path(self, relative: str) -> Path:
@@ -262,7 +283,7 @@ def _refuse_extremes(values: Mapping[str, Any], place: str) -> None:
 
 def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe:
     """A recipe from parsed TOML; `name` is the data set's where it gives none."""
-    known = ("dataset", "corpus", "features", "store", "split", "train")
+    known = ("dataset", "corpus", "features", "store", "split", "train", "test")
     refuse_unknown(values, known, "", _keys())
     tables = {key: _table(values, key) for key in known}
     dataset = _configured(Dataset, tables["dataset"], "dataset")
@@ -280,6 +301,7 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
         store=_configured(StoreConfig, tables["store"], "store"),
         split=_configured(SplitConfig, tables["split"], "split"),
         train=_training(tables["train"]),
+        test=_testing(tables["test"]),
         name=name,
     )
 
@@ -315,6 +337,12 @@ def _kind(kind: Kind[Any], values: dict[str, Any], folder: Path) -> Any:
         if not enabled:
             return None
     return kind.located(_configured(kind.config, values, place), folder)
+
+
+def _testing(values: Mapping[str, Any]) -> OtherRooms:
+    """``[test]``, whose conditions are a word or a table."""
+    refuse_unknown(values, tuple(hints_of(OtherRooms)), "test", _keys())
+    return OtherRooms(**values)
 
 
 def read_training(path: str | Path) -> TrainConfig:
@@ -366,5 +394,6 @@ def _keys() -> dict[str, tuple[str, ...]]:
         "store": StoreConfig,
         "split": SplitConfig,
         "train": TrainConfig,
+        "test": OtherRooms,
     }
     return {table: tuple(hints_of(kind)) for table, kind in kinds.items()}

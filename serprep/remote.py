@@ -229,6 +229,11 @@ def upload(url: str, file: str | os.PathLike[str]) -> None:
     _asked(url, lambda filesystem, path: filesystem.put_file(os.fspath(file), path))
 
 
+def copy(url: str, target: str) -> None:
+    """Give an object a second name; its bytes stay where they are."""
+    _asked(target, lambda filesystem, path: filesystem.cp_file(connect(url)[1], path))
+
+
 def remove(url: str) -> None:
     """Remove an object; a missing one is no error."""
     with contextlib.suppress(FileNotFoundError):

@@ -49,6 +49,12 @@ def taken() -> dict[str, int]:
     return counts
 
 
+def so_far() -> Counter[str]:
+    """What `taken` would say, without taking it."""
+    with _lock:
+        return Counter(_counts)
+
+
 def response_of(error: BaseException) -> tuple[int, str]:
     """HTTP status and code of the answer that an error comes from; (0, "") where there was none."""
     for cause in _causes(error):

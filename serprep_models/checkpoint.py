@@ -29,6 +29,7 @@ from serprep.store.claims import missing_kinds
 from serprep.store.store import Store
 from serprep.systems import SYSTEMS, is_row, shapes_of
 from serprep_models.catalogue import resolve
+from serprep_models.scores.calibration import Calibration
 from serprep_models.standardise import Moments, Statistics
 from serprep_models.system import SystemConfig
 from serprep_models.train import Trained
@@ -55,6 +56,7 @@ class Checkpoint:
     enrol: int  # utterances of a speaker that "speaker" and "speaker-rank" took in training; 0 is all
     statistics: Mapping[str, Moments]  # of the kinds that are standardised by those of the training part
     about: Mapping[str, Any]  # checkpoint.json
+    calibration: Calibration | None = None
 
 
 def write_checkpoint(
@@ -65,6 +67,7 @@ def write_checkpoint(
     statistics: Statistics,
     how: TrainConfig,
     origin: Mapping[str, Any],
+    calibration: Calibration | None = None,
 ) -> None:
     """Write ``weights.safetensors`` and ``checkpoint.json``.
 
@@ -79,6 +82,8 @@ def write_checkpoint(
     how : TrainConfig
     origin : mapping
         Split digest, fold and seed.
+    calibration : Calibration, optional
+        How its probabilities become true ones.
     """
     tensors: dict[str, Tensor] = {name: value.cpu().contiguous() for name, value in trained.system.state_dict().items()}
     about = {
@@ -100,6 +105,7 @@ def write_checkpoint(
             for name, moments in statistics.items()
             if isinstance(moments, Moments)
         },
+        **({} if calibration is None else {"calibration": asdict(calibration)}),
         "version": store.version,
         **origin,
         "train": asdict(how),
@@ -192,6 +198,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         enrol = about.get("enrol", 0)
         if type(enrol) is not int or enrol < 0:
             raise TrainError(f"enrol is {one_line(enrol)}; expected a whole number")
+        calibration = Calibration.read(about["calibration"]) if "calibration" in about else None
         statistics = _statistics(about["statistics"], config, features, standardisation=standardisation)
         if about.get("sha256", digest := _digest(about)) != digest:  # those of an older serprep have none
             raise TrainError("checkpoint.json is not as it was written (other SHA-256)")
@@ -211,6 +218,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         enrol=enrol,
         statistics=statistics,
         about=about,
+        calibration=calibration,
     )
 
 

@@ -8,7 +8,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from time import monotonic
@@ -23,18 +23,23 @@ from serprep.errors import TrainError, one_line
 from serprep.files import write_whole
 from serprep.recipe import TrainConfig
 from serprep.split import Bound, Split, bind, read_split
+from serprep.split.folds import count_groups, divide
 from serprep.store.store import Store, open_store
 from serprep.systems import SYSTEMS, SystemSpec, options_of
 from serprep_models.checkpoint import ABOUT, WEIGHTS, write_checkpoint
 from serprep_models.examples import Examples, Stored
 from serprep_models.fold import Fitted, Fold
 from serprep_models.scores import score
+from serprep_models.scores.calibration import Calibration, scaled
 from serprep_models.standardise import Statistics
 from serprep_models.system import SystemConfig
 from serprep_models.threads import one_thread
 from serprep_models.train import HISTORY, STATE, Trained, device_named, json_line, probabilities, train
 
+INNER, N_INNER = "inner", 3  # folders of trainings without some speakers, by whom probabilities are calibrated
 REFIT = "refit"  # folder of the second training, on train and dev
+# keys of [train] that change no number of an experiment: where and how, not what
+NO_NUMBERS = ("systems", "seeds", "submission", "tensorboard", "device", "memory_budget", "allow_confounded", "groups")
 PREDICTIONS, CHECKPOINT = "predictions.csv", (WEIGHTS, ABOUT)
 
 
@@ -160,6 +165,7 @@ def run_experiment(experiment: Experiment) -> None:
     with one_thread():
         run = _run(experiment, store, rows, use_dev=part.use_dev)
         scores = run.scores
+        calibration = _calibration(experiment, store, part, scores)
         if part.refit:
             both = rows["train"] + [row for row in rows["dev"] if store.emotions[row]]
             again = replace(
@@ -168,6 +174,8 @@ def run_experiment(experiment: Experiment) -> None:
             run = _run(again, store, rows | {"train": sorted(both), "dev": []}, use_dev=False)
             scores["test"] = run.scores["test"]
             n_train = len(both) if role == "test" else n_train
+    if calibration is not None:
+        scores = {name: scaled(chances, calibration.temperature).astype(np.float32) for name, chances in scores.items()}
     predictions = pd.concat([_predictions(store, rows[name], scores[name], name) for name in scores], ignore_index=True)
     found = score(predictions[predictions["role"] == role], store.labels)
     result = {
@@ -178,6 +186,7 @@ def run_experiment(experiment: Experiment) -> None:
         "scored": role,
         "n_train": n_train,
         **found,
+        **({} if calibration is None else {"calibration": asdict(calibration)}),
         **run.note,
         **run.where,
         "seconds": round(monotonic() - began, 3),
@@ -194,12 +203,13 @@ def run_experiment(experiment: Experiment) -> None:
             store=store,
             statistics=run.statistics,
             how=experiment.how,
+            calibration=calibration,
             origin={"split": split.digest, "fold": split.folds[experiment.fold], "seed": experiment.seed, **run.where},
         )
     result["files"] = _digests(folder, (PREDICTIONS, *(CHECKPOINT if run.trained is not None else ())))
     result["sha256"] = hashlib.sha256(canonical_json(result)).hexdigest()
     write_whole(folder / "result.json", (json.dumps(result, indent=1) + "\n").encode())  # last: it says "finished"
-    for place in (folder, folder / REFIT):
+    for place in (folder, folder / REFIT, *folder.glob(f"{INNER}-*")):
         (place / STATE).unlink(missing_ok=True)
 
 
@@ -229,6 +239,47 @@ def _part(experiment: Experiment, store: Store) -> _Part:
     # a dev part that chose the epoch would be no honest score, and training on it leaves nothing to choose by
     use_dev = role == "test" and any(store.emotions[row] for row in rows["dev"]) and not refit
     return _Part(split=split, rows=rows, role=role, refit=refit, use_dev=use_dev)
+
+
+def _calibration(
+    experiment: Experiment, store: Store, part: _Part, scores: Mapping[str, FloatArray]
+) -> Calibration | None:
+    """How probabilities are calibrated: by the dev part, or by trainings without some of the training speakers."""
+    if experiment.how.calibrate == "none" or experiment.spec.floor:
+        return None
+    emotions, place = store.emotions, {label: number for number, label in enumerate(store.labels)}
+    known = [number for number, row in enumerate(part.rows["dev"]) if emotions[row]]
+    if known and part.role == "test":
+        rows, fitted_on = [part.rows["dev"][number] for number in known], "dev"
+        chances = scores["dev"][known]
+    else:
+        rows, fitted_on, parts = [], "inner folds by speaker", []
+        for number, held in enumerate(inner_folds(store, part.rows["train"])):
+            inner = replace(experiment, folder=str(Path(experiment.folder) / f"{INNER}-{number + 1}"), statistics="")
+            others = sorted(set(part.rows["train"]) - set(held))
+            sides: dict[str, list[int]] = {"train": others, "dev": [], "test": held}
+            parts.append(_run(inner, store, sides, use_dev=False).scores["test"])
+            rows += held
+        chances = np.concatenate(parts)
+    return Calibration.fitted(chances, np.array([place[emotions[row]] for row in rows]), fitted_on=fitted_on)
+
+
+def inner_folds(store: Store, rows: Sequence[int]) -> list[list[int]]:
+    """Training rows in parts of whole speakers, alike in classes.
+
+    Raises
+    ------
+    TrainError
+        If speakers are not known, or one alone.
+    """
+    speakers = [store.speakers[row] for row in rows]
+    groups = count_groups(speakers, [store.emotions[row] for row in rows], [""] * len(rows))
+    if "" in groups.names or len(groups.names) < 2:
+        raise TrainError("calibrate needs two or more training speakers, all known, or a dev part; leave it out")
+    n_parts = min(N_INNER, len(groups.names))
+    part_of = dict(zip(groups.names, divide(groups, n_parts, seed=0), strict=True))
+    pairs = list(zip(rows, speakers, strict=True))
+    return [[row for row, speaker in pairs if part_of[speaker] == number] for number in range(n_parts)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,7 @@ from serprep.files import write_whole
 from serprep.manifest.table import Manifest, make_manifest
 from serprep.metrics import few_speakers
 from serprep.parallel import Died, Workers
+from serprep.pipeline.conditioned import build_conditioned
 from serprep.pipeline.gather import Asked, gather
 from serprep.progress import Progress
 from serprep.recipe import Recipe, TrainConfig
@@ -43,8 +44,10 @@ from serprep.systems import (
 )
 from serprep_models.catalogue import ABOUT, FOLDER
 from serprep_models.cautions import audited, confounded
+from serprep_models.conditioned import CLEAN, ConditionScore, predict_conditioned, score_conditions
 from serprep_models.examples import check_store
 from serprep_models.experiment import (
+    NO_NUMBERS,
     Experiment,
     check_rows,
     finished,
@@ -59,6 +62,7 @@ from serprep_models.experiment import (
     scored_role,
 )
 from serprep_models.scores import Verdict, compare, judge, recall_of, summarise
+from serprep_models.scores.calibration import before_and_after
 from serprep_models.scores.groups import Groups, group_columns, score_groups
 from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utterances
 from serprep_models.submission import check_submission, unpredicted, write_submissions
@@ -66,8 +70,6 @@ from serprep_models.train import check_training, device_named
 from serprep_models.travel import Travel
 
 REVISION = 3  # raised whenever the same experiment gives other numbers
-# keys of [train] that change no number of an experiment: where and how, not what
-NO_NUMBERS = ("systems", "seeds", "submission", "tensorboard", "device", "memory_budget", "allow_confounded", "groups")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,7 @@ class Outcome:
     summary: list[dict[str, Any]]  # per system
     comparisons: list[dict[str, Any]]  # per pair of systems
     groups: Groups  # for whom they fail
+    conditions: tuple[ConditionScore, ...]  # in other rooms and over other lines
     predictions: pd.DataFrame
     n_kept: int  # experiments that were finished before
     seconds: float
@@ -90,6 +93,18 @@ class Outcome:
     submissions: tuple[str, ...] = ()  # files with predictions of the test part, as a challenge takes them
     warnings: tuple[str, ...] = ()  # what makes scores other than they seem: leaks, label conflicts, confounding
     audit: tuple[dict[str, Any], ...] = ()  # what an audit of the split found, per kind; class counts left out
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from serprep.pages import percent
+        from serprep.pages.notebook import table
+
+        scores = {
+            row["system"]: f"UA {percent(row['ua'])} %"
+            + (" ({}–{})".format(*map(percent, row["ua_interval"])) if row["ua_interval"] else "")
+            for row in self.summary
+        }
+        return table(f"Outcome: {self.verdict.words or len(self.results)}", {**scores, "partial": self.partial})
 
     @property
     def verdict(self) -> Verdict:
@@ -237,14 +252,20 @@ def run_experiments(
     scored = predictions[predictions["role"] == role]
     submissions, missing = _submit(recipe, predictions, asked=asked, store=store, folder=folder)
     partial = _partial(experiments, recipe, split)
+    conditioned = _conditioned(recipe, store, experiments, scored, split, pool=pool, quiet=quiet)
+    before = before_and_after(scored, store.labels, results)
     outcome = Outcome(
         store=store,
         split=split,
         folder=folder,
         results=results,
-        summary=[marks[row["system"]] | row for row in summarise(scored, store.labels, results)],
+        summary=[
+            marks[row["system"]] | row | ({"uncalibrated": before[name]} if (name := row["system"]) in before else {})
+            for row in summarise(scored, store.labels, results)
+        ],
         comparisons=[marks[row["first"]] | row for row in compare(scored, store.labels)],
         groups=score_groups(scored, store.labels, columns),
+        conditions=score_conditions(conditioned, store.labels) if len(conditioned) else (),
         predictions=scored,
         n_kept=len(experiments) - len(waiting),
         seconds=monotonic() - began,
@@ -268,9 +289,36 @@ def run_experiments(
         origin = {"version": store.version, "split": split.digest, "train": asdict(recipe.train)}
         found = {**origin, "results": results, "summary": outcome.summary, "comparisons": outcome.comparisons}
         found |= {"warnings": list(warnings), "groups": asdict(outcome.groups)}
+        found["conditions"] = [asdict(row) for row in outcome.conditions]
         text = json.dumps(found, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
+
+
+def _conditioned(
+    recipe: Recipe,
+    store: Store,
+    experiments: Sequence[Experiment],
+    scored: pd.DataFrame,
+    split: Split,
+    *,
+    pool: Workers,
+    quiet: bool,
+) -> pd.DataFrame:
+    """Predictions of the scored part, clean and in every condition of ``[test.conditions]``; none without any."""
+    kept = [one for one in experiments if not one.spec.floor]
+    if not recipe.test.applied or not kept or not len(scored):
+        return pd.DataFrame()
+    role, systems = scored["role"].iloc[0], {one.system for one in kept}
+    frames = [scored[scored["system"].isin(systems)].assign(condition=CLEAN)]
+    for applied in recipe.test.applied:
+        other = build_conditioned(recipe, store, applied, pool=pool, quiet=quiet)
+        found = predict_conditioned([Path(one.folder) for one in kept], other, role=role, pool=pool, quiet=quiet)
+        frames += [
+            own.assign(condition=applied.name, system=one.system, fold=split.folds[one.fold], seed=one.seed)
+            for one, own in zip(kept, found, strict=True)
+        ]
+    return pd.concat(frames, ignore_index=True)
 
 
 def _tell(folder: Path, recipe: Recipe, store: Store, split: Split) -> None:
@@ -440,6 +488,12 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
             check_training(recipe.train)
     asked = gather(recipe)
     unique = {row.id: row for row in asked.manifest.utterances}
+    labels = [repr(label) for label in {row.emotion for row in unique.values()} if label]
+    if len(labels) < 2:
+        raise TrainError(
+            f"{recipe.name}: no emotion but {one_line(', '.join(labels) or 'none')}; expected two or more to tell "
+            "apart: see [corpus.emotions], and the pattern or the label file"
+        )
     if recipe.train.transductive:
         check_speakers(list(unique), [row.speaker for row in unique.values()])
         rows = unique.values()

@@ -74,6 +74,9 @@ def _model(predictor: Predictor) -> Any:
     weights = {name: value.numpy() for name, value in checkpoint.system.state_dict().items()}
     layers = Layers(graph, weights, config.options)
     chances = SYSTEMS[config.system].graph(layers, config.options, inputs)
+    if checkpoint.calibration is not None:
+        heat = graph.constant(np.array(checkpoint.calibration.temperature, np.float32))
+        chances = layers.softmax(graph.node("Div", graph.node("Log", chances), heat))
     graph.node("Identity", chances, output="probabilities")
     whole = helper.make_graph(
         graph.nodes,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,9 +20,10 @@ from serprep.recipe import TrainConfig
 from serprep.store.store import Store
 from serprep_models.checkpoint import training_of
 from serprep_models.examples import check_store
-from serprep_models.experiments import NO_NUMBERS
+from serprep_models.experiment import NO_NUMBERS
 from serprep_models.predictor import Predictor, Values, load
 from serprep_models.recordings import Utterances
+from serprep_models.scores.calibration import Abstention
 from serprep_models.standardise import Statistics, parts, row_bytes, table_of
 from serprep_models.statistics import TRANSDUCTIVE, few_utterances, fold_statistics
 from serprep_models.threads import one_thread
@@ -40,10 +41,26 @@ class Predictions:
     reasons: Mapping[str, str]  # id → why it could not be used
     notes: tuple[str, ...] = ()  # what a reader must know
     transductive: bool = False  # whether recordings of the predicted speakers made the statistics
+    abstention: Abstention | None = None  # below which probability no label is given
 
     def predicted(self) -> list[str]:
-        """The most probable label of each utterance; ties to the first."""
-        return [self.labels[place] for place in self.probabilities.argmax(axis=1)] if len(self.ids) else []
+        """The most probable label of each utterance; ties to the first; "" where the system abstains."""
+        if not len(self.ids):
+            return []
+        least = self.abstention.threshold if self.abstention else 0.0
+        best = zip(self.probabilities.argmax(axis=1), self.probabilities.max(axis=1), strict=True)
+        return [self.labels[place] if chance >= least else "" for place, chance in best]
+
+    def abstaining(self, checkpoints: Sequence[Path], threshold: float) -> "Predictions":
+        """The same without labels below a probability, and a note that says what it was worth.
+
+        Raises
+        ------
+        TrainError
+            If the checkpoints are not calibrated.
+        """
+        found = load(checkpoints).abstention(threshold)
+        return replace(self, abstention=found, notes=(*self.notes, found.words))
 
 
 def predict_files(
@@ -197,7 +214,7 @@ def predict_store(
         every = np.arange(len(store))
         sizes = sum(row_bytes(store, every, name) for name in predictor.names)
         for rows in parts(every, np.asarray(sizes), at_most=256):
-            found.append(predictor.probabilities(_stored(store, rows, predictor), rows=rows, known=known))
+            found.append(predictor.probabilities(stored_values(store, rows, predictor), rows=rows, known=known))
             progress.add(len(rows))
     return Predictions(tuple(store.ids), predictor.labels, np.concatenate(found), {}, notes, predictor.transductive)
 
@@ -229,7 +246,8 @@ def _store_notes(predictor: Predictor, store: Store) -> list[str]:
     return notes
 
 
-def _stored(store: Store, rows: np.ndarray, predictor: Predictor) -> list[Values]:
+def stored_values(store: Store, rows: np.ndarray, predictor: Predictor) -> list[Values]:
+    """Features of some utterances of a store, as a predictor takes them."""
     values: list[dict[str, FloatArray]] = [{} for _ in rows]
     for name in predictor.names:
         stored, offsets = store.read_table(table_of(store, name), rows)

@@ -17,6 +17,7 @@ from serprep.features.extract import Features, extract
 from serprep.features.framing import cut_segments
 from serprep.systems import is_row
 from serprep_models.checkpoint import Checkpoint, checkpoints_below, read_checkpoint
+from serprep_models.scores.calibration import Abstention, abstention, scaled
 from serprep_models.standardise import CLIP, OwnMoments, Ranks, Standardiser, Statistics, moments, standardise
 from serprep_models.system import Batch
 
@@ -175,6 +176,22 @@ class Predictor:
             for name in self.names
         }
 
+    def abstention(self, threshold: float) -> Abstention:
+        """What abstaining below a probability was worth, where the checkpoints were calibrated.
+
+        Raises
+        ------
+        TrainError
+            If they were not.
+        """
+        calibrations = [each.calibration for each in self.checkpoints if each.calibration is not None]
+        if len(calibrations) < len(self.checkpoints):
+            raise TrainError(
+                "the checkpoint's probabilities are not calibrated, so no threshold has an accuracy; train with "
+                '[train] calibrate = "temperature", or leave --abstain out'
+            )
+        return abstention(calibrations, threshold)
+
     def probabilities(
         self, utterances: Sequence[Values], *, rows: IntArray | None = None, known: Statistics | None = None
     ) -> FloatArray:
@@ -205,7 +222,8 @@ class Predictor:
                     counts[name] = torch.from_numpy(sizes)
             batch = Batch(inputs, counts, torch.full((len(utterances),), -1))
             with torch.inference_mode():
-                total += torch.softmax(each.system(batch), 1).numpy()
+                chances = torch.softmax(each.system(batch), 1).numpy()
+            total += chances if each.calibration is None else scaled(chances, each.calibration.temperature)
         if not np.isfinite(total).all():
             raise TrainError("the probabilities are not finite: the weights are damaged; train again")
         return (total / len(self.checkpoints)).astype(np.float32)

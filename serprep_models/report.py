@@ -3,7 +3,9 @@
 import contextlib
 import dataclasses
 import json
+import shlex
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +17,21 @@ from serprep.pipeline.build import BuildResult
 from serprep.recipe import Recipe, TrainConfig
 from serprep.split import describe
 from serprep.store.store import Store, open_store
+from serprep.systems import is_floor
 from serprep.version import read_build
 from serprep_models.checkpoint import ABOUT
 from serprep_models.experiments import Outcome
+from serprep_models.listen import by_speaker, surely_wrong
 from serprep_models.page import Report, write_report
 from serprep_models.scores import shown
 from serprep_models.statistics import TRANSDUCTIVE
 from serprep_models.train import HISTORY
 
 
-def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | None, path: Path) -> Path:
-    """Write the page of a run."""
+def report_outcome(
+    recipe: Recipe, outcome: Outcome, *, built: BuildResult | None, path: Path, with_sound: int = 0
+) -> Path:
+    """Write the page of a run, with so many recordings in it."""
     store, split = outcome.store, outcome.split
     labels = store.labels
     groups = {entry["fold"]: entry["test_groups"] for entry in describe(split)}
@@ -45,7 +51,7 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
         name = names[entry["system"]]
         matrices[name] = matrices.get(name, 0) + np.array(entry["confusion"], np.int64)
     report = Report(
-        title=recipe.dataset.name + (" (transductive)" if recipe.train.transductive else ""),
+        title=_title(recipe, store) + (" (transductive)" if recipe.train.transductive else ""),
         synthetic=is_synthetic(recipe),
         labels=labels,
         utterances=utterance_table(store),
@@ -55,6 +61,7 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
             row | {"first": names[row["first"]], "second": names[row["second"]]} for row in outcome.comparisons
         ],
         groups=outcome.groups,
+        conditions=outcome.conditions,
         folds=folds,
         confusion=matrices,
         curves=_curves(outcome).replace({"system": names}),
@@ -77,8 +84,32 @@ def report_outcome(recipe: Recipe, outcome: Outcome, *, built: BuildResult | Non
         warnings=outcome.warnings,
         partial=outcome.partial,
         predict={names[system]: outcome.predict_command(system) for system in names},
+        speakers=by_speaker(outcome.predictions, labels, names),
+        wrong=surely_wrong(outcome.predictions, _leader(outcome), store=store, root=recipe.root, n_sounds=with_sound),
+        made=_made(outcome),
+        repeat=f"serprep run {shlex.quote(f'{recipe.name}.toml')}" if recipe.name else "",
     )
     return write_report(report, path)
+
+
+def _title(recipe: Recipe, store: Store) -> str:
+    """The data set's name; of one that only has the name that recipes are given, the corpus's."""
+    corpus = str(store.attributes["provenance"]["corpus"].get("corpus", ""))
+    return corpus if recipe.dataset.name == "recipe" and corpus else recipe.dataset.name
+
+
+def _leader(outcome: Outcome) -> str:
+    """The system to listen to: the leading one, else the first that is more than a floor."""
+    known = [row["system"] for row in outcome.summary if not is_floor(row["system"])]
+    return outcome.verdict.leader or (known[0] if known else "")
+
+
+def _made(outcome: Outcome) -> str:
+    """When the last experiment ended, in UTC."""
+    with contextlib.suppress(OSError):
+        ended = (outcome.folder / "results.json").stat().st_mtime
+        return datetime.fromtimestamp(ended, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return ""
 
 
 def report_store(place: str, *, path: Path) -> Path:
@@ -187,9 +218,30 @@ def store_provenance(store: Store) -> dict[str, str]:
         "licences": "; ".join(store.attributes["licences"]),
         "version": store.version,
         "seal": store.seal,
-        "features": json.dumps(store.attributes["configurations"]["features"], sort_keys=True),
+        **{
+            f"features: {name}": in_words(value)
+            for name, value in store.attributes["configurations"]["features"].items()
+        },
         "libraries of the build": ", ".join(f"{name} {number}" for name, number in libraries.items()) or "not known",
     }
+
+
+def in_words(value: Any) -> str:
+    """A configuration as a person writes it.
+
+    Examples
+    --------
+    >>> in_words({"n_mels": 40, "enabled": True, "short": {"hop": 20, "length": 30}})
+    'n mels 40, enabled yes, short (hop 20, length 30)'
+    """
+    if isinstance(value, dict):
+        parts = ((name.replace("_", " "), in_words(part), isinstance(part, dict)) for name, part in value.items())
+        return ", ".join(f"{name} ({words})" if inner else f"{name} {words}" for name, words, inner in parts)
+    if isinstance(value, list):
+        return ", ".join(map(in_words, value)) or "none"
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "not set"}[value]
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _places(outcome: Outcome) -> Iterator[tuple[dict[str, Any], Path]]:

@@ -29,6 +29,7 @@ def run_recipe(
     train_from: Path | None = None,
     on_bad_audio: str = "quarantine",
     wait_for_workers: float = WAIT,
+    memory_per_worker: int | None = None,
     page: bool = True,
     quiet: bool = True,
     warn: Callable[[Sequence[str]], object] | None = None,
@@ -51,6 +52,8 @@ def run_recipe(
     on_bad_audio : {"quarantine", "fail"}
     wait_for_workers : float
         Seconds to wait for workers of a scheduler that has none.
+    memory_per_worker : int, optional
+        MiB that one recording may cost a worker; by default most of the machine's memory.
     page, quiet : bool
     warn : callable, optional
         As `run_experiments` takes it.
@@ -65,7 +68,7 @@ def run_recipe(
     how = replace(recipe.train, **{name: value for name, value in given.items() if value is not None})
     recipe = replace(recipe, train=how)
     asked = check_recipe(recipe, systems or recipe.train.systems)
-    used = Workers(workers, scheduler, wait=wait_for_workers) if pool is None else pool
+    used = Workers(workers, scheduler, wait=wait_for_workers, memory=memory_per_worker) if pool is None else pool
     try:
         built = build(recipe, asked=asked, pool=used, on_bad_audio=on_bad_audio, quiet=quiet)
         outcome = run_experiments(

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import sys
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -30,7 +31,7 @@ from serprep.manifest.table import (
 )
 from serprep.pipeline.build import BuildResult
 from serprep.ratings import read_ratings, write_ratings
-from serprep.recipe import CorpusConfig, Dataset, Recipe, TrainConfig, recipe_from
+from serprep.recipe import CorpusConfig, Dataset, OtherRooms, Recipe, TrainConfig, recipe_from
 from serprep.split import FORMAT as SPLIT_FORMAT
 from serprep.split import Split, SplitConfig, make_split, read_split, write_split
 from serprep.split.folds import PARTITIONS
@@ -53,6 +54,7 @@ SECTIONS: dict[str, type] = {
     "store": StoreConfig,
     "split": SplitConfig,
     "train": TrainConfig,
+    "test": OtherRooms,
 }
 
 
@@ -369,6 +371,37 @@ def test_relative_links_resolve(path: Path) -> None:
 def test_a_page_answers_one_question(path: Path) -> None:
     titles = re.findall(r"^# (.+)$", re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.M | re.S), re.M)
     assert len(titles) == 1 and titles[0].endswith("?")
+
+
+@pytest.mark.parametrize("name", ["tutorial.md", "howto.md"])
+def test_examples_of_the_tutorial_and_the_how_to_are_recipes(name: str, tmp_path: Path) -> None:
+    corpus = {"corpus": {"reader": "pattern", "root": "recordings", "pattern": "{emotion}/{speaker}_{text}.wav"}}
+    for example in blocks(page(name), "toml"):
+        recipe_from(corpus | tomllib.loads(example), folder=tmp_path, name="example")
+
+
+def test_python_of_the_how_to_runs() -> None:
+    for example in blocks(page("howto.md"), "python"):
+        exec(compile(example, "howto.md", "exec"), {})  # noqa: S102 - our own page
+
+
+def test_the_site_s_contents_name_every_page() -> None:
+    contents = page("index.md")
+    missing = [
+        path.stem for path in DOCS.glob("*.md") if path.name != "index.md" and f"\n{path.stem}\n" not in contents
+    ]
+    assert missing == []
+
+
+def test_every_command_and_error_stands_in_the_generated_reference() -> None:
+    sys.path.insert(0, str(DOCS / "site"))
+    try:
+        import generate
+    finally:
+        sys.path.pop(0)
+    text = generate.commands()
+    assert [name for name in cli.commands if f"## serprep {name}\n" not in text] == []
+    assert "## AudioError" in generate.errors() and "`logmel`" in generate.names() and "`majority`" in generate.names()
 
 
 def test_documents_named_by_the_code_exist() -> None:

@@ -2,9 +2,9 @@ import itertools
 
 import numpy as np
 import pytest
-import scipy.stats
-from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
+import scipy
 
+from helpers.late import Late
 from serprep.metrics import (
     confusion,
     few_speakers,
@@ -16,6 +16,8 @@ from serprep.metrics import (
     wa,
     wa_of,
 )
+
+sk = Late("sklearn.metrics")
 
 LABELS = ["angry", "happy", "neutral", "sad"]
 
@@ -33,13 +35,15 @@ def test_scores_equal_scikit_learn_s(seed):
     truth, prediction = drawn(seed, n=10 + 40 * seed)
     order = np.random.default_rng(seed).permutation(LABELS).tolist()
     np.testing.assert_array_equal(
-        confusion(truth, prediction, order), confusion_matrix(truth, prediction, labels=order)
+        confusion(truth, prediction, order), sk.confusion_matrix(truth, prediction, labels=order)
     )
-    assert wa(truth, prediction, order) == pytest.approx(accuracy_score(truth, prediction), rel=1e-12)
-    assert uar(truth, prediction, order) == pytest.approx(recall_score(truth, prediction, average="macro"), rel=1e-12)
+    assert wa(truth, prediction, order) == pytest.approx(sk.accuracy_score(truth, prediction), rel=1e-12)
+    assert uar(truth, prediction, order) == pytest.approx(
+        sk.recall_score(truth, prediction, average="macro"), rel=1e-12
+    )
     np.testing.assert_allclose(
         recalls(confusion(truth, prediction, order)),
-        recall_score(truth, prediction, labels=order, average=None),
+        sk.recall_score(truth, prediction, labels=order, average=None),
         rtol=1e-12,
     )
 

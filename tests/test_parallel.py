@@ -337,6 +337,35 @@ def test_workers_that_come_later_are_asked_and_join_and_who_leaves_is_forgotten(
     assert "worker b is not used: it does not say what it computes with" in said and "worker d is not used" in said
 
 
+def test_a_receipt_that_goes_with_its_worker_costs_its_batch_alone(monkeypatch):
+    """Here a client pretends: of each item the first receipt is lost."""
+    pool, lost = Workers(scheduler="tcp://lab:8786"), set()
+
+    class Future:
+        def __init__(self, function, item):
+            self.key, self.status, self.item, self.function = object(), "finished", item, function
+            if item not in lost:
+                lost.add(item)
+                self.status = "lost"
+
+        def add_done_callback(self, tell):
+            tell(self)
+
+        def result(self, timeout):
+            return self.function(self.item)
+
+        def release(self):
+            pass
+
+    pool._client = SimpleNamespace(status="running", submit=lambda function, item, **options: Future(function, item))
+    pool._threads = {"a": 1}
+    monkeypatch.setattr(pool, "_look", lambda flight: True)
+    assert sorted(pool.run(abs, [-1, -2, -3])) == [(0, 1), (1, 2), (2, 3)] and lost == {-1, -2, -3}
+    pool._client.status = "connecting"
+    with pytest.raises(SerprepError, match="scheduler tcp://lab:8786: the connection was lost"):
+        list(pool.run(abs, [-1]))
+
+
 def test_a_worker_with_other_code_is_not_used(pool, monkeypatch, capsys):
     own = fitness.own()
     monkeypatch.setattr(fitness, "own", lambda: {**own, "code": "0" * 64})

@@ -251,7 +251,7 @@ def test_its_form_its_kind_and_its_checkpoints_are_one_line_each(uninstalled, se
     folder, built, outcome, _ = uninstalled
     checkpoint = outcome.folder / "attention/fold-01/seed-0"
     line = refused(serprep, "predict", checkpoint, "corpus/s1/1-A.wav", "--format", "tsv", cwd=folder)
-    assert re.search(r"unknown form 'tsv'; expected one of csv, jsonl, arff; .* If another package.*" + WITHOUT, line)
+    assert re.search(r"unknown form 'tsv'; expected one of csv, .*; .* If another package.*" + WITHOUT, line)
     for source in ("corpus/s1/1-A.wav", built.store):
         line = refused(serprep, "predict", checkpoint, source, cwd=folder)
         assert re.search(r"seed-0: unknown system 'attention'; expected one of plain-crnn.*" + WITHOUT, line)

@@ -35,7 +35,7 @@ def test_long_work_prints_counts_speed_and_remaining_time(monkeypatch) -> None:
             now[0] = second
             bar.add(1, seconds=50.0, n_bad=second == 20.0)
     lines = stream.getvalue().splitlines()
-    assert lines[0] == "features: 1/4 utterances, 5 audio-seconds/s, 30 s left"
+    assert lines[0] == "features: 1/4 utterances"
     assert lines[1] == "features: 2/4 utterances, 5 audio-seconds/s, 1 quarantined, 20 s left"
     assert lines[-1] == "features: 4/4 utterances, 5 audio-seconds/s, 1 quarantined"
 
@@ -61,7 +61,7 @@ def test_lines_come_with_news_and_time_is_told_once_a_share_is_done(monkeypatch)
             bar.to(max(0, second - 39))
     lines = stream.getvalue().splitlines()
     assert lines[:3] == ["training: 0/1000 epochs", "training: 1/1000 epochs", "training: 31/1000 epochs"]
-    assert lines[3] == f"training: 61/1000 epochs, {100 / 61 * 939:.0f} s left"
+    assert lines[3] == "training: 61/1000 epochs, 939 s left"
     assert lines[-1] == "training: 1000/1000 epochs" and len(lines) == len(set(lines))
     assert len(lines) == 3 + 32 + 1  # 1 to 991 in steps of 30, and the end
 

@@ -85,6 +85,7 @@ tensorboard = true
 device = "cpu"
 refit = true
 groups = ["gender"]
+calibrate = "temperature"
 submission = "compare2021"
 
 [train.hsf-crnn]
@@ -189,6 +190,7 @@ def test_every_key_arrives(tmp_path):
         device="cpu",
         refit=True,
         groups=("gender",),
+        calibrate="temperature",
         submission="compare2021",
         options={
             "hsf-crnn": {

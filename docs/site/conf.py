@@ -14,7 +14,7 @@ import generate  # noqa: E402
 import serprep  # noqa: E402
 
 project, author = "serprep", "the serprep developers"
-copyright = "the serprep developers"  # noqa: A001 - Sphinx asks for this name
+copyright = "the serprep developers"
 version = release = serprep.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "markdown"}

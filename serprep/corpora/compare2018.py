@@ -85,6 +85,8 @@ CORPUS = Corpus(
     source="http://www.compare.openaudio.eu",
     citation="Schuller and others, The INTERSPEECH 2018 Computational Paralinguistics Challenge: "
     "Atypical & Self-Assessed Affect, Crying & Heart Beats, Interspeech 2018",
+    use="For the challenge's research on atypical speech. Adults with disabilities, a group that needs "
+    "protection: use beyond the agreement is not allowed, and scores say nothing about other people.",
     layout=f"wav/*.wav and {LABELS}",
     utterances=utterances,
 )

@@ -57,6 +57,7 @@ class Corpus:
     licence: str
     source: str
     citation: str
+    use: str = ""  # intended use and its limits, in sentences; "" where nothing is stated
     layout: str  # the expected folder tree, in words for an error message
     reader_version: int = 1  # raised when the reader yields something else for the same folder
     utterances: Callable[[Path, Mapping[str, object]], Iterator[Utterance | Rating | Finding | About]]

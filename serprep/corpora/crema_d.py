@@ -193,6 +193,9 @@ CORPUS = Corpus(
     source="https://github.com/CheyneyComputerScience/CREMA-D",
     citation="Cao, Cooper, Keutmann, Gur, Nenkova and Verma, CREMA-D: Crowd-sourced Emotional Multimodal "
     "Actors Dataset, IEEE Transactions on Affective Computing 5(4), 2014",
+    use="For research on how acted emotion is recognised across many speakers. Twelve fixed sentences by 91 "
+    "actors: says how emotion is acted, not how it is felt or shown in life; the label is the emotion that "
+    "was asked for, and listeners often heard another.",
     layout="AudioWAV/<actor>_<sentence>_<emotion>_<intensity>.wav",
     utterances=utterances,
     named=named,

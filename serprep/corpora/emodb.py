@@ -65,6 +65,8 @@ CORPUS = Corpus(
     source="http://emodb.bilderbar.info",
     citation="Burkhardt, Paeschke, Rolfes, Sendlmeier and Weiss, "
     "A Database of German Emotional Speech, Interspeech 2005",
+    use="For research on acted German speech. Ten actors and ten sentences, chosen because listeners agreed: "
+    "emotion is clearer than in life, and there are too few speakers for claims about groups of people.",
     layout="wav/SSTTTEv.wav",
     utterances=utterances,
     named=named,

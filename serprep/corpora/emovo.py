@@ -69,6 +69,8 @@ CORPUS = Corpus(
     licence="non-commercial use with acknowledgement",
     source="http://voice.fub.it/activities/corpora/emovo/index.html",
     citation="Costantini, Iadarola, Paoloni and Todisco, EMOVO Corpus: an Italian Emotional Speech Database, LREC 2014",
+    use="For research on acted Italian speech. Six actors and fourteen sentences: too few speakers for claims "
+    "about groups of people, and acted emotion is not how it is felt or shown in life.",
     layout="{f1,f2,f3,m1,m2,m3}/EEE-SS-TT.wav",
     utterances=utterances,
     named=named,

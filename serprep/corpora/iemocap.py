@@ -216,6 +216,9 @@ CORPUS = Corpus(
     source="https://sail.usc.edu/iemocap",
     citation="Busso, Bulut, Lee, Kazemzadeh, Mower, Kim, Chang, Lee and Narayanan, IEMOCAP: Interactive Emotional "
     "Dyadic Motion Capture Database, Language Resources and Evaluation 42(4), 2008",
+    use="For research on acted and improvised dialogue. Ten actors, American English; labels are the majority of "
+    "a few raters who often disagree, and the same dialogue is on both sides of a split that is not by "
+    "session.",
     layout="[IEMOCAP_full_release/]Session{1..5}/dialog/EmoEvaluation/<dialogue>.txt and "
     "Session{1..5}/sentences/wav/<dialogue>/<turn>.wav",
     utterances=utterances,

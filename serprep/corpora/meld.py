@@ -147,6 +147,8 @@ CORPUS = Corpus(
     source="https://github.com/declare-lab/MELD",
     citation="Poria, Hazarika, Majumder, Naik, Cambria and Mihalcea, MELD: A Multimodal Multi-Party Dataset "
     "for Emotion Recognition in Conversations, ACL 2019",
+    use="For research on emotion in conversation. Scenes of one television series with music and laughter: few "
+    "main roles, which speak in all partitions, so that scores are not speaker-independent.",
     layout="{train,dev,test}_sent_emo.csv and dia<D>_utt<U>.wav in a folder per partition",
     utterances=utterances,
     n_utterances=13708,

@@ -198,6 +198,8 @@ CORPUS = Corpus(
     citation="Busso, Parthasarathy, Burmania, AbdelWahab, Sadoughi and Mower Provost, MSP-IMPROV: "
     "An Acted Corpus of Dyadic Interactions to Study Emotion Perception, "
     "IEEE Transactions on Affective Computing 8(1), 2017",
+    use="For research on acted and improvised dialogue. Twelve actors, American English; what is between takes "
+    "is natural, the rest is brought about by a scenario.",
     layout="session[1-6]/S01A/{P,R,S,T}/MSP-IMPROV-S01A-F01-P-FM01.wav and Evaluation.txt",
     utterances=utterances,
     named=named,

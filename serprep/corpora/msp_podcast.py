@@ -111,6 +111,8 @@ CORPUS = Corpus(
     source="https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Podcast.html",
     citation="Lotfian and Busso, Building Naturalistic Emotionally Balanced Speech Corpus by Retrieving "
     "Emotional Speech From Existing Podcast Recordings, IEEE Transactions on Affective Computing 10(4), 2019",
+    use="For research on spontaneous speech. Podcasts whose speakers did not ask to be rated: labels are how "
+    "listeners perceived a turn, not what its speaker felt; many speakers are not known.",
     layout="Audios/MSP-PODCAST_0001_0066.wav and Labels/labels_consensus.csv",
     utterances=utterances,
 )

@@ -99,6 +99,9 @@ CORPUS = Corpus(
     source="https://zenodo.org/record/1188976",
     citation="Livingstone and Russo, "
     "The Ryerson Audio-Visual Database of Emotional Speech and Song, PLoS ONE 13(5), 2018",
+    use="For research on acted emotion. Two fixed sentences by 24 North American actors: says how emotion is "
+    "acted, not how it is felt or shown in life; a system trained on it should not be expected to work on "
+    "spontaneous speech.",
     layout="Actor_NN/MM-VV-EE-II-SS-RR-AA.wav",
     utterances=utterances,
     named=named,

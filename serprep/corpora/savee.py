@@ -72,6 +72,8 @@ CORPUS = Corpus(
     source="http://kahlan.eps.surrey.ac.uk/savee/",
     citation="Haq and Jackson, Multimodal Emotion Recognition, in Wang (ed.), Machine Audition: Principles, "
     "Algorithms and Systems, IGI Global, 2010",
+    use="For research on acted British English. Four men: no claim about women, and too few speakers for claims "
+    "about groups of people.",
     layout="AudioData/SS/eNN.wav or ALL/SS_eNN.wav",
     utterances=utterances,
     named=named,

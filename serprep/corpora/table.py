@@ -80,10 +80,10 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         reason = getattr(error, "strerror", None) or one_line(error)
         raise CorpusError(f"{one_line(path)}: {reason}; expected a Parquet file") from None
     for number, row in enumerate(frame.to_pylist()):
-        yield f"{one_line(path)}, row {number}", {str(name).strip(): _cell(value) for name, value in row.items()}
+        yield f"{one_line(path)}, row {number}", {str(name).strip(): cell_of(value) for name, value in row.items()}
 
 
-def _cell(value: object) -> str:
+def cell_of(value: object) -> str:
     """A value of a Parquet file as text; "" where it is missing, seconds where it is a span of time."""
     if value is None or value != value:
         return ""
@@ -111,10 +111,10 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
                     f"{one_line(path)}: no column {wanted[role]!r} for {role}; "
                     f"it has {one_line(', '.join(cells))}: name one in [corpus.columns]{meant}"
                 )
-        yield _utterance(place, cells, wanted, root=root, prefix=str(options.get("prefix", "")))
+        yield utterance_of(place, cells, wanted, root=root, prefix=str(options.get("prefix", "")))
 
 
-def _utterance(
+def utterance_of(
     place: str, cells: Mapping[str, str], wanted: Mapping[str, str], *, root: Path, prefix: str
 ) -> Utterance | Finding:
     """One row; absolute paths below the root become relative ones."""

@@ -76,6 +76,8 @@ CORPUS = Corpus(
     licence="CC BY-NC-ND 4.0",
     source="https://doi.org/10.5683/SP2/E8H2MF",
     citation="Pichora-Fuller and Dupuis, Toronto emotional speech set (TESS), University of Toronto, 2010",
+    use="For research on acted emotion. Two women and one carrier sentence: a system may learn the two voices, "
+    "and no score on it says anything about other speakers.",
     layout="SSS_word_emotion.wav, flat or in folders",
     utterances=utterances,
     named=named,

@@ -62,6 +62,8 @@ CORPUS = Corpus(
     source="https://github.com/siddiquelatif/URDU-Dataset",
     citation="Latif, Qayyum, Usman and Qadir, "
     "Cross Lingual Speech Emotion Recognition: Urdu vs. Western Languages, FIT 2018",
+    use="For research on spontaneous Urdu speech. Guests of television talk shows, who did not ask to be rated; "
+    "labels are how listeners perceived them.",
     layout="{Angry,Happy,Neutral,Sad}/S<gender><id>_F<n>_<emotion><n>.wav",
     utterances=utterances,
     named=named,

@@ -171,7 +171,8 @@ def _unfinished(place: Place, files: _Files) -> list[str]:
 def _remove_store(place: Place, name: str) -> None:
     """Remove a store, and what tells of its build unless another container holds that version."""
     if not any(place.holds(f"{stem_of(name)}{suffix}") for suffix in SUFFIXES if not name.endswith(suffix)):
-        place.remove(f"{stem_of(name)}.build.json")
+        for suffix in (".build.json", ".card.html"):
+            place.remove(f"{stem_of(name)}{suffix}")
     form = form_of(name)
     place.withdraw(name, form.mark if form else "")
 

@@ -44,6 +44,8 @@ class Kind(Generic[Config]):
         Whether a recipe that does not name it has it.
     wants : {"signal", "utterance"}
         What its extractor is called with: the signal, or the signal and the utterance's id.
+    patience : float
+        Seconds of a processor for each second of sound, beyond half a minute, after which it counts as hung.
     slow_to_load : bool
         Whether workers load its extractor before they have anything to extract, on silence.
     set_name : str
@@ -68,6 +70,7 @@ class Kind(Generic[Config]):
     set_name = ""
     shares = False
     wants: Literal["signal", "utterance"] = "signal"
+    patience: float = 10.0
 
     def enabled(self, config: Config) -> bool:
         """Whether this configuration asks for it at all."""
@@ -141,6 +144,10 @@ class Kind(Generic[Config]):
 
     def prepare(self, config: Config, say: Say | None) -> None:
         """Whatever must happen once before many processes extract."""
+
+    def memory(self, config: Config, n_samples: int) -> int:
+        """Bytes that computing a signal of so many samples needs at most, where that is known; 0 where it is not."""
+        return 0
 
     def shortest(self, config: Config, signal: Signal) -> int:
         """The fewest samples of an utterance."""

@@ -128,12 +128,17 @@ def mel_weights(config: LogMel) -> DoubleArray:
     -------
     ndarray, shape (n_mels, n_fft // 2 + 1), float64
     """
-    edges = _mel_to_hz(np.linspace(_hz_to_mel(config.fmin), _hz_to_mel(config.fmax), config.n_mels + 2))
+    edges = band_edges(config)
     bins = np.arange(config.n_fft // 2 + 1) * config.sample_rate / config.n_fft
     rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
     falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
     weights: DoubleArray = np.maximum(0, np.minimum(rising, falling)) * (2 / (edges[2:] - edges[:-2]))[:, None]
     return weights
+
+
+def band_edges(config: LogMel) -> DoubleArray:
+    """Hertz, shape (n_mels + 2,): band b rises from edge b to b + 1 and falls to b + 2."""
+    return _mel_to_hz(np.linspace(_hz_to_mel(config.fmin), _hz_to_mel(config.fmax), config.n_mels + 2))
 
 
 # Slaney's scale: 200/3 Hz per mel up to 1 kHz (15 mel), then 27 mel per factor of 6.4.

@@ -1,7 +1,7 @@
 """Whether compiled features lie on disk, told without importing the compiler, which takes a second.
 
-A mark beside numba's files says that everything was compiled once, for these sources, libraries and this
-processor.  Where numba keeps its files elsewhere, or anything is odd, there is no mark, and the compiler is asked.
+A mark beside the compiled files says that everything was compiled once, for these sources, libraries and this
+processor.  Where these are kept elsewhere, or anything is odd, there is no mark, and the compiler is asked.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ def _mark(package: str) -> Path | None:
         return None
     folder = Path(spec.origin).parent
     kept = folder / "__pycache__"
-    if not os.access(kept, os.W_OK) or not any(kept.glob("*.nbc")):
+    if not os.access(kept, os.W_OK) or not any(kept.glob("*.native")):
         return None
     total = hashlib.sha256(repr((sys.version, version("numba"), platform.machine())).encode())
     with suppress(OSError):

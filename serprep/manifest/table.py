@@ -10,6 +10,7 @@ import io
 import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -54,6 +55,16 @@ class Manifest:
             for name in self.columns
             if name in DIMENSIONS and all(cell in ("", _as_number(cell)) for cell in self.column(name))
         )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from serprep.pages.notebook import table
+
+        counts = Counter(self.utterances.column("emotion"))
+        speakers = set(self.utterances.column("speaker")) - {""}
+        labels = ", ".join(f"{label or '(none)'} {n}" for label, n in sorted(counts.items()))
+        about = {name: self.info[name] for name in ("corpus", "release", "licence") if self.info.get(name)}
+        return table("Manifest", {**about, "utterances": f"{len(self)} of {len(speakers)} speakers", "labels": labels})
 
     def column(self, name: str) -> list[str]:
         """One column as text.

@@ -19,7 +19,9 @@ import numpy as np
 
 from serprep import retries
 from serprep.cache.memo import Memo
+from serprep.cache.parts import Cache
 from serprep.cache.place import cache_of
+from serprep.card.write import write_card
 from serprep.errors import (
     PartError,
     SerprepError,
@@ -41,6 +43,7 @@ from serprep.place.place import Place, at
 from serprep.progress import Progress
 from serprep.recipe import Recipe, read_recipe
 from serprep.store.pack import pack
+from serprep.store.store import Store
 from serprep.version import build_digest, build_number, read_build, versions
 
 _FEW, _LARGE = 20, 1 << 22  # recordings, bytes of one: what a worker computes while another starts
@@ -66,6 +69,7 @@ class BuildResult:
     repaired: tuple[str, ...] = ()  # what was wrong with the store that was there
     levels: Mapping[str, int] = field(default_factory=dict)  # problem → utterances that have it (`audio.levels`)
     n_before: int | None = None  # rows of the version that was built before this one
+    card: str = ""  # the data card's path; "" where it could not be written
     stages: Mapping[str, float] = field(default_factory=dict)  # what was done → seconds it took
     retries: Mapping[str, int] = field(default_factory=dict)  # trouble of an object store → requests made again
 
@@ -84,6 +88,7 @@ def build(
     repair: bool = False,
     recompute: bool = False,
     wait_for_workers: float = WAIT,
+    memory_per_worker: int | None = None,
     quiet: bool = True,
 ) -> BuildResult:
     """Build the store a recipe asks for, computing only what the cache does not have.
@@ -111,6 +116,8 @@ def build(
         Compute all features again, whatever the cache has, and replace the store if it differs.
     wait_for_workers : float
         Seconds to wait for workers of a scheduler that has none.
+    memory_per_worker : int, optional
+        MiB that one recording may cost a worker; by default most of the machine's memory.
     quiet : bool
         Show no progress.
 
@@ -135,7 +142,7 @@ def build(
     recipe = replace(recipe, features=recipe.features.settled())
     own, laps = pool is None, _Laps()
     retries.taken()  # of what this process did before
-    pool = pool or Workers(workers, scheduler, wait=wait_for_workers)
+    pool = pool or Workers(workers, scheduler, wait=wait_for_workers, memory=memory_per_worker)
     place = cache_of(recipe.dataset_path, named=recipe.cache_path, scheduler=getattr(pool, "scheduler", None))
     cache = place.cache
     early = Early(pool, recipe.features, quiet=quiet)
@@ -241,7 +248,7 @@ def build(
         retries=dict(Counter(retries.taken()) + Counter(getattr(pool, "retries", {}))),
         repaired=tuple(f"{problem.place}: {problem.message}" for problem in packed.repaired),
     )
-    return _write_report(result, recipe)
+    return _write_report(result, recipe, cache=cache)
 
 
 class _Laps:
@@ -293,7 +300,7 @@ def _claim(folder: Place, version: str, number: int) -> int:
     return number
 
 
-def _write_report(result: BuildResult, recipe: Recipe) -> BuildResult:
+def _write_report(result: BuildResult, recipe: Recipe, *, cache: Cache) -> BuildResult:
     """``build.json`` beside the store: who, when, with what, and what was left out; the result, compared."""
     stem = f"versions/{result.version}"
     folder, name = at(recipe.dataset_path), f"{stem}.build.json"
@@ -337,4 +344,11 @@ def _write_report(result: BuildResult, recipe: Recipe) -> BuildResult:
     except OSError:
         if not folder.exists(name):  # a finished data set may be read-only
             raise
-    return result
+    return replace(result, card=_write_card(result, recipe, cache))
+
+
+def _write_card(result: BuildResult, recipe: Recipe, cache: Cache) -> str:
+    """The card beside the store; "" where it cannot be written, which is no reason to fail a build."""
+    with contextlib.suppress(SerprepError, OSError):
+        return write_card(Store(result.store), recipe=recipe, cache=cache)
+    return ""

@@ -18,11 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from serprep._typing import ByteArray
-from serprep.audio.decode import Decoder, digest_of, read_bytes
+from serprep import contained as containing
+from serprep._typing import ByteArray, FloatArray
+from serprep.audio.decode import Decoder, decode, digest_of, read_bytes
 from serprep.audio.levels import Levels
 from serprep.cache.levels import keep_levels, level_key
 from serprep.cache.parts import Cache, as_keys, key_of, nowhere, revised_identity, sortable
+from serprep.conditions import Applied, Other
+from serprep.contained import contained, limited
 from serprep.errors import (
     AudioError,
     FeatureError,
@@ -33,13 +36,15 @@ from serprep.errors import (
     one_line,
 )
 from serprep.features.extract import Features, extract, identities, prepare
-from serprep.parallel import Died, Workers, here
+from serprep.parallel import Died, Workers, here, n_threads
 from serprep.pipeline.gather import Quarantined
 from serprep.place.corpus import as_root
 from serprep.progress import Progress
 from serprep.store.writer import Origins
 from serprep.utterance import Utterances
 
+SECONDS = 30.0  # of the processor, that any signal may take
+DEATHS = 10  # of workers, that are no recording's fault
 ATTEMPTS = 3  # at a recording that this process can read and a worker cannot
 
 
@@ -55,6 +60,7 @@ class Item:
     keys: Mapping[str, bytes]  # of the kinds that are missing
     failure_key: bytes
     id: str = ""
+    others: tuple[Other, ...] = ()  # mixed in by the batch's condition, their paths absolute
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,8 @@ class Batch:
     items: tuple[Item, ...]
     features: Features
     cache: str
+    memory: int | None = None  # bytes that a signal may cost; None: most of the machine's
+    condition: Applied | None = None  # what becomes of signals before their features
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,7 @@ class Receipt:
     unread: Mapping[int, str] = field(default_factory=dict)  # what could not be read, which may be the worker's fault
     parts: Mapping[str, str] = field(default_factory=dict)  # kind → the part of the cache that it wrote
     worker: str = ""
+    suspects: tuple[int, ...] = ()  # what found no memory in a process that does other things as well
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +96,9 @@ class Batches(Sequence[Batch]):
     features: Features
     root: Path
     cache: str
+    memory: int | None = None
+    condition: Applied | None = None
+    others: Sequence[tuple[Other, ...]] = ()  # of each of the utterances
 
     def __len__(self) -> int:
         return len(self.cuts) - 1
@@ -94,7 +106,7 @@ class Batches(Sequence[Batch]):
     def __getitem__(self, number: Any) -> Any:
         number = range(len(self))[number]
         some = self.numbers[self.cuts[number] : self.cuts[number + 1]]
-        return Batch(tuple(self._item(i) for i in some), self.features, self.cache)
+        return Batch(tuple(self._item(i) for i in some), self.features, self.cache, self.memory, self.condition)
 
     def _item(self, i: int) -> Item:
         row = self.utterances[i]
@@ -108,6 +120,7 @@ class Batches(Sequence[Batch]):
             {kind: value for kind, value in key.items() if self.origins.places[kind][i] is None},
             failure_key(key),
             row.id,
+            tuple(replace(other, path=str(self.root / other.path)) for other in self.others[i]) if self.others else (),
         )
 
 
@@ -123,10 +136,13 @@ def compute_features(
     quiet: bool,
     revised: Collection[str] = (),
     recompute: bool = False,
+    condition: Applied | None = None,
 ) -> tuple[Utterances, Origins, list[Quarantined], int, float]:
     """Rows, the origins of their features, failures, utterances and audio-seconds computed."""
+    others = condition.others(utterances) if condition else ()
+    transformed = [condition.identity(mixed) for mixed in others] if condition else [{}] * len(utterances)
     keys = {
-        kind: _keys(utterances, identity, revised, _own_identities(utterances, features, kind))
+        kind: _keys(utterances, identity, revised, _own_identities(utterances, features, kind, transformed))
         for kind, identity in identities(features).items()
     }
     origins = _nowhere(keys) if recompute else _find(cache, keys)
@@ -137,7 +153,8 @@ def compute_features(
     needed = tuple(kind for kind, places in origins.places.items() if not places.found[numbers].all())
     prepare(features, needed, (lambda line: None) if quiet else None)
     cuts = _cuts([paths[i] for i in numbers], pool.n_workers, batch_size)
-    batches = Batches(utterances, numbers, origins, cuts, features, root, cache.root)
+    memory = getattr(pool, "memory", None)
+    batches = Batches(utterances, numbers, origins, cuts, features, root, cache.root, memory, condition, others)
     n_failed, seconds = 0, 0.0
     written: dict[str, set[str]] = {kind: set() for kind in keys}
     _give_back()
@@ -165,12 +182,15 @@ def compute_features(
     return rows, origins.take(stored), bad, len(numbers) - n_failed, seconds
 
 
-def _own_identities(utterances: Utterances, features: Features, name: str) -> Iterator[Mapping[str, Any]]:
-    """What enters the key of each utterance besides: nothing, unless the kind wants to know which it is."""
+def _own_identities(
+    utterances: Utterances, features: Features, name: str, transformed: Sequence[Mapping[str, Any]]
+) -> Iterator[Mapping[str, Any]]:
+    """What enters the key of each utterance besides: its condition, and which it is where the kind wants to know."""
     kind, config = features.kind(name), features.configs[name]
     if kind.wants == "utterance":
-        return (kind.own_identity(config, utterance) for utterance in utterances.column("id"))
-    return itertools.repeat({}, len(utterances))
+        ids = utterances.column("id")
+        return ({**kind.own_identity(config, one), **more} for one, more in zip(ids, transformed, strict=True))
+    return iter(transformed)
 
 
 def _keys(
@@ -252,33 +272,46 @@ def _cuts(paths: Sequence[str], n_workers: int, size: int | None) -> list[int]:
 
 def _compute(batches: Batches, pool: Workers, written: Mapping[str, set[str]]) -> Iterator[tuple[Item, str]]:
     """Each item with "" or the reason it failed, as batches finish; `written` gets the names of parts."""
-    alone: list[Batch] = []
+    suspects: list[Batch] = []
     work: Sequence[Batch] = batches
     for attempt in range(ATTEMPTS):
         if not work:
             break
         again: list[Batch] = []
-        for number, receipt in pool.run(extract_batch, work):
+        for number, receipt in pool.run(extract_batch, work, once=True):
             batch = work[number]
-            if isinstance(receipt, Died):  # find the culprit: each of its utterances alone
-                alone += [replace(batch, items=(item,)) for item in batch.items]
+            if isinstance(receipt, Died):
+                suspects.append(batch)
                 continue
             for kind, name in receipt.parts.items():
                 written[kind].add(name)
+            suspects += [replace(batch, items=(batch.items[i],)) for i in receipt.suspects]
             for i, item in enumerate(batch.items):
+                if i in receipt.suspects:
+                    continue
                 if i in receipt.unread and _is_there(item):
                     again.append(_elsewhere(replace(batch, items=(item,)), receipt, i, pool, attempt))
                 else:
                     yield item, receipt.unread.get(i, "") or receipt.failures.get(i, "")
         work = again
-    for number, receipt in pool.run(extract_batch, alone):
-        item = alone[number].items[0]
-        if isinstance(receipt, Died):
-            yield item, f"crashed the extractor: {receipt.reason}"
-            continue
-        for kind, name in receipt.parts.items():
-            written[kind].add(name)
-        yield item, receipt.unread.get(0, "") or receipt.failures.get(0, "")
+    for _ in range(DEATHS):
+        if not suspects:
+            return
+        again = []
+        for number, receipts in pool.run(extract_contained, suspects):
+            if isinstance(receipts, Died):  # what computed them was not in that process: somebody else killed it
+                again.append(suspects[number])
+                continue
+            for item, receipt in zip(suspects[number].items, receipts, strict=True):
+                for kind, name in receipt.parts.items():
+                    written[kind].add(name)
+                yield item, receipt.unread.get(0, "") or receipt.failures.get(0, "")
+        suspects = again
+    if suspects:
+        raise SerprepError(
+            f"{one_line(suspects[0].items[0].path)}: workers that compute it are killed again and again, "
+            "and not by it; let them live, and build again"
+        )
 
 
 def _is_there(item: Item) -> bool:
@@ -337,13 +370,51 @@ def _open(item: Item) -> _Opened:
     return opened
 
 
+def _transformed(signal: FloatArray, item: Item, batch: Batch, condition: Applied) -> FloatArray:
+    """A signal in a condition."""
+    config = batch.features.signal
+    others = [
+        decode(read_bytes(as_root(other.path)), start=other.start, end=other.end, config=config)
+        for other in item.others
+    ]
+    return condition(signal, rate=config.sample_rate, digest=item.digest, start=item.start, others=others)
+
+
+def seconds_of(batch: Batch) -> float:
+    """Of the processor, that the longest signal of a batch may take."""
+    longest = max((item.duration for item in batch.items), default=0.0)
+    return SECONDS + longest * sum(batch.features.kind(name).patience for name in batch.features.kinds)
+
+
+def extract_contained(batch: Batch) -> list[Receipt]:
+    """Compute each utterance of a batch in a process that may die; the task for batches whose worker died."""
+    batches = [replace(batch, items=(item,)) for item in batch.items]
+    return [
+        receipt or Receipt({0: reason}) for receipt, reason in contained(extract_batch, batches, seconds=seconds_of)
+    ]
+
+
+def _within(batch: Batch, signal: FloatArray, kinds: Collection[str]) -> None:
+    """Raise a LimitError if a kind is known to need more memory for a signal than it may use."""
+    for name in kinds:
+        need = batch.features.kind(name).memory(batch.features.configs[name], len(signal))
+        if batch.memory and need > batch.memory:
+            seconds = len(signal) / batch.features.signal.sample_rate
+            raise LimitError(
+                f"{name} of {seconds:.0f} s need {need >> 20} MB, and a worker may use {batch.memory >> 20} "
+                "(--memory-per-worker); allow more, or cut the recording"
+            )
+
+
 def extract_batch(batch: Batch) -> Receipt:
     """Compute a batch and write it into the cache; the task that workers run."""
     cache = Cache(batch.cache)
+    n_worker = n_threads() or int(containing.alone)
     found: dict[str, list[tuple[bytes, Any, int]]] = {}
     failures: dict[int, str] = {}
     levels: list[tuple[bytes, Any]] = []
     unread: dict[int, str] = {}
+    suspects: list[int] = []
     lasting: dict[bytes, str] = {}  # failures of these very bytes, worth remembering
     for number, item in enumerate(batch.items):
         try:
@@ -353,15 +424,25 @@ def extract_batch(batch: Batch) -> Receipt:
             continue
         try:
             heard = Levels()
-            signal = opened.decoder.guarded(item.start, item.end, batch.features.signal, levels=heard)
-            if item.start is item.end is None:  # nothing else will be read of it
-                _thread.opened = None
-                del opened
-            values = extract(signal, batch.features, tuple(item.keys), utterance=item.id)
+            own = replace(batch, items=(item,))
+            with limited(seconds_of(own), batch.memory, n_threads=n_worker) if n_worker else contextlib.nullcontext():
+                signal = opened.decoder.guarded(item.start, item.end, batch.features.signal, levels=heard)
+                if item.start is item.end is None:  # nothing else will be read of it
+                    _thread.opened = None
+                    del opened
+                _within(batch, signal, item.keys)
+                if batch.condition:
+                    signal = _transformed(signal, item, batch, batch.condition)
+                values = extract(signal, batch.features, tuple(item.keys), utterance=item.id)
         except (AudioError, FeatureError) as error:
             failures[number] = str(error)
             if not isinstance(error, KilledError | LimitError):
                 lasting[item.failure_key] = str(error)
+            continue
+        except MemoryError:
+            if containing.alone or not n_worker:
+                raise
+            suspects.append(number)
             continue
         for kind, rows in values.items():
             found.setdefault(kind, []).append((item.keys[kind], rows, len(signal)))
@@ -373,4 +454,4 @@ def extract_batch(batch: Batch) -> Receipt:
     for kind, entries in found.items():
         keys, blocks, n_samples = zip(*entries, strict=True)
         parts[kind] = cache.write(kind, keys, blocks, n_samples)
-    return Receipt(failures, unread, parts, here())
+    return Receipt(failures, unread, parts, here(), tuple(suspects))

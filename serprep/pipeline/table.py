@@ -53,7 +53,9 @@ class _Here:
 
     n_workers = 1
 
-    def run(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+    def run(
+        self, function: Callable[[Any], Any], items: Sequence[Any], *, once: bool = False
+    ) -> Iterator[tuple[int, Any]]:
         return ((number, function(item)) for number, item in enumerate(items))
 
 

@@ -2,10 +2,11 @@
 
 import contextlib
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from serprep.errors import one_line
@@ -151,6 +152,14 @@ class Here(Place):
             if abs(time.time() - path.stat().st_mtime) > every:
                 os.utime(path)
 
+    def copy(self, name: str, target: str) -> None:
+        """A hard link, or a copy where there are none."""
+        self._at(target).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(self._at(name), self._at(target))
+        except OSError:
+            shutil.copy(self._at(name), self._at(target))
+
     def remove(self, name: str) -> None:
         """Remove a file."""
         self._at(name).unlink(missing_ok=True)
@@ -195,6 +204,22 @@ class Here(Place):
         gone = f"{name.rpartition('/')[0]}/.{Path(name).stem[:16]}.{uuid.uuid4().hex[:12]}.tmp"
         self._at(name).rename(self._at(gone))
         self.remove_all([gone])
+
+    def growing(self, name: str) -> str:
+        """In a hidden folder beside it."""
+        path = PurePosixPath(name)
+        return str(path.parent / f".{path.stem[:16]}.growing.tmp" / path.name)
+
+    def settle(self, name: str) -> None:
+        """Rename, read-only; another process that was faster with the same is success."""
+        grown, final = self._at(self.growing(name)), self._at(name)
+        make_read_only(grown)
+        try:
+            grown.rename(final)
+        except OSError:
+            if not final.exists():
+                raise
+        discard(grown.parent)
 
     @contextlib.contextmanager
     def new_file(self) -> Iterator[Path]:

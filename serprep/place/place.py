@@ -141,6 +141,10 @@ class Place(ABC):
         """Note that a file is used, where that is noted, once in `every` seconds."""
 
     @abstractmethod
+    def copy(self, name: str, target: str) -> None:
+        """Give a file that never changes a second name, without sending its bytes."""
+
+    @abstractmethod
     def remove(self, name: str) -> None:
         """Remove a file; a missing one is no error."""
 
@@ -161,6 +165,14 @@ class Place(ABC):
     @abstractmethod
     def withdraw(self, name: str, mark: str) -> None:
         """Remove what was published as `name`: readers see all of it or nothing."""
+
+    @abstractmethod
+    def growing(self, name: str) -> str:
+        """The name at which `name` may grow, file by file and over several runs, unseen until it is whole."""
+
+    @abstractmethod
+    def settle(self, name: str) -> None:
+        """Make what has grown appear as `name`."""
 
     @abstractmethod
     def new_file(self) -> AbstractContextManager[Path]:

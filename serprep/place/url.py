@@ -105,6 +105,10 @@ class Url(Place):
     def touch(self, name: str, every: float) -> None:
         """Nothing: an object's time is that of its writing."""
 
+    def copy(self, name: str, target: str) -> None:
+        """A copy that the object store makes."""
+        remote.copy(self.path(name), self.path(target))
+
     def remove(self, name: str) -> None:
         """Remove an object."""
         remote.remove(self.path(name))
@@ -144,6 +148,13 @@ class Url(Place):
         """Remove the mark first: from then on it is none."""
         self.remove(f"{name}/{mark}" if mark else name)
         self.remove_all([name])
+
+    def growing(self, name: str) -> str:
+        """Itself: without the mark it is none yet."""
+        return name
+
+    def settle(self, name: str) -> None:
+        """Nothing: the mark was written last."""
 
     @contextlib.contextmanager
     def new_file(self) -> Iterator[Path]:

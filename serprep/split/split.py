@@ -48,6 +48,15 @@ class Split:
         rows = sorted([name, row.speaker, row.group, *row.roles] for name, row in self.utterances.items())
         return hashlib.sha256(canonical_json([list(self.folds), rows])).hexdigest()
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from serprep.pages.notebook import table
+
+        folds = {
+            f"fold {row['fold']}": ", ".join(f"{role} {row[role]}" for role in ROLES) for row in describe(self)[:50]
+        }
+        return table(f"Split: {self.protocol} {self.group}, seed {self.seed}", {**folds, "digest": self.digest[:16]})
+
     def ids(self, fold: int, role: str) -> list[str]:
         """Sorted ids of one role in one fold."""
         return sorted(name for name, row in self.utterances.items() if row.roles[fold] == role)

@@ -1,5 +1,6 @@
 """Reading a store: the small interface that everything downstream uses."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
@@ -17,6 +18,7 @@ from serprep.manifest.table import Manifest, make_manifest
 from serprep.store.claims import check_attributes, missing_kinds
 from serprep.store.container import DAMAGE, Opened, as_text
 from serprep.store.containers import container_of
+from serprep.store.frames import picture_of
 from serprep.store.layout import Array, StoreConfig, Table, arrays, counted_columns, tables
 from serprep.utterance import Utterance
 from serprep.version import STORE_FORMAT, resolve
@@ -89,6 +91,78 @@ class Store:
 
     def __repr__(self) -> str:
         return f"<Store {self.version[:12]}: {len(self)} utterances, {len(self.labels)} labels>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from serprep.pages.notebook import table
+
+        counts = Counter(self.emotions)
+        return table(
+            f"Store {self.version[:12]}",
+            {
+                "path": self.path,
+                "corpus": self.attributes["provenance"]["corpus"].get("corpus", ""),
+                "utterances": f"{len(self)} of {len(set(self.speakers) - {''})} speakers, {self.hours:.2f} h",
+                "labels": ", ".join(f"{label} {counts[label]}" for label in self.labels),
+                "features": ", ".join(f"{t.name} {t.row}" for t in self.tables),
+            },
+        )
+
+    def to_pandas(self, kind: str = "") -> Any:
+        """Labels, and the columns of a kind that has one row per utterance, as a DataFrame by id.
+
+        Parameters
+        ----------
+        kind : str
+            Such as "functionals"; default: labels alone.
+        """
+        import pandas as pd
+
+        frame = pd.DataFrame({name: self.column(name) for name in self.columns}).set_index("id")
+        if not kind:
+            return frame
+        values, names = self._named(kind)
+        return pd.concat([frame, pd.DataFrame(values, index=frame.index, columns=names)], axis=1)
+
+    def to_xarray(self, kind: str) -> Any:
+        """A kind that has one row per utterance as a DataArray, with ids, emotions and speakers as coordinates."""
+        try:
+            import xarray as xr
+        except ModuleNotFoundError:
+            raise StoreError("to_xarray needs xarray, which is not installed: `pip install xarray`") from None
+        values, names = self._named(kind)
+        along = {"emotion": ("id", self.emotions), "speaker": ("id", self.speakers)}
+        return xr.DataArray(values, dims=("id", "column"), coords={"id": self.ids, "column": names, **along}, name=kind)
+
+    def _named(self, kind: str) -> tuple[AnyArray, list[str]]:
+        """Rows and column names of a kind with one row per utterance."""
+        table = self.table(kind)
+        if not table.per_utterance:
+            raise StoreError(f"{kind!r} has many rows per utterance; `store.values({kind!r}, i)` gives one utterance's")
+        names = self.names(kind) if table.names else [f"{kind}_{i}" for i in range(table.row[0])]
+        return self.read_table(table, slice(None))[0], names
+
+    def play(self, i: int, root: str | Path) -> Any:
+        """A player of utterance `i` for a notebook; `root` is the folder of the recordings."""
+        from serprep.pages.notebook import shown
+        from serprep.pages.player import player
+
+        return shown(player(self._utterance(i), Path(root)) or "its recording is not there")
+
+    def show(self, i: int, root: str | Path | None = None) -> Any:
+        """What utterance `i` is, its log-mel picture and, with the folder of the recordings, its player."""
+        from serprep.pages.notebook import shown, table
+        from serprep.pages.picture import spectrogram
+        from serprep.pages.player import player
+
+        row = self._utterance(i)
+        facts = {"speaker": row.speaker, "emotion": row.emotion, "path": row.path, "seconds": row.duration, **row.extra}
+        frames = picture_of(self, self._row(i))
+        picture = "" if frames is None else spectrogram(frames, says=f"spectrogram of {row.id}")
+        return shown(table(row.id, facts), picture, player(row, Path(root)) if root else "")
+
+    def _utterance(self, i: int) -> Utterance:
+        return self.manifest().utterances[self._row(i)]
 
     @property
     def format(self) -> str:

@@ -37,6 +37,16 @@ _AT_ONCE = 4_000_000  # utterances of draws that are in memory at once
 OF_PROBABILITIES = ("nll", "brier", "ece", "ece_classwise", "aurc")
 
 
+def beyond_rows(summary: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of a table of scores beside WA and UA: each system, and below it what it was before it was calibrated."""
+    rows: list[dict[str, Any]] = []
+    for row in summary:
+        rows.append(dict(row))
+        if "uncalibrated" in row:
+            rows.append({**row, **row["uncalibrated"], "system": f"{row['system']}, not calibrated"})
+    return rows
+
+
 def drawn_weights(n_speakers: int, n_seeds: int, *, n_draws: int, seed: int = 0) -> tuple[IntArray, IntArray]:
     """How often each draw has each speaker (n_draws, n_speakers), and which seeds it has (n_draws, n_seeds)."""
     rng = np.random.default_rng(seed)

@@ -276,7 +276,7 @@ def test_two_builds_at_once_both_succeed_and_agree(project, tmp_path) -> None:
     assert results[0]["store"] == results[1]["store"]
     assert installed("verify", results[0]["store"], "--against-audio", tmp_path / "corpus").returncode == 0
     versions = [path.name for path in (tmp_path / "stores" / "versions").iterdir()]
-    assert len(versions) == 2  # one store and its build.json, nothing half-written
+    assert len(versions) == 3  # one store, its build.json and its card, nothing half-written
 
 
 def test_training_without_torch_is_one_line(project) -> None:

@@ -1,17 +1,19 @@
 import os
 import sys
+from importlib import import_module
 
-import audformat
-import audformat.testing
-import pandas as pd
 import pytest
 
+from helpers.late import Late
 from serprep.corpora import read_corpus
 from serprep.corpora.corpus import Rating
 from serprep.errors import CorpusError
 from serprep.manifest.table import make_manifest
 from serprep.pipeline.gather import describe_corpus
 from serprep.testing import write_layout
+
+audformat = Late("audformat")
+pd = Late("pandas")
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the package's own use of pandas, when it writes
 
@@ -104,6 +106,7 @@ def test_the_header_s_licence_and_source_go_into_the_manifest(tmp_path):
 
 
 def test_a_database_that_the_package_makes_up_is_read_as_the_package_reads_it(tmp_path):
+    import_module("audformat.testing")
     made = audformat.testing.create_db()
     save(made, tmp_path)
     for column, table in (("label", "files"), ("label", "segments")):

@@ -352,6 +352,36 @@ ROWS = {
             "MSP-PODCAST_0001_0019.wav,X,3.0,4.0,4.4,Unknown,Unknown,Development\n"
         },
     ),
+    "kaldi": Row(
+        (
+            Utterance(
+                id="s1-a",
+                path="w/a.wav",
+                start=0.5,
+                end=2.0,
+                speaker="s1",
+                emotion="low mood",
+                extra={"text": "so it is"},
+            ),
+            Utterance(id="s2-b", path="w/b.wav", speaker="s2", emotion="", extra={"text": ""}),
+        ),
+        labels={
+            "wav.scp": "r1 w/a.wav\nr2 w/b.wav\n",
+            "segments": "s1-a r1 0.5 2.0\ns2-b r2 0.0 -1\n",
+            "utt2spk": "s1-a s1\ns2-b s2\n",
+            "utt2emo": "s1-a low%20mood\n",
+            "text": "s1-a so it is\n",
+        },
+    ),
+    "huggingface": Row(
+        (
+            Utterance(id="one", path="data/1.wav", speaker="s2", emotion="joy", extra={"take": "1"}),
+            Utterance(id="two", path="data/2.wav", speaker="s1", emotion="sad", extra={"take": ""}),
+        ),
+        labels={
+            "metadata.csv": "file_name,id,speaker_id,label,take\ndata/1.wav,one,s2,joy,1\ndata/2.wav,two,s1,sad,\n"
+        },
+    ),
     "pattern": Row(
         (
             Utterance(id="joy/f1_t1_a", path="joy/f1_t1_a.wav", speaker="f1", emotion="joy", extra={"text": "t1"}),

@@ -1,9 +1,11 @@
-import pandas
 import pytest
 
+from helpers.late import Late
 from serprep.corpora.guess import guess
 from serprep.errors import CorpusError
 from serprep.testing import LAYOUTS, write_layout
+
+pandas = Late("pandas")
 
 
 def make(root, *names):

@@ -1,11 +1,13 @@
 import numpy as np
-import pandas
 import pytest
 
+from helpers.late import Late
 from serprep.corpora import read_corpus
 from serprep.corpora.table import column_name
 from serprep.errors import CorpusError
 from serprep.utterance import Utterance
+
+pandas = Late("pandas")
 
 EXPECTED = (
     Utterance(id="a", path="wav/a.wav", speaker="f 1", emotion="joy", extra={"age": "31", "text": "hi, you"}),

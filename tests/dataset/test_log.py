@@ -620,7 +620,7 @@ from serprep.recipe import read_recipe
 
 class Inline:
     n_workers = 1
-    def run(self, function, items):
+    def run(self, function, items, *, once=False):
         return ((number, function(item)) for number, item in enumerate(items))
 
 os.chdir({folder!r})

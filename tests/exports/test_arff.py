@@ -1,3 +1,6 @@
+import numpy as np
+import pytest
+
 from serprep.exports import EXPORTS
 from serprep.exports.arff import arff_lines
 from serprep.exports.exporter import Predicted
@@ -74,3 +77,16 @@ def test_predictions_are_names_and_labels():
     assert relation == "serprep_predictions"
     assert attributes == {"name": "string", "prediction": ["sad", "low mood"]}
     assert found == [["a\\x1b'b", "low mood"], ["c", "sad"]]  # escapes reach no terminal
+
+
+def test_liac_arff_reads_a_store(shop):
+    arff = pytest.importorskip("arff")
+    text = (shop.export("arff") / "all.arff").read_text(encoding="utf-8")
+    read = arff.loads(text)
+    assert [name for name, _ in read["attributes"][4:-1]] == shop.store.names("egemaps")
+    assert read["attributes"][-1] == ("class", list(shop.store.labels))
+    assert [row[0] for row in read["data"]] == shop.store.ids
+    assert [tuple(row[1:4]) for row in read["data"]] == [shop.splits[3].utterances[i].roles for i in shop.store.ids]
+    assert np.array_equal(np.float32([row[4:-1] for row in read["data"]]), np.stack(shop.vectors))
+    assert [row[-1] for row in read["data"]] == shop.store.emotions
+    assert shop.store.version in read["description"] and "recordings: " in read["description"]

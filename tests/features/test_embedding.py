@@ -9,12 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 import soundfile
-import torch
-from onnx import TensorProto, helper, numpy_helper
 
+from helpers.late import Late
 from serprep.audio.signal import Signal
 from serprep.errors import FeatureError, SerprepError
 from serprep.features.embedding import EMBEDDING, Embedding, frames_of, hub_cache, pooled, windows
@@ -24,6 +22,9 @@ from serprep.recipe import recipe_from
 from serprep.store.convert import convert
 from serprep.store.store import open_store
 from serprep.store.verify import verify
+
+onnx = Late("onnx")
+torch = Late("torch")
 
 RNG = np.random.default_rng(0)
 SIGNALS = [(0.1 * RNG.normal(size=n)).astype(np.float32) for n in (4000, 9100, 400)]
@@ -164,23 +165,23 @@ def write_onnx(path, *, outside=False):
     """Frames of 400 samples every 320, three weighted sums each; returns the weights."""
     weights = np.random.default_rng(1).normal(size=(3, 1, 400)).astype(np.float32)
     nodes = [
-        helper.make_node("Unsqueeze", ["signal", "axis"], ["x"]),
-        helper.make_node("Conv", ["x", "w"], ["y"], strides=[320]),
-        helper.make_node("Transpose", ["y"], ["z"], perm=[0, 2, 1]),
-        helper.make_node("Squeeze", ["z", "zero"], ["frames"]),
+        onnx.helper.make_node("Unsqueeze", ["signal", "axis"], ["x"]),
+        onnx.helper.make_node("Conv", ["x", "w"], ["y"], strides=[320]),
+        onnx.helper.make_node("Transpose", ["y"], ["z"], perm=[0, 2, 1]),
+        onnx.helper.make_node("Squeeze", ["z", "zero"], ["frames"]),
     ]
-    graph = helper.make_graph(
+    graph = onnx.helper.make_graph(
         nodes,
         "g",
-        [helper.make_tensor_value_info("signal", TensorProto.FLOAT, [1, "n"])],
-        [helper.make_tensor_value_info("frames", TensorProto.FLOAT, ["t", 3])],
+        [onnx.helper.make_tensor_value_info("signal", onnx.TensorProto.FLOAT, [1, "n"])],
+        [onnx.helper.make_tensor_value_info("frames", onnx.TensorProto.FLOAT, ["t", 3])],
         [
-            numpy_helper.from_array(weights, "w"),
-            numpy_helper.from_array(np.array([1]), "axis"),
-            numpy_helper.from_array(np.array([0]), "zero"),
+            onnx.numpy_helper.from_array(weights, "w"),
+            onnx.numpy_helper.from_array(np.array([1]), "axis"),
+            onnx.numpy_helper.from_array(np.array([0]), "zero"),
         ],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
     onnx.save(model, path, save_as_external_data=outside, location="weights.data" if outside else None)
     return weights[:, 0]
 

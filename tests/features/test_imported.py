@@ -2,10 +2,10 @@
 
 import h5py
 import numpy as np
-import pandas as pd
 import pytest
 import soundfile
 
+from helpers.late import Late
 from serprep.errors import FeatureError, SerprepError
 from serprep.features.extract import Features, identities
 from serprep.features.imported import IMPORTED, Imported
@@ -14,6 +14,8 @@ from serprep.recipe import recipe_from
 from serprep.store.convert import convert
 from serprep.store.store import open_store
 from serprep.store.verify import verify
+
+pd = Late("pandas")
 
 RNG = np.random.default_rng(0)
 ROWS = {f"{name}_sad": RNG.normal(size=3).astype(np.float32) for name in ("anna", "bob", "cyd")}

@@ -21,7 +21,7 @@ def compiling(package, calls):
     def prepare(say):
         calls.append(say)
         (package / "__pycache__").mkdir(exist_ok=True)
-        (package / "__pycache__/loops.nbc").touch()
+        (package / "__pycache__/loops.native").touch()
 
     return prepare
 
@@ -44,7 +44,7 @@ def test_other_sources_libraries_and_places_are_asked_for_again(package, monkeyp
     elif change == "variable":
         monkeypatch.setenv("NUMBA_CACHE_DIR", str(package))
     else:
-        (package / "__pycache__/loops.nbc").unlink()
+        (package / "__pycache__/loops.native").unlink()
     prepare_once("made_up", compiling(package, calls))
     assert len(calls) == 2
 

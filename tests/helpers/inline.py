@@ -10,7 +10,7 @@ class Inline:
         self.before, self.order = before, order
         self.n_runs, self.functions = 0, []
 
-    def run(self, function, items):
+    def run(self, function, items, *, once=False):
         self.n_runs += 1
         self.functions += [getattr(function, "__name__", "")] * len(items)
         if self.before and items:

@@ -16,7 +16,7 @@ from serprep.systems import is_row
 from serprep_models.checkpoint import Checkpoint
 from serprep_models.experiment import read_predictions
 from serprep_models.onnx import onnx
-from serprep_models.predict import _stored
+from serprep_models.predict import stored_values
 from serprep_models.predictor import Predictor, load
 from serprep_models.standardise import Moments, Ranks
 from serprep_models.system import SystemConfig
@@ -118,7 +118,7 @@ def test_trained_systems_on_synthetic_utterances(small, trained, tmp_path: Path,
     runtime = session(onnx(predictor, tmp_path / "system.onnx"))
     table = read_predictions(folder / "predictions.csv").set_index("id")
     rows = np.array([store.ids.index(name) for name in table.index])
-    for values, written in zip(_stored(store, rows, predictor), table.filter(like="p_").to_numpy(), strict=True):
+    for values, written in zip(stored_values(store, rows, predictor), table.filter(like="p_").to_numpy(), strict=True):
         found = run(runtime, values)
         np.testing.assert_allclose(found, predictor.probabilities([values]), atol=1e-5)
         np.testing.assert_allclose(found[0], written, atol=1e-5)

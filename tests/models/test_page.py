@@ -8,7 +8,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -233,6 +232,7 @@ def test_headline_sections_and_scores() -> None:
     assert headings(text) == [
         "Scores",
         "Differences between systems",
+        "Which emotions?",
         "Confusions",
         "Training",
         "Data",
@@ -254,7 +254,6 @@ def test_headline_sections_and_scores() -> None:
     ):
         assert shown in page.text
     assert "Synthetic" not in page.text
-    assert page.tags.count("svg") == 3
 
 
 def test_what_cannot_be_told_apart_has_no_best_and_the_leader_predicts() -> None:
@@ -342,21 +341,19 @@ def test_hostile_text_is_text() -> None:
     page = Page(text)
     assert not {"script", "iframe", "img", "link", "object"} & set(page.tags)
     assert "<script>alert(1)</script> \"'&amp; $x_{1}$ {{ 7*7 }} 悲しみ" in page.text
-    assert page.tags.count("svg") == 3
-    assert ">&lt;script&gt;alert(1)&lt;/script&gt;…</text>" in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
 
 
 @pytest.mark.parametrize("name", ["悲しみ", "حزن", "हिन्दी", "😀", "$x_{1}$", "\\frac", "_hidden", "a\x00\nb", ""])
-def test_names_that_fonts_or_mathematics_could_choke_on(name: str) -> None:
+def test_any_name_of_a_system_is_shown(name: str) -> None:
     curves = make_curves(np.random.default_rng(0)).assign(system=name)
     text = render(make_report(summary=[summary_row(name, 0.5)], curves=curves, confusion={}))
-    shown = "".join(c if c.isprintable() else "�" for c in name)
-    assert not name or f">{shown}</text>" in text
+    shown = name.replace("\x00", "\\x00")
+    assert f"<span>{shown}</span>" in text and "\x00" not in text
 
 
 def test_nothing_comes_from_elsewhere(plain: str) -> None:
     page = Page(plain)
-    assert page.references
     assert all(reference.startswith("#") for reference in page.references)
     assert not re.search(r"https?:|@import|url\((?!#)", plain)
     assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in plain
@@ -373,16 +370,11 @@ def test_equal_reports_are_equal_bytes(plain: str, tmp_path: Path) -> None:
     assert write_report(make_report(), tmp_path / "a.html").read_bytes() == plain.encode()
 
 
-def test_user_style_and_other_figures_do_not_matter(plain: str) -> None:
-    with matplotlib.rc_context({"lines.linewidth": 9, "font.size": 30, "text.usetex": True}):
-        assert render(make_report()) == plain
-
-
 def test_page_replaces_an_older_one_whole(tmp_path: Path) -> None:
     path = tmp_path / "new" / "report.html"
     assert write_report(make_report(title="first"), path) == path
     write_report(make_report(title="second \udcff"), path)  # a file name that was no UTF-8
-    assert "<h1>second ?</h1>" in path.read_text(encoding="utf-8")
+    assert "<h1>second \\udcff</h1>" in path.read_text(encoding="utf-8")
     assert [p.name for p in path.parent.iterdir()] == ["report.html"]
 
 
@@ -409,7 +401,7 @@ def test_failed_write_leaves_the_older_page(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_needs_no_torch() -> None:
-    unwanted = "{'torch', 'matplotlib.pyplot'}"
+    unwanted = "{'torch', 'matplotlib'}"
     code = f"import sys, serprep_models.page; sys.exit(bool({unwanted} & set(sys.modules)))"
     root = Path(page_module.__file__).parents[1]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
@@ -435,5 +427,26 @@ def test_the_audit_is_shown_and_its_text_is_escaped(plain: str) -> None:
 
 
 def test_commands_and_digests_are_not_broken_at_hyphens(plain: str) -> None:
-    assert re.search(r"^code \{[^}]*overflow-x: auto;[^}]*white-space: nowrap;", plain, re.M)
+    assert re.search(r"^code \{[^}]*word-break: break-all;", plain, re.M)
     assert re.search(r"^\.mono \{[^}]*word-break: break-all;", plain, re.M)
+
+
+def test_speakers_and_what_is_surely_wrong_are_shown() -> None:
+    speakers = pd.DataFrame(
+        {"system": "hsf-crnn", "speaker": ["easy", "hard"], "n": [8, 8], "wa": [0.9, 0.2], "ua": [0.875, 0.125]}
+    )
+    wrong = {"id": "utt<7>", "speaker": "hard", "truth": "sad", "prediction": "angry", "sure": 0.987, "agree": 4}
+    wrong |= {"systems": 4, "picture": "", "sound": ""}
+    page = Page(
+        render(make_report(speakers=speakers, wrong=[wrong], made="2026-01-02 03:04 UTC", repeat="serprep run a"))
+    )
+    assert "As of 2026-01-02 03:04 UTC" in page.text
+    assert page.text.index("hard 8 12.5 20.0") < page.text.index("easy 8 87.5 90.0"), "the hardest first"
+    for shown in ("utt<7>", "sad, said angry (98.7 %)", "speaker hard; 4 of 4 systems say angry", "doubtful label"):
+        assert shown in page.text
+    assert "to repeat it serprep run a" in page.text
+
+
+def test_charts_take_the_colours_of_the_page(plain: str) -> None:
+    assert not re.search(r"(fill|stroke)[=:] ?.?(#|white|rgb)", re.sub(r"<style>.*?</style>", "", plain, flags=re.S))
+    assert "prefers-color-scheme: dark" in plain

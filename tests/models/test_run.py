@@ -6,10 +6,11 @@ from collections import Counter
 import pytest
 
 from serprep.corpora import read_corpus
+from serprep.errors import TrainError
 from serprep.pipeline import gather
 from serprep.split import bind, make_split, read_split, write_split
 from serprep.store.store import Store
-from serprep_models import experiment
+from serprep_models import experiment, experiments
 from serprep_models.run import run_recipe
 
 
@@ -71,3 +72,10 @@ def test_another_split_or_store_is_read_anew(small, calls, tmp_path) -> None:
 def swapped(utterances):
     """The same utterances with the roles of the two folds exchanged."""
     return {name: dataclasses.replace(row, roles=row.roles[::-1]) for name, row in utterances.items()}
+
+
+def test_one_emotion_is_refused_before_anything_is_computed(small, tmp_path) -> None:
+    recipe, _ = small
+    corpus = dataclasses.replace(recipe.corpus, emotions={"angry": "angry"})
+    with pytest.raises(TrainError, match=r"no emotion but 'angry'; expected two or more to tell apart: see \[corpus"):
+        experiments.check_recipe(dataclasses.replace(recipe, corpus=corpus), ("majority",))

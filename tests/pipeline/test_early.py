@@ -26,7 +26,7 @@ class Pool:
             raise RuntimeError("no workers")
         self.done.append(threading.current_thread())
 
-    def run(self, function, items):
+    def run(self, function, items, *, once=False):
         self.done += [(function, item) for item in items]
         return enumerate(map(function, items))
 

@@ -29,7 +29,7 @@ from serprep.manifest.table import make_manifest, write_manifest
 from serprep.parallel import Died, workers
 from serprep.pipeline import extract
 from serprep.pipeline.build import build
-from serprep.pipeline.extract import extract_batch
+from serprep.pipeline.extract import Batch, extract_batch, extract_contained
 from serprep.store import writer
 from serprep.store.store import open_store
 from serprep.store.verify import verify
@@ -173,19 +173,32 @@ def test_nothing_but_bad_files(zoo, tmp_path, rows):
         build(asked, pool=Inline())
 
 
-def test_a_file_that_crashes_the_extractor_is_quarantined_alone(corpus, tmp_path):
-    """Here the pool pretends; test_parallel.py kills real workers."""
+def test_a_file_that_crashes_the_extractor_is_quarantined_alone_and_no_worker_is_blamed(corpus, tmp_path, monkeypatch):
+    """Here the pool pretends, and one worker is killed by somebody else; test_contained.py ends real processes."""
+    deaths = []
 
     class Crashing(Inline):
-        def run(self, function, items):
+        def run(self, function, items, *, once=False):
             for number, item in enumerate(items):
-                evil = function is extract_batch and any(part.path.endswith("synth02_t01_1.wav") for part in item.items)
-                yield number, Died("it was killed") if evil else function(item)
+                evil = any(is_evil(part) for part in item.items) if isinstance(item, Batch) else False
+                if function is extract_contained and not deaths:
+                    deaths.append(item)
+                    yield number, Died("by somebody else")
+                else:
+                    yield number, Died("by it") if evil and function is extract_batch else function(item)
 
+    def is_evil(item):
+        return item.path.endswith("synth02_t01_1.wav")
+
+    def contained(function, items, *, seconds):
+        for batch in items:
+            yield (None, "it crashes") if is_evil(batch.items[0]) else (function(batch), "")
+
+    monkeypatch.setattr("serprep.pipeline.extract.contained", contained)
     result = build(recipe(corpus, tmp_path / "a"), pool=Crashing(), batch_size=4)
-    assert counts(result) == (10, 0, 2)
+    assert counts(result) == (10, 0, 2) and len(deaths) == 1
     assert [entry.id for entry in result.reasons] == ["angry/synth02_t01_1", "sad/synth02_t01_1"]
-    assert {entry.reason for entry in result.reasons} == {"crashed the extractor: it was killed"}
+    assert {entry.reason for entry in result.reasons} == {"it crashes"}
 
 
 def test_a_second_build_computes_nothing_and_reads_no_file(own, tmp_path, later):
@@ -431,7 +444,7 @@ class Blind(Inline):
         super().__init__()
         self.name, self.only_first, self.blamed = name, only_first, []
 
-    def run(self, function, items):
+    def run(self, function, items, *, once=False):
         self.n_runs += 1
         for number, receipt in [(number, function(items[number])) for number in range(len(items))]:
             if function is extract_batch and (self.n_runs == 1 or not self.only_first):
@@ -510,7 +523,7 @@ def contents(store):
 
 def test_what_is_finished_stays_finished(own, tmp_path):
     class Interrupted(Inline):
-        def run(self, function, items):
+        def run(self, function, items, *, once=False):
             for number, receipt in Inline.run(self, function, items):
                 if number == 2:
                     raise KeyboardInterrupt

@@ -59,7 +59,7 @@ def test_bytes_depend_neither_on_workers_nor_on_blocks(recordings, tmp_path, mon
         def __init__(self, n_workers):
             self.n_workers = n_workers
 
-        def run(self, function, items):
+        def run(self, function, items, *, once=False):
             return ((number, function(items[number])) for number in reversed(range(len(items))))
 
         def close(self):

@@ -2,8 +2,8 @@ import math
 
 import numpy as np
 import pytest
+import scipy
 import soundfile
-from scipy.signal import welch
 
 from serprep.testing import STYLES, synthetic_utterance, synthetic_voice, write_synthetic_corpus
 
@@ -77,7 +77,7 @@ def test_emotions_differ_in_level_pitch_tilt_and_duration_as_their_styles_say():
             for text in TEXTS:
                 signal = synthetic_utterance(speaker=speaker, emotion=emotion, text=text)
                 pitch = 12 * math.log2(measured_f0(signal, lowest=f0 / 1.8, highest=f0 * 2.2) / f0)
-                frequencies, power = welch(signal, RATE, nperseg=1024)
+                frequencies, power = scipy.signal.welch(signal, RATE, nperseg=1024)
                 voice = power[(frequencies > 100) & (frequencies < 1000)].sum()
                 tilt = 10 * math.log10(power[(frequencies > 1000) & (frequencies < 3000)].sum() / voice)
                 rows.append((level(signal), pitch, tilt, len(signal) / RATE))

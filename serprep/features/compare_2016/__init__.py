@@ -8,6 +8,7 @@ Signals are mono, 16 kHz, float32, of 60 ms or more, with amplitudes in [-1, 327
 that is compiled is imported by the first call only.
 """
 
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,11 @@ REVISION = 2  # raised whenever a value changes
 SAMPLE_RATE = 16_000  # Hz, the only one
 HOP = 160  # samples from one row of a contour to the next
 SHORTEST = 960  # samples, one frame of 60 ms
+_KEPT = "compiling the native features, once (about 10 s)"
+_NOT_KEPT = (
+    "compiling the native features, for this process alone (about 20 s): no folder can be written; "
+    "set NUMBA_CACHE_DIR to one that can"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +134,7 @@ def checked(signal: FloatArray) -> FloatArray:
 def prepare(
     say: Callable[[str], None] | None = None, compute: Callable[[FloatArray], FloatArray] = functionals
 ) -> None:
-    """Compile everything, if no earlier process of this installation has.
+    """Compile everything, if no earlier process of this installation has; a second process takes its half.
 
     Parameters
     ----------
@@ -137,21 +143,39 @@ def prepare(
     compute : function of a signal
         Everything that it needs is compiled.
     """
-    from serprep.features.compare_2016 import compiled, framing
+    from serprep.features.compare_2016.compiled import LISTENERS
+    from serprep.features.compare_2016.contours import contours_of
 
-    say = say or _print
     silence = np.zeros(SHORTEST, np.float32)
-    first = framing.zero_crossings
-    if not first.signatures:  # this process has not used it yet
-        first(silence, 1)
-        if not compiled.KEPT:
-            say(
-                "compiling the native features, for this process alone (about 30 s): no folder can be written; "
-                "set NUMBA_CACHE_DIR to one that can"
-            )
-        elif first.stats.cache_misses:
-            say("compiling the native features, once (about 30 s)")
-    compute(silence)
+    helpers: list[subprocess.Popen[bytes]] = []
+
+    def compiling(kept: bool) -> None:
+        LISTENERS.remove(compiling)
+        (say or _print)(_KEPT if kept else _NOT_KEPT)
+        if kept:
+            code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import prepare_half as half; half()"
+            helpers.append(subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL))
+
+    LISTENERS.append(compiling)
+    try:
+        contours_of(silence)
+        for helper in helpers:
+            helper.wait()
+        compute(silence)
+    finally:
+        if compiling in LISTENERS:
+            LISTENERS.remove(compiling)
+
+
+def prepare_half() -> None:
+    """Compile what is done with contours, and some of what makes them, while another process compiles the rest."""
+    from serprep.features.compare_2016.blocks import functionals_of
+    from serprep.features.compare_2016.contours import Contours
+    from serprep.features.compare_2016.voice import voice_quality
+
+    voice_quality(np.zeros(SHORTEST, np.float32), np.zeros(1, np.float32))
+    groups = (np.zeros((n, 99), np.float32) for n in (6, 6, 4, 4, 55, 55))
+    functionals_of(Contours(95, 95, *groups))
 
 
 def _print(line: str) -> None:

@@ -52,7 +52,7 @@ def contours_of(signal: FloatArray) -> Contours:
     rms = rms_of_frames(samples, np.ones(SHORT, np.float32), n_short)
     energy = np.stack([loudness, rasta_loudness, rms, crossings])
     del samples  # an hour's are 230 MB
-    spectrum = np.concatenate([rasta.T, shape.T, mfcc(bands).T])
+    spectrum = np.ascontiguousarray(np.concatenate([rasta, shape, mfcc(bands)], axis=1).T)
     del rasta, shape, bands
     smooth_limit, delta_limit = _limits(n_long, pitch.n_decided)
     always = np.full(n_long + 1, n_long)

@@ -133,7 +133,8 @@ def _candidates(  # type: ignore[no-untyped-def]
         load_frames(re, im, samples, window, begin, count)
         magnitudes_into(magnitude, re, im, sizes, kinds, plain, twisted, order, split, half)
         for t in range(begin, min(begin + LANES, len(spectra))):
-            spectra[t] = magnitude[:, t - begin]
+            for k in range(_N + 1):
+                spectra[t, k] = magnitude[k, t - begin]
         _enhance(magnitude, flags)
         _smooth(magnitude, smooth)
         _second_derivative(smooth, sweep, spans, curve)
@@ -143,7 +144,7 @@ def _candidates(  # type: ignore[no-untyped-def]
             for t in range(LANES):
                 value = np.float32(a * smooth[h - 1, t] + b * smooth[h, t] + c * curve[h - 1, t] + d * curve[h, t])
                 octave[j, t] = np.float32(max(np.float64(value), 0.0) * weight[j])
-        _add_harmonics(octave.ravel(), total.ravel(), shifts, damping)
+        _add_harmonics(octave, total, shifts, damping)
         mean[:] = 0
         for j in range(_N + 1):
             for t in range(LANES):
@@ -157,12 +158,15 @@ def _candidates(  # type: ignore[no-untyped-def]
 
 @compiled
 def _add_harmonics(octave, total, shifts, damping):  # type: ignore[no-untyped-def]
-    """Sum of the spectrum and its fourteen damped harmonics; both arrays are (target, lane), flattened."""
-    total[:] = octave
+    """Sum of the spectrum and its fourteen damped harmonics; both arrays are (target, lane)."""
+    for j in range(_N + 1):
+        for t in range(LANES):
+            total[j, t] = octave[j, t]
     for i in range(len(shifts)):
-        above, weight = octave[shifts[i] * LANES :], damping[i]
-        for m in range(len(above)):
-            total[m] += np.float32(above[m] * weight)
+        above, weight = shifts[i], damping[i]
+        for j in range(_N + 1 - above):
+            for t in range(LANES):
+                total[j, t] += np.float32(octave[j + above, t] * weight)
 
 
 @compiled
@@ -316,7 +320,8 @@ def _best_path(frequency, voicing, memory):  # type: ignore[no-untyped-def]
     at = np.empty(n_states, np.int64)
     slope, n_decided = 1.0, 0
     for t in range(count):
-        before[:] = cost
+        for i in range(n_states):
+            before[i] = cost[i]
         any_voiced = False
         for i in range(N_CANDIDATES):
             any_voiced = any_voiced or voicing[t, i] >= VOICED

@@ -95,8 +95,10 @@ def _select(s, first, last, wanted):  # type: ignore[no-untyped-def]
 @compiled
 def percentiles(x, out):  # type: ignore[no-untyped-def]
     """Quartiles, their distances, percentiles 1 and 99, their distance; linear between order statistics."""
-    s = x.copy()
-    n = len(s)
+    n = len(x)
+    s = np.empty(n, np.float32)
+    for i in range(n):
+        s[i] = x[i]
     found, at = np.empty(5, np.float32), np.empty(5, np.int64)
     # the median first, the others within its halves: number, and the numbers of its neighbours below and above
     for i, below, above in ((1, -1, -1), (0, -1, 1), (2, 1, -1), (3, -1, 0), (4, 2, -1)):
@@ -268,7 +270,8 @@ def lpc(x, out):  # type: ignore[no-untyped-def]
                 r[k] += np.float32(x[i] * x[i - k])
     a = np.zeros(6, np.float32)
     out[0] = prediction(r, a) / np.float32(n)
-    out[1:6] = a[1:]
+    for i in range(1, 6):
+        out[i] = a[i]
 
 
 @compiled
@@ -287,7 +290,8 @@ def prediction(r, a):  # type: ignore[no-untyped-def]
         new[m] = g
         for i in range(1, m):
             new[i] = a[i] + np.float32(g * a[m - i])
-        a[:] = new
+        for i in range(1, m + 1):
+            a[i] = new[i]
         error = error * np.float32(np.float32(1) - np.float32(g * g))
         if error == 0:
             break

@@ -37,11 +37,11 @@ def functionals_of(frames: Frames) -> FloatArray:
     quality = smooth_known(quality, quality_limits)
     in_voice = smooth_known(_where(voiced, spectral), voiced_limits)
     outside = smooth_known(_where(~voiced, spectral[:5]), unvoiced_limits)
-    course, n_peaks = _course(all_frames[0])
+    course, n_peaks = _course_of(all_frames[0])
     seconds = np.float32(len(all_frames[0])) * PERIOD
     return np.concatenate(
         [
-            _course(pitch[pitch != 0])[0],
+            _course_of(pitch[pitch != 0])[0],
             course,
             _spreads(all_frames[5:], False),
             _spreads(quality, True),
@@ -86,15 +86,19 @@ def _spreads(contours, known_only):  # type: ignore[no-untyped-def]
     return found
 
 
+def _course_of(x: FloatArray) -> tuple[FloatArray, int]:
+    found: tuple[FloatArray, int] = _course(x, np.sort(x))
+    return found
+
+
 @compiled
-def _course(x):  # type: ignore[no-untyped-def]
+def _course(x, s):  # type: ignore[no-untyped-def]
     """The ten values of pitch and loudness, and the number of peaks."""
     found = np.zeros(10, np.float32)
     n = len(x)
     if n == 0:
         return found, 0
     _spread(x, found)
-    s = np.sort(x)
     for i in range(3):
         h = (0.2, 0.5, 0.8)[i] * (n - 1)
         a, b = int(np.floor(h)), int(np.ceil(h))
@@ -105,7 +109,10 @@ def _course(x):  # type: ignore[no-untyped-def]
     _, span = extremes(x, np.empty(3, np.float32))
     places, is_peak, count = turns(x, np.float32(np.float32(0.1) * span))
     slopes(x, places, is_peak, count, found[6:])
-    return found, is_peak[:count].sum()
+    n_peaks = 0
+    for i in range(count):
+        n_peaks += is_peak[i]
+    return found, n_peaks
 
 
 @compiled

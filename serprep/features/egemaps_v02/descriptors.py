@@ -37,7 +37,7 @@ def _descriptors(magnitude, power):  # type: ignore[no-untyped-def]
                 found[0, t] = _decibels(np.log(np.float32(high / low)))
             else:
                 found[0, t] = _decibels(np.float32(np.log(_FLOOR) - np.log(low)))
-        below, above = p[:64].max(), p[64:161].max()
+        below, above = _highest(p[:64]), _highest(p[64:161])
         if above != 0:
             if below > _FLOOR:
                 found[1, t] = _decibels(np.log(np.float32(below / above)))
@@ -62,6 +62,14 @@ def _descriptors(magnitude, power):  # type: ignore[no-untyped-def]
                 change = np.float64(magnitude[t, k]) - np.float64(magnitude[t - 1, k])
                 flux += change * change
             found[4, t] = np.sqrt(flux / 160)
+    return found
+
+
+@compiled
+def _highest(values):  # type: ignore[no-untyped-def]
+    found = values[0]
+    for value in values:
+        found = max(found, value)
     return found
 
 

@@ -56,7 +56,8 @@ def _analyse(samples, window, count, cosine, sine, sizes, kinds, plain, twisted,
         spectra_into(real, imaginary, re, im, sizes, kinds, plain, twisted, order, split, half)
         for t in range(LANES):
             _resample(real, imaginary, t, cosine, sine, wave)
-            waves[:, t] = wave
+            for i in range(_N):
+                waves[i, t] = wave[i]
         _correlate(waves, lagged)
         for t in range(min(LANES, count - first)):
             for k in range(n_points + 1):
@@ -64,7 +65,8 @@ def _analyse(samples, window, count, cosine, sine, sizes, kinds, plain, twisted,
                 magnitude[first + t, k] = np.sqrt(x * x + y * y)
             magnitude[first + t, 0], magnitude[first + t, n_points] = abs(real[0, t]), abs(real[n_points, t])
             prediction(lagged[t], a)
-            predictors[first + t] = a[1:]
+            for i in range(ORDER):
+                predictors[first + t, i] = a[1 + i]
     return magnitude, predictors
 
 
@@ -90,7 +92,8 @@ def _correlate(waves, found):  # type: ignore[no-untyped-def]
             late, early = waves[i], waves[i - lag]
             for t in range(LANES):
                 total[t] += late[t] * early[t]
-        found[:, lag] = total
+        for t in range(LANES):
+            found[t, lag] = total[t]
 
 
 def formants(predictors: FloatArray) -> FloatArray:
@@ -117,16 +120,29 @@ def _formants(predictors):  # type: ignore[no-untyped-def]
         a[ORDER - 1] = 1  # of lanes without a prediction
         known = np.zeros(n, np.bool_)
         for t in range(n):
-            known[t] = predictors[first + t].any() and np.isfinite(predictors[first + t]).all()
+            known[t] = _is_known(predictors[first + t])
             if known[t]:
-                a[:, t] = predictors[first + t]
+                for i in range(ORDER):
+                    a[i, t] = predictors[first + t, i]
         change = _roots(a, real, imaginary)
         block = _lowest(real, imaginary)
         for t in range(n):
             if known[t]:
-                found[:, first + t] = block[:, t]
+                for i in range(2 * N_FORMANTS):
+                    found[i, first + t] = block[i, t]
                 open_ones[first + t] = not change[t] < _CLOSE
     return found, open_ones
+
+
+@compiled
+def _is_known(a):  # type: ignore[no-untyped-def]
+    """Whether there is a prediction, and a finite one."""
+    n_known = 0
+    for value in a:
+        if not np.isfinite(value):
+            return False
+        n_known += value != 0
+    return n_known > 0
 
 
 @compiled
@@ -170,7 +186,10 @@ def _roots(a, real, imaginary):  # type: ignore[no-untyped-def]
                 imaginary[j, t] -= y
                 relative = (x * x + y * y) / (real[j, t] * real[j, t] + imaginary[j, t] * imaginary[j, t])
                 change[t] = change[t] if relative <= change[t] else relative
-        if change.max() < _CLOSE:
+        n_open = 0
+        for t in range(LANES):
+            n_open += not change[t] < _CLOSE  # not a number is open
+        if n_open == 0:
             break
     return change
 

@@ -46,7 +46,12 @@ def frames_of(signal: FloatArray) -> Frames:
     resonances = formants(predictors[:n_long])
     levels = partials(pitch.magnitude, pitch.f0, resonances[:N_FORMANTS])
     by_formant = [row for j in range(N_FORMANTS) for row in (*resonances[j::N_FORMANTS], levels[2 + j])]
-    voice = [_semitones(pitch.f0), quality[:, 0], _decibels(quality[:, 2]), noise_ratio(pitch.magnitude, pitch.f0)]
+    voice = [
+        _semitones(pitch.f0),
+        quality[:, 0],
+        _decibels(np.ascontiguousarray(quality[:, 2])),
+        noise_ratio(pitch.magnitude, pitch.f0),
+    ]
     return Frames(
         n_long,
         pitch.n_decided,

@@ -1,5 +1,5 @@
 import numpy as np
-import scipy.fft
+import scipy
 
 from serprep.features.compare_2016.cepstrum import mfcc
 

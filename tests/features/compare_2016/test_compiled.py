@@ -4,12 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 
-from serprep.features import compare_2016
-from serprep.features.compare_2016 import compiled, framing
+from serprep.features import compare_2016, egemaps_v02
+from serprep.features.compare_2016 import compiled
 
 CODE = """
 import sys
@@ -21,8 +20,10 @@ from serprep.features.compare_2016 import compiled
 assert Path(package.__file__).is_relative_to(sys.argv[1])
 from serprep.features.compare_2016.peaks import peaks
 x, out = np.arange(20, dtype=np.float32), np.zeros(12, np.float32)
+made = []
+compiled.LISTENERS.append(made.append)
 peaks(x, np.float32(9.5), np.float32(19), out)
-print(out[5], len(peaks.stats.cache_hits), len(peaks.stats.cache_misses))
+print(out[5], "numba" in sys.modules, len(made))
 """
 
 
@@ -35,8 +36,8 @@ def copy(tmp_path):
     def run(**environment):
         command = [sys.executable, "-I", "-c", CODE, str(tmp_path / "lib")]
         done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, check=True)
-        value, hits, misses = done.stdout.split()
-        return float(value), int(hits), int(misses)
+        value, has_numba, made = done.stdout.split()
+        return float(value), has_numba == "True", int(made)
 
     return tmp_path / "lib" / "serprep" / "features" / "compare_2016", run
 
@@ -44,61 +45,74 @@ def copy(tmp_path):
 @pytest.mark.slow
 def test_code_is_compiled_once_and_again_when_any_module_changes(copy):
     folder, run = copy
-    assert run() == (-9.5, 0, 1)
-    assert list((folder / "__pycache__").glob("peaks.peaks*.nbc"))
-    assert run() == (-9.5, 1, 0)
+    assert run() == (-9.5, True, 1)
+    assert list((folder / "__pycache__").glob("peaks.peaks*.native"))
+    assert run() == (-9.5, False, 0)
     path = folder / "statistics.py"  # of which peaks.peaks holds compiled code
     path.write_text(path.read_text().replace("if abs(z) <= a:", "if abs(z) <= a + 1:"))
-    assert run() == (-9.5, 0, 1)
+    assert run() == (-9.5, True, 1)
 
 
 @pytest.mark.slow
 def test_compiled_code_can_lie_elsewhere(copy, tmp_path):
     folder, run = copy
-    assert run(NUMBA_CACHE_DIR=str(tmp_path / "elsewhere")) == (-9.5, 0, 1)
-    assert list((tmp_path / "elsewhere").rglob("peaks.peaks*.nbc"))
-    assert not list(folder.rglob("*.nbc"))
+    assert run(NUMBA_CACHE_DIR=str(tmp_path / "elsewhere")) == (-9.5, True, 1)
+    assert list((tmp_path / "elsewhere").rglob("peaks.peaks*.native"))
+    assert not list(folder.rglob("*.native"))
 
 
 def test_without_a_folder_for_it_code_is_compiled_for_this_process(monkeypatch):
-    def njit(*, cache=False, **options):
-        if cache:  # what numba raises
-            raise RuntimeError("cannot cache function 'f': no locator available for file 'f.py'")
-        return numba.njit(**options)
-
-    monkeypatch.setattr(compiled, "njit", njit)
-    before = len(compiled.KEPT)
+    monkeypatch.setattr(compiled, "folder_for", lambda source: None)
+    kept = []
+    monkeypatch.setattr(compiled, "LISTENERS", [kept.append])
     assert compiled.compiled(lambda x: x + 1)(2) == 3
-    assert len(compiled.KEPT) == before
+    assert kept == [False]
+
+
+def test_all_functions_of_the_sets_are_kept(monkeypatch):
+    signal = np.random.default_rng(0).uniform(-0.1, 0.1, 2000).astype(np.float32)
+    compare_2016.functionals(signal)
+    egemaps_v02.functionals(signal)
+    found = [
+        call.__name__
+        for name, module in list(sys.modules.items())
+        if name.startswith(("serprep.features.compare_2016.", "serprep.features.egemaps_v02."))
+        for function in vars(module).values()
+        if isinstance(function, compiled.Compiled)
+        for kinds, call in function.known.items()
+        if all(not isinstance(kind, tuple) or kind[2] for kind in kinds)
+    ]
+    assert len(found) > 30
+    assert set(found) == {"called"}
 
 
 def test_preparing_says_so_where_it_takes_long(monkeypatch, capsys):
-    class First:
-        signatures = ()
-
-        class stats:
-            cache_misses = ()
-
-        def __call__(self, *_):
-            return None
-
-    first = First()
-    monkeypatch.setattr(framing, "zero_crossings", first)
-    monkeypatch.setattr(compare_2016, "functionals", lambda signal: None)
     lines = []
-    compare_2016.prepare(lines.append)
-    assert lines == []
-    first.stats.cache_misses = {"signature": 1}
-    compare_2016.prepare(lines.append)
-    compare_2016.prepare()
-    assert lines == ["compiling the native features, once (about 30 s)"]
+    started = []
+
+    class Helper:
+        def __init__(self, command, **_):
+            started.append(command)
+
+        def wait(self):
+            return 0
+
+    def compute(signal):
+        for listener in list(compiled.LISTENERS):
+            listener(True)
+
+    monkeypatch.setattr(compare_2016.subprocess, "Popen", Helper)
+    compare_2016.prepare(lines.append, lambda signal: None)
+    assert lines == started == []
+    compare_2016.prepare(lines.append, compute)
+    compare_2016.prepare(compute=compute)
+    assert lines == ["compiling the native features, once (about 10 s)"]
     assert capsys.readouterr().err == lines[0] + "\n"
-    monkeypatch.setattr(compiled, "KEPT", [])
-    compare_2016.prepare(lines.append)
+    assert len(started) == 2
+    compare_2016.prepare(lines.append, lambda signal: [listener(False) for listener in list(compiled.LISTENERS)])
     assert "no folder can be written; set NUMBA_CACHE_DIR" in lines[1]
-    first.signatures = ("used",)
-    compare_2016.prepare(lines.append)
-    assert len(lines) == 2
+    assert len(started) == 2
+    assert compiled.LISTENERS == []
 
 
 def test_arithmetic_is_not_contracted():

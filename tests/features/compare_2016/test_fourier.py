@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-import scipy.fft
+import scipy
 
 from serprep.features.compare_2016.fourier import LANES, magnitudes_into, plan
 

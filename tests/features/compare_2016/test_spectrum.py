@@ -1,5 +1,5 @@
 import numpy as np
-import scipy.fft
+import scipy
 
 from serprep.features.compare_2016.framing import hamming
 from serprep.features.compare_2016.spectrum import short_spectra

@@ -2,8 +2,7 @@ import json
 
 import numpy as np
 import pytest
-import scipy.linalg
-import scipy.stats
+import scipy
 
 from serprep.features.compare_2016 import statistics as s
 from serprep.features.compare_2016.names import REGRESSION

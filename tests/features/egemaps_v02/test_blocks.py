@@ -29,7 +29,7 @@ def test_real_recordings_have_the_package_s_values(package, same, corpora, corpu
 
 
 def test_the_worked_example():
-    found, n_peaks = blocks._course(np.array(EXAMPLE.split(), np.float32))
+    found, n_peaks = blocks._course_of(np.array(EXAMPLE.split(), np.float32))
     expected = [0.47666666, 0.55954981, 0.23000002, 0.435, 0.74000001, 0.50999999]
     assert found == pytest.approx([*expected, 32.733334, 14.873393, 14.483335, 7.6798582], rel=1e-6)
     assert n_peaks == 5

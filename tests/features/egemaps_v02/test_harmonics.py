@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-import scipy.fft
+import scipy
 
 from serprep.features.compare_2016.framing import samples_of
 from serprep.features.compare_2016.pitch import track

@@ -1,0 +1,103 @@
+"""A data folder of Kaldi, ESPnet and their kin.
+
+| what | |
+| --- | --- |
+| origin | kaldi-asr.org, "Data preparation" |
+| size, speakers, labels, licence | whatever the folder holds |
+
+Tree: ``wav.scp`` (``key path``), ``utt2spk``, and where they are there ``segments`` (``key recording start end``;
+an end of -1 is the file's), ``text`` and ``utt2emo``.  ``file`` names another file of labels, such as ``utt2lab``.
+Paths are relative to the folder, or absolute and below it.  A line of ``wav.scp`` that is a command (it ends in
+``|``) is never run.  In a label ``%20`` stands for a blank, as serprep exports it.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
+
+from serprep.corpora.corpus import SAID, About, Corpus, Finding, told_about
+from serprep.corpora.labels import ABSENT, read_lines
+from serprep.errors import CorpusError
+from serprep.text import as_float, described
+from serprep.utterance import Utterance
+
+COMMANDS = "recordings that are the output of a command passed over: convert them first"
+
+
+def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance | Finding | About]:
+    """Utterances in the order of ``segments``, or of ``wav.scp``."""
+    yield from told_about(options, CORPUS)
+    if not (root / "wav.scp").is_file():
+        return
+    paths: dict[str, str] = {}
+    for key, (place, value) in _pairs(root, "wav.scp").items():
+        if value.endswith("|"):
+            yield Finding(COMMANDS, f"{place}: {key}")
+        else:
+            paths[key] = _relative(value, root)
+    labels = str(options.get("file") or "utt2emo")
+    emotions, speakers, texts = (_optional(root, name) for name in (labels, "utt2spk", "text"))
+    for key, (place, recording, start, end) in _excerpts(root, list(paths)).items():
+        if recording not in paths:
+            continue
+        if not (root / paths[recording]).is_file():
+            yield Finding(ABSENT, f"{place}: {paths[recording]}")
+        yield Utterance(
+            id=key,
+            path=paths[recording],
+            start=start,
+            end=end,
+            speaker=speakers.get(key, ""),
+            emotion=unquote(emotions.get(key, "")),
+            extra={"text": texts.get(key, "")},
+        )
+
+
+def _pairs(root: Path, name: str) -> dict[str, tuple[str, str]]:
+    """Key → (place, the line's remainder)."""
+    pairs = {}
+    for line in read_lines(root, name)[0]:
+        key, _, value = line.text.strip().partition(" ")
+        if key in pairs:
+            raise CorpusError(f"{root / name}: {described(key)} stands twice; remove one of the lines")
+        pairs[key] = (line.place, value.strip())
+    return pairs
+
+
+def _optional(root: Path, name: str) -> dict[str, str]:
+    return {key: value for key, (_, value) in _pairs(root, name).items()} if (root / name).is_file() else {}
+
+
+def _excerpts(root: Path, keys: list[str]) -> dict[str, tuple[str, str, float | None, float | None]]:
+    """Utterance → place, recording, start, end."""
+    if not (root / "segments").is_file():
+        return {key: ("wav.scp", key, None, None) for key in keys}
+    found = {}
+    for key, (place, value) in _pairs(root, "segments").items():
+        recording, *times = value.split()
+        numbers = [as_float(time) for time in times[:2]]
+        if len(numbers) < 2 or numbers[0] is None or numbers[1] is None:
+            raise CorpusError(f"{place}: {described(value)}; expected a recording, and a start and end in seconds")
+        start, end = numbers[0], numbers[1] if numbers[1] >= 0 else None
+        found[key] = (place, recording, None if (start, end) == (0, None) else start, end)
+    return found
+
+
+def _relative(value: str, root: Path) -> str:
+    path = PurePosixPath(value)
+    for above in map(str, (root.absolute(), root.resolve())):
+        if path.is_relative_to(above):
+            return str(path.relative_to(above))
+    return str(path)
+
+
+CORPUS = Corpus(
+    name="kaldi",
+    title="a data folder of Kaldi",
+    licence="unknown: yours to know",
+    source="local folder",
+    citation="",
+    layout="wav.scp, utt2spk, and where they are there segments, text and utt2emo",
+    utterances=utterances,
+    options=("file", *SAID),
+)

@@ -1,0 +1,164 @@
+"""A report's numbers → charts, by `serprep.pages`: in the page's colours, for any width."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from serprep.pages import escaped
+from serprep.pages.plot import Axis, Mark, axis, legend, plot, scale_row, track
+
+
+def tracks(rows: Sequence[dict[str, Any]], dots: pd.DataFrame, *, chance: float | None, says: str) -> Markup:
+    """A row per system: its UA, the interval about it, and what `dots` holds of it as faint points.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        system; ua and ua_interval, which may be missing.
+    dots : DataFrame
+        system, ua, name: whose score it is.
+    chance : float, optional
+        Where the dashed line stands.
+    """
+    points = dict(iter(dots.groupby("system", sort=False))) if len(dots) else {}
+    around = [bound for row in rows for bound in row.get("ua_interval") or () if bound is not None]
+    values = [row["ua"] for row in rows if row.get("ua") is not None]
+    spread = dots["ua"].dropna().tolist() if len(dots) else []
+    scale = axis("UA, %", [100 * value for value in (*around, *values, *spread, chance) if value is not None])
+    scale = Axis(label=scale.label, low=max(0.0, scale.low), high=min(100.0, scale.high), ticks=scale.ticks)
+    parts = []
+    for number, row in enumerate(rows):
+        own = points.get(row["system"], pd.DataFrame({"ua": [], "name": []})).dropna(subset="ua")
+        ua = row.get("ua")
+        drawn = track(
+            None if ua is None else 100 * ua,
+            between=[100 * bound for bound in row["ua_interval"]] if row.get("ua_interval") else None,
+            dots=[
+                (100 * value, f"{name}: {100 * value:.1f} %")
+                for value, name in zip(own["ua"], own["name"], strict=True)
+            ],
+            scale=scale,
+            colour=number,
+            rule=None if chance is None else 100 * chance,
+        )
+        told = "undefined" if ua is None or ua != ua else f"{100 * ua:.1f}"
+        parts.append(Markup("<span>{}</span>{}<b>{}</b>").format(escaped(row["system"]), drawn, told))
+    return Markup('<div class="tracks" role="img" aria-label="{}">{}{}</div>').format(
+        escaped(says), Markup("").join(parts), scale_row(scale)
+    )
+
+
+def curves(rows: pd.DataFrame, systems: Sequence[str]) -> list[tuple[str, Markup]]:
+    """Training loss and UA by epoch, mean over folds and seeds, with a band of one standard deviation."""
+    found = []
+    for title, columns, scale in (
+        ("training loss", ["train_loss"], 1.0),
+        ("UA, %", [name for name in ("train_ua", "dev_ua") if name in rows], 100.0),
+    ):
+        marks: list[Mark] = []
+        for system, group in rows.groupby("system", sort=False):
+            colour = systems.index(str(system)) if system in systems else 0
+            for column in columns:
+                by_epoch = (scale * group[column].astype(float)).groupby(group["epoch"])
+                mean, std = by_epoch.mean().dropna(), by_epoch.std().fillna(0.0)
+                if not len(mean):
+                    continue
+                upper, lower = mean + std[mean.index], mean - std[mean.index]
+                band = [*_points(upper), *_points(lower)[::-1]]
+                if column != "dev_ua":
+                    marks.append(Mark(points=band, form="band", colour=colour))
+                form = "line dashed" if column == "dev_ua" else "line"
+                marks.append(Mark(points=_points(mean), form=form, colour=colour, name=str(system)))
+        if marks:
+            x = axis("epoch", [float(epoch) for epoch in rows["epoch"]])
+            y = axis(title, [0.0, *(b for mark in marks for _, b in mark.points)], low=0.0)
+            found.append((title, plot(marks, x, y, says=f"{title} by epoch")))
+    return found
+
+
+def _points(values: "pd.Series[float]") -> list[tuple[float, float]]:
+    return list(zip(values.index.astype(float).tolist(), values.tolist(), strict=True))
+
+
+def calibration(summary: Sequence[dict[str, Any]]) -> list[tuple[str, Markup]]:
+    """How often systems are right where they are how confident, and the errors left where they may abstain."""
+    found = []
+    for name, x_label, y_label, high in (
+        ("reliability", "confidence, %", "correct, %", 100.0),
+        ("risk_coverage", "coverage, %", "errors, %", None),
+    ):
+        marks = [Mark(points=[(0, 0), (100, 100)], form="rule")] if name == "reliability" else []
+        for number, row in enumerate(summary):
+            points = [(100 * a, 100 * b) for a, b in row.get(name) or ()]
+            says = [f"{row['system']}: {a:.0f} %, {b:.0f} %" for a, b in points]
+            marks.append(Mark(points=points, form="line", colour=number, name=row["system"]))
+            if name == "reliability":
+                marks.append(Mark(points=points, form="dots", colour=number, says=says))
+        if any(len(mark.points) for mark in marks if mark.form == "line"):
+            x = Axis(label=x_label, low=0, high=100, ticks=(0, 25, 50, 75, 100))
+            y = axis(y_label, [b for mark in marks for _, b in mark.points], low=0.0, high=high)
+            found.append(
+                (
+                    f"{y_label.removesuffix(', %')} by {x_label.removesuffix(', %')}",
+                    plot(marks, x, y, says=f"{y_label} by {x_label}"),
+                )
+            )
+    return found
+
+
+def by_class(summary: Sequence[dict[str, Any]], labels: Sequence[str]) -> Markup:
+    """The recall of each class by each system: a row per class, a dot per system."""
+    recalls = {
+        label: [(row["recall"][label], row["system"], n) for n, row in enumerate(summary) if _has(row, label)]
+        for label in labels
+    }
+    scale = Axis(label="recall, %", low=0, high=100, ticks=(0, 25, 50, 75, 100))
+    parts = []
+    for label, values in recalls.items():
+        drawn = _dots([(100 * value, f"{system}: {100 * value:.1f} %", n) for value, system, n in values], scale)
+        parts.append(Markup("<span>{}</span>{}<b></b>").format(escaped(label), drawn))
+    names = [Mark(points=[], form="dots", colour=n, name=row["system"]) for n, row in enumerate(summary)]
+    return legend(names) + Markup(
+        '<div class="tracks" role="img" aria-label="recall per class, per cent">{}{}</div>'
+    ).format(Markup("").join(parts), scale_row(scale))
+
+
+def by_condition(rows: Sequence[Any], systems: Sequence[str]) -> Markup:
+    """UA where the test part alone is transformed: a row per condition, a dot per system."""
+    scale = Axis(label="UA, %", low=0, high=100, ticks=(0, 25, 50, 75, 100))
+    parts = []
+    for name in dict.fromkeys(row.condition for row in rows):
+        values = [
+            (100 * row.ua, f"{row.system}: {100 * row.ua:.1f} %", systems.index(row.system))
+            for row in rows
+            if row.condition == name and row.ua is not None and row.system in systems
+        ]
+        parts.append(Markup("<span>{}</span>{}<b></b>").format(escaped(name), _dots(values, scale)))
+    names = [Mark(points=[], form="dots", colour=n, name=system) for n, system in enumerate(systems)]
+    return legend(names) + Markup('<div class="tracks" role="img" aria-label="UA per condition">{}{}</div>').format(
+        Markup("").join(parts), scale_row(scale)
+    )
+
+
+def _has(row: dict[str, Any], label: str) -> bool:
+    value = (row.get("recall") or {}).get(label)
+    return value is not None and np.isfinite(value)
+
+
+def _dots(values: Sequence[tuple[float, str, int]], scale: Axis) -> Markup:
+    """A track with a dot per value, each in its own colour."""
+    grid = Markup("").join(
+        Markup('<path class="grid" d="M{:.0f} 0V1000"></path>').format(scale.at(t)) for t in scale.ticks
+    )
+    dots = Markup("").join(
+        Markup('<path class="dots large s{}" d="M{:.1f} 500h0"><title>{}</title></path>').format(
+            n % 8, scale.at(value), escaped(says)
+        )
+        for value, says, n in values
+    )
+    return Markup(
+        '<svg class="track" viewBox="0 0 1000 1000" preserveAspectRatio="none" aria-hidden="true">{}{}</svg>'
+    ).format(grid, dots)

@@ -1,0 +1,46 @@
+import hashlib
+import shutil
+
+import pytest
+
+from serprep.corpora import read_corpus
+from serprep.errors import CorpusError
+
+
+def test_what_was_exported_is_read_back(shop, tmp_path):
+    root = tmp_path / "export"
+    shutil.copytree(shop.export("huggingface", audio=True), root)
+    rows = {row.id: row for row in read_corpus("huggingface", root).utterances}
+    assert sorted(rows) == shop.store.ids
+    for i, name in enumerate(shop.store.ids):
+        assert rows[name].emotion == shop.store.emotions[i] and rows[name].speaker == shop.store.speakers[i]
+        data = (root / rows[name].path).read_bytes()
+        if not shop.store.column("path")[i].startswith("long"):
+            assert hashlib.sha256(data).hexdigest() == shop.store.column("audio_digest")[i]
+        assert (rows[name].start, rows[name].end) == (None, None)  # excerpts are cut already
+
+
+def test_without_recordings_the_columns_are_named(shop):
+    with pytest.raises(CorpusError, match=r"part-000\.parquet: no column of recordings \(bytes and path\) among"):
+        read_corpus("huggingface", shop.export("huggingface"))
+
+
+def test_what_is_no_parquet_is_one_line(tmp_path):
+    (tmp_path / "a.parquet").write_bytes(b"no parquet")
+    with pytest.raises(CorpusError, match=r"a\.parquet: .*; expected a Parquet file") as error:
+        read_corpus("huggingface", tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_partition_is_told_by_the_files_name(tmp_path):
+    import pyarrow
+    from pyarrow import parquet
+
+    audio = pyarrow.array([{"bytes": b"RIFFx", "path": "../../a.wav"}])
+    (tmp_path / "data").mkdir()
+    table = pyarrow.table({"file": audio, "label": ["joy"]})
+    parquet.write_table(table, tmp_path / "data" / "validation-00000-of-00001.parquet")
+    (row,) = read_corpus("huggingface", tmp_path).utterances
+    assert (row.partition, row.emotion) == ("validation", "joy")
+    assert row.path == "recordings/data/validation-00000-of-00001/000000_a.wav"  # a hostile path leads nowhere
+    assert (tmp_path / row.path).read_bytes() == b"RIFFx"

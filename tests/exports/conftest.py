@@ -1,0 +1,1 @@
+from helpers.shop import shop  # noqa: F401 - a fixture
