@@ -8,12 +8,13 @@ import pandas as pd
 
 from serprep._typing import DoubleArray
 from serprep.browse.subject import Subject
-from serprep.errors import SerprepError, TrainError
+from serprep.errors import SerprepError, SplitError, TrainError
 from serprep.manifest.marks import read_marks
+from serprep.parallel import Workers
 from serprep.pipeline.gather import Quarantined
 from serprep.place.place import at
 from serprep.ratings import read_ratings
-from serprep.recipe import Recipe, read_recipe
+from serprep.recipe import OtherRooms, Recipe, read_recipe
 from serprep.split import Split
 from serprep.store.store import Store, open_store
 from serprep.version import read_build
@@ -44,37 +45,30 @@ def subject_of(place: str, *, audio: Path | None = None) -> Subject:
         ratings=read_ratings(recipe.path(recipe.corpus.manifest)) if recipe.corpus.manifest else (),
         marks=read_marks(recipe.path(recipe.corpus.marks)) if recipe.corpus.marks else (),
     )
-    return _with_results(subject, recipe, place)
+    return _with_results(subject, recipe)
 
 
-def _with_results(subject: Subject, recipe: Recipe, place: str) -> Subject:
-    """Sides of the split and predictions, where there are such; else a note says why not."""
+def _with_results(subject: Subject, recipe: Recipe) -> Subject:
+    """Sides of the split and predictions of finished experiments, where there are such; else a note says why not."""
     try:
-        from serprep_models.run import finished_of
+        from serprep_models.experiments import run_experiments, split_of
 
-        outcome = finished_of(Path(place))[2]
+        asked = replace(recipe, test=OtherRooms())  # predictions in other rooms are not shown
+        outcome = run_experiments(asked, subject.store, pool=Workers(), only_finished=True)
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "safetensors"):
             raise
-        return replace(
-            subject, notes=("predictions are not shown: `pip install serprep[train]` brings what reads them",)
-        )
+        return replace(subject, notes=("no predictions are shown: reading them needs `pip install serprep[train]`",))
+    except SplitError as error:  # an impossible split is no reason not to listen
+        return replace(subject, notes=(str(error),))
     except TrainError as error:
-        return replace(subject, sides=_sides(recipe, subject.store), notes=(str(error),))
+        sides = sides_of(split_of(recipe, subject.store.manifest()), subject.store.ids)
+        return replace(subject, sides=sides, notes=(str(error),))
     return replace(
         subject,
         sides=sides_of(outcome.split, subject.store.ids),
         probabilities=probabilities_of(outcome.predictions, subject.store),
     )
-
-
-def _sides(recipe: Recipe, store: Store) -> tuple[str, ...]:
-    from serprep_models.experiments import split_of
-
-    try:
-        return sides_of(split_of(recipe, store.manifest()), store.ids)
-    except SerprepError:  # a split that is impossible is no reason not to listen
-        return ()
 
 
 def sides_of(split: Split, ids: list[str]) -> tuple[str, ...]:

@@ -99,3 +99,22 @@ def test_recordings_are_played_by_number(client):
 def test_why_a_quarantined_one_is_silent_is_said(client, subject):
     answered = client.get(f"/token/audio/{len(subject.store)}.wav")
     assert answered.status_code == 404 and answered.headers["content-type"].startswith("text/plain")
+
+
+def test_it_listens_on_this_machine_alone_at_an_address_that_nobody_can_guess(subject, monkeypatch):
+    from serprep.browse import server
+
+    heard = []
+
+    def run(_, sockets):
+        heard.append(sockets[0].getsockname())
+        raise KeyboardInterrupt  # as Ctrl-C does
+
+    monkeypatch.setattr("uvicorn.Server.run", run)
+    told = []
+    for _ in range(2):
+        server.serve(subject, tell=told.append)
+    for (host, port), address in zip(heard, told, strict=True):
+        assert host == "127.0.0.1"
+        assert re.fullmatch(rf"http://127\.0\.0\.1:{port}/[\w-]{{22}}/", address)
+    assert told[0].split("/")[3] != told[1].split("/")[3]
