@@ -13,6 +13,7 @@ import click
 
 from . import (
     audit,
+    browse,
     build,
     bundle,
     card,
@@ -108,6 +109,7 @@ for command in (
     cross.cross,
     experiments.experiments,
     report.report,
+    browse.browse,
     bundle.bundle,
     reproduce.reproduce,
     doctor.doctor,
@@ -165,6 +167,8 @@ def _explained(error: Exception) -> list[str]:
         return [f"{place}{one_line(error)}: the connection was lost; the same command goes on from what is finished"]
     if isinstance(error, ModuleNotFoundError) and error.name in ("torch", "safetensors"):
         return [f"training needs {error.name}, which is not installed; add it with `pip install serprep[train]`"]
+    if isinstance(error, ModuleNotFoundError) and error.name in ("starlette", "uvicorn"):
+        return [f"browsing needs {error.name}, which is not installed; add it with `pip install serprep[browse]`"]
     if reason:
         return [reason]
     raise error

@@ -15,7 +15,7 @@ TAKES = {
     **dict.fromkeys(("build", "run", "train", "compare", "cross"), ("recipe",)),
     **dict.fromkeys(("info", "verify", "convert", "export", "diff"), ("store", "data set")),
     **dict.fromkeys(("log", "tag", "gc"), ("data set",)),
-    "report": ("recipe", "store", "data set"),
+    **dict.fromkeys(("report", "browse"), ("recipe", "store", "data set")),
     "check": ("manifest",),
     **dict.fromkeys(("split", "audit"), ("manifest", "recipe", "store", "data set")),
     "init": ("corpus",),

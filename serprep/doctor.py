@@ -105,6 +105,7 @@ _NETWORKS = "torch"  # asked for by name: serprep runs without it
 _EXTRAS = {
     "train": "to train, run and predict",
     "embedding": "for self-supervised models",
+    "browse": "for `serprep browse`",
     "onnx": "for `serprep onnx`",
     "s3": "for data sets at s3:// addresses",
     "audformat": "for databases of audformat",

@@ -49,6 +49,7 @@ class CorpusConfig:
     manifest: str = ""  # in place of a reader
     root: str = ""
     exclude: str = ""  # file of utterance ids, one a line
+    marks: str = ""  # what was marked while listening: utterances to leave out, and other labels
     file: str = ""  # for reader "table", relative to root; for "audformat": which of its tables
     pattern: str = ""  # for reader "pattern"
     prefix: str = ""  # for reader "table": a folder that its paths lack

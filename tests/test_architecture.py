@@ -42,7 +42,7 @@ FOUNDATIONS = {
 }
 STAGES = (
     *("corpora", "manifest", "ratings", "release", "conditions", "features", "cache", "version", "store", "dataset"),
-    *("split", "audit", "systems", "recipe", "card", "pipeline", "exports", "doctor"),
+    *("split", "audit", "systems", "recipe", "card", "pipeline", "exports", "browse", "doctor"),
 )
 FOLDERS = {"serprep": ROOT / "serprep", "serprep_models": ROOT / "serprep_models", "serprep_cli": ROOT / "cli"}
 IMPORTS_BY_NAME = {  # modules that import what is named while they run

@@ -48,7 +48,7 @@ def test_every_file_of_the_packages_is_in_the_wheel_unchanged(wheel):
 
 def test_nothing_else_is_in_the_wheel(wheel):
     suffixes = {Path(name).suffix for name in wheel[1] if ".dist-info/" not in name}
-    assert suffixes <= {".py", ".typed", ".j2", ".gz"}
+    assert suffixes <= {".py", ".typed", ".j2", ".gz", ".html", ".css", ".js", ".txt"}
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,7 @@ def test_nothing_else_is_in_the_wheel(wheel):
         "serprep_cli/py.typed",
         "serprep_models/page.html.j2",
         "serprep/releases/emodb.tsv.gz",
+        "serprep/browse/assets/index.html",
     ],
 )
 def test_data_files_are_in_the_wheel(wheel, name):

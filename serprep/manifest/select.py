@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from serprep.errors import ManifestError, first_ten, one_line
+from serprep.manifest.marks import Mark, corrections, left_out
 from serprep.manifest.table import Manifest, make_manifest
 from serprep.utterance import Texts
 
@@ -19,8 +20,14 @@ class Selection:
     labels: tuple[str, ...]  # declared emotions, in logit order
 
 
-def select(manifest: Manifest, *, emotions: Mapping[str, str] | None = None, exclude: Sequence[str] = ()) -> Selection:
-    """Keep, rename and merge emotions, and leave out utterances by id.
+def select(
+    manifest: Manifest,
+    *,
+    emotions: Mapping[str, str] | None = None,
+    exclude: Sequence[str] = (),
+    marks: Sequence[Mark] = (),
+) -> Selection:
+    """Keep, rename and merge emotions, leave out utterances by id, and correct labels.
 
     Parameters
     ----------
@@ -30,12 +37,15 @@ def select(manifest: Manifest, *, emotions: Mapping[str, str] | None = None, exc
         every label.  Utterances of a partition "test" stay even without a label.
     exclude : sequence of str
         Utterance ids.
+    marks : sequence of Mark
+        Whom to leave out, and whose label is another one: a word of the recipe.
 
     Raises
     ------
     ManifestError
-        If an emotion or an excluded id does not occur in the manifest: a typing
-        error would otherwise drop a class silently.
+        If an emotion or an excluded or marked id does not occur in the manifest, or a
+        corrected label is none of the recipe's: a typing error would otherwise drop a
+        class silently.
     """
     rows = manifest.utterances
     present = Counter(rows.column("emotion"))
@@ -44,10 +54,15 @@ def select(manifest: Manifest, *, emotions: Mapping[str, str] | None = None, exc
         if name not in present:
             known = ", ".join(sorted(filter(None, present))) or "none"
             problems.append(f"[corpus.emotions] names {name!r}, which no utterance has; the corpus has {known}")
-    excluded = set(exclude)
-    absent = sorted(excluded.difference(rows.column("id")))
-    if absent:
-        problems.append(f"{len(absent)} excluded ids are not in the corpus, such as {one_line(absent[0])!r}")
+    declared = tuple(dict.fromkeys(emotions.values() if emotions is not None else sorted(filter(None, present))))
+    excluded, marked, corrected = set(exclude), set(left_out(marks)), corrections(marks)
+    for verb, ids in (("excluded", excluded), ("marked", {mark.id for mark in marks})):
+        absent = sorted(ids.difference(rows.column("id")))
+        if absent:
+            problems.append(f"{len(absent)} {verb} ids are not in the corpus, such as {one_line(absent[0])!r}")
+    for id_, emotion in corrected.items():
+        if emotion not in declared:
+            problems.append(f"utterance {one_line(id_)!r} is marked {emotion!r}; expected one of {', '.join(declared)}")
     if problems:
         raise ManifestError(first_ten(problems))
     kept: list[int] = []
@@ -57,17 +72,18 @@ def select(manifest: Manifest, *, emotions: Mapping[str, str] | None = None, exc
     for i, (id_, emotion, partition) in enumerate(cells):
         if id_ in excluded:
             dropped["excluded by the recipe's list"] += 1
+        elif id_ in marked:
+            dropped["marked to be left out"] += 1
         elif emotions is None or (not emotion and partition == "test"):
             kept.append(i)
-            words.append(emotion)
+            words.append(corrected.get(id_, emotion))
         elif emotion in emotions:
             kept.append(i)
-            words.append(emotions[emotion])
+            words.append(corrected.get(id_, emotions[emotion]))
         else:
             dropped[f"emotion {emotion!r} not named in [corpus.emotions]" if emotion else "no label"] += 1
     rows = rows.take(kept).replace(emotion=words)
-    declared = emotions.values() if emotions is not None else sorted(filter(None, present))
-    return Selection(make_manifest(rows, manifest.info), dict(sorted(dropped.items())), tuple(dict.fromkeys(declared)))
+    return Selection(make_manifest(rows, manifest.info), dict(sorted(dropped.items())), declared)
 
 
 def spellings(manifest: Manifest) -> list[str]:

@@ -11,6 +11,7 @@ from serprep.corpora import read_corpus
 from serprep.errors import CorpusError, ManifestError, one_line
 from serprep.files import read_regular
 from serprep.manifest.locate import Located, locate
+from serprep.manifest.marks import corrections, read_marks
 from serprep.manifest.select import Selection, select, spellings
 from serprep.manifest.table import Manifest, make_manifest, read_manifest
 from serprep.recipe import Recipe
@@ -68,7 +69,11 @@ def gather(recipe: Recipe) -> Asked:
                 f"exclude = {corpus.exclude!r}: byte {error.start} is not UTF-8; expected utterance ids, one a line"
             ) from None
         exclude = [line.strip() for line in text.splitlines() if line.strip()]
-    chosen = select(manifest, emotions=corpus.emotions, exclude=exclude)
+    marks = read_marks(recipe.path(corpus.marks)) if corpus.marks else ()
+    if n_corrected := len(corrections(marks)):
+        told = f"{one_line(corpus.marks)}: {n_corrected} label{'s' if n_corrected > 1 else ''} corrected"
+        warnings = (*warnings, told)
+    chosen = select(manifest, emotions=corpus.emotions, exclude=exclude, marks=marks)
     located = locate(chosen.manifest.utterances, root)
     warnings = (*warnings, *located.warnings, *spellings(chosen.manifest))
     if located.utterances is not chosen.manifest.utterances:

@@ -1,0 +1,76 @@
+"""Name → content of everything that is computed for the page, whoever hands it out."""
+
+import threading
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from serprep.browse.detail import detail
+from serprep.browse.listing import about, listing
+from serprep.browse.page import answer
+from serprep.browse.plane import Plane, places_of, plane_of, row_kinds
+from serprep.browse.sound import sound_of
+from serprep.browse.subject import Subject
+
+
+class Content:
+    """What the page asks for; each thing is computed when it is first asked for, one at a time."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self._lock = threading.RLock()
+        self._maps: dict[int, bytes] = {}
+        self._planes: dict[str, Plane] = {}
+
+    @cached_property
+    def corpus(self) -> bytes:
+        """Title, labels, systems."""
+        return answer("corpus", about(self.subject))
+
+    @cached_property
+    def rows(self) -> bytes:
+        """The table."""
+        return answer("rows", listing(self.subject))
+
+    def map(self, number: int) -> bytes | None:
+        """Where each utterance lies by the kind of that number; None where there is none."""
+        kinds = row_kinds(self.subject.store)
+        if number >= len(kinds):
+            return None
+        with self._lock:
+            if number not in self._maps:
+                plane = self._plane(kinds[number])
+                places = places_of(self.subject.store, kinds[number], plane)
+                value: dict[str, Any] = {
+                    "kind": kinds[number],
+                    "x": np.round(places[:, 0], 3).tolist(),
+                    "y": np.round(places[:, 1], 3).tolist(),
+                    "shares": plane.shares,
+                    "n_sample": plane.n_sample,
+                }
+                self._maps[number] = answer(f"map/{number}", value)
+            return self._maps[number]
+
+    def utterance(self, number: int) -> bytes | None:
+        """Everything about one utterance; None where there is none."""
+        if number >= len(self.subject):
+            return None
+        with self._lock:
+            planes = {kind: self._plane(kind) for kind in row_kinds(self.subject.store)}
+            return answer(f"utterance/{number}", detail(self.subject, number, planes))
+
+    def wav(self, number: int, *, matched: bool) -> bytes | None:
+        """The sound of an utterance; None where there is none.
+
+        Raises
+        ------
+        AudioError
+            If there is none to play.
+        """
+        return sound_of(self.subject, number).wav(matched=matched) if number < len(self.subject) else None
+
+    def _plane(self, kind: str) -> Plane:
+        if kind not in self._planes:
+            self._planes[kind] = plane_of(self.subject.store, kind)
+        return self._planes[kind]

@@ -1,0 +1,99 @@
+"""What the table shows: columns of plain values, one value an utterance."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from serprep._typing import DoubleArray
+from serprep.browse.plane import row_kinds
+from serprep.browse.subject import Subject
+from serprep.manifest.marks import COLUMNS, LEAVE_OUT, MARKS
+
+_UNSEEN = ("path", "start", "end", "audio_digest", "n_samples", "n_frames")
+
+
+def about(subject: Subject) -> dict[str, Any]:
+    """What the page says once: title, labels, systems, kinds that can be mapped, marks."""
+    store = subject.store
+    corpus = store.attributes["provenance"]["corpus"]
+    return {
+        "title": str(corpus.get("corpus") or "store"),
+        "version": store.version,
+        "licences": list(store.attributes["licences"]),
+        "n": len(store),
+        "hours": store.hours,
+        "labels": list(store.labels),
+        "systems": list(subject.probabilities),
+        "maps": row_kinds(store),
+        "words": MARKS,
+        "leave_out": LEAVE_OUT,
+        "mark_columns": COLUMNS,
+        "marks": [[mark.id, mark.mark, mark.emotion] for mark in subject.marks],
+        "audio": subject.audio is not None,
+        "notes": list(subject.notes),
+    }
+
+
+def listing(subject: Subject) -> list[dict[str, Any]]:
+    """The columns of the table.
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``role`` (what the page filters by it, or "") and ``values``; a column of few different
+        texts has them in ``words``, and their numbers in ``values``.
+    """
+    store, more = subject.store, len(subject.quarantined)
+    blank = [None] * more
+    columns = [_column("id", [*store.ids, *(entry.id for entry in subject.quarantined)], "id")]
+    columns.append(_column("emotion", [*store.emotions, *blank], "label"))
+    for system, chances in subject.probabilities.items():
+        predicted, certainty = _predicted(chances, store.labels)
+        columns.append(_column(f"{system} says", [*predicted, *blank], "predicted"))
+        columns.append(_column(f"{system} is sure", [*certainty, *blank], "certainty"))
+    columns.append(_column("speaker", [*store.speakers, *blank], "speaker"))
+    if subject.sides:
+        columns.append(_column("split", [*subject.sides, *blank], "side"))
+    columns.append(_column("duration", [*store.column("duration"), *blank], "duration"))
+    if more:
+        reasons = [entry.reason for entry in subject.quarantined]
+        columns.append(_column("quarantined", [*([None] * len(store)), *reasons], "quarantined"))
+    named = {*_UNSEEN, "id", "emotion", "speaker", "duration"}
+    rest = [_column(name, [*store.column(name), *blank], "") for name in store.columns if name not in named]
+    return columns + [column for column in rest if any(value not in (None, "") for value in _values(column))]
+
+
+def _predicted(chances: DoubleArray, labels: Sequence[str]) -> tuple[list[str | None], list[float | None]]:
+    """The likeliest label of each utterance, and its probability; None where nothing was predicted."""
+    known = np.asarray(np.isfinite(chances).all(axis=1))
+    best = np.where(known[:, None], chances, 0).argmax(axis=1)
+    sure = chances[np.arange(len(chances)), best]
+    return (
+        [labels[place] if there else None for place, there in zip(best, known, strict=True)],
+        [round(float(value), 4) if there else None for value, there in zip(sure, known, strict=True)],
+    )
+
+
+def _column(name: str, values: Iterable[Any], role: str) -> dict[str, Any]:
+    plain = [_plain(value) for value in values]
+    words = list(dict.fromkeys(value for value in plain if isinstance(value, str)))
+    if words and len(words) <= max(20, len(plain) // 4):
+        places: Mapping[str, int] = {word: place for place, word in enumerate(words)}
+        coded = [places[value] if isinstance(value, str) else None for value in plain]
+        return {"name": name, "role": role, "words": words, "values": coded}
+    return {"name": name, "role": role, "values": plain}
+
+
+def _values(column: Mapping[str, Any]) -> list[Any]:
+    """A column's values, words put in."""
+    words = column.get("words")
+    return [value if words is None or value is None else words[value] for value in column["values"]]
+
+
+def _plain(value: Any) -> Any:
+    """A cell as JSON has it; what is no number is null, and seconds are told in milliseconds."""
+    if isinstance(value, float):
+        return round(value, 3) if math.isfinite(value) else None
+    return value
