@@ -59,7 +59,7 @@ class Inline:
 
     n_workers, scheduler = 1, None
 
-    def run(self, function: Callable, items: list) -> Iterator:
+    def run(self, function: Callable, items: list, *, once: bool = False) -> Iterator:
         """As of `serprep.parallel.Workers`."""
         return ((number, function(item)) for number, item in enumerate(items))
 

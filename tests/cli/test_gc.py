@@ -12,7 +12,9 @@ def test_gc_is_a_dry_run_until_told(serprep, two_versions):
     told = json.loads(serprep("gc", data, "--yes", "--json").stdout)
     assert (told["removed"], told["stores"], told["kept"]) == (True, [old], {new: "latest"})
     assert told["parts"] == told["temporary"] == told["notes"] == [] and told["damaged"] == {} and told["bytes"] > 0
-    assert sorted(path.name for path in (data / "versions").iterdir()) == [f"{second}.build.json", f"{second}.zarr"]
+    assert sorted(path.name for path in (data / "versions").iterdir()) == [
+        f"{second}.{suffix}" for suffix in ("build.json", "card.html", "zarr")
+    ]
 
 
 def test_gc_keeps_what_is_tagged(serprep, two_versions):

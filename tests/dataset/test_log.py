@@ -459,7 +459,8 @@ def test_bytes_are_what_comes_back(made, data):
     (data / "versions" / ".abc.tmp").write_bytes(bytes(100_000))
     os.utime(data / "versions" / ".abc.tmp", (0, 0))
     before = used()
-    reports = [data / "versions" / f"{made[1][n].version}.build.json" for n in (0, 1)]
+    suffixes = ("build.json", "card.html")
+    reports = [data / "versions" / f"{made[1][n].version}.{suffix}" for n in (0, 1) for suffix in suffixes]
     small = sum(512 * path.stat().st_blocks for path in reports)
     found = gc(data, yes=True)
     assert found.bytes + small == before - used() > 100_000

@@ -131,7 +131,7 @@ def test_two_builds_of_one_version_at_once_are_both_successful(own, tmp_path):
     slower = build(asked, pool=Inline(before=overtake))
     assert faster[0].version == slower.version and faster[0].store == slower.store
     names = {path.name for path in (tmp_path / "a" / "versions").iterdir()}
-    assert names == {f"{slower.version}.zarr", f"{slower.version}.build.json"}
+    assert names == {f"{slower.version}.{suffix}" for suffix in ("zarr", "build.json", "card.html")}
 
 
 def test_a_store_is_read_only(own, tmp_path):
@@ -158,7 +158,7 @@ def test_a_data_set_cannot_lie_in_a_store(own, tmp_path, inside):
     before = digests(store)
     with pytest.raises(StoreError, match=r"store.*never changes; name another place"):
         build(recipe(own, store / inside), pool=Inline())
-    assert digests(store) == before and len(list(store.parent.iterdir())) == 2
+    assert digests(store) == before and len(list(store.parent.iterdir())) == 3
 
 
 def test_the_report_beside_a_store(own, tmp_path):

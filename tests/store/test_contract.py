@@ -157,7 +157,11 @@ def test_formats_lie_side_by_side_and_are_not_confused(built, corpus):
     dataset = paths["zarr"].parents[1]
     assert {path.parents[1] for path in paths.values()} == {dataset}
     assert sorted(path.name for path in (dataset / "versions").iterdir()) == sorted(
-        [*(path.name for path in paths.values()), f"{built['zarr'].version}.build.json"]
+        [
+            *(path.name for path in paths.values()),
+            f"{built['zarr'].version}.build.json",
+            f"{built['zarr'].version}.card.html",
+        ]
     )
     before = {name: path.stat().st_mtime_ns for name, path in paths.items()}
     for name in FORMATS:

@@ -122,7 +122,7 @@ def test_a_damaged_part_of_the_cache_is_computed_again_in_the_same_build(project
 def test_nothing_half_written_stays_behind(project) -> None:
     store = Path(build(recipe(project), pool=Inline()).store)
     assert sorted(path.name for path in store.parent.iterdir()) == sorted(
-        [store.name, store.with_suffix("").name + ".build.json"]
+        [store.name, store.with_suffix("").name + ".build.json", store.with_suffix("").name + ".card.html"]
     )
 
 

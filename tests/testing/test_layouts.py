@@ -4,7 +4,7 @@ import soundfile
 from serprep.corpora import CORPORA, read_corpus
 from serprep.testing import LAYOUTS, write_layout
 
-FREE = {"table", "pattern"}  # whatever the user's folder looks like
+FREE = {"table", "pattern", "kaldi", "huggingface"}  # whatever the user's folder looks like
 
 
 def test_every_reader_with_a_layout_of_its_own_has_one():
