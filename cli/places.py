@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 #: Command → the kinds that its first argument may be.
 TAKES = {
-    **dict.fromkeys(("build", "run", "train", "compare"), ("recipe",)),
+    **dict.fromkeys(("build", "run", "train", "compare", "cross"), ("recipe",)),
     **dict.fromkeys(("info", "verify", "convert", "export", "diff"), ("store", "data set")),
     **dict.fromkeys(("log", "tag", "gc"), ("data set",)),
     **dict.fromkeys(("report", "browse"), ("recipe", "store", "data set")),
@@ -20,6 +20,7 @@ TAKES = {
     **dict.fromkeys(("split", "audit"), ("manifest", "recipe", "store", "data set")),
     "init": ("corpus",),
     "predict": ("checkpoint", "recording", "data set", "store", "manifest", "corpus", "split"),
+    "score": ("checkpoint", "data set", "store"),
     "experiments": ("data set", "recipe"),
 }
 #: Kind → what can be done with it.

@@ -14,7 +14,7 @@ from .places import kind_of, rows_of, split_of
 @click.argument("rows", type=click.Path(path_type=Path))
 @click.option(
     "--protocol",
-    type=click.Choice(["auto", "fixed", "leave-one-group-out", "group-k-fold"]),
+    type=click.Choice(["auto", "fixed", "leave-one-group-out", "leave-one-corpus-out", "group-k-fold"]),
     default="auto",
     show_default=True,
     help="auto: leave-one-group-out, or group-k-fold for more than 100 groups.",

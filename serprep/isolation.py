@@ -8,6 +8,7 @@ import gc
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -99,18 +100,29 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """No garbage is collected meanwhile.
+    """No garbage is collected meanwhile, in any thread.
 
     A client that found nobody is closed when it is collected, and takes a lock for that;
     collected while another client starts, which holds that lock, it waits for itself for ever.
+    So does an object of h5py that is collected by the very thread that h5py, holding its lock, waits for.
     """
-    was_on = gc.isenabled()
-    gc.disable()
+    global _n_uncollected, _collects
+    with _collecting:
+        if not _n_uncollected:
+            _collects = gc.isenabled()
+            gc.disable()
+        _n_uncollected += 1
     try:
         yield
     finally:
-        if was_on:
-            gc.enable()
+        with _collecting:
+            _n_uncollected -= 1
+            if not _n_uncollected and _collects:
+                gc.enable()
+
+
+_collecting = threading.Lock()
+_n_uncollected, _collects = 0, True
 
 
 def _silence() -> None:

@@ -6,8 +6,9 @@ to the recipe.
 """
 
 import dataclasses
+import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -59,6 +60,7 @@ class CorpusConfig:
     options: Mapping[str, object] | None = None  # what the reader of another package takes besides
     emotions: Mapping[str, str] | None = None
     silent: Literal["keep", "quarantine"] = "keep"  # what becomes of recordings that hold no sound
+    name: str = ""  # of one of several [[corpus]]: before its ids and speakers; default: the reader's
 
     def __post_init__(self) -> None:
         if bool(self.reader) == bool(self.manifest):
@@ -177,6 +179,7 @@ class Recipe:
     train: TrainConfig = field(default_factory=TrainConfig)
     test: OtherRooms = field(default_factory=OtherRooms)
     name: str = ""  # of its file, without suffix
+    corpora: tuple[CorpusConfig, ...] = ()  # of several [[corpus]]; `corpus` is then the first
 
     def path(self, relative: str) -> Path:
         """A local path, relative to the recipe."""
@@ -202,7 +205,9 @@ class Recipe:
 
     @property
     def root(self) -> Path:
-        """The corpus folder; at a URL, what readers take for one."""
+        """The corpus folder; at a URL, what readers take for one.  Of several corpora, the folder that all lie in."""
+        if self.corpora:
+            return Path(os.path.commonpath([at(corpus.root, base=self.folder).root for corpus in self.corpora]))
         return as_root(self.corpus.root, base=self.folder)
 
 
@@ -285,7 +290,9 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
     """A recipe from parsed TOML; `name` is the data set's where it gives none."""
     known = ("dataset", "corpus", "features", "store", "split", "train", "test")
     refuse_unknown(values, known, "", _keys())
-    tables = {key: _table(values, key) for key in known}
+    several = values["corpus"] if isinstance(values.get("corpus"), list) else []
+    tables = {key: _table(values, key) for key in known if not (several and key == "corpus")}
+    corpora = _corpora(several, folder)
     dataset = _configured(Dataset, tables["dataset"], "dataset")
     if not dataset.name and not name.isprintable():
         raise RecipeError(
@@ -293,17 +300,46 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
         )
     dataset = dataclasses.replace(dataset, name=dataset.name or name)
     dataset = dataclasses.replace(dataset, path=dataset.path or f"stores/{dataset.name}")
+    corpus = corpora[0] if corpora else _configured(CorpusConfig, tables["corpus"], "corpus")
+    if corpus.name and not corpora:
+        raise RecipeError(f"[corpus] name is {shown(corpus.name)}; it is for several corpora, written as [[corpus]]")
+    training = _training(tables["train"])
+    if corpora and training.submission != "none":
+        raise RecipeError(f"[train] submission is {shown(training.submission)}; expected one corpus, [corpus]")
     return Recipe(
         folder=folder,
         dataset=dataset,
-        corpus=_configured(CorpusConfig, tables["corpus"], "corpus"),
+        corpus=corpus,
+        corpora=corpora,
         features=_features(tables["features"], folder),
         store=_configured(StoreConfig, tables["store"], "store"),
         split=_configured(SplitConfig, tables["split"], "split"),
-        train=_training(tables["train"]),
+        train=training,
         test=_testing(tables["test"]),
         name=name,
     )
+
+
+def _corpora(tables: Sequence[Any], folder: Path) -> tuple[CorpusConfig, ...]:
+    """Several ``[[corpus]]``, each with a name of its own."""
+    corpora = []
+    for table in tables:
+        if not isinstance(table, dict):
+            raise RecipeError(f"corpus holds {shown(table)}; expected tables, [[corpus]]")
+        corpus = _configured(CorpusConfig, table, "corpus")
+        corpora.append(dataclasses.replace(corpus, name=corpus.name or corpus.reader))
+    names = [corpus.name for corpus in corpora]
+    for name in names:
+        if not name or "/" in name or not name.isprintable() or names.count(name) > 1:
+            raise RecipeError(
+                f"[[corpus]] name is {shown(name)}; expected one without /, for each corpus another, such as "
+                'name = "ravdess"'
+            )
+    if len({corpus.silent for corpus in corpora}) > 1:
+        raise RecipeError("[[corpus]] silent differs; expected the same for all corpora")
+    if urls := [corpus.root for corpus in corpora if not at(corpus.root, base=folder).direct()]:
+        raise RecipeError(f"[[corpus]] root is {shown(urls[0])}; expected a folder here, where there are several")
+    return tuple(corpora)
 
 
 def _features(values: Mapping[str, Any], folder: Path) -> Features:

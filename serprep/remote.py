@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from serprep.errors import one_line
+from serprep.isolation import uncollected
 from serprep.retries import CutShort, response_of, retried
 
 Answer = TypeVar("Answer")
@@ -313,7 +314,10 @@ class ObjectFile(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fill the buffer as far as there are bytes."""
-        view = memoryview(buffer).cast("B")
+        with uncollected():  # h5py waits here and holds its lock
+            return self._readinto(memoryview(buffer).cast("B"))
+
+    def _readinto(self, view: memoryview) -> int:
         end = min(self._place + len(view), self.size)
         if len(view) >= _BLOCK and end > self._place:
             data = read(self.url, self._place, end, exact=True)

@@ -86,6 +86,8 @@ def bundle(recipe_path: Path, destination: Path) -> dict[str, Any]:
     recipe, _, outcome = finished_of(recipe_path)
     if recipe.corpus.manifest:
         raise TrainError(f"{one_line(recipe_path)}: it reads a manifest; a bundle is made of a recipe with a reader")
+    if recipe.corpora:
+        raise TrainError(f"{one_line(recipe_path)}: it has several corpora; a bundle is made of a recipe with one")
     store = outcome.store
     built = read_build(recipe.dataset_path, f"versions/{store.version}")
     about = {

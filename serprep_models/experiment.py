@@ -164,7 +164,7 @@ def run_experiment(experiment: Experiment) -> None:
     n_train = len(rows["train"])
     with one_thread():
         run = _run(experiment, store, rows, use_dev=part.use_dev)
-        scores = run.scores
+        scores = run.scores or {role: np.zeros((0, len(store.labels)), np.float32)}  # all of it is trained on
         calibration = _calibration(experiment, store, part, scores)
         if part.refit:
             both = rows["train"] + [row for row in rows["dev"] if store.emotions[row]]

@@ -188,7 +188,7 @@ def run_experiments(
     folder = experiments_folder(recipe, store, split)
     split_path = write_split(split, folder / "split.json")
     if not only_finished:
-        _tell(folder, recipe, store, split)
+        tell(folder, recipe, store, split)
     experiments = [
         Experiment(
             folder=str(folder / system / f"fold-{number + 1:02d}" / f"seed-{seed}"),
@@ -321,7 +321,7 @@ def _conditioned(
     return pd.concat(frames, ignore_index=True)
 
 
-def _tell(folder: Path, recipe: Recipe, store: Store, split: Split) -> None:
+def tell(folder: Path, recipe: Recipe, store: Store, split: Split) -> None:
     """Write what the folder's name is a digest of, for people and for `serprep experiments`."""
     about = {"recipe": recipe.name, "version": store.version, "split": split.digest, "train": asdict(recipe.train)}
     text = (json.dumps(about, indent=1) + "\n").encode()

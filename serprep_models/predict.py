@@ -14,6 +14,7 @@ from serprep.config import configured
 from serprep.errors import AudioError, FeatureError, TrainError, first_ten, one_line
 from serprep.exports import FORMS
 from serprep.exports.exporter import Predicted
+from serprep.features.extract import Features
 from serprep.parallel import Died, Workers
 from serprep.progress import Progress
 from serprep.recipe import TrainConfig
@@ -188,13 +189,7 @@ def predict_store(
         If it holds other features.
     """
     predictor = load(checkpoints)
-    own, wanted = store.features, predictor.features
-    segments = {name: wanted.segments[name] for name in predictor.names if name in wanted.segments}
-    kinds = {segments[name].of if name in segments else name for name in predictor.names}
-    same = all(own.segments.get(name) == value for name, value in segments.items()) and all(
-        kind in own.kinds and own.kind(kind).what(own.configs[kind]) == wanted.kind(kind).what(wanted.configs[kind])
-        for kind in kinds
-    )
+    same = computed_alike(store.features, predictor.features, predictor.names)
     if not same:
         raise TrainError(
             f"{one_line(store.path)} holds other features than the checkpoint was trained on; build it with the "
@@ -217,6 +212,18 @@ def predict_store(
             found.append(predictor.probabilities(stored_values(store, rows, predictor), rows=rows, known=known))
             progress.add(len(rows))
     return Predictions(tuple(store.ids), predictor.labels, np.concatenate(found), {}, notes, predictor.transductive)
+
+
+def computed_alike(own: Features, wanted: Features, names: Sequence[str]) -> bool:
+    """Whether two configurations have the same of what is read: names of segments, and kinds of feature."""
+    segments = {name: wanted.segments[name] for name in names if name in wanted.segments}
+    kinds = {segments[name].of if name in segments else name for name in names}
+    return all(own.segments.get(name) == value for name, value in segments.items()) and all(
+        kind in own.kinds
+        and kind in wanted.kinds
+        and own.kind(kind).what(own.configs[kind]) == wanted.kind(kind).what(wanted.configs[kind])
+        for kind in kinds
+    )
 
 
 def _mixed(predictor: Predictor) -> list[str]:

@@ -48,7 +48,7 @@ class Travel:
         return cls(str(folder), f"{dataset}/{FOLDER}/{folder.name}" if apart else "")
 
     def task(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """What a worker is to run in place of `function` of a experiment, or of a experiment and a name."""
+        """What a worker is to run in place of `function` of an experiment, or of an experiment and a name."""
         return Away(function, self) if self.url else function
 
     def send_split(self) -> None:
@@ -66,7 +66,7 @@ class Travel:
                     _fetch(at(self.url), Path(self.folder), [file for file in there if file.startswith(f"{name}/")])
 
     def name(self, experiment: Experiment) -> str:
-        """A experiment's folder, relative."""
+        """An experiment's folder, relative."""
         return Path(experiment.folder).relative_to(self.folder).as_posix()
 
 

@@ -35,3 +35,14 @@ def test_no_garbage_is_collected_meanwhile(was_on):
         assert gc.isenabled() == was_on
     finally:
         (gc.enable if before else gc.disable)()
+
+
+def test_nothing_is_collected_until_the_last_who_asked_for_it_is_done():
+    import gc
+
+    with uncollected():
+        first = uncollected()
+        with first:
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()

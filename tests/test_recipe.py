@@ -11,6 +11,7 @@ from serprep.split import SplitConfig
 from serprep.store.layout import StoreConfig
 
 ROOT = Path(__file__).parents[1]
+SEVERAL = '[[corpus]]\nreader = "pattern"\nroot = "here"\npattern = "{emotion}.wav"\n'
 LEAST = '[corpus]\nreader = "ravdess"\nroot = "recordings"\n'
 
 # every key of design.md, section 11, with a value that is not its default
@@ -362,6 +363,13 @@ def test_a_table_that_is_none(tmp_path, table):
         (LEAST + '[corpus.emotions]\nsad = ""\n', r"\[corpus.emotions\]: expected text on both sides"),
         (LEAST + "[corpus.columns]\npath = ['x']\n", r"\[corpus.columns\]: expected text on both sides"),
         (LEAST + 'emotions = ["sad"]\n', r"\[corpus\] emotions is \['sad'\]; expected a table"),
+        (LEAST + 'name = "x"\n', r"\[corpus\] name is 'x'; it is for several corpora, written as \[\[corpus\]\]"),
+        (SEVERAL * 2, r"\[\[corpus\]\] name is 'pattern'; expected one without /, for each corpus another"),
+        (SEVERAL + 'name = "a/b"\n', r"\[\[corpus\]\] name is 'a/b'; expected one without /"),
+        (SEVERAL + 'silent = "quarantine"\n' + SEVERAL + "name = 'x'\n", r"silent differs; expected the same"),
+        (SEVERAL.replace("here", "s3://b/x"), r"root is 's3://b/x'; expected a folder here, where there are several"),
+        (SEVERAL + "[train]\nsubmission = 'compare2018'\n", r"submission is 'compare2018'; expected one corpus"),
+        ("corpus = [1]\n", r"corpus holds 1; expected tables"),
         ("[corpus\n", r"expected TOML"),
         ("a = 1\na = 2\n", r"expected TOML"),
         ("a = " + "[" * 20_000, r"expected TOML"),

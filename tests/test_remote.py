@@ -138,3 +138,15 @@ def test_a_forked_process_makes_its_own_connection():
     process.start()
     assert queue.get(timeout=30) == 2
     process.join()
+
+
+def test_nothing_is_collected_while_h5py_reads_and_waits(monkeypatch):
+    """Else an object of h5py, collected by the thread that fetches, waits for the lock of the thread that waits."""
+    import gc
+
+    collecting = []
+    monkeypatch.setattr(remote, "info", lambda url: {"size": 10})
+    monkeypatch.setattr(remote, "read", lambda *_, **__: collecting.append(gc.isenabled()) or b"0123456789")
+    with ObjectFile("memory://lab/store.h5") as file:
+        assert file.read(4) == b"0123"
+    assert collecting == [False] and gc.isenabled()

@@ -73,9 +73,13 @@ def fingerprint(signal: FloatArray) -> Fingerprint | None:
     True
     """
     try:
-        energies = log_mel(signal, LogMel())
+        return fingerprint_of(log_mel(signal, LogMel()))
     except FeatureError:
         return None
+
+
+def fingerprint_of(energies: FloatArray) -> Fingerprint | None:
+    """The same of its log-mel energies by the default configuration, shape (n_frames, 40)."""
     energies = energies[:, FIRST_BAND : FIRST_BAND + 2 * N_BANDS].reshape(len(energies), N_BANDS, 2).mean(axis=2)
     if len(energies) < SHORTEST or energies.max() - energies.min() < 1:
         return None

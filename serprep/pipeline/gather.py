@@ -1,5 +1,6 @@
 """Which utterances a recipe asks for, and whose audio can be read."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -15,7 +16,9 @@ from serprep.manifest.select import Selection, select, spellings
 from serprep.manifest.table import Manifest, make_manifest, read_manifest
 from serprep.recipe import Recipe
 from serprep.text import not_text
-from serprep.utterance import Utterances
+from serprep.utterance import Utterance, Utterances
+
+_APART = ("dialogue", "partner", "session")  # columns whose values mean nothing in another corpus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +40,9 @@ class Asked(Selection):
 
 
 def gather(recipe: Recipe) -> Asked:
-    """Read the recipe's corpus or manifest, and select its rows; no audio is touched."""
+    """Read the recipe's corpus or manifest, or several, and select its rows; no audio is touched."""
+    if recipe.corpora:
+        return _joined(recipe)
     corpus, root = recipe.corpus, recipe.root
     warnings: tuple[str, ...] = ()
     if corpus.manifest:
@@ -74,6 +79,43 @@ def gather(recipe: Recipe) -> Asked:
     if located.utterances is not chosen.manifest.utterances:
         chosen = replace(chosen, manifest=make_manifest(located.utterances, manifest.info))
     return Asked(chosen.manifest, chosen.dropped, chosen.labels, warnings, located, root)
+
+
+def _joined(recipe: Recipe) -> Asked:
+    """What is asked for of several corpora; ids, and what tells speakers apart, begin with the corpus's name."""
+    root = recipe.root
+    alone = {one.name: gather(replace(recipe, corpus=one, corpora=())) for one in recipe.corpora}
+    infos = [asked.manifest.info for asked in alone.values()]
+    info = {
+        key: "; ".join(dict.fromkeys(str(info[key]) for info in infos if info.get(key)))
+        for key in dict.fromkeys(key for info in infos for key in info)
+    }
+    rows = (_named(row, name, root, asked.root) for name, asked in alone.items() for row in asked.manifest.utterances)
+    manifest = make_manifest(rows, info)
+    labels = tuple(dict.fromkeys(label for asked in alone.values() for label in asked.labels))
+    if not any(one.emotions for one in recipe.corpora):
+        labels = tuple(sorted(labels))
+    located = [asked.located for asked in alone.values() if asked.located]
+    return Asked(
+        manifest,
+        {f"{name}: {why}": n for name, asked in alone.items() for why, n in asked.dropped.items()},
+        labels,
+        tuple(f"{one_line(name)}: {warning}" for name, asked in alone.items() for warning in asked.warnings),
+        Located(manifest.utterances, (), sum(one.n_missing for one in located), sum(one.n_paths for one in located)),
+        root,
+    )
+
+
+def _named(row: Utterance, corpus: str, root: Path, own: Path) -> Utterance:
+    """An utterance of one of several corpora, with its path from the folder that all lie in."""
+    extra = {name: f"{corpus}/{value}" if name in _APART and value else value for name, value in row.extra.items()}
+    return replace(
+        row,
+        id=f"{corpus}/{row.id}",
+        speaker=f"{corpus}/{row.speaker}" if row.speaker else "",
+        path=Path(os.path.relpath(own, root), row.path).as_posix(),
+        extra={**extra, "corpus": corpus},
+    )
 
 
 def describe_corpus(corpus: Any) -> dict[str, object]:

@@ -15,6 +15,7 @@ from serprep.split.split import JOINT, ROLES, Assignment, Split, group_of, share
 #: Groups that "auto" leaves out one by one: a role per utterance and group grows with the square.
 MOST_LEFT_OUT = 100
 MOST_FOLDS = 1000  # of leave-one-group-out where it is asked for by name
+Protocol = Literal["fixed", "leave-one-group-out", "group-k-fold", "leave-one-corpus-out", "list", "auto"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class SplitConfig:
     """Configuration of ``[split]``."""
 
     #: "auto" is leave-one-group-out, or group-k-fold for more than `MOST_LEFT_OUT` groups
-    protocol: Literal["fixed", "leave-one-group-out", "group-k-fold", "list", "auto"] = "auto"
+    protocol: Protocol = "auto"
     group: str | tuple[str, ...] = "speaker"  # column, or two that train and test have apart; for the group protocols
     folds: int = within(2, 10_000, default=5)  # for group-k-fold
     other_folds: int = within(
@@ -61,8 +62,8 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
     config : SplitConfig
         Protocols: "auto" is "leave-one-group-out" up to `MOST_LEFT_OUT` groups, else
         "group-k-fold"; "fixed" takes roles from a column, "leave-one-group-out" tests each
-        group in turn, "group-k-fold" tests groups in `folds` parts, alike in classes
-        and, where there is a column ``gender``, in genders.
+        group in turn, "leave-one-corpus-out" each of several corpora, "group-k-fold" tests
+        groups in `folds` parts, alike in classes and, where there is a column ``gender``, in genders.
         (A list is read with `read_split`.)
 
     Raises
@@ -75,6 +76,12 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
         raise SplitError("a list is read from its file, not made: use read_split")
     if len(manifest) == 0:
         raise SplitError("no utterances to split")
+    if config.protocol == "leave-one-corpus-out":
+        if "corpus" not in manifest.columns:
+            raise SplitError('protocol "leave-one-corpus-out" needs several corpora: [[corpus]] tables in the recipe')
+        config = replace(
+            config, protocol="leave-one-group-out", group="corpus", dev_group=config.dev_group or "speaker"
+        )
     duplicates = [name for name, count in Counter(row.id for row in manifest.utterances).items() if count > 1]
     if duplicates:
         raise SplitError(

@@ -86,7 +86,7 @@ class Shards:
             place, size = indices[number][k].tolist()
             whole_bytes = self.per_chunk * self.row_bytes
             if size != whole_bytes + _CHECK or place >= 1 << 63:
-                raise OSError(f"chunk {k} of its file c/{number} is missing")
+                raise OSError(f"chunk {k} of its file {self._file(number)} is missing")
             data = self._ask(number, place, place + size, whole_bytes)
             start, stop = chunk * self.per_chunk, (chunk + 1) * self.per_chunk
             rows = max(first, start), min(last, stop)
@@ -102,7 +102,7 @@ class Shards:
         try:
             data = self.place.read(self._file(number), start, end)
         except FileNotFoundError:
-            raise OSError(f"its file c/{number} is missing") from None
+            raise OSError(f"its file {self._file(number)} is missing") from None
         if len(data) != n_bytes + _CHECK or google_crc32c.value(data[:-_CHECK]) != int.from_bytes(data[-4:], "little"):
             raise OSError("a checksum does not match")
         return data[:-_CHECK]
@@ -113,7 +113,7 @@ class Shards:
         try:
             file = open(name, "rb", buffering=0)  # noqa: PTH123, SIM115 - a Path costs more than the read
         except FileNotFoundError:
-            raise OSError(f"its file c/{number} is missing") from None
+            raise OSError(f"its file {self._file(number)} is missing") from None
         with file:
             index = np.empty((self.per_shard // self.per_chunk, 2), np.uint64)
             end = max(0, file.seek(0, os.SEEK_END) - index.nbytes - _CHECK)
@@ -126,7 +126,7 @@ class Shards:
                 )
                 place, size = index[chunk].tolist()
                 if size != whole.nbytes + _CHECK or place > end - size:
-                    raise OSError(f"chunk {chunk} of its file c/{number} is missing")
+                    raise OSError(f"chunk {chunk} of its file {self._file(number)} is missing")
                 _read_checked(file, place, whole.reshape(-1))
                 if whole is not wanted:
                     wanted[:] = whole[max(first, start) - start :][: len(wanted)]

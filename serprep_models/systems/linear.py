@@ -1,14 +1,12 @@
 """Logistic regression on rows of any kinds of feature: one linear layer, trained like the networks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor, nn
-
 from serprep.features.extract import Features
 from serprep.systems import Shapes, SystemSpec, row_kinds
-from serprep_models.system import Batch, Mix, System, mixed
+from serprep_models.systems.options import Layers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,19 +14,6 @@ class Options:
     """``[train.linear]``."""
 
     features: tuple[str, ...] = ("functionals",)  # kinds with a row per utterance
-
-
-class Network(System):
-    """Rows beside each other → softmax."""
-
-    def __init__(self, options: Options, shapes: Shapes, n_labels: int) -> None:
-        super().__init__()
-        self.features = options.features
-        self.out = nn.Linear(sum(shapes[name][0] for name in options.features), n_labels)
-
-    def branches(self, batch: Batch, mix: Mix | None) -> Sequence[Tensor]:
-        """The rows (B, d)."""
-        return [mixed(batch.rows(self.features), mix)]
 
 
 class Linear(SystemSpec[Options]):
@@ -41,9 +26,11 @@ class Linear(SystemSpec[Options]):
         """Rows."""
         return row_kinds(self.name, options.features, features)
 
-    def make(self, options: Options, shapes: Shapes, n_labels: int) -> Network:
+    def make(self, options: Options, shapes: Shapes, n_labels: int) -> Any:
         """The layer."""
-        return Network(options, shapes, n_labels)
+        from serprep_models.mlp import Network
+
+        return Network(options.features, (), Layers(), shapes, n_labels)
 
     def graph(self, layers: Any, options: Options, inputs: Mapping[str, str]) -> str:
         """The layer as ONNX."""

@@ -1,13 +1,18 @@
 """A small synthetic store that every test of the models shares."""
 
+import dataclasses
+import shutil
 from pathlib import Path
 
 import pytest
+import soundfile
 import torch
 
+from helpers.inline import Inline
 from serprep.parallel import Workers
 from serprep.pipeline.build import build
 from serprep.recipe import Recipe, recipe_from
+from serprep.split import read_split
 from serprep.store.store import Store, open_store
 from serprep.testing import write_synthetic_corpus
 
@@ -42,3 +47,33 @@ def trained(small: tuple[Recipe, Store], pool: Workers) -> Path:
     recipe, store = small
     systems = ("plain-crnn", "hsf-crnn", "multi-crnn")
     return run_experiments(recipe, store, pool=pool, systems=systems, folds=["1"]).folder
+
+
+@pytest.fixture(scope="session")
+def svm(small):
+    """A checkpoint of compare-svm, trained on one fold of the small store, and the ids of its training."""
+    from serprep_models.experiments import run_experiments
+
+    recipe, store = small
+    folder = run_experiments(recipe, store, pool=Inline(), systems=("compare-svm",), folds=["1"]).folder
+    ids = read_split(folder / "split.json").ids(0, "train")
+    return folder / "compare-svm/fold-01/seed-0", [name for name in ids if store.emotions[store.ids.index(name)]]
+
+
+@pytest.fixture(scope="session")
+def other(small, svm, tmp_path_factory):
+    """Another corpus: joy in place of happy, bored in place of neutral, and two copies of training utterances."""
+    recipe, store = small
+    folder = tmp_path_factory.mktemp("other")
+    corpus = folder / "corpus"
+    for path in write_synthetic_corpus(corpus, n_speakers=2, n_texts=1, seed=7):
+        path.rename(path.with_name(path.name.replace("synth", "new")))
+    for before, after in (("happy", "joy"), ("neutral", "bored")):
+        (corpus / before).rename(corpus / after)
+    sad = [name for name in svm[1] if name.startswith("sad/") or store.emotions[store.ids.index(name)] == "sad"]
+    paths = [recipe.root / store.column("path")[store.ids.index(name)] for name in sad[:2]]
+    shutil.copy(paths[0], corpus / "sad" / "new01_t08_1.wav")
+    signal, rate = soundfile.read(paths[1])
+    soundfile.write(corpus / "sad" / "new02_t09_1.wav", 0.4 * signal, rate, subtype="FLOAT")
+    recipe = dataclasses.replace(recipe, folder=folder, name="other")
+    return recipe, open_store(build(recipe, pool=Inline()).store), sad[:2]

@@ -4,6 +4,7 @@ import json
 import shutil
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -180,3 +181,10 @@ def test_a_recipe_writes_nowhere_but_into_the_new_folder(made, tmp_path):
         reproduce(made / "results.zip", root="x", folder=tmp_path, pool=None)
     with pytest.raises(TrainError, match="no such experiment; it has linear in fold 1"):
         reproduce(made / "results.zip", root="x", folder=tmp_path / "n", systems=["svm"], pool=None)
+
+
+def test_a_bundle_is_of_one_corpus(small, monkeypatch, tmp_path):
+    several = replace(small[0], corpora=(small[0].corpus,))
+    monkeypatch.setattr("serprep_models.bundle.finished_of", lambda path: (several, None, None))
+    with pytest.raises(TrainError, match=r"both.toml: it has several corpora; a bundle is made of a recipe with one"):
+        bundle(Path("both.toml"), tmp_path / "x.zip")

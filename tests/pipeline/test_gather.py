@@ -1,15 +1,18 @@
 """Which utterances a recipe asks for."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 import soundfile
 
-from helpers.builds import PATTERN, noise, recipe, table
+from helpers.builds import FAST, PATTERN, noise, recipe, table
 from helpers.inline import Inline
-from serprep.errors import CorpusError, ManifestError, StoreError
+from serprep.errors import CorpusError, ManifestError, SplitError, StoreError
 from serprep.pipeline.build import build
 from serprep.pipeline.gather import gather
+from serprep.recipe import recipe_from
+from serprep.split import make_split
 from serprep.store.store import open_store
 
 
@@ -105,3 +108,32 @@ def test_other_spellings_of_a_speaker_are_a_warning(own, tmp_path):
         line for line in build(recipe(own, tmp_path / "a"), pool=Inline()).warnings if "differ in case" in line
     ]
     assert path.name.split("_")[0] in warning
+
+
+def several(folder, *corpora, **tables):
+    values = {"corpus": [{"reader": "pattern", "pattern": PATTERN, **corpus} for corpus in corpora], **tables}
+    return recipe_from({"dataset": {"path": "stores"}, "features": FAST, **values}, folder=folder, name="both")
+
+
+def test_several_corpora_never_share_a_speaker_or_an_id(tmp_path):
+    for number, name in enumerate(("angry/s1_t1_1", "sad/s1_t1_1", "angry/s2_t1_1", "sad/s2_t1_1")):
+        for folder, emotion in (("x/a", "sad"), ("b", "low")):
+            path = tmp_path / folder / f"{name.replace('sad', emotion)}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, noise(0.1, 16_000, seed=number + 10 * (folder == "b")), 16_000)
+    emotions = {"angry": "angry", "low": "sad"}
+    both = ({"root": "x/a", "name": "one"}, {"root": "b", "name": "two", "emotions": emotions})
+    asked = several(tmp_path, *both, split={"protocol": "leave-one-corpus-out"})
+    store = open_store(build(asked, pool=Inline()).store)
+    assert len(store) == 8 and store.labels == ("angry", "sad")
+    assert store.ids[0] == "one/angry/s1_t1_1" and store.ids[-1] == "two/low/s2_t1_1"
+    assert sorted(set(store.speakers)) == ["one/s1", "one/s2", "two/s1", "two/s2"]
+    assert store.column("corpus") == ["one"] * 4 + ["two"] * 4
+    assert [store.column("path")[row] for row in (0, 7)] == ["x/a/angry/s1_t1_1.wav", "b/low/s2_t1_1.wav"]
+    split = make_split(store.manifest(), asked.split)
+    assert split.folds == ("one", "two")
+    assert split.ids(0, "test") == store.ids[:4] and split.ids(0, "train") == store.ids[4:]
+    dev = make_split(store.manifest(), replace(asked.split, dev_groups=1))
+    assert len({dev.utterances[name].speaker for name in dev.ids(0, "dev")}) == 1  # a speaker, no corpus
+    with pytest.raises(SplitError, match=r"needs several corpora: \[\[corpus\]\] tables in the recipe"):
+        make_split(gather(recipe(tmp_path / "b", tmp_path / "alone")).manifest, asked.split)

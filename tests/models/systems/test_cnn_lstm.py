@@ -6,8 +6,9 @@ from torch import nn
 
 from serprep.features.extract import Features
 from serprep.features.signal import SIGNAL
+from serprep_models.cnn_lstm import Network
 from serprep_models.system import Batch, SystemConfig, make_system
-from serprep_models.systems.cnn_lstm import SPEC, Network, Options
+from serprep_models.systems.cnn_lstm import SPEC, Options
 
 LENGTHS = [640, 1000, 5000, 6399, 6400, 7, 3333]
 
@@ -39,7 +40,7 @@ def plain(network: Network) -> nn.Sequential:
 @pytest.fixture
 def network() -> Network:
     torch.manual_seed(0)
-    made = Network(Options(), 4)
+    made = SPEC.make(Options(), {"signal": (1,)}, 4)
     for block in made.blocks:  # not those of the beginning, which change nothing
         block.norm.running_mean.normal_()
         block.norm.running_var.uniform_(0.5, 2)
@@ -96,7 +97,7 @@ def test_an_utterance_is_max_mean_and_min_of_the_recurrent_layers(network: Netwo
 def test_normalisation_counts_real_samples_only() -> None:
     """Two utterances of equal length are an ordinary batch of PyTorch's: same means and variances."""
     torch.manual_seed(1)
-    network = Network(Options(), 4).train()
+    network = SPEC.make(Options(), {"signal": (1,)}, 4).train()
     reference = plain(network).train()
     batch = a_batch([6400, 6400])
     found, _ = network.steps(batch.inputs["signal"], batch.counts["signal"].tolist())

@@ -1,0 +1,86 @@
+"""``serprep cross``."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .output import interval, json_option, notes, paragraph, percent, print_json, print_table, print_wide_table
+from .run import warn
+
+
+@click.command(short_help="Train on each of several corpora, test on each.")
+@click.argument("recipes", metavar="A B…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--system", "systems", multiple=True, help="Only this system; may be given several times.")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Local processes; default: one per core.")
+@json_option
+def cross(recipes: tuple[Path, ...], systems: tuple[str, ...], workers: int | None, as_json: bool) -> None:
+    """Scores of systems trained on each recipe's corpus and tested on each, over the labels that all have.
+
+    Within a corpus speakers are apart, as its recipe's [split] says; between two, systems trained on all of
+    one are scored on all of the other.  What is finished is kept.
+    """
+    from serprep.recipe import read_recipe
+    from serprep_models.cross import cross as crossed
+
+    if len(recipes) < 2:
+        raise click.UsageError("name two recipes or more")
+    found = crossed([read_recipe(path) for path in recipes], systems=systems, workers=workers, quiet=False)
+    warn(found.warnings)
+    notes(found.notes)
+    if as_json:
+        print_json(cross_json(found))
+    else:
+        print_cross(found)
+
+
+def cross_json(found: Any) -> dict[str, Any]:
+    """The matrix, as `serprep cross --json` prints it."""
+    return {
+        "corpora": list(found.corpora),
+        "systems": list(found.systems),
+        "labels": list(found.labels),
+        "mapping": {name: [asdict(row) for row in rows] for name, rows in found.mapping.items()},
+        "cells": [{**asdict(cell), "within": cell.within} for cell in found.cells],
+        "warnings": list(found.warnings),
+        "notes": list(found.notes),
+    }
+
+
+def print_cross(found: Any) -> None:
+    """What became of labels, then UA of each system, trained in rows and tested in columns."""
+    from serprep_models.scores import shown
+
+    names = list(dict.fromkeys(row.label for rows in found.mapping.values() for row in rows))
+    counts = {corpus: {row.label: row for row in rows} for corpus, rows in found.mapping.items()}
+    print_table(
+        [
+            {
+                "label": name or "(none)",
+                "scored": "yes" if name in found.labels else "dropped",
+                **{corpus: own[name].n_utterances if name in own else 0 for corpus, own in counts.items()},
+            }
+            for name in names
+        ],
+        ["label", "scored", *found.corpora],
+    )
+    cells = {(cell.system, cell.train, cell.test): cell for cell in found.cells}
+    for system in found.systems:
+        click.echo()
+        head = f"{shown(system, cells[system, found.corpora[0], found.corpora[0]].summary)}: trained on"
+        rows = [
+            {head: train, **{f"UA % on {test}": _told(cells[system, train, test].summary) for test in found.corpora}}
+            for train in found.corpora
+        ]
+        print_wide_table(rows, list(rows[0]))
+    click.echo()
+    paragraph(
+        "UA: mean over seeds; in brackets 95 %, bootstrap over speakers of the tested corpus, seeds within. Within a "
+        "corpus by the recipe's split; between two, trained on all of one and scored on all of the other."
+    )
+
+
+def _told(summary: Any) -> str:
+    around = interval(summary["ua_interval"])
+    return percent(summary["ua"]) + (f" ({around})" if around else "")

@@ -1,0 +1,114 @@
+"""``serprep score``."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .output import json_option, notes, print_json, print_table, print_wide_table
+from .run import print_groups, print_outcome
+
+
+@click.command(short_help="Scores of a trained system on another store.")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("store")
+@click.option(
+    "--map",
+    "pairs",
+    multiple=True,
+    metavar="LABEL=LABEL",
+    help="A label of the store or of the system, and what it is scored as; may be given several times.",
+)
+@click.option("--group", "groups", multiple=True, metavar="COLUMN", help="Score the values of this column apart.")
+@click.option("--trained-on", metavar="STORE", help="What CHECKPOINT was trained on, where it was moved.")
+@json_option
+def score(
+    checkpoint: Path,
+    store: str,
+    pairs: tuple[str, ...],
+    groups: tuple[str, ...],
+    trained_on: str | None,
+    as_json: bool,
+) -> None:
+    """Score a CHECKPOINT on every labelled utterance of a STORE.
+
+    Of several checkpoints below CHECKPOINT, such as folds and seeds, the mean is scored.  Only labels that
+    both have are scored; what is dropped is counted.  Speakers and recordings of training that are in STORE
+    are named.
+    """
+    from serprep.store.store import open_store
+    from serprep_models.checkpoint import checkpoints_below
+    from serprep_models.score_store import score_store
+
+    known = None if trained_on is None else open_store(trained_on)
+    found = score_store(
+        checkpoints_below(checkpoint),
+        open_store(store),
+        mapping=mapping_of(pairs),
+        groups=groups,
+        trained_on=known,
+        quiet=False,
+    )
+    if as_json:
+        notes(found.warnings, "warning")
+        notes(found.notes)
+        print_json(score_json(found))
+        return
+    print_labels(found.labels.rows)
+    print_outcome(found)
+    print_confusion(found.results[0]["confusion"], found.labels.labels)
+    print_groups(found.groups)
+
+
+def mapping_of(pairs: Sequence[str]) -> dict[str, str]:
+    """``--map`` as a mapping."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, sign, becomes = pair.partition("=")
+        if not (sign and name and becomes) or found.get(name, becomes) != becomes:
+            raise click.UsageError(f"--map {pair!r}: expected LABEL=LABEL, each label once, such as joy=happy")
+        found[name] = becomes
+    return found
+
+
+def score_json(found: Any) -> dict[str, Any]:
+    """Scores on a store, as `serprep score --json` prints them."""
+    return {
+        "checkpoints": list(found.checkpoints),
+        "store": found.store.path,
+        "version": found.store.version,
+        "labels": list(found.labels.labels),
+        "mapping": [asdict(row) for row in found.labels.rows],
+        "n_dropped": found.labels.n_dropped,
+        "results": found.results,
+        "summary": found.summary,
+        "groups": asdict(found.groups),
+        "seen": {name: list(getattr(found.seen, name)) for name in ("speakers", "recordings", "sounds")},
+        "warnings": list(found.warnings),
+        "notes": list(found.notes),
+    }
+
+
+def print_labels(rows: Sequence[Any]) -> None:
+    """What each label of the system and of the store is scored as."""
+    print_table(
+        [
+            {
+                "label": row.label or "(none)",
+                "scored as": row.scored_as or "dropped",
+                "utterances": row.n_utterances,
+                "system": "knows it" if row.in_system else "",
+            }
+            for row in rows
+        ],
+        ["label", "scored as", "utterances", "system"],
+    )
+
+
+def print_confusion(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> None:
+    """A confusion matrix: the truth in rows."""
+    rows = [{"truth": label, **dict(zip(labels, row, strict=True))} for label, row in zip(labels, counts, strict=True)]
+    click.echo()
+    print_wide_table(rows, ["truth", *labels])

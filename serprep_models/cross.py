@@ -1,0 +1,211 @@
+"""Recipes of several corpora → scores of systems trained on each and tested on each.
+
+Within a corpus scores are those of the recipe's own split.  Between two, systems trained on all of one,
+without a development part, are scored on all of the other, with statistics of the one.  Everything is scored
+over the labels that all corpora have, as the recipes name them; what else there is is dropped and counted.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from serprep.errors import TrainError, one_line
+from serprep.parallel import Died, Workers
+from serprep.recipe import OtherRooms, Recipe
+from serprep.split import Assignment, Split, write_split
+from serprep.store.store import Store
+from serprep.systems import SYSTEMS, default_systems, inputs_of, is_floor
+from serprep_models.common_labels import CommonLabels, LabelRow, common_labels
+from serprep_models.experiment import Experiment, finished, run_experiment
+from serprep_models.experiments import Outcome, experiments_folder, tell
+from serprep_models.predict import computed_alike
+from serprep_models.run import run_recipe
+from serprep_models.score_store import score_store
+from serprep_models.scores import score, summarise
+
+MARKS = ("standardisation", "enrol", "transductive")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A system trained on one corpus and scored on one."""
+
+    system: str
+    train: str
+    test: str
+    n_utterances: int
+    n_speakers: int  # 0: unknown
+    summary: Mapping[str, Any]  # as of a run
+
+    @property
+    def within(self) -> bool:
+        """Whether it is one corpus, with speakers apart by its recipe's split."""
+        return self.train == self.test
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cross:
+    """The matrix."""
+
+    corpora: tuple[str, ...]
+    systems: tuple[str, ...]
+    labels: tuple[str, ...]
+    mapping: Mapping[str, tuple[LabelRow, ...]]  # corpus → what became of its labels
+    cells: tuple[Cell, ...]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def cross(
+    recipes: Sequence[Recipe],
+    *,
+    systems: Sequence[str] | None = None,
+    workers: int | None = None,
+    pool: Workers | None = None,
+    quiet: bool = True,
+) -> Cross:
+    """Train on each corpus, test on each.
+
+    Parameters
+    ----------
+    recipes : sequence of Recipe
+        Two or more, with the same configuration of what their systems read.
+    systems : sequence of str, optional
+        Default: those of the first recipe; floors, such as the majority class, are left out.
+    workers : int, optional
+    pool : Workers, optional
+        Instead of workers of its own; it is left open.
+    quiet : bool
+
+    Raises
+    ------
+    TrainError
+        If recipes have one name, other features, or fewer than two labels in common.
+    """
+    recipes = [replace(recipe, test=OtherRooms()) for recipe in recipes]  # other rooms are another question
+    names = [recipe.name for recipe in recipes]
+    if len(set(names)) < max(2, len(names)):
+        raise TrainError(f"{one_line(', '.join(names))}: expected two recipes or more, each with a name of its own")
+    asked = systems or recipes[0].train.systems or default_systems()
+    chosen = tuple(name for name in asked if not is_floor(name))
+    if not chosen:
+        raise TrainError("no system to train; name one that is no floor with --system, such as compare-svm")
+    _check_alike(recipes, chosen)
+    used = Workers(workers) if pool is None else pool
+    try:
+        outcomes = [run_recipe(recipe, pool=used, systems=chosen, page=False, quiet=quiet)[1] for recipe in recipes]
+        stores = [outcome.store for outcome in outcomes]
+        among = _shared_labels(names, stores)
+        trained = [
+            _train_on_all(recipe, store, chosen, pool=used) for recipe, store in zip(recipes, stores, strict=True)
+        ]
+    finally:
+        if pool is None:
+            used.close()
+    tables = [common_labels(Counter(store.emotions), store.labels, {}, among=among) for store in stores]
+    cells, warnings, notes = [], [], []
+    for name, outcome, table in zip(names, outcomes, tables, strict=True):
+        warnings += [f"{one_line(name)}: {warning}" for warning in outcome.warnings]
+        notes += [f"{one_line(name)}: {note}" for note in table.notes if "dropped" in note]
+        cells += [_within(name, outcome, system, table, among) for system in chosen]
+    for name, checkpoints in zip(names, trained, strict=True):
+        for other, store in zip(names, stores, strict=True):
+            for system in chosen if other != name else ():
+                found = score_store(checkpoints[system], store, seeds=True, among=among, quiet=quiet)
+                cells.append(_cell(system, (name, other), found.summary[0], found.predictions))
+                warnings += [f"{one_line(name)} → {one_line(other)}: {warning}" for warning in found.warnings]
+                notes += [f"{one_line(name)} → {one_line(other)}: {note}" for note in found.seen.notes]
+    return Cross(
+        corpora=tuple(names),
+        systems=chosen,
+        labels=among,
+        mapping={name: table.rows for name, table in zip(names, tables, strict=True)},
+        cells=tuple(cells),
+        warnings=tuple(dict.fromkeys(warnings)),
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _check_alike(recipes: Sequence[Recipe], systems: Sequence[str]) -> None:
+    """Raise a TrainError if a system would read other features of one corpus than of another."""
+    first = recipes[0]
+    for system in systems:
+        for recipe in recipes[1:]:
+            reads = inputs_of(system, recipe.train.options, recipe.features)
+            if not computed_alike(first.features, recipe.features, reads):
+                raise TrainError(
+                    f"{one_line(first.name)} and {one_line(recipe.name)} have different [features] of what {system} "
+                    f"reads ({', '.join(reads)}); write the same in both"
+                )
+
+
+def _shared_labels(names: Sequence[str], stores: Sequence[Store]) -> tuple[str, ...]:
+    """The labels that utterances of all stores have, in the first one's order."""
+    there = [set(store.emotions) for store in stores]
+    among = tuple(label for label in stores[0].labels if all(label in labels for labels in there))
+    if len(among) < 2:
+        told = "; ".join(f"{name} has {', '.join(store.labels)}" for name, store in zip(names, stores, strict=True))
+        raise TrainError(
+            f"fewer than two labels in common: {one_line(told)}; name them alike in [corpus.emotions] of the recipes"
+        )
+    return among
+
+
+def _within(name: str, outcome: Outcome, system: str, table: CommonLabels, among: Sequence[str]) -> Cell:
+    """What the recipe's own split gave, over the common labels."""
+    own = outcome.predictions[outcome.predictions["system"] == system]
+    predictions = table.restrict(own)
+    runs = [entry for entry in outcome.results if entry["system"] == system]
+    results = []
+    for entry in runs:
+        chosen = predictions[(predictions["fold"] == entry["fold"]) & (predictions["seed"] == entry["seed"])]
+        results.append({"system": system, "fold": entry["fold"], "seed": entry["seed"], **score(chosen, among)})
+    marks = {mark: runs[0][mark] for mark in MARKS}
+    return _cell(system, (name, name), marks | summarise(predictions, among, results)[0], predictions)
+
+
+def _cell(system: str, corpora: tuple[str, str], summary: Mapping[str, Any], predictions: Any) -> Cell:
+    speakers = set(predictions["speaker"])
+    return Cell(
+        system=system,
+        train=corpora[0],
+        test=corpora[1],
+        n_utterances=predictions["id"].nunique(),
+        n_speakers=0 if "" in speakers else len(speakers),
+        summary=summary,
+    )
+
+
+def _train_on_all(recipe: Recipe, store: Store, systems: Sequence[str], *, pool: Workers) -> dict[str, list[Path]]:
+    """System → checkpoints, one a seed, trained on every labelled utterance of a store; finished ones are kept."""
+    rows = store.manifest().utterances
+    everyone = {row.id: Assignment(row.speaker, row.speaker, ("train",)) for row in rows}
+    split = Split(protocol="list", group="speaker", seed=0, folds=("all",), utterances=everyone)
+    recipe = replace(recipe, train=replace(recipe.train, refit=False))  # there is no dev part
+    folder = experiments_folder(recipe, store, split)
+    path = write_split(split, folder / "split.json")
+    tell(folder, recipe, store, split)
+    experiments = [
+        Experiment(
+            folder=str(folder / system / "fold-01" / f"seed-{seed}"),
+            store=store.path,
+            split=str(path),
+            system=system,
+            fold=0,
+            seed=seed,
+            how=recipe.train,
+            statistics=str(folder / "statistics"),
+        )
+        for system in systems
+        for seed in list(recipe.train.seeds)[: None if SYSTEMS[system].seeded else 1]
+    ]
+    waiting = [experiment for experiment in experiments if not finished(experiment)]
+    for number, receipt in pool.run(run_experiment, waiting):
+        if isinstance(receipt, Died):
+            raise TrainError(f"{waiting[number].system} on all of {one_line(recipe.name)}: {receipt.reason}; run again")
+    return {
+        system: [Path(experiment.folder) for experiment in experiments if experiment.system == system]
+        for system in systems
+    }
