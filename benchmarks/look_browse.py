@@ -50,6 +50,17 @@ def watch(page: Page, problems: list[str]) -> None:
     )
 
 
+def shut_out(page: Page, axe: Path) -> list[str]:
+    """Serious and critical faults that axe-core finds."""
+    page.evaluate(axe.read_text())
+    faults = page.evaluate("axe.run(document).then((result) => result.violations)")
+    return [
+        f"{fault['id']}: {fault['help']}: {fault['nodes'][0]['html'][:200]}"
+        for fault in faults
+        if fault["impact"] in ("serious", "critical")
+    ]
+
+
 def until(page: Page, expression: str, *, seconds: float = 60) -> None:
     """Wait for something to be true in the page; the policy forbids the polling that Playwright would do there."""
     for _ in range(int(seconds * 20)):
@@ -137,6 +148,9 @@ def main() -> None:
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     parser.add_argument("--rows", type=int, default=0)
     parser.add_argument("--audio")
+    parser.add_argument(
+        "--axe", type=Path, help="axe.min.js of the npm package axe-core: looks for what shuts people out"
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     audio = ["--audio", options.audio] if options.audio else []
@@ -163,6 +177,10 @@ def main() -> None:
                         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
                             "wider than its window"
                         )
+                        if options.axe:
+                            before = len(problems)
+                            faults = shut_out(page, options.axe)
+                            problems[before:] = faults  # axe writes a style of its own, which the policy refuses
                         page.evaluate("scrollTo(0, 0)")
                         page.screenshot(path=options.out / f"{name}-{scheme}.png", full_page=True)
                         page.close()

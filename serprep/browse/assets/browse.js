@@ -106,7 +106,7 @@ function makeTable() {
   const column = (field, name, more = {}) => ({ field, title: "", titleFormatter: () => element("span", name), formatter: shown, sorter: compare, maxWidth: 260, ...more });
   const columns = state.columns.map((entry, place) => column(`c${place}`, entry.name, place ? {} : { frozen: window.innerWidth > 800 }));
   state.table = new Tabulator("#grid", {
-    data: state.rows, index: "n", columns: [columns[0], column("mark", "mark", { width: 120 }), column("should", "should be", { width: 100 }), ...columns.slice(1)],
+    data: state.rows, index: "n", columns: [...columns.slice(0, 2), column("mark", "mark", { width: 130 }), column("should", "should be", { width: 120 }), ...columns.slice(2)],
     height: "100%", layout: "fitData", nestedFieldSeparator: false, movableColumns: true, placeholder: element("span", "Nothing fits these filters."),
     rowFormatter: (row) => paint(row),
   });
