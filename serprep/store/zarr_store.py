@@ -267,10 +267,7 @@ def opened(path: str, name: str, attributes: Mapping[str, Any]) -> Opened:
     array = DescribedArray(about, lambda: open_array(path, name))
     if is_plain(about):
         return Opened(array, lambda first, last: read_plain(folder, about, first, last))
-
-    if about["codecs"][0]["name"] != "sharding_indexed" and not name.endswith(
-        "/keys"
-    ):  # laid out in another way than `create_array` does
+    if about["codecs"][0]["name"] not in ("sharding_indexed", "bytes"):  # `create_array` makes none: zarr says why
         whole = open_array(path, name)
         return Opened(whole, lambda first, last: np.asarray(whole[first:last]))
     direct = cache(lambda: Shards.of(folder, array.opened))
