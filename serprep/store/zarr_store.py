@@ -10,14 +10,12 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import google_crc32c
 import numpy as np
-import zarr
-from zarr.codecs import Crc32cCodec
-from zarr.storage import MemoryStore
 
 from serprep._json import load_object
 from serprep._typing import AnyArray
@@ -26,8 +24,8 @@ from serprep.forms import FORMS
 from serprep.place.place import at
 from serprep.store import claims
 from serprep.store.container import Block, Container, Inspected, Opened, Problem, Sharding, Tell, digest_of
+from serprep.store.described import DescribedArray, is_plain, read_plain
 from serprep.store.layout import Array
-from serprep.store.place_store import PlaceStore
 from serprep.store.shards import Shards
 
 ROOT = FORMS[0].mark
@@ -47,6 +45,9 @@ def create_array(path: str, spec: Array) -> None:
 
 def _create_array(store: Any, spec: Array, n_rows: int) -> Any:
     """An empty array of `n_rows`, chunked like the whole."""
+    import zarr
+    from zarr.codecs import Crc32cCodec
+
     floating = spec.dtype.startswith("float")
     return zarr.create_array(
         store=store,
@@ -64,6 +65,9 @@ def _create_array(store: Any, spec: Array, n_rows: int) -> Any:
 
 def shard_bytes(spec: Array, rows: AnyArray) -> bytes:
     """What the file of a whole shard holds."""
+    import zarr
+    from zarr.storage import MemoryStore
+
     files: dict[str, Any] = {}
     with zarr.config.set({"array.write_empty_chunks": True}):
         _create_array(MemoryStore(files), spec, len(rows))[:] = rows
@@ -74,6 +78,8 @@ def shard_bytes(spec: Array, rows: AnyArray) -> bytes:
 
 def write_rows(path: str, name: str, first: int, values: AnyArray) -> None:
     """Write whole shards of an array: rows from `first` on."""
+    import zarr
+
     # a chunk that happens to equal the fill value must still exist: its absence means damage
     with zarr.config.set({"array.write_empty_chunks": True}):
         array = zarr.open_array(store=path, path=name, mode="r+", zarr_format=3)
@@ -225,15 +231,17 @@ def check_file(path: str, name: str, files: Mapping[str, str]) -> bytes:
     return data
 
 
-def check_array(path: str, name: str, files: Mapping[str, str]) -> None:
-    """Raise a StoreError unless the metadata of an array are what was sealed, and can be true."""
+def check_array(path: str, name: str, files: Mapping[str, str]) -> dict[str, Any]:
+    """The metadata of an array; a StoreError unless they are what was sealed, and can be true."""
     data = check_file(path, f"{name}/{ROOT}", files)
     try:
-        claims.check_zarr_array(load_object(data), sum(file.startswith(f"{name}/c/") for file in files))
+        about = load_object(data)
+        claims.check_zarr_array(about, sum(file.startswith(f"{name}/c/") for file in files))
     except ValueError as error:
         raise StoreError(
             f"{one_line(path)}: array {one_line(repr(name))} is damaged ({one_line(error)}); remove it and build again"
         ) from None
+    return about
 
 
 def array_names(path: str, attributes: Mapping[str, Any]) -> list[str]:
@@ -246,15 +254,29 @@ def array_names(path: str, attributes: Mapping[str, Any]) -> list[str]:
 
 def open_array(path: str, name: str) -> Any:
     """One array, for reading."""
+    import zarr
+
+    from serprep.store.place_store import PlaceStore
+
     return zarr.open_array(store=PlaceStore(path), path=name, mode="r", zarr_format=3)
 
 
 def opened(path: str, name: str, attributes: Mapping[str, Any]) -> Opened:
     """One array, whose metadata are what was sealed."""
-    check_array(path, name, attributes["files"])
-    array = open_array(path, name)
-    shards = Shards.of(f"{path}/{name}", array)
-    return Opened(array, shards.read if shards else lambda first, last: np.asarray(array[first:last]))
+    about, folder = check_array(path, name, attributes["files"]), f"{path}/{name}"
+    array = DescribedArray(about, lambda: open_array(path, name))
+    if is_plain(about):
+        return Opened(array, lambda first, last: read_plain(folder, about, first, last))
+    if about["codecs"][0]["name"] not in ("sharding_indexed", "bytes"):  # `create_array` makes none: zarr says why
+        whole = open_array(path, name)
+        return Opened(whole, lambda first, last: np.asarray(whole[first:last]))
+    direct = cache(lambda: Shards.of(folder, array.opened))
+
+    def read(first: int, last: int | None) -> AnyArray:
+        shards = direct()
+        return shards.read(first, last) if shards else np.asarray(array[first:last])
+
+    return Opened(array, read)
 
 
 def _suspects(problem: Problem, tables: Sequence[str]) -> list[tuple[str, int | None]]:

@@ -2,6 +2,8 @@ import json
 import multiprocessing
 import pickle
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -327,3 +329,12 @@ def test_an_unknown_array_is_answered_with_those_there_are(store):
     with pytest.raises(StoreError, match=expected) as caught:
         store.array("x\nlogmel")
     assert all(name in str(caught.value) for name in store.array_names)
+
+
+def test_info_on_a_zarr_store_loads_no_library_of_arrays(built):
+    code = (
+        "import sys; from serprep_cli.main import cli; cli(['info', sys.argv[1]], standalone_mode=False); "
+        "print([name for name in ('zarr', 'h5py', 'scipy', 'numba') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, built.store], capture_output=True, text=True)
+    assert "utterances" in done.stdout and done.stdout.splitlines()[-1] == "[]", done.stderr
