@@ -72,7 +72,7 @@ def test_no_bit_of_a_shard_can_change_unseen(tmp_path):
         with pytest.raises(OSError, match="checksum"):
             shards.read(SHARD, SHARD + 1)
     file.unlink()
-    with pytest.raises(OSError, match=r"^its file c/1 is missing$"):
+    with pytest.raises(OSError, match=r"^its file c/1(/0)* is missing$"):
         shards.read(0, None)
 
 
@@ -86,7 +86,7 @@ def test_an_index_with_a_right_checksum_points_nowhere_else(tmp_path, entry):
     whole[begin : begin + 16] = struct.pack("<2Q", *entry)
     whole[-4:] = google_crc32c.value(bytes(whole[begin:-4])).to_bytes(4, "little")
     file.write_bytes(whole)
-    with pytest.raises(OSError, match=r"^chunk 0 of its file c/0 is missing$"):
+    with pytest.raises(OSError, match=r"^chunk 0 of its file c/0(/0)* is missing$"):
         shards.read(0, 1)
     assert len(shards.read(2, 4)) == 2
 
@@ -110,7 +110,7 @@ def test_at_a_url_rows_and_damage_are_the_same(tmp_path, request):
     with pytest.raises(OSError, match="checksum"):
         shards.read(SHARD, SHARD + 1)
     files.rm(file)
-    with pytest.raises(OSError, match=r"^its file c/1 is missing$"):
+    with pytest.raises(OSError, match=r"^its file c/1(/0)* is missing$"):
         shards.read(0, None)
     files.rm(root, recursive=True)
 
