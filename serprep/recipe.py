@@ -303,7 +303,7 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
     corpus = corpora[0] if corpora else _configured(CorpusConfig, tables["corpus"], "corpus")
     if corpus.name and not corpora:
         raise RecipeError(f"[corpus] name is {shown(corpus.name)}; it is for several corpora, written as [[corpus]]")
-    training = _training(tables["train"])
+    features, training = _features(tables["features"], folder), _training(tables["train"])
     if corpora and training.submission != "none":
         raise RecipeError(f"[train] submission is {shown(training.submission)}; expected one corpus, [corpus]")
     return Recipe(
@@ -311,7 +311,7 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
         dataset=dataset,
         corpus=corpus,
         corpora=corpora,
-        features=_features(tables["features"], folder),
+        features=features,
         store=_configured(StoreConfig, tables["store"], "store"),
         split=_configured(SplitConfig, tables["split"], "split"),
         train=training,
