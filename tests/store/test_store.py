@@ -316,7 +316,7 @@ def test_a_file_that_goes_missing_under_an_open_store_is_an_error(name, tmp_path
     for path in files:
         path.parent.chmod(0o755)
         path.unlink()
-    with pytest.raises(StoreError, match="its file c/0(/0)* is missing"):
+    with pytest.raises(StoreError, match=r"its file c/0(/0)* is missing"):
         {
             "logmel/30/segments": lambda: opened.segments(0, 30),
             "functionals/compare_2016": lambda: opened.read_functionals([2]),
