@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from serprep.errors import TrainError, one_line
+from serprep.version import datasets_in
 
 ABOUT = "experiment.json"  # what the folder's name is a digest of, in words
 FOLDER = "experiments"
@@ -65,6 +66,11 @@ def experiments_in(root: Path) -> list[Kept]:
     place = root if root.name == FOLDER else root / FOLDER
     folders = _by_age(place)
     if not folders:
+        if inside := [name for name in datasets_in(str(root)) if _by_age(root / name / FOLDER)]:
+            raise TrainError(
+                f"{one_line(root)}: a folder of data sets; name one that has experiments, such as "
+                f"`serprep experiments {one_line(root / inside[0])}`"
+            )
         raise TrainError(
             f"{one_line(root)}: no experiments; expected the folder of a data set that `serprep run` has trained on, "
             "or its recipe"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from serprep.errors import TrainError
+from serprep_models import catalogue
 from serprep_models.catalogue import experiments_in, resolve
 from serprep_models.predictor import load
 
@@ -43,6 +44,12 @@ def test_what_there_is_the_latest_first(dataset, small) -> None:
     assert first.finished.timestamp() == 7200
     with pytest.raises(TrainError, match="no experiments; expected the folder of a data set that `serprep run`"):
         experiments_in(dataset / "versions")
+
+
+def test_a_folder_of_data_sets_is_answered_with_the_command_for_one(dataset, monkeypatch) -> None:
+    monkeypatch.setattr(catalogue, "datasets_in", lambda folder: ["empty", dataset.name])
+    with pytest.raises(TrainError, match=rf"such as `serprep experiments {dataset}`"):
+        experiments_in(dataset.parent)
 
 
 def test_short_names_stand_for_folders(dataset) -> None:
