@@ -29,6 +29,7 @@ from serprep_models.scores import SCORES, Verdict, judge
 from serprep_models.scores.groups import Groups
 from serprep_models.scores.intervals import beyond_rows
 
+MOST_DOUBTFUL = 20  # labels on the page
 MAX_SPEAKER_ROWS = 30  # more speakers are summarised per class
 GROUP_COLUMNS = ("gender", "session", "partition", "language")  # counted in one line when a store has them
 
@@ -64,6 +65,8 @@ class Report:
         default_factory=pd.DataFrame
     )  # system, speaker, n, correct, ua: over folds and seeds
     wrong: list[dict[str, Any]] = field(default_factory=list)  # most surely wrong first: id, speaker, truth … as Markup
+    doubt: pd.DataFrame = field(default_factory=pd.DataFrame)  # as `serprep_models.scores.doubt` has it
+    doubt_note: str = ""  # which recordings were not compared with each other
     made: str = ""  # when the last experiment ended
     repeat: str = ""  # the command that repeats it
     partial: str = ""  # which experiments are missing; then no system is called the best
@@ -126,6 +129,7 @@ def render(report: Report) -> str:
         "n_undefined": int(report.folds["ua"].isna().sum()) if len(report.folds) else 0,
         "hard": report.speakers.sort_values("ua", kind="stable").to_dict("records") if len(report.speakers) else [],
         "durations": report.utterances["duration"].dropna(),
+        "doubt": _most_doubtful(report.doubt),
         "has_dev": "dev_ua" in report.curves and bool(report.curves["dev_ua"].notna().any()),
     }
     return render_page(
@@ -134,6 +138,14 @@ def render(report: Report) -> str:
         title=f"{report.title} · results",
         filters={"interval": _interval, "spread": _spread, "p_value": _p_value},
     )
+
+
+def _most_doubtful(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The first rows of those whose given label is not the likeliest, or that have a copy under another."""
+    if not len(table):
+        return []
+    doubted = table[(table["margin"] < 0) | (table["same_sound"] != "")].head(MOST_DOUBTFUL)
+    return [{str(name): value for name, value in row.items()} for row in doubted.to_dict("records")]
 
 
 def _defined(value: float | None) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from serprep.errors import StoreError
+from serprep.files import write_whole
 from serprep.pipeline.build import BuildResult
 from serprep.recipe import Recipe, TrainConfig
 from serprep.split import describe
@@ -24,14 +25,18 @@ from serprep_models.experiments import Outcome
 from serprep_models.listen import by_speaker, surely_wrong
 from serprep_models.page import Report, write_report
 from serprep_models.scores import shown
+from serprep_models.scores.doubt import conflicting, doubtful
+from serprep_models.seen import copies_within
 from serprep_models.statistics import TRANSDUCTIVE
 from serprep_models.train import HISTORY
+
+DOUBTFUL = "doubtful.csv"  # in the folder of the experiments
 
 
 def report_outcome(
     recipe: Recipe, outcome: Outcome, *, built: BuildResult | None, path: Path, with_sound: int = 0
 ) -> Path:
-    """Write the page of a run, with so many recordings in it."""
+    """Write the page of a run, with so many recordings in it, and `DOUBTFUL` into the folder of its experiments."""
     store, split = outcome.store, outcome.split
     labels = store.labels
     groups = {entry["fold"]: entry["test_groups"] for entry in describe(split)}
@@ -50,6 +55,9 @@ def report_outcome(
     for entry in outcome.results:
         name = names[entry["system"]]
         matrices[name] = matrices.get(name, 0) + np.array(entry["confusion"], np.int64)
+    doubt, not_compared = _doubtful(outcome)
+    table = doubt.to_csv(index=False, float_format="%.4f", lineterminator="\n")
+    write_whole(outcome.folder / DOUBTFUL, table.encode("utf-8", "surrogateescape"))
     report = Report(
         title=_title(recipe, store) + (" (transductive)" if recipe.train.transductive else ""),
         synthetic=is_synthetic(recipe),
@@ -86,6 +94,8 @@ def report_outcome(
         predict={names[system]: outcome.predict_command(system) for system in names},
         speakers=by_speaker(outcome.predictions, labels, names),
         wrong=surely_wrong(outcome.predictions, _leader(outcome), store=store, root=recipe.root, n_sounds=with_sound),
+        doubt=doubt,
+        doubt_note=not_compared,
         made=_made(outcome),
         repeat=f"serprep run {shlex.quote(f'{recipe.name}.toml')}" if recipe.name else "",
     )
@@ -96,6 +106,28 @@ def _title(recipe: Recipe, store: Store) -> str:
     """The data set's name; of one that only has the name that recipes are given, the corpus's."""
     corpus = str(store.attributes["provenance"]["corpus"].get("corpus", ""))
     return corpus if recipe.dataset.name == "recipe" and corpus else recipe.dataset.name
+
+
+def _doubtful(outcome: Outcome) -> tuple[pd.DataFrame, str]:
+    """Utterances by how doubtful their labels are, and which recordings were not compared."""
+    store = outcome.store
+    copies, not_compared = copies_within(store)
+    table = doubtful(
+        outcome.predictions,
+        store.labels,
+        paths=dict(zip(store.ids, store.column("path"), strict=True)),
+        raters=_raters(store),
+        conflicts=conflicting(copies, dict(zip(store.ids, store.emotions, strict=True))),
+    )
+    return table, not_compared
+
+
+def _raters(store: Store) -> dict[str, tuple[int, int]]:
+    """Id → how many raters gave the label, and how many there were; of utterances whose row tells both."""
+    if not {"agreement", "n_raters"} <= set(store.columns):
+        return {}
+    told = zip(store.ids, map(str, store.column("agreement")), map(str, store.column("n_raters")), strict=True)
+    return {name: (int(n), int(of)) for name, n, of in told if n.isdecimal() and of.isdecimal() and int(of)}
 
 
 def _leader(outcome: Outcome) -> str:

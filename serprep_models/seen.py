@@ -2,8 +2,10 @@
 
 Recordings are compared by the digests of their files, and by fingerprints (``serprep.audit``) made of
 the log-mels that both stores hold: a scaled, converted or cut copy has another digest and sounds the same.
+So are those of one store with each other.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,6 +166,35 @@ def _compared(known: Store, training: Sequence[int], store: Store, rows: Sequenc
         same_corpus=known.attributes["provenance"]["corpus"] == store.attributes["provenance"]["corpus"],
         notes=notes,
     )
+
+
+def copies_within(store: Store, *, most_heard: int = 2000) -> tuple[list[tuple[str, str]], str]:
+    """Pairs of ids of a store that are one recording, and what was not compared; "" if all was.
+
+    Parameters
+    ----------
+    store : Store
+    most_heard : int
+        Utterances up to which sounds are compared as well, not only bytes.
+    """
+    excerpts, of_digest = _excerpts(store), dict[str, list[int]]()
+    for row in sorted(range(len(store)), key=lambda row: excerpts[row]):
+        of_digest.setdefault(store.column("audio_digest")[row], []).append(row)
+    starts, pairs = [start for start, _ in excerpts], set[tuple[int, int]]()
+    for same in of_digest.values():
+        for place, row in enumerate(same):
+            end = bisect_left(same, excerpts[row][1], lo=place + 1, key=starts.__getitem__)
+            pairs |= {(row, other) for other in same[place + 1 : end]}
+    cut, note = _log_mels(store), ""
+    if len(store) > most_heard:
+        note = f"recordings were compared by their bytes only, not by sound: more than {most_heard} utterances"
+    elif cut is None:
+        note = "recordings were compared by their bytes only, not by sound: no log-mels by the default configuration"
+    else:
+        certain, _ = compare([_print(store, row, cut) for row in range(len(store))])
+        pairs |= {(match.one, match.other) for match in certain}
+    unique = sorted({(min(pair), max(pair)) for pair in pairs})
+    return [(store.ids[row], store.ids[other]) for row, other in unique], note
 
 
 def _excerpts(store: Store) -> list[tuple[float, float]]:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 import torch
@@ -384,6 +385,19 @@ def test_where_it_runs_does_not_decide_where_results_lie(outcome, small, pool) -
     recipe, store = small
     how = dataclasses.replace(recipe.train, memory_budget=7, device="cpu", tensorboard=True)
     assert experiments_folder(dataclasses.replace(recipe, train=how), store, outcome.split) == outcome.folder
+
+
+def test_doubtful_labels_lie_beside_the_page(outcome, small, tmp_path) -> None:
+    recipe, store = small
+    page = report_outcome(recipe, outcome, built=None, path=tmp_path / "page.html").read_text(encoding="utf-8")
+    table = pd.read_csv(outcome.folder / "doubtful.csv", keep_default_na=False)
+    assert sorted(table["id"]) == sorted(store.ids) and table["margin"].is_monotonic_increasing
+    given = dict(zip(store.ids, store.emotions, strict=True))
+    paths = dict(zip(store.ids, store.column("path"), strict=True))
+    assert [given[name] for name in table["id"]] == list(table["given"])
+    assert [paths[name] for name in table["id"]] == list(table["path"])
+    assert set(table["systems"]) == {4}  # the majority class has no say
+    assert ("Doubtful labels" in page) == bool((table["margin"] < 0).any())
 
 
 def test_the_page_names_the_libraries_of_the_build_and_the_training(outcome, small, tmp_path) -> None:

@@ -190,7 +190,29 @@ def hostile_report() -> Report:
         confusion={HOSTILE: np.ones((3, 3), int)},
         curves=report.curves.assign(system=HOSTILE),
         split={"protocol": HOSTILE, "group": HOSTILE, "digest": HOSTILE, "notes": [HOSTILE], "roles": roles},
+        doubt=make_doubt(id=HOSTILE, given=HOSTILE, likeliest=HOSTILE, same_sound=HOSTILE),
+        doubt_note=HOSTILE,
     )
+
+
+def make_doubt(**changes: Any) -> pd.DataFrame:
+    """Three utterances, the first with raters, the last not doubted."""
+    table = pd.DataFrame(
+        {
+            "id": ["u1", "u2", "u3"], "path": "a.wav", "given": "sad", "likeliest": ["angry", "happy", "sad"],
+            "probability": [0.02, 0.31, 0.9], "margin": [-0.95, -0.2, 0.85], "same_sound": ["u9", "", ""],
+            "systems_agreeing": [3, 2, 3], "systems": 3,
+            "raters_agreeing": pd.array([1, None, 3], "Int64"), "raters": pd.array([3, None, 3], "Int64"),
+        }
+    )  # fmt: skip
+    return table.assign(**changes)
+
+
+def test_doubtful_labels_are_shown_and_others_are_not() -> None:
+    page = Page(render(make_report(doubt=make_doubt(), doubt_note="only bytes were compared")))
+    assert "u1 sad angry 2.0 -95.0 3 of 3 1 of 3 u9 u2 sad happy 31.0 -20.0 2 of 3 – –" in page.text
+    assert "u3" not in page.text and "Here only bytes were compared." in page.text
+    assert "Doubtful labels" not in headings(render(make_report(doubt=make_doubt(margin=0.1, same_sound=""))))
 
 
 def test_groups_have_their_scores_and_differences(capsys: pytest.CaptureFixture[str]) -> None:
