@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from serprep.split import read_split
 from serprep_models.checkpoint import read_checkpoint
 from serprep_models.predict import predict_store
 from serprep_models.score_store import score_store
-from serprep_models.seen import Seen, find_seen
+from serprep_models.seen import Seen, copies_within, find_seen
 
 MAP = {"joy": "happy"}
 
@@ -96,3 +97,47 @@ def test_the_command_says_all_of_it(svm, other, serprep):
     assert serprep("score", svm[0], store.path, "--map", "joy").returncode == 2
     wrong = serprep("score", svm[0], store.path, "--map", "jy=happy")
     assert (wrong.returncode, wrong.stderr.strip()) == (1, "Error: no label 'jy' to map; did you mean 'joy'?")
+
+
+class Doubled:
+    """A store whose row 1 sounds like row 0, and whose rows 2 and 3 are of one file."""
+
+    def __init__(self, store, *, log_mels: bool = True) -> None:
+        self.store, self.hidden = store, set() if log_mels else {"features"}
+
+    def __getattr__(self, name):
+        if name in self.hidden:
+            return SimpleNamespace(configs={})
+        return getattr(self.store, name)
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def column(self, name):
+        values = list(self.store.column(name))
+        if name == "audio_digest":
+            values[3] = values[2]
+        return values
+
+    def segments(self, row, length):
+        return self.store.segments(0 if row == 1 else row, length)
+
+
+def test_copies_within_a_store_are_found_by_bytes_and_by_sound(small) -> None:
+    _, store = small
+    heard, seen = tuple(store.ids[:2]), tuple(store.ids[2:4])
+    assert copies_within(Doubled(store)) == ([heard, seen], "")
+    pairs, note = copies_within(Doubled(store), most_heard=len(store) - 1)
+    assert pairs == [seen] and "bytes only, not by sound: more than 31 utterances" in note
+    pairs, note = copies_within(Doubled(store, log_mels=False))
+    assert pairs == [seen] and "no log-mels by the default configuration" in note
+
+
+def test_excerpts_of_one_file_are_copies_only_where_they_overlap(small) -> None:
+    _, store = small
+    cut = Doubled(store, log_mels=False)
+    for ends, expected in (((1.0, 1.0), 0), ((1.5, 1.0), 1)):  # rows 2 and 3: from 0 to the first, from the second on
+        values = {"end": [ends[0] if row == 2 else np.nan for row in range(len(store))]}
+        values["start"] = [ends[1] if row == 3 else np.nan for row in range(len(store))]
+        cut.column = lambda name, values=values: values.get(name) or Doubled(store).column(name)
+        assert len(copies_within(cut)[0]) == expected
