@@ -3,7 +3,7 @@
     python benchmarks/doubt.py examples/ravdess.toml --seeds 0 1 2
 
 5 % of the labels are flipped, to another label at random; the corpus is built, split and trained on with these, and
-its utterances are ranked by doubt.  By chance the first 5 % would hold 5 % of the flipped, the first 10 % 10 %.
+its utterances are ranked by doubt.  By chance 5 % of the flipped would be among the first 5 %, 10 % among 10 %.
 Stores and experiments go to a folder of their own, the features' cache is the recipe's.
 """
 

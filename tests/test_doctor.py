@@ -40,7 +40,8 @@ def test_a_full_disk_and_a_folder_that_cannot_be_written_are_wrong(monkeypatch, 
     cache = found("cache")
     assert cache.state == "wrong" and "1.0 GB free" in cache.text and cache.remedy.startswith("make room")
     monkeypatch.setattr(doctor.os, "access", lambda *_: False)
-    assert "cannot be written" in found("cache").text
+    assert found("cache").state == "optional" and "cannot be written" in found("cache").text
+    assert found("temporary folder").state == "wrong"
 
 
 def test_what_is_broken_is_a_finding_and_stops_nothing(monkeypatch):
