@@ -17,6 +17,8 @@ from serprep.files import write_whole
 from serprep.manifest.table import Manifest, read_manifest
 from serprep.parallel import Workers
 from serprep.pipeline.build import build
+from serprep.place.corpus import as_root
+from serprep.place.place import at
 from serprep.recipe import Recipe, recipe_from
 from serprep.store.store import Store, open_store
 from serprep_models.bundle import EXCLUDE, RECIPE, ROWS, SPLIT, Bundle, environment, read_bundle, runs_of
@@ -81,7 +83,7 @@ def reproduce(
     Raises
     ------
     SerprepError
-        If it is no bundle, the folder is there, or nothing can be built.
+        If it is no bundle, the folder is there, the recordings are not, or nothing can be built.
     """
     given = read_bundle(path)
     chosen = [
@@ -94,7 +96,9 @@ def reproduce(
         raise TrainError(f"{one_line(path)}: it has no such experiment; it has {one_line(', '.join(known[:10]))}")
     if folder.exists():
         raise TrainError(f"{one_line(folder)}: it exists; name a new folder")
-    recipe = _recipe(given, folder, root=root)
+    if not as_root(root).is_dir():
+        raise TrainError(f"{one_line(root)}: no such folder; expected the recordings of the bundle")
+    recipe = _recipe(given, folder, root=at(root, base=Path()).root)  # not relative to the new recipe
     steps = [_libraries(given), _code(given)]
     store = open_store(build(recipe, pool=pool, quiet=quiet).store)
     steps += [_recordings(folder, store), _version(given, store), _seal(given, store)]

@@ -183,6 +183,22 @@ def test_a_recipe_writes_nowhere_but_into_the_new_folder(made, tmp_path):
         reproduce(made / "results.zip", root="x", folder=tmp_path / "n", systems=["svm"], pool=None)
 
 
+def test_recordings_are_named_from_where_the_command_is_given(made, tmp_path, monkeypatch):
+    class Named(Exception):
+        pass
+
+    def build(recipe, **_):
+        raise Named(recipe.corpus.root)
+
+    monkeypatch.chdir(made)
+    monkeypatch.setattr(module, "build", build)
+    with pytest.raises(Named, match=f"^{made / 'corpus'}$"):
+        reproduce(made / "results.zip", root="corpus", folder=tmp_path / "new", pool=None)
+    with pytest.raises(TrainError, match="nowhere: no such folder; expected the recordings of the bundle"):
+        reproduce(made / "results.zip", root="nowhere", folder=tmp_path / "other", pool=None)
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_bundle_is_of_one_corpus(small, monkeypatch, tmp_path):
     several = replace(small[0], corpora=(small[0].corpus,))
     monkeypatch.setattr("serprep_models.bundle.finished_of", lambda path: (several, None, None))
