@@ -25,6 +25,8 @@ class _Kaldi(Exporter):
     name = "kaldi"
 
     def write(self, source: Source, folder: Path) -> None:
+        for _ in source.files():
+            pass  # only recordings that are there, and the same, are named
         keys = [key_of(source, i) for i in range(len(source))]
         everyone = range(len(source))
         _data_folder(source, folder, keys, everyone)

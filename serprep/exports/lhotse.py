@@ -131,8 +131,8 @@ def _recordings(source: Source) -> dict[str, dict[str, Any]]:
     if source.audio:
         import soundfile
 
-        for path, recording in found.items():
-            about = soundfile.info(str(source.audio / path))
+        for path, data in source.files():
+            recording, about = found[path], soundfile.info(io.BytesIO(data))
             channels = list(range(about.channels))
             recording["sources"][0]["channels"] = recording["channel_ids"] = channels
             recording.update(

@@ -194,6 +194,18 @@ class Source:
             )
         return data
 
+    def files(self) -> Iterator[tuple[str, bytes]]:
+        """Path and bytes of each recording, once however many excerpts it has; none where none are asked for.
+
+        Raises
+        ------
+        CorpusError
+            As `file_bytes`.
+        """
+        if self.audio is not None:
+            for path, i in {path: i for i, path in enumerate(self.store.column("path"))}.items():
+                yield path, self.file_bytes(i)
+
     def recording(self, i: int) -> tuple[str, bytes]:
         """Suffix and bytes of an utterance's recording: the file as it is, or an excerpt as WAV in float32.
 

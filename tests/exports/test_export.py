@@ -57,6 +57,13 @@ def test_what_cannot_be_is_one_line(shop, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("form", ["audformat", "croissant", "huggingface", "kaldi", "lhotse", "webdataset"])
+def test_recordings_that_are_not_there_are_told_by_every_form_that_takes_or_names_them(shop, tmp_path, form):
+    with pytest.raises(CorpusError, match=r"\.wav: .*name the folder that the store was built from"):
+        export(shop.store.path, tmp_path / "out", form=form, audio=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_another_recording_is_named(shop, tmp_path):
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "a.wav").write_bytes(b"another")
