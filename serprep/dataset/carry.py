@@ -65,6 +65,8 @@ def carry(source: str, destination: str, *, quiet: bool = True) -> Carried:
         raise StoreError(f"{one_line(store.path)}: it lies in no data set; name DATASET@VERSION, or take `convert`")
     there, here, name = at(destination.rstrip("/")), at(root or "."), f"versions/{file}"
     there.refuse_store()
+    if not there.root or there.exists():
+        raise StoreError(f"{one_line(destination)!r} is no folder; expected the folder or URL of a data set")
     if here.path() == there.path():
         raise StoreError(f"{one_line(destination)}: the data set that it lies in; name another")
     count: Counter[str] = Counter()

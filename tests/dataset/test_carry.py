@@ -116,6 +116,11 @@ def test_what_cannot_travel_is_one_line(made, tmp_path):
     place = at(tmp_path / "taken")
     place.create("tags/paper", b"0" * 64)
     assert carry(f"{data}@paper", place.path()).notes == ("the tag paper stands for another version there, and stays",)
+    (tmp_path / "file").write_text("mine")
+    for no_folder in ("", "/", str(tmp_path / "file")):
+        with pytest.raises(StoreError, match=r"is no folder; expected the folder or URL of a data set"):
+            carry(str(made[0]), no_folder)
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_the_commands(serprep, made, tmp_path):
