@@ -56,7 +56,8 @@ def whole(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk does not say what was written
+        if error.filename in (None, str(beside)):  # a full disk says none; what was read for it keeps its own
+            error.filename, error.filename2 = str(path), None
         raise
     finally:
         with contextlib.suppress(FileNotFoundError):

@@ -141,3 +141,11 @@ def test_a_device_stays_one(tmp_path) -> None:
     (tmp_path / "null").symlink_to(os.devnull)
     write_whole(tmp_path / "null", b"data")
     assert (tmp_path / "null").is_symlink() and [path.name for path in tmp_path.iterdir()] == ["null"]
+
+
+def test_what_cannot_be_replaced_is_named_and_not_the_file_beside_it(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="directory") as failure:
+        write_whole(tmp_path / "folder", b"")
+    assert failure.value.filename == str(tmp_path / "folder") and failure.value.filename2 is None
+    assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
