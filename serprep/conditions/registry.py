@@ -44,5 +44,7 @@ def condition_from(name: str, values: Any) -> Applied:
         raise RecipeError(f'[{place}] is {shown(values)}; expected a table such as {{ of = "white", snr = 10 }}')
     if "/" in name or not name.isprintable() or name.startswith("."):
         raise RecipeError(f"[test.conditions] {shown(name)}: expected a name that a file can have")
+    if name == "clean":
+        raise RecipeError("[test.conditions] 'clean' is what the others are compared with; choose another name")
     condition = CONDITIONS[values.get("of", name)]
     return Applied(name, condition, configured(condition.config, settings(values), place))

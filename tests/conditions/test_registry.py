@@ -17,6 +17,7 @@ def test_the_standard_set_has_what_reviewers_ask_for():
         ("white", {"snr": 1000}, r"snr is 1000.0; expected -50 to 100 dB"),
         ("white", {"db": 1}, "unknown key 'db'; expected one of snr"),
         ("../x", {"of": "white"}, "expected a name that a file can have"),
+        ("clean", {"of": "white"}, "'clean' is what the others are compared with"),
     ],
 )
 def test_what_is_no_condition_is_told(name, values, message):
