@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 from serprep import parallel, progress, retries
 from serprep.files import write_whole
+from serprep.meanwhile import meanwhile
 
 EVERY = 2.0  # seconds
 
@@ -50,22 +50,14 @@ def writing_status(path: Path | None) -> Iterator[None]:
     if path is None:
         yield
         return
-    ended = Event()
 
     def write(**how: bool) -> None:
         with suppress(OSError):  # a full disk stops nobody
             write_whole(path, (json.dumps(status(**how), indent=1) + "\n").encode())
 
-    def keep() -> None:
-        while not ended.wait(EVERY):
-            write()
-
     write_whole(path, (json.dumps(status(), indent=1) + "\n").encode())  # a wrong path is said at once
-    writer = Thread(target=keep, daemon=True)
-    writer.start()
     try:
-        yield
+        with meanwhile(write, every=EVERY):
+            yield
     finally:
-        ended.set()
-        writer.join()
         write(over=True)

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
@@ -24,6 +23,7 @@ from serprep._json import canonical_json
 from serprep.errors import SplitError, TrainError, one_line
 from serprep.files import write_whole
 from serprep.manifest.table import Manifest, make_manifest
+from serprep.meanwhile import meanwhile
 from serprep.metrics import few_speakers
 from serprep.parallel import Died, Workers
 from serprep.pipeline.conditioned import build_conditioned
@@ -373,19 +373,8 @@ def _prepare(waiting: Sequence[Experiment], store: Store, *, pool: Workers, trav
 @contextmanager
 def _counting(progress: Progress, experiments: Sequence[Experiment]) -> Iterator[None]:
     """Keep the progress up to date while the block runs: workers write a line for each epoch."""
-    over = Event()
-
-    def count() -> None:
-        while not over.wait(1.0):
-            progress.to(sum(map(n_epochs_done, experiments)))
-
-    counter = Thread(target=count, daemon=True)
-    counter.start()
-    try:
+    with meanwhile(lambda: progress.to(sum(map(n_epochs_done, experiments))), every=1.0):
         yield
-    finally:
-        over.set()
-        counter.join()
     progress.to(sum(map(n_epochs_of, experiments)))
 
 

@@ -11,10 +11,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 from serprep.files import write_whole
+from serprep.meanwhile import meanwhile
 from serprep.parallel import Workers
 from serprep.place.place import Place, at
 from serprep.processes import scratch
@@ -118,25 +118,18 @@ def _written(folder: Path, name: str) -> set[str]:
 @contextmanager
 def _sending(place: Place, folder: Path, names: Iterable[str]) -> Iterator[None]:
     """While the block runs, send files as they change: whoever goes on with a killed training finds its state."""
-    over = Event()
     sent: dict[str, int] = {}  # name → modification time
 
     def send() -> None:
-        while not over.wait(EVERY):
-            for name in names:
-                with suppress(OSError):
-                    changed = (folder / name).stat().st_mtime_ns
-                    if sent.get(name) != changed:
-                        _send(place, folder, [name])
-                        sent[name] = changed
+        for name in names:
+            with suppress(OSError):
+                changed = (folder / name).stat().st_mtime_ns
+                if sent.get(name) != changed:
+                    _send(place, folder, [name])
+                    sent[name] = changed
 
-    sender = Thread(target=send, daemon=True)
-    sender.start()
-    try:
+    with meanwhile(send, every=EVERY):
         yield
-    finally:
-        over.set()
-        sender.join()
 
 
 _open = ExitStack()

@@ -25,6 +25,7 @@ FOUNDATIONS = {
     "forms",
     "remote",
     "retries",
+    "meanwhile",
     "place",
     "metrics",
     "progress",

@@ -8,6 +8,7 @@ The cache, stores, checks, conversion and training know shapes, not kinds:
 * ``"contour"``: any number of rows per utterance, from which segments can be cut.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ Extractor = Callable[..., FloatArray]  # of a signal; of a signal and an utteran
 Say = Callable[[str], None]
 
 
-class Kind(Generic[Config]):
+class Kind(ABC, Generic[Config]):
     """What a kind of feature is; subclasses override what differs.
 
     Attributes
@@ -119,9 +120,9 @@ class Kind(Generic[Config]):
         """
         return ""
 
+    @abstractmethod
     def names(self, config: Config) -> tuple[str, ...]:
         """Names of the columns, in order."""
-        raise NotImplementedError
 
     def n_columns(self, config: Config) -> int:
         """Columns of its rows."""
@@ -135,12 +136,12 @@ class Kind(Generic[Config]):
         """Seconds from one row of a contour to the next, where that is known."""
         return None
 
+    @abstractmethod
     def extractor(self, config: Config, signal: Signal) -> Extractor:
         """A function of one guarded signal → float32 of shape (n_columns,) or (n_rows, n_columns).
 
         Made once per process: it may hold a model.
         """
-        raise NotImplementedError
 
     def prepare(self, config: Config, say: Say | None) -> None:
         """Whatever must happen once before many processes extract."""

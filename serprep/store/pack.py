@@ -7,7 +7,6 @@ are put right there as well.
 
 import contextlib
 import os
-import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from serprep.errors import StoreError, one_line
 from serprep.features.extract import Features, extractors
 from serprep.forms import Form, form_of, stem_of
 from serprep.manifest.table import Manifest
+from serprep.meanwhile import meanwhile
 from serprep.parallel import Died, Workers
 from serprep.place.place import Stage, at
 from serprep.progress import Progress
@@ -181,22 +181,15 @@ def _run(
 def _growing(path: Path, plan: writer.Plan, *, quiet: bool) -> Iterator[None]:
     """Progress of one task that writes one file on this machine: how much of it is there."""
     n_bytes = sum(array.n_bytes for array in plan.arrays)
-    done = threading.Event()
 
-    def watch(progress: Progress) -> None:
-        while not done.wait(0.5):
-            with contextlib.suppress(FileNotFoundError):  # not begun
-                progress.to(min(path.stat().st_size, n_bytes) >> 20)
+    def watch() -> None:
+        with contextlib.suppress(FileNotFoundError):  # not begun
+            progress.to(min(path.stat().st_size, n_bytes) >> 20)
 
     with Progress("packing", n_bytes >> 20, unit="MB", quiet=quiet) as progress:
-        watcher = threading.Thread(target=watch, args=(progress,), daemon=True)
-        watcher.start()
-        try:
+        with meanwhile(watch, every=0.5):
             yield
-            progress.to(progress.total)
-        finally:
-            done.set()
-            watcher.join()
+        progress.to(progress.total)
 
 
 def _older(dataset: str, form: Form) -> list[Path]:

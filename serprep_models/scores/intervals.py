@@ -34,6 +34,7 @@ SCORES = {  # score → as tables name it, and by what it is multiplied there
 }
 N_DRAWS = 500  # of scores that need all utterances of a draw sorted
 _AT_ONCE = 4_000_000  # utterances of draws that are in memory at once
+DRAWN_TOO_HIGH = ("ece", "ece_classwise")  # a sample drawn again and again is calibrated worse than the whole
 OF_PROBABILITIES = ("nll", "brier", "ece", "ece_classwise", "aurc")
 
 
@@ -89,12 +90,19 @@ def of_probabilities(chances: DoubleArray, truth: IntArray, predicted: IntArray,
     }
 
 
-def interval_of(draws: DoubleArray, seeds: IntArray, *, level: float = 0.95) -> tuple[float, float] | None:
-    """The interval of a score of draws and seeds (n_draws, n_seeds); None if most draws leave it undefined."""
+def interval_of(
+    draws: DoubleArray, seeds: IntArray, *, level: float = 0.95, about: float | None = None
+) -> tuple[float, float] | None:
+    """The interval of a score of draws and seeds (n_draws, n_seeds); None if most draws leave it undefined.
+
+    With `about`, the score itself, draws are first moved by what their mean is off from it, and none below 0.
+    """
     values = np.take_along_axis(draws, seeds, axis=1).mean(axis=1)
     values = values[~np.isnan(values)]
     if len(values) < len(draws) / 2:
         return None
+    if about is not None:
+        values = np.maximum(values - values.mean() + about, 0)
     low, high = np.percentile(values, [50 * (1 - level), 50 * (1 + level)])
     return float(low), float(high)
 
@@ -138,7 +146,10 @@ def scores_of_probabilities(predictions: pd.DataFrame, labels: Sequence[str], *,
         weights, seeds = drawn_weights(len(speakers), len(parts), n_draws=N_DRAWS)
         kept = np.stack([weights[:, whose[part]].sum(axis=1) for part in parts], axis=1).all(axis=1)
         draws = scored(weights[kept])
-        intervals = {name: interval_of(values, seeds[kept]) for name, values in draws.items()}
+        intervals = {
+            name: interval_of(values, seeds[kept], about=points[name] if name in DRAWN_TOO_HIGH else None)
+            for name, values in draws.items()
+        }
     confidence, right = chances.max(axis=1), (truth == predicted).astype(np.int64)
     ranking = Ranking.of(confidence)
     return _told(points, intervals) | {

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import os
 import shutil
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -187,18 +187,20 @@ def test_a_half_uploaded_store_is_no_store(project, monkeypatch) -> None:
 
 
 def test_progress_of_a_file_that_one_task_writes_is_its_size(project, monkeypatch) -> None:
-    shown = []
+    shown, seen = [], threading.Event()
 
     class Watched(pack.Progress):
         def to(self, done: int) -> None:
             shown.append((self.label, self.unit, self.total, done))
+            seen.set()
             super().to(done)
 
     def slowly(job) -> int:
         path = Path(job.path)
         for n_megabytes in (1, 3):
             path.write_bytes(bytes(n_megabytes << 20))
-            time.sleep(1.1)
+            seen.clear()
+            assert seen.wait(60)
         path.unlink()
         return write_file(job)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from serprep_models.scores.intervals import scores_of_counts, scores_of_probabilities
+from serprep_models.scores.intervals import interval_of, scores_of_counts, scores_of_probabilities
 
 
 def frame(n_speakers: int, *, seeds: tuple[int, ...] = (0,)) -> pd.DataFrame:
@@ -22,10 +22,17 @@ def frame(n_speakers: int, *, seeds: tuple[int, ...] = (0,)) -> pd.DataFrame:
 
 def test_every_score_lies_in_its_interval() -> None:
     found = scores_of_probabilities(frame(8, seeds=(0, 1)), "ab", known=True)
-    for name in ("nll", "brier", "aurc"):
+    for name in ("nll", "brier", "ece", "ece_classwise", "aurc"):
         low, high = found[f"{name}_interval"]
         assert low < found[name] < high
     assert found["ece_bins"] == len(found["reliability"]) == 15
+
+
+def test_draws_of_a_biased_score_are_moved_to_it_and_never_below_nothing() -> None:
+    draws, one = np.linspace(1.0, 3.0, 1001)[:, None], np.zeros((1001, 1), int)
+    assert interval_of(draws, one) == pytest.approx((1.05, 2.95))
+    assert interval_of(draws, one, about=1.5) == pytest.approx((0.55, 2.45))
+    assert interval_of(draws, one, about=0.5) == pytest.approx((0.0, 1.45))
 
 
 def test_one_speaker_has_scores_and_no_interval() -> None:
