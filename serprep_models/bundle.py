@@ -81,8 +81,13 @@ def bundle(recipe_path: Path, destination: Path) -> dict[str, Any]:
     Raises
     ------
     StoreError, TrainError
-        If there is no store of it, or no experiment is finished.
+        If there is no store of it, no experiment is finished, or `destination` is somebody's own file.
     """
+    if destination.exists():
+        try:
+            read_bundle(destination)
+        except TrainError:
+            raise TrainError(f"{one_line(destination)} is there and no bundle; name another file") from None
     recipe, _, outcome = finished_of(recipe_path)
     if recipe.corpus.manifest:
         raise TrainError(f"{one_line(recipe_path)}: it reads a manifest; a bundle is made of a recipe with a reader")

@@ -28,7 +28,7 @@ class Calibration:
 
     temperature: float
     fitted_on: str  # "dev", or "inner folds by speaker"
-    n: int  # utterances
+    n: int  # predictions: an utterance counts once for each checkpoint that held it out
     kept: tuple[int, ...]  # of them, how many are as confident as 0.00, 0.01 … 0.99
     right: tuple[int, ...]  # and how many of those are predicted rightly
 
@@ -78,14 +78,14 @@ class Abstention:
     threshold: float
     coverage: float  # share of the utterances that were as confident
     accuracy: float | None  # among them; None where there were none
-    n: int  # utterances
+    n: int  # predictions: an utterance counts once for each checkpoint that held it out
 
     @property
     def words(self) -> str:
         """The same in a sentence."""
         told = "none was" if self.accuracy is None else f"accuracy was {100 * self.accuracy:.1f} %"
         return (
-            f"below {self.threshold:.2f} no label is given; held-out utterances ({self.n}): "
+            f"below {self.threshold:.2f} no label is given; of {self.n} predictions of held-out utterances "
             f"{100 * self.coverage:.1f} % were as confident, {told}"
         )
 

@@ -79,6 +79,14 @@ def test_a_bundle_holds_no_audio_and_no_features(made):
     assert (made / "results.zip").stat().st_size < 20_000
 
 
+def test_a_file_that_is_no_bundle_is_not_replaced(tmp_path):
+    own = tmp_path / "table.csv"
+    own.write_text("file,label\n")
+    with pytest.raises(TrainError, match=r"table.csv is there and no bundle; name another file"):
+        bundle(tmp_path / "recipe.toml", own)
+    assert own.read_text() == "file,label\n"
+
+
 def test_another_recording_is_named(made, tmp_path, inline_pool):
     shutil.copytree(made / "corpus", tmp_path / "corpus")
     one, two = sorted((tmp_path / "corpus").rglob("*.wav"))[:2]
