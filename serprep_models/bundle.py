@@ -25,6 +25,7 @@ from serprep.files import read_regular, write_whole
 from serprep.fitness import own
 from serprep.manifest.table import to_csv
 from serprep.version import read_build
+from serprep_models.catalogue import place_of
 from serprep_models.experiment import PREDICTIONS
 from serprep_models.experiments import REVISION, Outcome
 from serprep_models.run import finished_of
@@ -67,8 +68,8 @@ def runs_of(outcome: Outcome) -> list[dict[str, Any]]:
     """Experiments with their scores and the digests of their predictions, sorted."""
     runs = []
     for entry in outcome.results:
-        number = outcome.split.folds.index(entry["fold"]) + 1
-        folder = outcome.folder / entry["system"] / f"fold-{number:02d}" / f"seed-{entry['seed']}"
+        number = outcome.split.folds.index(entry["fold"])
+        folder = place_of(outcome.folder, entry["system"], number, entry["seed"])
         digest = hashlib.sha256((folder / PREDICTIONS).read_bytes()).hexdigest()
         own = {name: entry[name] for name in ("system", "fold", "seed", "n_test", "wa", "ua")}
         runs.append(own | {"predictions": digest})

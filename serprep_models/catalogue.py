@@ -50,6 +50,22 @@ class Kept:
         }
 
 
+def place_of(folder: Path, system: str, fold: int, seed: int) -> Path:
+    """Where an experiment lies.
+
+    Examples
+    --------
+    >>> place_of(Path("experiments"), "mlp", 0, 2).as_posix()
+    'experiments/mlp/fold-01/seed-2'
+    """
+    return folder / system / f"fold-{fold + 1:02d}" / f"seed-{seed}"
+
+
+def files_of(folder: Path, name: str) -> list[Path]:
+    """The files of a name of all experiments, sorted."""
+    return sorted(folder.glob(f"*/fold-*/seed-*/{name}"))
+
+
 def experiments_in(root: Path) -> list[Kept]:
     """The experiments below a data set's folder, the latest first.
 
@@ -115,14 +131,14 @@ def _by_age(root: Path) -> list[Path]:
 
 def _last(folder: Path) -> float:
     """When the last result came, in seconds; 0 where there is none."""
-    return max((path.stat().st_mtime for path in folder.glob("*/fold-*/seed-*/result.json")), default=0.0)
+    return max((path.stat().st_mtime for path in files_of(folder, "result.json")), default=0.0)
 
 
 def _read(folder: Path, names: list[str], *, latest: bool) -> Kept:
     about = _json(folder / ABOUT)
     whole, split = _json(folder / "results.json"), _json(folder / "split.json")
     runs: dict[str, list[dict[str, Any]]] = {}
-    for path in sorted(folder.glob("*/fold-*/seed-*/result.json")):
+    for path in files_of(folder, "result.json"):
         runs.setdefault(path.parents[2].name, []).append(_json(path))
     folds = split.get("folds")
     last = _last(folder)
@@ -148,7 +164,7 @@ def _read(folder: Path, names: list[str], *, latest: bool) -> Kept:
 
 def _version_told(folder: Path) -> str:
     """The version that a checkpoint names."""
-    path = next(folder.glob("*/fold-*/seed-*/checkpoint.json"), None)
+    path = next(iter(files_of(folder, "checkpoint.json")), None)
     return _text(_json(path).get("version")) if path else ""
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from serprep.errors import StoreError, TrainError, one_line
 from serprep.store.store import Store, open_store
 from serprep.systems import is_floor
+from serprep_models.catalogue import files_of
 from serprep_models.checkpoint import ABOUT, training_of
 from serprep_models.experiment import is_whole, read_predictions
 from serprep_models.experiments import Outcome
@@ -104,7 +105,7 @@ def _marks_of(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
 def _read(folder: Path) -> tuple[list[dict[str, Any]], pd.DataFrame]:
     """Results of a folder, and their scored predictions."""
     results, parts = [], []
-    for path in sorted(folder.glob("*/fold-*/seed-*/result.json")):
+    for path in files_of(folder, "result.json"):
         place = path.parent
         if not is_whole(place, place.parents[1].name):
             raise TrainError(f"{one_line(place)}: not as `serprep train` wrote it; train it again")
@@ -125,7 +126,7 @@ def _store_of(side: Path | Outcome) -> Store | None:
     if not isinstance(side, Path):
         return side.store
     about = [_json(side / name) for name in ("experiment.json", "results.json")]
-    checkpoint = next(side.glob(f"*/fold-*/seed-*/{ABOUT}"), None)
+    checkpoint = next(iter(files_of(side, ABOUT)), None)
     about += [_json(checkpoint)] if checkpoint else []
     version = next((str(one["version"]) for one in about if "version" in one), "")
     try:
@@ -203,7 +204,7 @@ def _differences(sides: Mapping[str, Path | Outcome]) -> Iterator[str]:
 
 def _train_of(folder: Path) -> dict[str, Any]:
     """``[train]`` as a whole run, or a checkpoint, tells it; nothing where neither does."""
-    for path in (folder / "results.json", *sorted(folder.glob(f"*/fold-*/seed-*/{ABOUT}"))[:1]):
+    for path in (folder / "results.json", *files_of(folder, ABOUT)[:1]):
         about = _json(path)
         if "train" in about:
             return training_of(about)

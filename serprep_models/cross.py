@@ -17,6 +17,7 @@ from serprep.recipe import OtherRooms, Recipe
 from serprep.split import Assignment, Split, write_split
 from serprep.store.store import Store
 from serprep.systems import SYSTEMS, default_systems, inputs_of, is_floor
+from serprep_models.catalogue import place_of
 from serprep_models.common_labels import CommonLabels, LabelRow, common_labels
 from serprep_models.experiment import Experiment, finished, run_experiment
 from serprep_models.experiments import Outcome, experiments_folder, tell
@@ -189,7 +190,7 @@ def _train_on_all(recipe: Recipe, store: Store, systems: Sequence[str], *, pool:
     tell(folder, recipe, store, split)
     experiments = [
         Experiment(
-            folder=str(folder / system / "fold-01" / f"seed-{seed}"),
+            folder=str(place_of(folder, system, 0, seed)),
             store=store.path,
             split=str(path),
             system=system,

@@ -42,7 +42,7 @@ from serprep.systems import (
     options_of,
     shapes_of,
 )
-from serprep_models.catalogue import ABOUT, FOLDER
+from serprep_models.catalogue import ABOUT, FOLDER, place_of
 from serprep_models.cautions import audited, confounded
 from serprep_models.conditioned import CLEAN, ConditionScore, predict_conditioned, score_conditions
 from serprep_models.examples import check_store
@@ -191,7 +191,7 @@ def run_experiments(
         tell(folder, recipe, store, split)
     experiments = [
         Experiment(
-            folder=str(folder / system / f"fold-{number + 1:02d}" / f"seed-{seed}"),
+            folder=str(place_of(folder, system, number, seed)),
             store=store.path,
             split=str(split_path),
             system=system,

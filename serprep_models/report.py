@@ -20,6 +20,7 @@ from serprep.split import describe
 from serprep.store.store import Store, open_store
 from serprep.systems import is_floor
 from serprep.version import read_build
+from serprep_models.catalogue import place_of
 from serprep_models.checkpoint import ABOUT
 from serprep_models.experiments import Outcome
 from serprep_models.listen import by_speaker, surely_wrong
@@ -280,8 +281,7 @@ def _places(outcome: Outcome) -> Iterator[tuple[dict[str, Any], Path]]:
     """Each result, and the folder of its experiment."""
     numbers = {fold: number for number, fold in enumerate(outcome.split.folds)}
     for entry in outcome.results:
-        fold = f"fold-{numbers[entry['fold']] + 1:02d}"
-        yield entry, outcome.folder / entry["system"] / fold / f"seed-{entry['seed']}"
+        yield entry, place_of(outcome.folder, entry["system"], numbers[entry["fold"]], entry["seed"])
 
 
 def _history(path: Path) -> list[dict[str, float | None]]:
