@@ -274,6 +274,7 @@ def run_experiments(
             *split.notes,
             *_dropped_note(bound),
             *_speaker_notes(recipe, store),
+            *_marks_note(recipe),
             *_device_notes(experiments, results, how=recipe.train),
             *_scored_notes(role, recipe, results, split),
             *missing,
@@ -403,6 +404,16 @@ def _speaker_notes(recipe: Recipe, store: Store) -> list[str]:
     if not recipe.train.transductive:
         return []
     return [TRANSDUCTIVE, *few_utterances(store.speakers, enrol=recipe.train.enrol)]
+
+
+def _marks_note(recipe: Recipe) -> list[str]:
+    """That test labels may have been chosen by what systems said of them."""
+    if not recipe.corpus.marks:
+        return []
+    return [
+        f"labels were corrected, or utterances left out, by {one_line(recipe.corpus.marks)}: where whoever marked them "
+        "had seen what systems predict, scores are too good"
+    ]
 
 
 def _scored_notes(role: str, recipe: Recipe, results: Sequence[Mapping[str, Any]], split: Split) -> list[str]:

@@ -84,3 +84,11 @@ def test_one_emotion_is_refused_before_anything_is_computed(small, tmp_path) -> 
     corpus = dataclasses.replace(recipe.corpus, emotions={"angry": "angry"})
     with pytest.raises(TrainError, match=r"no emotion but 'angry'; expected two or more to tell apart: see \[corpus"):
         experiments.check_recipe(dataclasses.replace(recipe, corpus=corpus), ("majority",))
+
+
+def test_scores_of_a_corpus_with_marks_say_that_these_may_be_circular(small) -> None:
+    recipe, _ = small
+    assert experiments._marks_note(recipe) == []
+    marked = dataclasses.replace(recipe, corpus=dataclasses.replace(recipe.corpus, marks="marks.csv"))
+    (note,) = experiments._marks_note(marked)
+    assert note.startswith("labels were corrected, or utterances left out, by marks.csv:")
