@@ -65,7 +65,7 @@ def export(
     exporter, opened = FORMS[form], open_store(store)
     final = _new_folder(destination)
     bound = bind(read_split(split), opened.manifest()) if split else None
-    root = as_root(audio) if audio is not None else None
+    root = as_root(audio, base=Path.cwd()) if audio is not None else None  # what names recordings is read elsewhere
     if root is not None and not root.is_dir():
         raise SerprepError(f"{one_line(root)}: no such folder; expected the recordings of the store")
     beside = final.with_name(f".{final.name[:48]}.{uuid.uuid4().hex[:12]}.tmp")

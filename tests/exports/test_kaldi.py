@@ -4,6 +4,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
+from serprep.exports.export import export
 from serprep.exports.kaldi import name_of
 
 
@@ -51,3 +52,9 @@ def test_lhotse_reads_the_folder(shop):
     times = {unquote(s.id): (s.start, round(s.end, 6), s.speaker, s.text) for s in supervisions}
     assert times["s2-d"] == (0.75, 1.5, "s2", "é") and times["s1-c"][:2] == (0.0, 0.7) and len(times) == 6
     assert "long.wav" in {r.id for r in recordings}
+
+
+def test_recordings_are_named_whole_wherever_they_are_read(shop, tmp_path, monkeypatch):
+    monkeypatch.chdir(shop.root)
+    export(shop.store.path, tmp_path / "out", form="kaldi", audio=".")
+    assert lines(tmp_path / "out" / "wav.scp") == lines(shop.export("kaldi", audio=True) / "wav.scp")
