@@ -25,5 +25,5 @@ def test_a_kind_without_names_or_an_extractor_cannot_be_made():
     class Bare(Kind[None]):
         name, config, shape, revision = "bare", type(None), "row", 1
 
-    with pytest.raises(TypeError, match="abstract methods '?extractor'?, '?names"):
+    with pytest.raises(TypeError, match=r"abstract methods '?extractor'?, '?names"):
         Bare()
