@@ -9,9 +9,9 @@ import hashlib
 import json
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -61,7 +61,17 @@ from serprep_models.experiment import (
     run_experiment,
     scored_role,
 )
-from serprep_models.scores import Verdict, compare, judge, recall_of, summarise
+from serprep_models.scores import (
+    Pair,
+    Result,
+    Summary,
+    Verdict,
+    compare,
+    judge,
+    pairs_json,
+    recall_of,
+    summarise,
+)
 from serprep_models.scores.calibration import before_and_after
 from serprep_models.scores.groups import Groups, group_columns, score_groups
 from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utterances
@@ -79,9 +89,9 @@ class Outcome:
     store: Store
     split: Split
     folder: Path
-    results: list[dict[str, Any]]  # per experiment: system, fold, seed, n_test, wa, ua …
-    summary: list[dict[str, Any]]  # per system
-    comparisons: list[dict[str, Any]]  # per pair of systems
+    results: list[Result]
+    summary: list[Summary]
+    comparisons: list[Pair]
     groups: Groups  # for whom they fail
     conditions: tuple[ConditionScore, ...]  # in other rooms and over other lines
     predictions: pd.DataFrame
@@ -100,8 +110,8 @@ class Outcome:
         from serprep.pages.notebook import table
 
         scores = {
-            row["system"]: f"UA {percent(row['ua'])} %"
-            + (" ({}–{})".format(*map(percent, row["ua_interval"])) if row["ua_interval"] else "")
+            row.system: f"UA {percent(row.ua)} %"
+            + (" ({}–{})".format(*map(percent, row.ua_interval)) if row.ua_interval else "")
             for row in self.summary
         }
         return table(f"Outcome: {self.verdict.words or len(self.results)}", {**scores, "partial": self.partial})
@@ -114,9 +124,10 @@ class Outcome:
 
     def predict_command(self, system: str) -> str:
         """What to type to predict recordings by a system, the mean of its folds and seeds; "" if it keeps none."""
-        if is_floor(system) or system not in {entry["system"] for entry in self.results}:
+        own = [result for result in self.results if result.system == system]
+        if is_floor(system) or not own:
             return ""
-        transductive = any(entry["transductive"] for entry in self.results if entry["system"] == system)
+        transductive = any(result.transductive for result in own)
         enrol = " --enrol FILES_OF_THE_SPEAKER" if transductive else ""
         return f"serprep predict {shlex.quote(str(self.folder / system))} RECORDINGS{enrol}"
 
@@ -231,14 +242,12 @@ def run_experiments(
             travel.fetch([experiment])
     order = {system: place for place, system in enumerate(chosen)}
     experiments.sort(key=lambda experiment: (order[experiment.system], experiment.fold, experiment.seed))
-    marks = {experiment.system: marks_of(experiment) for experiment in experiments}
-    results = [
-        marks_of(experiment) | json.loads((Path(experiment.folder) / "result.json").read_bytes())
-        for experiment in experiments
-    ]
-    for result in results:
-        del result["sha256"], result["files"]
-        result.setdefault("recall", recall_of(np.array([result["confusion"]]), store.labels))  # of an older serprep
+    results = []
+    for experiment in experiments:
+        told = marks_of(experiment) | json.loads((Path(experiment.folder) / "result.json").read_bytes())
+        del told["sha256"], told["files"]
+        told.setdefault("recall", recall_of(np.array([told["confusion"]]), store.labels))  # of an older serprep
+        results.append(Result.of(told))
     predictions = pd.concat(
         [
             read_predictions(Path(experiment.folder) / "predictions.csv").assign(
@@ -260,10 +269,9 @@ def run_experiments(
         folder=folder,
         results=results,
         summary=[
-            marks[row["system"]] | row | ({"uncalibrated": before[name]} if (name := row["system"]) in before else {})
-            for row in summarise(scored, store.labels, results)
+            replace(row, uncalibrated=before.get(row.system, {})) for row in summarise(scored, store.labels, results)
         ],
-        comparisons=[marks[row["first"]] | row for row in compare(scored, store.labels)],
+        comparisons=compare(scored, store.labels),
         groups=score_groups(scored, store.labels, columns),
         conditions=score_conditions(conditioned, store.labels) if len(conditioned) else (),
         predictions=scored,
@@ -288,12 +296,20 @@ def run_experiments(
     )
     if not (systems or folds or seeds or only_finished):  # a part must not pass for the whole
         origin = {"version": store.version, "split": split.digest, "train": asdict(recipe.train)}
-        found = {**origin, "results": results, "summary": outcome.summary, "comparisons": outcome.comparisons}
-        found |= {"warnings": list(warnings), "groups": asdict(outcome.groups)}
+        found = origin | scores_json(outcome) | {"warnings": list(warnings), "groups": asdict(outcome.groups)}
         found["conditions"] = [asdict(row) for row in outcome.conditions]
         text = json.dumps(found, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
+
+
+def scores_json(outcome: Outcome) -> dict[str, Any]:
+    """Results, summary and comparisons as files and ``--json`` have them."""
+    return {
+        "results": [result.json for result in outcome.results],
+        "summary": [row.json for row in outcome.summary],
+        "comparisons": pairs_json(outcome.comparisons, outcome.summary),
+    }
 
 
 def _conditioned(
@@ -335,12 +351,10 @@ def _is_kept(experiment: Experiment) -> bool:
     return finished(experiment) and ran_as_asked(experiment) and not lacks_checkpoint(experiment)
 
 
-def _device_notes(
-    experiments: Sequence[Experiment], results: Sequence[Mapping[str, Any]], *, how: TrainConfig
-) -> list[str]:
+def _device_notes(experiments: Sequence[Experiment], results: Sequence[Result], *, how: TrainConfig) -> list[str]:
     """Whether numbers come from several kinds of devices, or from another than this machine would take."""
     pairs = zip(experiments, results, strict=True)
-    ran = Counter(one_line(result.get("device", "cpu")) for experiment, result in pairs if experiment.spec.by_gradient)
+    ran = Counter(one_line(result.device) for experiment, result in pairs if experiment.spec.by_gradient)
     if len(ran) > 1:
         counts = ", ".join(f"{device} {n}" for device, n in sorted(ran.items()))
         return [f"experiments ran on different devices, whose numbers differ a little: {counts}"]
@@ -416,9 +430,9 @@ def _marks_note(recipe: Recipe) -> list[str]:
     ]
 
 
-def _scored_notes(role: str, recipe: Recipe, results: Sequence[Mapping[str, Any]], split: Split) -> list[str]:
+def _scored_notes(role: str, recipe: Recipe, results: Sequence[Result], split: Split) -> list[str]:
     """On what the scores stand, where that is not simply the test part."""
-    reasons = sorted({entry["reason"] for entry in results if entry["reason"]})
+    reasons = sorted({result.reason for result in results if result.reason})
     notes = [f"UA is undefined: {reason}" for reason in reasons]
     if role == "dev":
         notes.append("scores are of the dev part, which did not choose the epoch: no test utterance has a label")
