@@ -32,6 +32,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from serprep.testing.moments import write_plugin
+
 CORPORA = Path(__file__).resolve().parents[2] / "shared" / "corpora"
 SERPREP = [sys.executable, "-c", "from serprep_cli.main import main; main()"]
 EVERY = 5.0  # seconds between kills
@@ -232,17 +234,6 @@ class Cluster:
             process.wait()
 
 
-def write_plugin(folder: Path) -> None:
-    """A package with a kind of feature that poisons, as `pip install` would leave it."""
-    folder.mkdir()
-    (folder / "serprep_poison.py").write_text(PLUGIN, encoding="utf-8")
-    about = folder / "serprep_poison-1.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: serprep-poison\nVersion: 1.0\n", encoding="utf-8")
-    (about / "entry_points.txt").write_text("[serprep.features]\npoison = serprep_poison:POISON\n", encoding="utf-8")
-    (about / "RECORD").write_text("", encoding="utf-8")
-
-
 def write_recipe(folder: Path, about: "Corpus", *, root: str, dataset: str, poisoned: bool) -> Path:
     """All recordings; the poisoned ones left out, or not."""
     (folder / "exclude.txt").write_text("\n".join(about.poison.values()) + "\n", encoding="utf-8")
@@ -273,7 +264,8 @@ def prepared(n_files: int, *, plain: bool) -> Iterator[tuple[Path, Corpus]]:
     """A folder to work in, and a corpus that was built calmly."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        write_plugin(folder / "plugin")
+        write_plugin(folder / "plugin", "poison", "serprep_poison:POISON")
+        (folder / "plugin" / "serprep_poison.py").write_text(PLUGIN, encoding="utf-8")
         files = sorted((CORPORA / "ravdess").rglob("*.flac"))[:n_files]
         for path in files:
             copy = folder / "corpus" / path.relative_to(CORPORA / "ravdess")

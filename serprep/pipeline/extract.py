@@ -300,7 +300,8 @@ def _compute(batches: Batches, pool: Workers, written: Mapping[str, set[str]]) -
         again = []
         for number, receipts in pool.run(extract_contained, suspects):
             if isinstance(receipts, Died):  # what computed them was not in that process: somebody else killed it
-                again.append(suspects[number])
+                batch = suspects[number]  # one by one: each then has to live through its own time alone
+                again += [replace(batch, items=(item,)) for item in batch.items]
                 continue
             for item, receipt in zip(suspects[number].items, receipts, strict=True):
                 for kind, name in receipt.parts.items():
