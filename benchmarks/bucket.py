@@ -137,6 +137,7 @@ def race(say: Callable[[str], None], *, rounds: int = 50, old: float = OLD) -> N
         import s3fs
 
         s3fs.S3FileSystem(endpoint_url=endpoint, skip_instance_cache=True).mkdir("lab")
+        act("build", 0, 0, root=folder)
         context = multiprocessing.get_context("spawn")
         barrier, results = context.Barrier(len(ROLES) + 1), context.Queue()
         work = [
