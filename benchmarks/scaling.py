@@ -1,6 +1,6 @@
 """Time and memory of every command by the number of utterances, for docs/scaling.md.
 
-    python benchmarks/scaling.py [N ...] [--folder DIR]
+    python benchmarks/scaling.py [N ...] [--folder DIR] [--filled]
 
 The corpus is synthetic: recordings of noise, a thousand excerpts of 25 ms in each, a speaker for every fifty,
 and the kind of feature that costs least (`serprep.testing.moments`, four values per utterance).  Every line of the
@@ -78,6 +78,32 @@ def write_corpus(folder: Path, n: int) -> None:
 # -- what has no command: a process each ---------------------------------------------------
 
 
+def fill(folder: Path) -> None:
+    """Features into the cache, sixty-four utterances a part, as workers would leave them."""
+    import numpy as np
+    import soundfile
+
+    from serprep.audio.decode import digest_of
+    from serprep.cache.levels import keep_levels, level_key
+    from serprep.cache.parts import Cache, key_of
+    from serprep.features.extract import identities
+    from serprep.recipe import read_recipe
+
+    features, cache = read_recipe(folder / "recipe.toml").features, Cache(str(folder / "set" / "cache"))
+    identity = identities(features)["moments"]
+    for path in sorted((folder / "corpus").iterdir()):
+        digest, n = digest_of(path.read_bytes()), int(SECONDS * RATE)
+        samples = soundfile.read(path, dtype="float32")[0].reshape(-1, n)
+        values = np.stack([samples.mean(1), samples.std(1), samples.min(1), samples.max(1)], axis=1)
+        levels = np.zeros((len(values), 5), np.float32) + np.float32(0.05)
+        times = [(place * 25 / 1000, (place + 1) * 25 / 1000) for place in range(len(values))]
+        for first in range(0, len(values), 64):
+            some = range(first, min(first + 64, len(values)))
+            keys = [key_of(digest, *times[i], identity) for i in some]
+            cache.write("moments", keys, [values[i : i + 1] for i in some], [n] * len(keys))
+            keep_levels(cache, [(level_key(digest, *times[i]), levels[i]) for i in some])
+
+
 def read(folder: Path) -> None:
     """The manifest."""
     from serprep.manifest.table import read_manifest
@@ -110,13 +136,14 @@ def epoch(folder: Path) -> None:
 
 
 STAGES: dict[str, Callable[[Path], None]] = {
+    "fill the cache": fill,
     "read a manifest": read,
     "open a store": opened,
     "loader, one epoch": epoch,
 }
 
 
-def commands(folder: Path) -> Iterator[tuple[str, list[str]]]:
+def commands(folder: Path, *, filled: bool) -> Iterator[tuple[str, list[str]]]:
     """Name and command of each line of the table, in order."""
 
     def own(name: str) -> tuple[str, list[str]]:
@@ -128,7 +155,9 @@ def commands(folder: Path) -> Iterator[tuple[str, list[str]]]:
     yield own("read a manifest")
     yield "split", [*SERPREP, "split", manifest, "--protocol", "group-k-fold", *options]
     yield "audit", [*SERPREP, "audit", manifest, split]
-    yield "build, all computed", [*SERPREP, "build", recipe, "--json"]
+    if filled:
+        yield own("fill the cache")
+    yield f"build, all {'in the cache' if filled else 'computed'}", [*SERPREP, "build", recipe, "--json"]
     yield "build, nothing to do", [*SERPREP, "build", recipe, "--json"]
     (folder / "exclude.txt").write_text("00000-000\n", encoding="utf-8")
     yield "build, another version", [*SERPREP, "build", recipe, "--json"]
@@ -177,7 +206,7 @@ def _children(pid: int) -> list[int]:
     return []
 
 
-def measure(n: int, folder: Path) -> None:
+def measure(n: int, folder: Path, *, filled: bool) -> None:
     """Print a row per command."""
     from serprep.testing.moments import write_plugin
 
@@ -185,7 +214,7 @@ def measure(n: int, folder: Path) -> None:
     paths = [str(folder / "plugin"), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "SERPREP_CACHE": "", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     write_corpus(folder, n)
-    for name, command in commands(folder):
+    for name, command in commands(folder, filled=filled):
         figures = measured(command, environment)
         row = [n, name, *figures.values()]
         print(
@@ -201,6 +230,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("numbers", type=int, nargs="*", default=[1000, 10_000, 100_000])
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--filled", action="store_true", help="do not compute features: write them into the cache")
     parser.add_argument("--stage", choices=STAGES)
     given = parser.parse_args()
     if given.stage:
@@ -210,7 +240,7 @@ def main() -> None:
     print("| ---: | --- | ---: | ---: | ---: | ---: | ---: |")
     for n in given.numbers:
         with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-            measure(n, Path(folder))
+            measure(n, Path(folder), filled=given.filled)
 
 
 if __name__ == "__main__":

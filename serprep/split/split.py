@@ -14,7 +14,7 @@ ROLES = ("train", "dev", "test")
 JOINT = " + "  # between two columns that a split has apart, and between an utterance's values in them
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """One utterance: its speaker and group value, and its role in each fold ("" where left out)."""
 
