@@ -98,6 +98,7 @@ def _shared_columns(sides: Sides) -> Iterator[Finding]:
             n_things=len(speakers),
         )
     yield from _shared(sides, "speaker", speakers, lambda scored: "leak")
+    yield from _shared(sides, "parent", _families(sides), _leak_if_scored)
     yield from _shared(sides, "dialogue", _column(sides, "dialogue"), _leak_if_scored)
     for column in TEXTS:
         texts = [_text(text, is_code=column == "text") for text in _column(sides, column)]
@@ -106,6 +107,15 @@ def _shared_columns(sides: Sides) -> Iterator[Finding]:
         yield from shared
         if shared:
             return
+
+
+def _families(sides: Sides) -> list[str]:
+    """The parent of each utterance that was made from another one, itself of each that others were made from."""
+    parents = _column(sides, "parent")
+    known = set(parents)
+    return [
+        parent or (row.id if row.id in known else "") for row, parent in zip(sides.utterances, parents, strict=True)
+    ]
 
 
 def _leak_if_scored(scored: bool) -> str:
