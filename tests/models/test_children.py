@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from helpers.inline import Inline
+from serprep.cache.place import cache_of
 from serprep.conditions import conditions_from
 from serprep.errors import RecipeError
 from serprep.pipeline.conditioned import build_augmented, build_conditioned
@@ -95,7 +96,8 @@ def test_it_is_named_only_where_it_is_set(small, outcome):
 
 def test_the_bytes_are_the_same_whoever_makes_them(small, augmented, pool, tmp_path):
     recipe, store = small
-    elsewhere = replace(recipe, dataset=replace(recipe.dataset, path=str(tmp_path)))
+    cache = cache_of(recipe.dataset_path, named="", scheduler=None).cache.root
+    elsewhere = replace(recipe, dataset=replace(recipe.dataset, path=str(tmp_path), cache=cache))
     again = build_augmented(elsewhere, store, conditions_from(OFF, ""), parents=range(8, 32), pool=pool)
     assert again.path != augmented.path and again.seal == augmented.seal
     assert open_store(again.path).version == augmented.version
