@@ -37,15 +37,14 @@ FOUNDATIONS = {
     "parallel",
     "status",
     "plugins",
-    "testing",
     "_typing",
 }
 STAGES = (
     *("corpora", "manifest", "ratings", "release", "conditions", "features", "cache", "version", "store", "dataset"),
-    *("split", "audit", "systems", "recipe", "card", "pipeline", "exports", "browse", "doctor"),
+    *("split", "audit", "systems", "recipe", "card", "pipeline", "exports", "browse", "doctor", "testing"),
 )
 MODELS = (  # modules of serprep_models, the lowest first
-    *("threads", "standardise", "statistics", "system", "examples", "loader", "augment", "resume", "train"),
+    *("threads", "children", "standardise", "statistics", "system", "examples", "loader", "augment", "resume", "train"),
     *("systems.options", "crnn", "cnn_lstm", "mlp", "fold"),
     *(f"systems.{name}" for name in ("majority", "svm", "crnn", "cnn_lstm", "mlp", "linear")),
     *(f"scores.{name}" for name in ("result", "metrics", "intervals", "calibration", "groups", "doubt", "summary")),
