@@ -92,6 +92,7 @@ def outcome_json(outcome: Any) -> dict[str, Any]:
         "comparisons": outcome.comparisons,
         "groups": asdict(outcome.groups),
         "conditions": [asdict(row) for row in outcome.conditions],
+        **({"dimensions": asdict(outcome.dimensions)} if outcome.dimensions.scores else {}),
         "submissions": list(outcome.submissions),
         "best": {
             "system": verdict.leader if verdict.best else None,
@@ -112,6 +113,9 @@ def print_outcome(outcome: Any) -> None:
     from serprep_models.scores import shown
 
     remarks(outcome)
+    if outcome.dimensions.scores:
+        print_dimensions(outcome)
+        return
     rows = [
         {
             "system": shown(row["system"], row),
@@ -157,6 +161,57 @@ def print_outcome(outcome: Any) -> None:
     if outcome.submissions:
         place = one_line(Path(outcome.submissions[0]).parent)
         click.echo(f"submission   {place} ({len(outcome.submissions)} files)")
+
+
+def print_dimensions(outcome: Any) -> None:
+    """Concordance, correlation and error per system and dimension, and which systems differ."""
+    from serprep.errors import one_line
+    from serprep_models.scores.dimensions import SCORES
+
+    def told(value: float | None, around: Sequence[float] | None) -> str:
+        if value is None:
+            return "undefined"
+        return f"{value:.3f}" + ("" if around is None else f" ({around[0]:.3f} to {around[1]:.3f})")
+
+    dimensions = outcome.dimensions
+    click.echo()
+    print_wide_table(
+        [
+            {
+                "system": row.system,
+                "dimension": one_line(row.dimension),
+                "utterances": row.n_utterances,
+                "missing": row.n_missing,
+                **{head: told(getattr(row, name), getattr(row, f"{name}_interval")) for name, head in SCORES.items()},
+            }
+            for row in dimensions.scores
+        ],
+        ["system", "dimension", "utterances", "missing", *SCORES.values()],
+    )
+    part = "" if outcome.scored == "test" else f"of the {outcome.scored} part, "
+    click.echo()
+    paragraph(
+        f"{part}predictions pooled over folds, mean over seeds; in brackets, 95 % of a bootstrap over speakers, seeds "
+        "within; missing: no value is known."
+    )
+    paragraph(f"Scales: {dimensions.words}.")
+    if dimensions.differences:
+        click.echo()
+        print_wide_table(
+            [
+                {
+                    "difference": f"{row.first} − {row.second}",
+                    "dimension": one_line(row.dimension),
+                    "CCC": told(row.ccc, row.ccc_interval),
+                    "p": p_value(row.p),
+                    "p (Holm)": p_value(row.p_holm),
+                }
+                for row in dimensions.differences
+            ],
+            ["difference", "dimension", "CCC", "p", "p (Holm)"],
+        )
+        click.echo()
+        paragraph("p: two-sided, permutation of the systems speaker by speaker; Holm: for all pairs and dimensions.")
 
 
 def print_beyond(summary: Sequence[Mapping[str, Any]]) -> None:

@@ -11,7 +11,7 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -63,9 +63,11 @@ from serprep_models.experiment import (
 )
 from serprep_models.scores import Verdict, compare, judge, recall_of, summarise
 from serprep_models.scores.calibration import before_and_after
+from serprep_models.scores.dimensions import DimensionScores, read_numbers
 from serprep_models.scores.groups import Groups, group_columns, score_groups
 from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utterances
 from serprep_models.submission import check_submission, unpredicted, write_submissions
+from serprep_models.targets import target_of
 from serprep_models.train import check_training, device_named
 from serprep_models.travel import Travel
 
@@ -93,6 +95,9 @@ class Outcome:
     submissions: tuple[str, ...] = ()  # files with predictions of the test part, as a challenge takes them
     warnings: tuple[str, ...] = ()  # what makes scores other than they seem: leaks, label conflicts, confounding
     audit: tuple[dict[str, Any], ...] = ()  # what an audit of the split found, per kind; class counts left out
+    dimensions: DimensionScores = field(
+        default_factory=DimensionScores
+    )  # in place of summary, where numbers are learnt
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -110,6 +115,8 @@ class Outcome:
     def verdict(self) -> Verdict:
         """Whether one system is the best."""
         leaks = any(row["severity"] == "leak" for row in self.audit)
+        if self.dimensions.scores:
+            return self.dimensions.verdict(partial=bool(self.partial), leaks=leaks)
         return judge(self.summary, self.comparisons, partial=bool(self.partial), leaks=leaks)
 
     def predict_command(self, system: str) -> str:
@@ -176,15 +183,19 @@ def run_experiments(
     bound = bind(split, manifest)
     refuse_leaks(split)
     numbers = _fold_numbers(split, folds)
-    chosen = tuple(systems or recipe.train.systems or default_systems())
+    target, numeric = target_of(recipe.train), bool(recipe.train.dimensions)
+    chosen = tuple(systems or recipe.train.systems or default_systems(numbers=numeric))
+    check_learns(chosen, recipe)
+    target.check(store)
+    known = target.known(store)
     specs = {system: SYSTEMS[system] for system in chosen}
     for system in chosen:
         check_store(store, inputs_of(system, recipe.train.options, store.features))
     if recipe.train.transductive:
         check_speakers(store.ids, store.speakers)
-    columns = group_columns(store, recipe.train.groups)
+    columns = {} if numeric else group_columns(store, recipe.train.groups)
     audit = audited(manifest, split)
-    warnings = (*audit.warnings, *confounded(store.speakers, store.emotions, how=recipe.train))
+    warnings = (*audit.warnings, *(() if numeric else confounded(store.speakers, store.emotions, how=recipe.train)))
     folder = experiments_folder(recipe, store, split)
     split_path = write_split(split, folder / "split.json")
     if not only_finished:
@@ -209,7 +220,7 @@ def run_experiments(
         if not experiments:
             raise TrainError("no experiment of it is finished: run `serprep run` with the recipe first")
     for number in sorted({experiment.fold for experiment in experiments}):
-        check_rows(bound, store, number)
+        check_rows(bound, known, number)
     travel = Travel.of(folder, recipe.dataset_path, pool=pool)
     travel.fetch(experiments)
     waiting = [] if only_finished else [experiment for experiment in experiments if not _is_kept(experiment)]
@@ -238,22 +249,24 @@ def run_experiments(
     ]
     for result in results:
         del result["sha256"], result["files"]
-        result.setdefault("recall", recall_of(np.array([result["confusion"]]), store.labels))  # of an older serprep
+        if not numeric:
+            result.setdefault("recall", recall_of(np.array([result["confusion"]]), store.labels))  # older
     predictions = pd.concat(
         [
-            read_predictions(Path(experiment.folder) / "predictions.csv").assign(
+            (read_numbers if numeric else read_predictions)(Path(experiment.folder) / "predictions.csv").assign(
                 system=experiment.system, fold=split.folds[experiment.fold], seed=experiment.seed
             )
             for experiment in experiments
         ],
         ignore_index=True,
     )
-    role = scored_role(bound, store)
+    role = scored_role(bound, known)
     scored = predictions[predictions["role"] == role]
     submissions, missing = _submit(recipe, predictions, asked=asked, store=store, folder=folder)
     partial = _partial(experiments, recipe, split)
     conditioned = _conditioned(recipe, store, experiments, scored, split, pool=pool, quiet=quiet)
-    before = before_and_after(scored, store.labels, results)
+    before = {} if numeric else before_and_after(scored, store.labels, results)
+    scales = {name: (low, high) for name, (low, high) in recipe.train.scales.items()}
     outcome = Outcome(
         store=store,
         split=split,
@@ -261,10 +274,11 @@ def run_experiments(
         results=results,
         summary=[
             marks[row["system"]] | row | ({"uncalibrated": before[name]} if (name := row["system"]) in before else {})
-            for row in summarise(scored, store.labels, results)
+            for row in ([] if numeric else summarise(scored, store.labels, results))
         ],
-        comparisons=[marks[row["first"]] | row for row in compare(scored, store.labels)],
-        groups=score_groups(scored, store.labels, columns),
+        comparisons=[] if numeric else [marks[row["first"]] | row for row in compare(scored, store.labels)],
+        groups=Groups() if numeric else score_groups(scored, store.labels, columns),
+        dimensions=DimensionScores.of(scored, scales) if numeric else DimensionScores(),
         conditions=score_conditions(conditioned, store.labels) if len(conditioned) else (),
         predictions=scored,
         n_kept=len(experiments) - len(waiting),
@@ -291,6 +305,7 @@ def run_experiments(
         found = {**origin, "results": results, "summary": outcome.summary, "comparisons": outcome.comparisons}
         found |= {"warnings": list(warnings), "groups": asdict(outcome.groups)}
         found["conditions"] = [asdict(row) for row in outcome.conditions]
+        found |= {"dimensions": asdict(outcome.dimensions)} if numeric else {}
         text = json.dumps(found, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
@@ -394,7 +409,7 @@ def _dropped_note(bound: Bound) -> list[str]:
 
 def _speaker_note(scored: pd.DataFrame) -> list[str]:
     """Whether there are enough speakers for intervals and tests."""
-    speakers = set(scored.loc[scored["truth"] != "", "speaker"])
+    speakers = set(scored["speaker"] if "truth" not in scored else scored.loc[scored["truth"] != "", "speaker"])
     warning = few_speakers(len(speakers)) if speakers and "" not in speakers else ""
     return [warning] if warning else []
 
@@ -418,7 +433,7 @@ def _marks_note(recipe: Recipe) -> list[str]:
 
 def _scored_notes(role: str, recipe: Recipe, results: Sequence[Mapping[str, Any]], split: Split) -> list[str]:
     """On what the scores stand, where that is not simply the test part."""
-    reasons = sorted({entry["reason"] for entry in results if entry["reason"]})
+    reasons = sorted({entry["reason"] for entry in results if entry.get("reason")})
     notes = [f"UA is undefined: {reason}" for reason in reasons]
     if role == "dev":
         notes.append("scores are of the dev part, which did not choose the epoch: no test utterance has a label")
@@ -465,6 +480,20 @@ def _fold_numbers(split: Split, folds: Sequence[str] | None) -> list[int]:
     return [number for number, fold in enumerate(split.folds) if not folds or fold in folds]
 
 
+def check_learns(systems: Sequence[str], recipe: Recipe) -> None:
+    """Raise a TrainError if a system cannot learn what the recipe asks for, or its conditions are for labels."""
+    numbers = bool(recipe.train.dimensions)
+    for system in systems:
+        if not (SYSTEMS[system].numbers if numbers else SYSTEMS[system].labels):
+            able = [name for name, spec in SYSTEMS.usable().items() if (spec.numbers if numbers else spec.labels)]
+            raise TrainError(
+                f"{system} cannot learn {'numbers' if numbers else 'labels'}; name some of {', '.join(able)} in "
+                "[train] systems, or another [train] target"
+            )
+    if numbers and recipe.test.applied:
+        raise TrainError("[test] conditions are scored by UA; leave them out with a target of numbers")
+
+
 def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
     """Find out before anything is computed what could not be trained or split afterwards.
 
@@ -477,7 +506,9 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
     ------
     TrainError, SplitError
     """
-    for system in systems or default_systems():
+    chosen = systems or default_systems(numbers=bool(recipe.train.dimensions))
+    check_learns(chosen, recipe)
+    for system in chosen:
         spec, options = SYSTEMS[system], options_of(system, recipe.train.options)
         try:
             shapes_of(spec.inputs(options, recipe.features), recipe.features)
@@ -489,7 +520,7 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
     asked = gather(recipe)
     unique = {row.id: row for row in asked.manifest.utterances}
     labels = [repr(label) for label in {row.emotion for row in unique.values()} if label]
-    if len(labels) < 2:
+    if len(labels) < 2 and not recipe.train.dimensions:
         raise TrainError(
             f"{recipe.name}: no emotion but {one_line(', '.join(labels) or 'none')}; expected two or more to tell "
             "apart: see [corpus.emotions], and the pattern or the label file"
@@ -497,7 +528,8 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
     if recipe.train.transductive:
         check_speakers(list(unique), [row.speaker for row in unique.values()])
         rows = unique.values()
-        confounded([row.speaker for row in rows], [row.emotion for row in rows], how=recipe.train)
+        if not recipe.train.dimensions:
+            confounded([row.speaker for row in rows], [row.emotion for row in rows], how=recipe.train)
     split = split_of(recipe, make_manifest(unique.values(), asked.manifest.info))
     if recipe.train.refit and not any(split.ids(number, "dev") for number in range(len(split.folds))):
         raise TrainError("refit trains on train and dev, and the split has no dev part: add one, or leave refit out")

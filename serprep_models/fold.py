@@ -13,6 +13,7 @@ from serprep.store.store import Store
 from serprep.systems import shapes_of
 from serprep_models.standardise import Statistics, clip_of, standardise, table_of
 from serprep_models.statistics import fold_statistics, remembered
+from serprep_models.targets import target_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,10 @@ class Fold:
     def labelled(self, role: str) -> list[int]:
         """Those rows of a role that have a label."""
         return [row for row in self.rows[role] if self.store.emotions[row]]
+
+    def truth(self, rows: Sequence[int]) -> AnyArray:
+        """What is true of rows, as the target has it: numbers are from 0 to 1, (n, n_dimensions), NaN where unknown."""
+        return target_of(self.how).truth(self.store, rows)
 
     def speakers(self, rows: Sequence[int]) -> list[str]:
         """Speakers; "" where unknown."""
