@@ -1,5 +1,6 @@
 """``serprep compare``."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -32,7 +33,8 @@ def compare(places: tuple[Path, ...], as_json: bool) -> None:
         }
     )
     if as_json:
-        print_json({"summary": found.summary, "comparisons": found.comparisons, "notes": list(found.notes)})
+        told = {"summary": found.summary, "comparisons": found.comparisons, "notes": list(found.notes)}
+        print_json(told | ({"dimensions": asdict(found.dimensions)} if found.dimensions.scores else {}))
     else:
         print_outcome(found)
 

@@ -155,7 +155,7 @@ class TrainConfig:
             raise RecipeError(f"[train] target is {shown(self.target)}; expected one or more different columns")
         for name in self.dimensions:
             scale = self.scales.get(name)
-            if not _is_scale(scale):
+            if not is_scale(scale):
                 told = "is missing" if scale is None else f"is {shown(scale)}"
                 raise RecipeError(f"[train.scales] {name} {told}; expected where its scale begins and ends, as [1, 5]")
         if unknown := [name for name in self.scales if name not in self.dimensions]:
@@ -183,7 +183,7 @@ class TrainConfig:
         return self.standardisation in ("speaker", "speaker-rank")
 
 
-def _is_scale(scale: Any) -> bool:
+def is_scale(scale: Any) -> bool:
     """Whether it is two finite numbers, the first below the second."""
     pair = isinstance(scale, list | tuple) and len(scale) == 2 and all(type(end) in (int, float) for end in scale)
     return pair and -math.inf < scale[0] < scale[1] < math.inf

@@ -71,7 +71,7 @@ def runs_of(outcome: Outcome) -> list[dict[str, Any]]:
         number = outcome.split.folds.index(entry["fold"])
         folder = place_of(outcome.folder, entry["system"], number, entry["seed"])
         digest = hashlib.sha256((folder / PREDICTIONS).read_bytes()).hexdigest()
-        own = {name: entry[name] for name in ("system", "fold", "seed", "n_test", "wa", "ua")}
+        own = {name: entry.get(name) for name in ("system", "fold", "seed", "n_test", "wa", "ua")}
         runs.append(own | {"predictions": digest})
     return sorted(runs, key=lambda run: (run["system"], run["fold"], run["seed"]))
 

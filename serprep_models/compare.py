@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from serprep_models.checkpoint import ABOUT, training_of
 from serprep_models.experiment import is_whole, read_predictions
 from serprep_models.experiments import Outcome
 from serprep_models.scores import compare, corrected, summarise
+from serprep_models.scores.dimensions import DimensionScores, corrected_for, read_numbers
 
 MARKS = ("standardisation", "enrol", "transductive")
 
@@ -31,6 +32,7 @@ class Comparison:
     scored: str
     submissions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    dimensions: DimensionScores = field(default_factory=DimensionScores)  # of numbers, in place of the summary
 
 
 def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
@@ -45,7 +47,7 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
     Raises
     ------
     TrainError
-        If a folder holds no experiment, is damaged, or has other labels or another scored part than the first.
+        If a folder holds no experiment, is damaged, or has other labels, numbers or another scored part than the first.
     """
     results: list[dict[str, Any]] = []
     parts: list[pd.DataFrame] = []
@@ -53,6 +55,7 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
     for name, side in sides.items():
         own, predictions = _read(side) if isinstance(side, Path) else (side.results, side.predictions)
         columns = [column.removeprefix("p_") for column in predictions.columns if column.startswith("p_")]
+        columns += [f"{name} from {low:g} to {high:g}" for name, (low, high) in own[0].get("scales", {}).items()]
         known.append((*columns, own[0]["scored"]))
         if known[-1] != known[0]:
             raise TrainError(
@@ -64,6 +67,16 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
     labels, scored = known[0][:-1], known[0][-1]
     predictions = pd.concat(parts, ignore_index=True)
     entry = {result["system"]: result for result in results}
+    if scales := results[0].get("scales"):
+        scores = DimensionScores.of(predictions, {name: (low, high) for name, (low, high) in scales.items()})
+        apart = [row for row in scores.differences if entry[row.first]["of"] != entry[row.second]["of"]]
+        return Comparison(
+            summary=[],
+            comparisons=[],
+            dimensions=replace(scores, differences=corrected_for(apart)),
+            notes=(*_differences(sides), *_lacking(results), *_devices(results)),
+            scored=scored,
+        )
     unknown = set(predictions.loc[(predictions["speaker"] == "") & (predictions["truth"] != ""), "system"])
     systems = [system for system, one in entry.items() if not is_floor(one["plain"])]
     known_speakers = predictions[predictions["system"].isin(set(systems) - unknown)]
@@ -110,7 +123,7 @@ def _read(folder: Path) -> tuple[list[dict[str, Any]], pd.DataFrame]:
         if not is_whole(place, place.parents[1].name):
             raise TrainError(f"{one_line(place)}: not as `serprep train` wrote it; train it again")
         result = json.loads(path.read_bytes())
-        predictions = read_predictions(place / "predictions.csv")
+        predictions = (read_numbers if "scales" in result else read_predictions)(place / "predictions.csv")
         own = predictions[predictions["role"] == result["scored"]]
         results.append(result)
         parts.append(own.assign(system=result["system"], fold=result["fold"], seed=result["seed"]))

@@ -38,8 +38,8 @@ class Target(ABC):
     def known(self, store: Store) -> list[bool]:
         """Of every row of the store, whether it can be trained on."""
         truth = self.truth(store, range(len(store)))
-        known: AnyArray = truth >= 0 if truth.ndim == 1 else (~np.isnan(truth)).any(axis=1)
-        return list(map(bool, known))
+        known = np.asarray(truth >= 0 if truth.ndim == 1 else (~np.isnan(truth)).any(axis=1))
+        return [bool(each) for each in known]
 
     def check(self, store: Store) -> None:  # noqa: B027 - a store holds its labels
         """Raise a TrainError if the store does not hold what is to be learnt."""

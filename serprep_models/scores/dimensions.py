@@ -264,8 +264,12 @@ def compare_numbers(predictions: pd.DataFrame, dimensions: Sequence[str]) -> tup
     for first, second in combinations(systems, 2):
         if scored[first] == scored[second] and len(sums[first]) > 1:
             rows += _pair(first, second, sums, dimensions)
-    corrected = holm([row.p for row in rows])
-    return tuple(replace(row, p_holm=p) for row, p in zip(rows, corrected, strict=True))
+    return corrected_for(rows)
+
+
+def corrected_for(rows: Sequence[DimensionDifference]) -> tuple[DimensionDifference, ...]:
+    """Differences with p-values corrected for all of them (Holm)."""
+    return tuple(replace(row, p_holm=p) for row, p in zip(rows, holm([row.p for row in rows]), strict=True))
 
 
 def _pair(
