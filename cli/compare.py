@@ -34,6 +34,7 @@ def compare(places: tuple[Path, ...], as_json: bool) -> None:
     )
     if as_json:
         told = {"summary": found.summary, "comparisons": found.comparisons, "notes": list(found.notes)}
+        told |= {"raters": [asdict(row) for row in found.raters]} if found.raters else {}
         print_json(told | ({"dimensions": asdict(found.dimensions)} if found.dimensions.scores else {}))
     else:
         print_outcome(found)

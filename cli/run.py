@@ -92,6 +92,7 @@ def outcome_json(outcome: Any) -> dict[str, Any]:
         "comparisons": outcome.comparisons,
         "groups": asdict(outcome.groups),
         "conditions": [asdict(row) for row in outcome.conditions],
+        **({"raters": [asdict(row) for row in outcome.raters]} if outcome.raters else {}),
         **({"dimensions": asdict(outcome.dimensions)} if outcome.dimensions.scores else {}),
         "submissions": list(outcome.submissions),
         "best": {
@@ -131,6 +132,7 @@ def print_outcome(outcome: Any) -> None:
     click.echo()
     print_wide_table(rows, list(rows[0]) if rows else [])
     print_beyond(outcome.summary)
+    print_raters(outcome.raters)
     part = "" if outcome.scored == "test" else f"of the {outcome.scored} part, "
     click.echo()
     paragraph(
@@ -161,6 +163,38 @@ def print_outcome(outcome: Any) -> None:
     if outcome.submissions:
         place = one_line(Path(outcome.submissions[0]).parent)
         click.echo(f"submission   {place} ({len(outcome.submissions)} files)")
+
+
+def print_raters(scores: Sequence[Any]) -> None:
+    """How far systems are from what raters said, where these agree and where they do not."""
+    if not scores:
+        return
+
+    def told(value: float, around: Sequence[float] | None) -> str:
+        return f"{value:.3f}" + ("" if around is None else f" ({around[0]:.3f}–{around[1]:.3f})")
+
+    click.echo()
+    rows = [
+        {
+            "system": row.system,
+            "utterances": row.part,
+            "n": row.n_utterances,
+            "no majority": row.n_without_majority,
+            "KL, bits": told(row.kl, row.kl_interval),
+            "JS, bits": told(row.js, row.js_interval),
+            "UA %": percent(row.ua),
+            "WA %": percent(row.wa),
+            "entropy of raters": "{:.2f}–{:.2f}".format(*row.entropy),
+            "of the system": f"{row.system_entropy:.2f}",
+        }
+        for row in scores
+    ]
+    print_wide_table(rows, list(rows[0]))
+    click.echo()
+    paragraph(
+        "KL, JS: mean Kullback–Leibler and Jensen–Shannon divergence from what raters said; thirds of the utterances "
+        "by the entropy of that; in brackets, 95 %."
+    )
 
 
 def print_dimensions(outcome: Any) -> None:

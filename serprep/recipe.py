@@ -74,9 +74,10 @@ class CorpusConfig:
         check(self, RecipeError, "corpus")
         for name in ("columns", "emotions"):
             table = getattr(self, name)
-            if table is not None and not all(isinstance(value, str) and value for value in table.values()):
+            empty = name == "emotions"  # such utterances are kept without a label
+            if table is not None and not all(isinstance(value, str) and (value or empty) for value in table.values()):
                 raise RecipeError(f'[corpus.{name}]: expected text on both sides, such as happy = "happy"')
-        if self.emotions is not None and not self.emotions:
+        if self.emotions is not None and not any(self.emotions.values()):
             raise RecipeError("[corpus.emotions] is empty: name the emotions to keep, or leave the table out")
 
     @property

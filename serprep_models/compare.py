@@ -16,8 +16,11 @@ from serprep_models.catalogue import files_of
 from serprep_models.checkpoint import ABOUT, training_of
 from serprep_models.experiment import is_whole, read_predictions
 from serprep_models.experiments import Outcome
+from serprep_models.raters import NAME as RATERS
+from serprep_models.raters import read_said
 from serprep_models.scores import compare, corrected, summarise
 from serprep_models.scores.dimensions import DimensionScores, corrected_for, read_numbers
+from serprep_models.scores.distributions import RaterScore, score_raters
 
 MARKS = ("standardisation", "enrol", "transductive")
 
@@ -32,6 +35,7 @@ class Comparison:
     scored: str
     submissions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    raters: tuple[RaterScore, ...] = ()  # of all systems on the same utterances, where a side learns what raters said
     dimensions: DimensionScores = field(default_factory=DimensionScores)  # of numbers, in place of the summary
 
 
@@ -106,7 +110,18 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
         comparisons=[_marks_of(entry[row["first"]], entry[row["second"]]) | row for row in corrected(rows)],
         notes=(*_differences(sides), *_lacking(results), *_devices(results), *shared, *silent),
         scored=scored,
+        raters=_against_raters(sides, predictions),
     )
+
+
+def _against_raters(sides: Mapping[str, Path | Outcome], predictions: pd.DataFrame) -> tuple[RaterScore, ...]:
+    """Scores against what raters said, as the first side that learns it has it; of what all systems scored."""
+    folders = (side if isinstance(side, Path) else side.folder for side in sides.values())
+    path = next((folder / RATERS for folder in folders if (folder / RATERS).is_file()), None)
+    if path is None:
+        return ()
+    each = [set(own["id"]) for _, own in predictions.groupby("system")]
+    return score_raters(predictions[predictions["id"].isin(set.intersection(*each))], read_said(path).frame())
 
 
 def _marks_of(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def cross(
     if not chosen:
         raise TrainError("no system to train; name one that is no floor with --system, such as compare-svm")
     _check_alike(recipes, chosen)
-    if any(recipe.train.dimensions for recipe in recipes):
+    if any(recipe.train.target != "emotion" for recipe in recipes):
         raise TrainError("`serprep cross` scores labels; leave [train] target out of the recipes")
     used = Workers(workers) if pool is None else pool
     try:

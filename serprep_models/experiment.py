@@ -56,6 +56,7 @@ class Experiment:
     seed: int
     how: TrainConfig
     statistics: str = ""  # folder of what systems and seeds share; "": each computes its own
+    raters: str = ""  # what they said, where that is learnt
 
     @property
     def spec(self) -> SystemSpec[Any]:
@@ -74,7 +75,7 @@ class Experiment:
     @property
     def target(self) -> Target:
         """What it learns."""
-        return target_of(self.how)
+        return target_of(self.how, self.raters)
 
 
 def finished(experiment: Experiment) -> bool:
@@ -357,7 +358,7 @@ def _run(experiment: Experiment, store: Store, rows: Mapping[str, list[int]], *,
 
 def _fold(experiment: Experiment, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool) -> Fold:
     folder = Path(experiment.statistics) if experiment.statistics else None
-    return Fold(store=store, rows=rows, how=experiment.how, use_dev=use_dev, folder=folder)
+    return Fold(store=store, rows=rows, how=experiment.how, use_dev=use_dev, folder=folder, target=experiment.target)
 
 
 def prepare(task: tuple[Experiment, str]) -> None:

@@ -61,9 +61,12 @@ from serprep_models.experiment import (
     run_experiment,
     scored_role,
 )
+from serprep_models.raters import NAME as RATERS
+from serprep_models.raters import Said, said_of
 from serprep_models.scores import Verdict, compare, judge, recall_of, summarise
 from serprep_models.scores.calibration import before_and_after
 from serprep_models.scores.dimensions import DimensionScores, read_numbers
+from serprep_models.scores.distributions import RaterScore, score_raters
 from serprep_models.scores.groups import Groups, group_columns, score_groups
 from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utterances
 from serprep_models.submission import check_submission, unpredicted, write_submissions
@@ -95,6 +98,7 @@ class Outcome:
     submissions: tuple[str, ...] = ()  # files with predictions of the test part, as a challenge takes them
     warnings: tuple[str, ...] = ()  # what makes scores other than they seem: leaks, label conflicts, confounding
     audit: tuple[dict[str, Any], ...] = ()  # what an audit of the split found, per kind; class counts left out
+    raters: tuple[RaterScore, ...] = ()  # how far systems are from what raters said, where that is learnt
     dimensions: DimensionScores = field(
         default_factory=DimensionScores
     )  # in place of summary, where numbers are learnt
@@ -183,11 +187,11 @@ def run_experiments(
     bound = bind(split, manifest)
     refuse_leaks(split)
     numbers = _fold_numbers(split, folds)
-    target, numeric = target_of(recipe.train), bool(recipe.train.dimensions)
+    numeric, said = bool(recipe.train.dimensions), None
+    if recipe.train.target == "raters":
+        said = said_of(recipe, store)
     chosen = tuple(systems or recipe.train.systems or default_systems(numbers=numeric))
     check_learns(chosen, recipe)
-    target.check(store)
-    known = target.known(store)
     specs = {system: SYSTEMS[system] for system in chosen}
     for system in chosen:
         check_store(store, inputs_of(system, recipe.train.options, store.features))
@@ -196,7 +200,11 @@ def run_experiments(
     columns = {} if numeric else group_columns(store, recipe.train.groups)
     audit = audited(manifest, split)
     warnings = (*audit.warnings, *(() if numeric else confounded(store.speakers, store.emotions, how=recipe.train)))
-    folder = experiments_folder(recipe, store, split)
+    folder = experiments_folder(recipe, store, split, raters=said.digest if said else "")
+    raters = str(said.write(folder / RATERS)) if said else ""
+    target = target_of(recipe.train, raters)
+    target.check(store)
+    known = target.known(store)
     split_path = write_split(split, folder / "split.json")
     if not only_finished:
         tell(folder, recipe, store, split)
@@ -210,6 +218,7 @@ def run_experiments(
             seed=seed,
             how=recipe.train,
             statistics=str(folder / "statistics"),
+            raters=raters,
         )
         for system in sorted(chosen, key=lambda name: -specs[name].cost)
         for number in numbers
@@ -278,6 +287,7 @@ def run_experiments(
         ],
         comparisons=[] if numeric else [marks[row["first"]] | row for row in compare(scored, store.labels)],
         groups=Groups() if numeric else score_groups(scored, store.labels, columns),
+        raters=score_raters(scored, said.frame()) if said else (),
         dimensions=DimensionScores.of(scored, scales) if numeric else DimensionScores(),
         conditions=score_conditions(conditioned, store.labels) if len(conditioned) else (),
         predictions=scored,
@@ -289,6 +299,7 @@ def run_experiments(
             *_dropped_note(bound),
             *_speaker_notes(recipe, store),
             *_marks_note(recipe),
+            *(_rater_notes(said, results) if said else ()),
             *_device_notes(experiments, results, how=recipe.train),
             *_scored_notes(role, recipe, results, split),
             *missing,
@@ -306,6 +317,7 @@ def run_experiments(
         found |= {"warnings": list(warnings), "groups": asdict(outcome.groups)}
         found["conditions"] = [asdict(row) for row in outcome.conditions]
         found |= {"dimensions": asdict(outcome.dimensions)} if numeric else {}
+        found |= {"raters": [asdict(row) for row in outcome.raters]} if said else {}
         text = json.dumps(found, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
@@ -421,6 +433,13 @@ def _speaker_notes(recipe: Recipe, store: Store) -> list[str]:
     return [TRANSDUCTIVE, *few_utterances(store.speakers, enrol=recipe.train.enrol)]
 
 
+def _rater_notes(said: Said, results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How much raters said, and which systems learn the majority's label all the same."""
+    hard = [name for name in dict.fromkeys(str(row["system"]) for row in results) if not SYSTEMS[name].by_gradient]
+    told = f"{', '.join(hard)}: learn the majority's label, others what raters said, also where there is no majority"
+    return [*said.notes, *([told] if hard else [])]
+
+
 def _marks_note(recipe: Recipe) -> list[str]:
     """That test labels may have been chosen by what systems said of them."""
     if not recipe.corpus.marks:
@@ -461,14 +480,14 @@ def _submit(
     return written, unpredicted(whole, test)
 
 
-def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
-    """Where the experiments of this store, split and configuration lie."""
+def experiments_folder(recipe: Recipe, store: Store, split: Split, *, raters: str = "") -> Path:
+    """Where the experiments of this store, split and configuration lie; `raters` is a digest of what they said."""
     plain = asdict(TrainConfig())
     # what is not asked for is not named, so that a new key does not move what is finished
     how = {name: value for name, value in asdict(recipe.train).items() if value != plain[name]}
     how = {name: value for name, value in how.items() if name not in (*NO_NUMBERS, "options")}
     how |= {"options": changed} if (changed := beyond_defaults(recipe.train.options)) else {}
-    depends = [REVISION, store.version, split.digest, how]
+    depends = [REVISION, store.version, split.digest, how, *([raters] if raters else [])]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()
     return recipe.experiments_root / FOLDER / f"{digest[:16]}{'-transductive' if recipe.train.transductive else ''}"
 

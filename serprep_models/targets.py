@@ -8,6 +8,7 @@ names, to 0 … 1; a value outside is refused.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,8 +19,10 @@ from serprep.errors import TrainError, first_ten, one_line
 from serprep.recipe import TrainConfig
 from serprep.store.store import Store
 from serprep.text import as_float, did_you_mean
+from serprep_models.raters import read_said
 from serprep_models.scores import score
 from serprep_models.scores.dimensions import predicted_of, score_numbers, truth_of
+from serprep_models.scores.distributions import divergence_of
 
 
 class Target(ABC):
@@ -79,6 +82,24 @@ class Emotion(Target):
     def score(self, predictions: pd.DataFrame, store: Store) -> dict[str, Any]:
         """WA, UA, recall, confusion."""
         return score(predictions, store.labels)
+
+
+@dataclass(frozen=True)
+class Raters(Emotion):
+    """What raters said of the labels; predictions and scores are those of labels, and divergences besides."""
+
+    path: str  # of what `serprep_models.raters` wrote
+
+    def truth(self, store: Store, rows: Any) -> AnyArray:
+        """Distributions."""
+        said = read_said(Path(self.path))
+        return said.of([store.ids[row] for row in rows]).astype(np.float32)
+
+    def score(self, predictions: pd.DataFrame, store: Store) -> dict[str, Any]:
+        """Of labels, and how far from the raters."""
+        return super().score(predictions, store) | {
+            "raters": divergence_of(predictions, read_said(Path(self.path)).frame())
+        }
 
 
 @dataclass(frozen=True)
@@ -163,8 +184,10 @@ def _about(store: Store, rows: Sequence[int], role: str) -> pd.DataFrame:
 EMOTION = Emotion()
 
 
-def target_of(how: TrainConfig) -> Target:
-    """What a configuration asks to learn."""
+def target_of(how: TrainConfig, raters: str = "") -> Target:
+    """What a configuration asks to learn; `raters` is where it stands what they said."""
+    if how.target == "raters":
+        return Raters(raters)
     if how.dimensions:
         ends = {name: how.scales[name] for name in how.dimensions}
         return Dimensions(tuple((name, float(low), float(high)) for name, (low, high) in ends.items()))
