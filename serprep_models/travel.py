@@ -85,18 +85,17 @@ class Away:
         experiment, *more = task if isinstance(task, tuple) else (task,)
         name, place = self.travel.name(experiment), at(self.travel.url)
         folder = _own_folder(self.travel.url)
-        there = {
-            file for file in place.files() if file in (SPLIT, RATERS) or file.startswith((f"{SHARED}/", f"{name}/"))
-        }
+        wanted = (SPLIT, RATERS, f"{SHARED}/", f"{name}/")
+        there = {file for file in place.files() if file.startswith(wanted)}
         _fetch(place, folder, [file for file in there if not (folder / file).is_file()])
         shared = _written(folder, SHARED)
-        places = {
-            "folder": name,
-            "split": SPLIT,
-            "statistics": SHARED,
-            **({"raters": RATERS} if experiment.raters else {}),
-        }
-        own = replace(experiment, **{key: str(folder / file) for key, file in places.items()})
+        own = replace(
+            experiment,
+            folder=str(folder / name),
+            split=str(folder / SPLIT),
+            statistics=str(folder / SHARED),
+            raters=str(folder / RATERS) if experiment.raters else "",
+        )
         with _sending(place, folder, [f"{name}/{HISTORY}", f"{name}/{STATE}"]):
             answer = self.function((own, *more) if more else own)
         written = _written(folder, name)
