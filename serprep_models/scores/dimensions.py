@@ -49,7 +49,7 @@ class Moments:
     def _central(self) -> tuple[DoubleArray, ...]:
         """n, difference of the means, variance of the truth, of the prediction, and covariance."""
         n, t, p, tt, pp, tp = self.sums
-        size = np.where(n > 0, n, np.nan)
+        size = np.where(n > 1, n, np.nan)  # one value has neither concordance nor correlation
         t, p = t / size, p / size
         return size, t - p, tt / size - t * t, pp / size - p * p, tp / size - t * p
 
