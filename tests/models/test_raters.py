@@ -100,10 +100,10 @@ def test_utterances_without_a_majority_join_the_training_and_the_distributions(o
     for name in said.distributions:
         per_session[name[:5]] += 1
     for result in outcome.results:
-        expected = sum(n for session, n in per_session.items() if session != f"Ses0{result['fold']}")
-        assert result["n_train"] == expected
-        assert result["raters"]["n"] == per_session[f"Ses0{result['fold']}"]
-        assert result["n_test"] == 20  # those with a majority
+        expected = sum(n for session, n in per_session.items() if session != f"Ses0{result.fold}")
+        assert result.n_train == expected
+        assert result.json["raters"]["n"] == per_session[f"Ses0{result.fold}"]
+        assert result.n_test == 20  # those with a majority
     row = next(row for row in outcome.raters if row.system == "mlp" and row.part == "all")
     assert row.n_without_majority == sum(name[:5] in ("Ses01", "Ses02") for name in joined)
 
@@ -135,7 +135,7 @@ def test_soft_and_hard_labels_are_compared_on_the_same_utterances(outcome, folde
     rows = {row.system: row for row in found.raters if row.part == "all"}
     assert set(rows) == {"soft: mlp", "soft: svm", "soft: majority", "hard: mlp"}
     assert len({row.n_utterances for row in rows.values()}) == 1
-    assert {(row["first"], row["second"]) for row in found.comparisons} == {
+    assert {(row.first, row.second) for row in found.comparisons} == {
         ("soft: mlp", "hard: mlp"),
         ("soft: svm", "hard: mlp"),
     }
