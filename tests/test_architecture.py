@@ -44,10 +44,12 @@ STAGES = (
     *("split", "audit", "systems", "recipe", "card", "pipeline", "exports", "browse", "doctor", "testing"),
 )
 MODELS = (  # modules of serprep_models, the lowest first
-    *("threads", "children", "standardise", "statistics", "system", "examples", "loader", "augment", "resume", "train"),
+    *("threads", "children", "standardise", "statistics", "system"),
+    *(f"scores.{name}" for name in ("result", "metrics", "intervals", "summary", "dimensions", "distributions")),
+    *("raters", "targets", "examples", "loader", "augment", "resume", "objectives", "train"),
     *("systems.options", "crnn", "cnn_lstm", "mlp", "fold"),
-    *(f"systems.{name}" for name in ("majority", "svm", "crnn", "cnn_lstm", "mlp", "linear")),
-    *(f"scores.{name}" for name in ("result", "metrics", "intervals", "calibration", "groups", "doubt", "summary")),
+    *(f"systems.{name}" for name in ("majority", "svm", "svr", "crnn", "cnn_lstm", "mlp", "linear")),
+    *(f"scores.{name}" for name in ("calibration", "groups", "doubt")),
     *("figures", "page", "listen", "catalogue", "cautions", "common_labels", "submission", "recordings", "built"),
     *("checkpoint", "seen", "predictor", "onnx", "experiment", "predict", "travel", "conditioned", "score_store"),
     *("experiments", "browsed", "compare", "report", "run", "cross", "bundle", "reproduce"),
