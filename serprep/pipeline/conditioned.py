@@ -13,6 +13,7 @@ from serprep.pipeline.extract import compute_features
 from serprep.recipe import Recipe
 from serprep.store.pack import pack
 from serprep.store.store import Store, open_store
+from serprep.version import CONDITIONS
 
 
 def build_conditioned(recipe: Recipe, store: Store, applied: Applied, *, pool: Workers, quiet: bool = True) -> Store:
@@ -43,7 +44,7 @@ def build_conditioned(recipe: Recipe, store: Store, applied: Applied, *, pool: W
     packed = pack(
         Manifest(rows, {**clean.info, "condition": applied.to_json()}),
         origins,
-        dataset=f"{recipe.dataset_path}/conditions",
+        dataset=f"{recipe.dataset_path}/{CONDITIONS}",
         labels=store.labels,
         features=features,
         config=recipe.store,
