@@ -163,12 +163,6 @@ def test_default_segments_are_documented() -> None:
         assert f"{name} = {{ length = {segment.length}, hop = {segment.hop} }}" in text
 
 
-@pytest.mark.parametrize("example", blocks(page("recipe.md"), "toml"))
-def test_recipe_examples_parse(example: str, tmp_path: Path) -> None:
-    recipe = recipe_from(tomllib.loads(example), folder=tmp_path, name="example")
-    assert recipe.corpus.reader in CORPORA
-
-
 def test_minimal_recipe_is_minimal(tmp_path: Path) -> None:
     values = tomllib.loads(blocks(page("recipe.md"), "toml")[0])
     assert set(values) == {"corpus"} and set(values["corpus"]) == {"reader", "root"}
@@ -371,13 +365,6 @@ def test_relative_links_resolve(path: Path) -> None:
 def test_a_page_answers_one_question(path: Path) -> None:
     titles = re.findall(r"^# (.+)$", re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.M | re.S), re.M)
     assert len(titles) == 1 and titles[0].endswith("?")
-
-
-@pytest.mark.parametrize("name", ["tutorial.md", "howto.md"])
-def test_examples_of_the_tutorial_and_the_how_to_are_recipes(name: str, tmp_path: Path) -> None:
-    corpus = {"corpus": {"reader": "pattern", "root": "recordings", "pattern": "{emotion}/{speaker}_{text}.wav"}}
-    for example in blocks(page(name), "toml"):
-        recipe_from(corpus | tomllib.loads(example), folder=tmp_path, name="example")
 
 
 def test_python_of_the_how_to_runs() -> None:
