@@ -324,13 +324,8 @@ def _conditioned(
 
 def tell(folder: Path, recipe: Recipe, store: Store, split: Split, **besides: object) -> None:
     """Write what the folder's name is a digest of, for people and for `serprep experiments`, and what else there is."""
-    about = besides | {
-        "recipe": recipe.name,
-        "version": store.version,
-        "split": split.digest,
-        "train": asdict(recipe.train),
-    }
-    text = (json.dumps(about, indent=1) + "\n").encode()
+    about = {"recipe": recipe.name, "version": store.version, "split": split.digest, "train": asdict(recipe.train)}
+    text = (json.dumps(about | besides, indent=1) + "\n").encode()
     path = folder / ABOUT
     if not path.is_file() or path.read_bytes() != text:
         write_whole(path, text)

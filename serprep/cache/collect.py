@@ -105,7 +105,7 @@ def collect(folder: str = "", *, max_size: int = MAX_SIZE, yes: bool = False) ->
 
 
 def _files(root: Path, *, parts: bool) -> Iterator[_File]:
-    """Parts, lists of failures and memos, or what was on its way to become one; nothing else in the folder is looked at."""
+    """Parts, lists of failures and memos, or what was on its way to become one; nothing else is looked at."""
     for kind in sorted(path for path in root.iterdir() if path.is_dir() and not path.is_symlink()):
         for path in kind.iterdir():
             mine = _PART.fullmatch(path.name) if parts else path.name.startswith(".") and path.name.endswith(".tmp")
