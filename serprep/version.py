@@ -7,7 +7,6 @@ paths, dates and machines are not part of it.
 
 import contextlib
 import hashlib
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -78,16 +77,13 @@ def refuse_inside(folder: str) -> None:
     """Raise a StoreError if a folder or URL lies in a data set, or in a store: what is there is serprep's own."""
     place = at(folder)
     place.refuse_store()
-    scheme, sign, path = (os.path.realpath(place.direct()) if place.direct() else place.path()).rpartition("://")
-    parts = path.split("/")
-    for n in range(len(parts) - 1, 0, -1):
-        above = scheme + sign + ("/".join(parts[:n]) or "/")
+    for above in place.above():
         with contextlib.suppress(StoreError):  # what cannot be looked at is no data set of this user
-            if versions(above):
+            if versions(above.root):
                 break
     else:
         return
-    raise StoreError(f"{one_line(folder)}: it lies in the data set {one_line(above)}; name a place outside of it")
+    raise StoreError(f"{one_line(folder)}: it lies in the data set {one_line(above.root)}; name a place outside of it")
 
 
 def stores_of(dataset: str) -> list[str]:
