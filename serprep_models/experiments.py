@@ -380,10 +380,10 @@ def _conditioned(
     return pd.concat(frames, ignore_index=True)
 
 
-def tell(folder: Path, recipe: Recipe, store: Store, split: Split) -> None:
-    """Write what the folder's name is a digest of, for people and for `serprep experiments`."""
+def tell(folder: Path, recipe: Recipe, store: Store, split: Split, **besides: object) -> None:
+    """Write what the folder's name is a digest of, for people and for `serprep experiments`, and what else there is."""
     about = {"recipe": recipe.name, "version": store.version, "split": split.digest, "train": asdict(recipe.train)}
-    text = (json.dumps(about, indent=1) + "\n").encode()
+    text = (json.dumps(about | besides, indent=1) + "\n").encode()
     path = folder / ABOUT
     if not path.is_file() or path.read_bytes() != text:
         write_whole(path, text)

@@ -74,13 +74,18 @@ class Url(Place):
 
     def refuse_store(self) -> None:
         """Raise a StoreError in a store, at each prefix that is named like one."""
+        for place in (self, *self.above()):
+            form = form_of(place.root.rpartition("/")[2])
+            with contextlib.suppress(OSError):  # what does not answer says so when it is written
+                if form and place.exists(form.mark):
+                    raise in_store(self.root, "" if place is self else place.root)
+
+    def above(self) -> Iterator["Url"]:
+        """Those whose prefixes begin it; the bucket's last."""
         scheme, _, rest = self.root.partition("://")
         parts = rest.split("/")
-        for n in range(len(parts), 1, -1):
-            above, form = Url(f"{scheme}://{'/'.join(parts[:n])}"), form_of(parts[n - 1])
-            with contextlib.suppress(OSError):  # what does not answer says so when it is written
-                if form and above.exists(form.mark):
-                    raise in_store(self.root, "" if n == len(parts) else above.root)
+        for n in range(len(parts) - 1, 0, -1):
+            yield Url(f"{scheme}://{'/'.join(parts[:n])}")
 
     def unwritable(self) -> str:
         """Not known before it is tried."""

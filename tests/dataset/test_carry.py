@@ -110,6 +110,9 @@ def test_what_cannot_travel_is_one_line(made, tmp_path):
     data, first, _ = made
     with pytest.raises(StoreError, match="the data set that it lies in"):
         carry(str(data), str(data))
+    for inside in (f"{data}/experiments", f"{data}/versions/more"):
+        with pytest.raises(StoreError, match=rf"it lies in the data set {data}; name a place outside of it"):
+            carry(f"{data}@paper", inside)
     shutil.copytree(data / "versions" / f"{first}.zarr", tmp_path / "alone.zarr")
     with pytest.raises(StoreError, match="it lies in no data set; name DATASET@VERSION"):
         carry(str(tmp_path / "alone.zarr"), str(tmp_path / "copy"))

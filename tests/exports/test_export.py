@@ -1,6 +1,7 @@
 """What every form has in common: what stands in it, whole or not at all, and how it is refused."""
 
 import json
+import shutil
 
 import pytest
 
@@ -50,6 +51,12 @@ def test_what_cannot_be_is_one_line(shop, tmp_path):
         export(shop.store.path, shop.root, form="csv")
     with pytest.raises(StoreError, match="a store never changes"):
         export(shop.store.path, f"{shop.store.path}/out", form="csv")
+    (tmp_path / "set/versions/" / f"{shop.store.version}.zarr").mkdir(parents=True)
+    (tmp_path / "set/versions" / f"{shop.store.version}.build.json").touch()
+    for inside in ("out", "experiments/out"):
+        with pytest.raises(StoreError, match=r"it lies in the data set .*/set; name a place outside of it"):
+            export(shop.store.path, tmp_path / "set" / inside, form="csv")
+    shutil.rmtree(tmp_path / "set")
     with pytest.raises(StoreError, match="a folder on this machine"):
         export(shop.store.path, "memory://out", form="csv")
     with pytest.raises(SplitError, match="expected a split file"):

@@ -10,6 +10,7 @@ from helpers.inline import Inline
 from serprep.errors import TrainError
 from serprep.features.extract import Features
 from serprep.metrics import uar
+from serprep_models.catalogue import experiments_in
 from serprep_models.checkpoint import read_checkpoint
 from serprep_models.cross import _train_on_all, cross
 from serprep_models.predict import predict_store
@@ -47,6 +48,8 @@ def test_off_the_diagonal_all_of_one_corpus_is_trained_on(matrix, small, other):
         if json.loads(path.read_bytes())["fold"] == "all"
     ]
     (folder,) = paths
+    first, *_, last = experiments_in(recipe.experiments_root)
+    assert first.latest and last.folder in folder.parents  # `latest` stays one whose scores are of people not heard
     result = json.loads((folder / "result.json").read_bytes())
     assert (result["n_train"], result["n_test"], result["ua"]) == (32, 0, None)
     told = predict_store([folder], other[1])
