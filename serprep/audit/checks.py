@@ -97,6 +97,7 @@ def _shared_columns(sides: Sides) -> Iterator[Finding]:
             n_things=len(speakers),
         )
     yield from _shared(sides, "speaker", speakers, lambda scored: "leak")
+    yield from _shared(sides, "parent", _families(sides), _leak_if_scored)
     yield from _shared(sides, "dialogue", sides.column("dialogue"), _leak_if_scored)
     for column in TEXTS:
         texts = [_text(text, is_code=column == "text") for text in sides.column(column)]
@@ -105,6 +106,15 @@ def _shared_columns(sides: Sides) -> Iterator[Finding]:
         yield from shared
         if shared:
             return
+
+
+def _families(sides: Sides) -> list[str]:
+    """The parent of each utterance that was made from another one, itself of each that others were made from."""
+    parents = sides.column("parent")
+    known = set(parents)
+    return [
+        parent or (row.id if row.id in known else "") for row, parent in zip(sides.utterances, parents, strict=True)
+    ]
 
 
 def _leak_if_scored(scored: bool) -> str:
