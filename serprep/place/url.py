@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -151,16 +152,22 @@ class Url(Place):
 
     def withdraw(self, name: str, mark: str, *, unless: Callable[[], bool] = lambda: False) -> None:
         """Remove the mark first: from then on it is none.  What has none is seen until it is gone."""
+        folder, _, last = name.rpartition("/")
+        claim = f"{folder}/.{last[:16]}.going.tmp".lstrip("/")  # of two who restore and remove, a torn one would stay
+        if not self.create(claim, uuid.uuid4().bytes):
+            return
         try:
             data = self.read(f"{name}/{mark}") if mark else b""
+            if mark:
+                self.remove(f"{name}/{mark}")
+            if not unless():
+                self.remove_all([name])
+            elif mark:
+                self.write(f"{name}/{mark}", data)
         except FileNotFoundError:  # somebody else was faster
-            data = b""
-        if mark:
-            self.remove(f"{name}/{mark}")
-        if not unless():
-            self.remove_all([name])
-        elif data:
-            self.write(f"{name}/{mark}", data)
+            pass
+        finally:
+            self.remove(claim)
 
     def growing(self, name: str) -> str:
         """Itself: without the mark it is none yet."""
