@@ -70,6 +70,8 @@ class Report:
     made: str = ""  # when the last experiment ended
     repeat: str = ""  # the command that repeats it
     partial: str = ""  # which experiments are missing; then no system is called the best
+    unfinished: str = ""  # how many are finished, and which are missing; as `partial`
+    running: bool = False  # the page loads itself again
 
 
 def write_report(report: Report, path: Path) -> Path:
@@ -97,8 +99,13 @@ def write_report(report: Report, path: Path) -> Path:
     ...     write_report(report, Path(folder) / "report.html").name
     'report.html'
     """
+    return write_page(render(report), path)
+
+
+def write_page(text: str, path: Path) -> Path:
+    """The path of a page, which appears there whole; an existing one is replaced."""
     refuse_store(path)
-    page = render(report).encode("utf-8", "replace")  # file names may hold bytes that are no UTF-8
+    page = text.encode("utf-8", "replace")  # file names may hold bytes that are no UTF-8
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".report-{os.getpid()}.tmp")
     try:
@@ -112,7 +119,7 @@ def write_report(report: Report, path: Path) -> Path:
 def render(report: Report) -> str:
     """The page as text; `write_report` puts it into a file."""
     leaks = any(row["severity"] == "leak" for row in report.audit or ())
-    verdict = judge(report.summary, report.comparisons, partial=bool(report.partial), leaks=leaks)
+    verdict = judge(report.summary, report.comparisons, partial=bool(report.partial or report.unfinished), leaks=leaks)
     leader = next((row for row in report.summary if row["system"] == verdict.leader), None)
     chance = 1 / len(report.labels) if report.labels else None
     values = {
@@ -136,7 +143,7 @@ def render(report: Report) -> str:
         Path(__file__).parent / "page.html.j2",
         values,
         title=f"{report.title} · results",
-        filters={"interval": _interval, "spread": _spread, "p_value": _p_value},
+        filters=FILTERS | {"spread": _spread},
     )
 
 
@@ -166,6 +173,9 @@ def _spread(row: dict[str, Any]) -> str:
     if not _defined(row["ua_fold_mean"]):
         return "undefined"
     return f"{percent(row['ua_fold_mean'])} ± {percent(row['ua_fold_std'], '–')}"
+
+
+FILTERS = {"interval": _interval, "p_value": _p_value}
 
 
 def _plural(n: int, noun: str) -> str:

@@ -20,7 +20,7 @@ from serprep.split import describe
 from serprep.store.store import Store, open_store
 from serprep.systems import is_floor
 from serprep.version import read_build
-from serprep_models.catalogue import place_of
+from serprep_models.catalogue import files_of, place_of
 from serprep_models.checkpoint import ABOUT
 from serprep_models.experiments import Outcome
 from serprep_models.listen import by_speaker, surely_wrong
@@ -32,6 +32,7 @@ from serprep_models.statistics import TRANSDUCTIVE
 from serprep_models.train import HISTORY
 
 DOUBTFUL = "doubtful.csv"  # in the folder of the experiments
+MISSING = 10  # experiments that are named
 
 
 def report_outcome(
@@ -42,8 +43,12 @@ def report_outcome(
     path: Path,
     audio: Path | None = None,
     with_sound: int = 0,
+    running: bool = False,
 ) -> Path:
-    """Write the page of a run, with so many recordings in it, and `DOUBTFUL` into the folder of its experiments."""
+    """Write the page of a run, with so many recordings in it, and `DOUBTFUL` into the folder of its experiments.
+
+    The page of one that is `running` loads itself again.
+    """
     store, split = outcome.store, outcome.split
     labels = store.labels
     groups = {entry["fold"]: entry["test_groups"] for entry in describe(split)}
@@ -98,6 +103,8 @@ def report_outcome(
         caution=TRANSDUCTIVE if recipe.train.transductive else "",
         warnings=outcome.warnings,
         partial=outcome.partial,
+        unfinished=_unfinished(outcome),
+        running=running,
         predict={names[system]: outcome.predict_command(system) for system in names},
         speakers=by_speaker(outcome.predictions, labels, names),
         wrong=surely_wrong(
@@ -147,10 +154,18 @@ def _leader(outcome: Outcome) -> str:
 
 def _made(outcome: Outcome) -> str:
     """When the last experiment ended, in UTC."""
-    with contextlib.suppress(OSError):
-        ended = (outcome.folder / "results.json").stat().st_mtime
-        return datetime.fromtimestamp(ended, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return ""
+    ended = max((path.stat().st_mtime for path in files_of(outcome.folder, "result.json")), default=0.0)
+    return datetime.fromtimestamp(ended, UTC).strftime("%Y-%m-%d %H:%M UTC") if ended else ""
+
+
+def _unfinished(outcome: Outcome) -> str:
+    """How many experiments are finished, and which are missing; "" where none is."""
+    if not outcome.missing:
+        return ""
+    done, n = len(outcome.results), len(outcome.missing)
+    names = [f"{system} fold {fold} seed {seed}" for system, fold, seed in outcome.missing[:MISSING]]
+    more = f" and {n - MISSING} more" if n > MISSING else ""
+    return f"{done} of {done + n} experiments are finished; missing: {', '.join(names)}{more}"
 
 
 def report_store(place: str, *, path: Path) -> Path:

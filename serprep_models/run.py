@@ -1,18 +1,22 @@
 """The whole path of a recipe: build, split, train, score, and write the page."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
-from serprep.errors import TrainError, one_line
+from serprep.errors import SerprepError, TrainError, one_line
 from serprep.parallel import WAIT, Workers
 from serprep.pipeline.build import BuildResult, build
-from serprep.recipe import Recipe, read_recipe, read_training
+from serprep.recipe import OtherRooms, Recipe, read_recipe, read_training
 from serprep.store.store import open_store
 from serprep_models.built import find_built
 from serprep_models.experiments import Outcome, check_recipe, run_experiments
 from serprep_models.report import report_outcome
+
+EVERY = 5.0  # seconds, at least, from one writing of an unfinished page to the next
 
 
 def run_recipe(
@@ -71,17 +75,18 @@ def run_recipe(
     used = Workers(workers, scheduler, wait=wait_for_workers, memory=memory_per_worker) if pool is None else pool
     try:
         built = build(recipe, asked=asked, pool=used, on_bad_audio=on_bad_audio, quiet=quiet)
-        outcome = run_experiments(
-            recipe,
-            open_store(built.store),
-            pool=used,
-            asked=asked,
-            systems=systems,
-            folds=folds,
-            seeds=seeds,
-            quiet=quiet,
-            warn=warn,
-        )
+        store = open_store(built.store)
+        some: dict[str, Any] = {"asked": asked, "systems": systems, "folds": folds, "seeds": seeds}
+
+        def show() -> None:
+            """Write the page of what is finished so far."""
+            seen = replace(recipe, test=OtherRooms(), train=replace(recipe.train, submission="none"))
+            so_far = run_experiments(seen, store, pool=Workers(), only_finished=True, **some)
+            if so_far.missing:
+                report_outcome(seen, so_far, built=built, path=_page(recipe, so_far), running=True)
+
+        ended = seldom(show) if page else None
+        outcome = run_experiments(recipe, store, pool=used, quiet=quiet, warn=warn, ended=ended, **some)
     finally:
         if pool is None:
             used.close()
@@ -89,6 +94,22 @@ def run_recipe(
     if page:
         report_outcome(recipe, outcome, built=built, path=path)
     return built, outcome, path
+
+
+def seldom(write: Callable[[], object], *, every: float = EVERY) -> Callable[[], None]:
+    """`write`, at most once in so many seconds and for a tenth of the time, and never a reason to stop."""
+    due = 0.0
+
+    def called() -> None:
+        nonlocal due
+        began = monotonic()
+        if began < due:
+            return
+        with contextlib.suppress(SerprepError, OSError):
+            write()
+        due = monotonic() + max(every, 10 * (monotonic() - began))
+
+    return called
 
 
 def report_recipe(
