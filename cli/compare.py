@@ -18,13 +18,15 @@ def compare(places: tuple[Path, ...], as_json: bool) -> None:
     of runs with --train-from, name the folder.
     """
     from serprep_models.compare import compare_experiments
+    from serprep_models.scores import pairs_json
     from serprep_models.versus import sides_of
 
     if len(set(places)) < 2:
         raise click.UsageError("name two recipes or folders of experiments, or more" + _others(places[0]))
     found = compare_experiments(sides_of(places))
     if as_json:
-        print_json({"summary": found.summary, "comparisons": found.comparisons, "notes": list(found.notes)})
+        pairs = pairs_json(found.comparisons, found.summary, sides=True)
+        print_json({"summary": [row.json for row in found.summary], "comparisons": pairs, "notes": list(found.notes)})
     else:
         print_outcome(found)
 
