@@ -36,7 +36,7 @@ def _others(place: Path) -> str:
     from serprep.errors import SerprepError, one_line
     from serprep.recipe import read_recipe
     from serprep_models.catalogue import experiments_in
-    from serprep_models.run import finished_of
+    from serprep_models.finished import finished_of
 
     try:
         own = finished_of(place)[2].folder

@@ -9,10 +9,11 @@ Names of utterances, speakers, labels and systems are text written by others: `s
 escapes all of them.
 """
 
+import base64
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,8 @@ class Report:
     doubt_note: str = ""  # which recordings were not compared with each other
     made: str = ""  # when the last experiment ended
     repeat: str = ""  # the command that repeats it
+    sources: Mapping[str, str] = field(default_factory=dict)  # name → text of the recipes
+    bundle: bytes = b""  # what results can be checked by
     partial: str = ""  # which experiments are missing; then no system is called the best
     unfinished: str = ""  # how many are finished, and which are missing; as `partial`
     running: bool = False  # the page loads itself again
@@ -172,7 +175,7 @@ def _spread(row: Summary) -> str:
     return f"{percent(row.ua_fold_mean)} ± {percent(row.ua_fold_std, '–')}"
 
 
-FILTERS = {"interval": _interval, "p_value": _p_value}
+FILTERS = {"base64": lambda data: base64.b64encode(data).decode(), "interval": _interval, "p_value": _p_value}
 
 
 def _plural(n: int, noun: str) -> str:

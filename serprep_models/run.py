@@ -7,13 +7,13 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from serprep.errors import SerprepError, TrainError, one_line
+from serprep.errors import SerprepError
 from serprep.parallel import WAIT, Workers
 from serprep.pipeline.build import BuildResult, build
-from serprep.recipe import OtherRooms, Recipe, read_recipe, read_training
+from serprep.recipe import OtherRooms, Recipe
 from serprep.store.store import open_store
-from serprep_models.built import find_built
 from serprep_models.experiments import Outcome, check_recipe, run_experiments
+from serprep_models.finished import finished_of, trained_as
 from serprep_models.report import report_outcome
 
 EVERY = 5.0  # seconds, at least, from one writing of an unfinished page to the next
@@ -68,7 +68,7 @@ def run_recipe(
         The last is where the page is, or would be with ``page=False``.
     """
     given: dict[str, Any] = {"device": device, "memory_budget": memory_budget}  # instead of the recipe's
-    recipe = _trained_as(recipe, train_from)
+    recipe = trained_as(recipe, train_from)
     how = replace(recipe.train, **{name: value for name, value in given.items() if value is not None})
     recipe = replace(recipe, train=how)
     asked = check_recipe(recipe, systems or recipe.train.systems)
@@ -83,7 +83,9 @@ def run_recipe(
             seen = replace(recipe, test=OtherRooms(), train=replace(recipe.train, submission="none"))
             so_far = run_experiments(seen, store, pool=Workers(), only_finished=True, **some)
             if so_far.missing:
-                report_outcome(seen, so_far, built=built, path=_page(recipe, so_far), running=True)
+                report_outcome(
+                    seen, so_far, built=built, path=_page(recipe, so_far), train_from=train_from, running=True
+                )
 
         ended = seldom(show) if page else None
         outcome = run_experiments(recipe, store, pool=used, quiet=quiet, warn=warn, ended=ended, **some)
@@ -92,7 +94,7 @@ def run_recipe(
             used.close()
     path = _page(recipe, outcome)
     if page:
-        report_outcome(recipe, outcome, built=built, path=path)
+        report_outcome(recipe, outcome, built=built, path=path, train_from=train_from)
     return built, outcome, path
 
 
@@ -136,29 +138,9 @@ def report_recipe(
     """
     recipe, built, outcome = finished_of(recipe_path, train_from=train_from)
     page = path or _page(recipe, outcome)
-    return report_outcome(recipe, outcome, built=built, path=page, audio=audio, with_sound=with_sound)
-
-
-def finished_of(recipe_path: Path, *, train_from: Path | None = None) -> tuple[Recipe, BuildResult, Outcome]:
-    """What is finished of a recipe; nothing is built or trained.
-
-    Raises
-    ------
-    StoreError, TrainError
-        If there is no store of it, or no experiment is finished; the message says what to run.
-    """
-    recipe = _trained_as(read_recipe(recipe_path), train_from)
-    built, store = find_built(recipe, name=str(recipe_path))
-    try:
-        outcome = run_experiments(recipe, store, pool=Workers(), only_finished=True)
-    except TrainError as error:
-        raise TrainError(f"{one_line(recipe_path)}: {error}") from None
-    return recipe, built, outcome
-
-
-def _trained_as(recipe: Recipe, other: Path | None) -> Recipe:
-    """The recipe, with the ``[train]`` of another one if it is given."""
-    return recipe if other is None else replace(recipe, train=read_training(other))
+    return report_outcome(
+        recipe, outcome, built=built, path=page, train_from=train_from, audio=audio, with_sound=with_sound
+    )
 
 
 def _page(recipe: Recipe, outcome: Outcome) -> Path:

@@ -1,5 +1,7 @@
 """What the page of a recipe's results is made of, through the command that writes it."""
 
+import base64
+import html
 import json
 import re
 import shutil
@@ -109,6 +111,24 @@ def test_what_is_surely_wrong_is_played_where_it_is_asked_for(folder, serprep, t
         path.write_bytes((folder / "corpus").joinpath(*path.relative_to(moved).parts).read_bytes() + b"\0")
     other = written(serprep(*said, "--with-sound", 2, "--audio", moved), page)
     assert "<audio" not in other and "recording is missing, or another one" in other
+
+
+def test_a_page_has_the_recipe_as_it_stands_and_carries_its_bundle(folder, serprep, tmp_path) -> None:
+    from serprep_models.bundle import bundle
+
+    (folder / "mine.toml").write_text(RECIPE + "# <b>mine</b>, not yours\n")
+    page = tmp_path / "page.html"
+    text = written(serprep("report", folder / "mine.toml", "-o", page), page)
+    assert html.escape(RECIPE.strip(), quote=True) in text.replace("&#34;", "&quot;")
+    assert "# &lt;b&gt;mine&lt;/b&gt;, not yours" in text and "serprep run mine.toml" in text
+    link = re.search(r'<a download="mine.zip" href="data:application/zip;base64,([^"]+)">', text)
+    bundle(folder / "mine.toml", tmp_path / "expected.zip")
+    assert link and base64.b64decode(link[1]) == (tmp_path / "expected.zip").read_bytes()
+
+    shutil.copy(folder / "mine.toml", folder / "tuned.toml")  # its [train] is the same
+    text = written(serprep("report", folder / "mine.toml", "--train-from", folder / "tuned.toml", "-o", page), page)
+    assert f"serprep run mine.toml --train-from {folder}/tuned.toml" in text
+    assert "<summary>tuned.toml</summary>" in text and "application/zip" not in text, "a bundle has one recipe"
 
 
 @pytest.fixture(scope="module")
