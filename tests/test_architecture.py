@@ -52,7 +52,7 @@ MODELS = (  # modules of serprep_models, the lowest first
     *(f"scores.{name}" for name in ("calibration", "groups", "doubt")),
     *("figures", "page", "listen", "catalogue", "cautions", "common_labels", "submission", "recordings", "built"),
     *("checkpoint", "seen", "predictor", "onnx", "experiment", "predict", "travel", "conditioned", "score_store"),
-    *("experiments", "browsed", "compare", "report", "run", "cross", "bundle", "reproduce"),
+    *("experiments", "finished", "browsed", "compare", "bundle", "report", "run", "versus", "cross", "reproduce"),
 )
 FOLDERS = {"serprep": ROOT / "serprep", "serprep_models": ROOT / "serprep_models", "serprep_cli": ROOT / "cli"}
 IMPORTS_BY_NAME = {  # modules that import what is named while they run

@@ -160,7 +160,7 @@ def test_a_single_recipe_is_told_what_to_compare_it_with(two, small, monkeypatch
     first, second = two
     recipe, _ = small
     folders = sorted(path for path in first.folder.parent.iterdir() if path.is_dir())
-    monkeypatch.setattr("serprep_models.run.finished_of", lambda place: (recipe, None, second))
+    monkeypatch.setattr("serprep_models.finished.finished_of", lambda place: (recipe, None, second))
     monkeypatch.setattr("serprep.recipe.read_recipe", lambda place: recipe)
     monkeypatch.setattr("serprep_models.catalogue._by_age", lambda root: [second.folder, first.folder])
     found = serprep("compare", "mine.toml")
