@@ -26,7 +26,7 @@ from serprep.manifest.table import Manifest, make_manifest
 from serprep.meanwhile import meanwhile
 from serprep.metrics import few_speakers
 from serprep.parallel import Died, Workers
-from serprep.pipeline.conditioned import build_conditioned
+from serprep.pipeline.conditioned import build_augmented, build_conditioned
 from serprep.pipeline.gather import Asked, gather
 from serprep.progress import Progress
 from serprep.recipe import Recipe, TrainConfig
@@ -227,6 +227,7 @@ def run_experiments(
     if waiting and warnings and warn is not None:
         warn(warnings)
     if waiting:
+        waiting = _augmented(recipe, store, bound, waiting, pool=pool, quiet=quiet)
         travel.send_split()
     _prepare(waiting, store, pool=pool, travel=travel, quiet=quiet)
     n_epochs = sum(n_epochs_of(experiment) for experiment in waiting)
@@ -283,6 +284,7 @@ def run_experiments(
             *_dropped_note(bound),
             *_speaker_notes(recipe, store),
             *_marks_note(recipe),
+            *_children_note(recipe, results),
             *_device_notes(experiments, results, how=recipe.train),
             *_scored_notes(role, recipe, results, split),
             *missing,
@@ -310,6 +312,18 @@ def scores_json(outcome: Outcome) -> dict[str, Any]:
         "summary": [row.json for row in outcome.summary],
         "comparisons": pairs_json(outcome.comparisons, outcome.summary),
     }
+
+
+def _augmented(
+    recipe: Recipe, store: Store, bound: Bound, waiting: Sequence[Experiment], *, pool: Workers, quiet: bool
+) -> list[Experiment]:
+    """The same experiments, which train on children of ``[train.augment]`` as well, where there are any."""
+    conditions, roles = recipe.train.augmentations, {"train", "dev"} if recipe.train.refit else {"train"}
+    if not conditions:
+        return list(waiting)
+    rows = [row for row, own in enumerate(bound.roles) if roles & set(own) and store.emotions[row]]
+    path = build_augmented(recipe, store, conditions, parents=rows, pool=pool, quiet=quiet).path
+    return [replace(experiment, augmented=path) for experiment in waiting]
 
 
 def _conditioned(
@@ -430,6 +444,19 @@ def _marks_note(recipe: Recipe) -> list[str]:
     ]
 
 
+def _children_note(recipe: Recipe, results: Sequence[Result]) -> list[str]:
+    """How many children are trained on besides."""
+    counts = {(result.n_train, result.n_children) for result in results if result.n_children}
+    if not counts:
+        return []
+    most = max(counts)
+    names = one_line(", ".join(applied.name for applied in recipe.train.augmentations))
+    return [
+        f"trained on the training utterances and on children of them, in a fold on up to {most[0]} and {most[1]} "
+        f"(conditions {names}); no child is developed on or tested"
+    ]
+
+
 def _scored_notes(role: str, recipe: Recipe, results: Sequence[Result], split: Split) -> list[str]:
     """On what the scores stand, where that is not simply the test part."""
     reasons = sorted({result.reason for result in results if result.reason})
@@ -465,7 +492,12 @@ def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
     plain = asdict(TrainConfig())
     # what is not asked for is not named, so that a new key does not move what is finished
     how = {name: value for name, value in asdict(recipe.train).items() if value != plain[name]}
-    how = {name: value for name, value in how.items() if name not in (*NO_NUMBERS, "options")}
+    how = {name: value for name, value in how.items() if name not in (*NO_NUMBERS, "options", "augment")}
+    how |= (
+        {"augment": [[applied.name, applied.to_json()] for applied in given]}
+        if (given := sorted(recipe.train.augmentations, key=lambda applied: applied.name))
+        else {}
+    )
     how |= {"options": changed} if (changed := beyond_defaults(recipe.train.options)) else {}
     depends = [REVISION, store.version, split.digest, how]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()

@@ -35,7 +35,13 @@ DOUBTFUL = "doubtful.csv"  # in the folder of the experiments
 
 
 def report_outcome(
-    recipe: Recipe, outcome: Outcome, *, built: BuildResult | None, path: Path, with_sound: int = 0
+    recipe: Recipe,
+    outcome: Outcome,
+    *,
+    built: BuildResult | None,
+    path: Path,
+    audio: Path | None = None,
+    with_sound: int = 0,
 ) -> Path:
     """Write the page of a run, with so many recordings in it, and `DOUBTFUL` into the folder of its experiments."""
     store, split = outcome.store, outcome.split
@@ -94,7 +100,9 @@ def report_outcome(
         partial=outcome.partial,
         predict={names[system]: outcome.predict_command(system) for system in names},
         speakers=by_speaker(outcome.predictions, labels, names),
-        wrong=surely_wrong(outcome.predictions, _leader(outcome), store=store, root=recipe.root, n_sounds=with_sound),
+        wrong=surely_wrong(
+            outcome.predictions, _leader(outcome), store=store, root=audio or recipe.root, n_sounds=with_sound
+        ),
         doubt=doubt,
         doubt_note=not_compared,
         made=_made(outcome),

@@ -20,6 +20,7 @@ class Result:
     transductive: bool = False
     scored: str = "test"  # the role
     n_train: int = 0
+    n_children: int = 0  # of [train.augment], trained on besides
     n_test: int = 0
     wa: float | None = None
     ua: float | None = None
