@@ -45,7 +45,7 @@ STAGES = (
     *("split", "audit", "systems", "recipe", "card", "pipeline", "exports", "browse", "doctor"),
 )
 MODELS = (  # modules of serprep_models, the lowest first
-    *("threads", "standardise", "statistics", "system", "examples", "loader", "augment", "resume", "train"),
+    *("threads", "standardise", "children", "statistics", "system", "examples", "loader", "augment", "resume", "train"),
     *("systems.options", "crnn", "cnn_lstm", "mlp", "fold"),
     *(f"systems.{name}" for name in ("majority", "svm", "crnn", "cnn_lstm", "mlp", "linear")),
     *(f"scores.{name}" for name in ("result", "metrics", "intervals", "calibration", "groups", "doubt", "summary")),
