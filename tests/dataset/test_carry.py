@@ -124,12 +124,3 @@ def test_what_cannot_travel_is_one_line(made, tmp_path):
         with pytest.raises(StoreError, match=r"is no folder; expected the folder or URL of a data set"):
             carry(str(made[0]), no_folder)
     assert (tmp_path / "file").read_text() == "mine"
-
-
-def test_the_commands(serprep, made, tmp_path):
-    data, first, _ = made
-    pushed = serprep("push", f"{data}@paper", tmp_path / "there" / "set", "--json")
-    assert json.loads(pushed.stdout)["version"] == first and pushed.stderr == ""
-    pulled = serprep("pull", f"{tmp_path}/there/set@paper", cwd=tmp_path)
-    assert pulled.returncode == 0 and f"version      {first}" in pulled.stdout
-    assert verify(f"{tmp_path}/set@paper").ok
