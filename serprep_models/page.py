@@ -185,7 +185,7 @@ def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-FILTERS: Mapping[str, Callable[..., str]] = {"base64": _base64, "interval": _interval, "p_value": _p_value}
+FILTERS: dict[str, Callable[..., str]] = {"base64": _base64, "interval": _interval, "p_value": _p_value}
 
 
 def _plural(n: int, noun: str) -> str:
