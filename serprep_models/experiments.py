@@ -9,9 +9,9 @@ import hashlib
 import json
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -26,7 +26,7 @@ from serprep.manifest.table import Manifest, make_manifest
 from serprep.meanwhile import meanwhile
 from serprep.metrics import few_speakers
 from serprep.parallel import Died, Workers
-from serprep.pipeline.conditioned import build_conditioned
+from serprep.pipeline.conditioned import build_augmented, build_conditioned
 from serprep.pipeline.gather import Asked, gather
 from serprep.progress import Progress
 from serprep.recipe import Recipe, TrainConfig
@@ -61,11 +61,26 @@ from serprep_models.experiment import (
     run_experiment,
     scored_role,
 )
-from serprep_models.scores import Verdict, compare, judge, recall_of, summarise
+from serprep_models.raters import NAME as RATERS
+from serprep_models.raters import Said, said_of
+from serprep_models.scores import (
+    Pair,
+    Result,
+    Summary,
+    Verdict,
+    compare,
+    judge,
+    pairs_json,
+    recall_of,
+    summarise,
+)
 from serprep_models.scores.calibration import before_and_after
+from serprep_models.scores.dimensions import DimensionScores, read_numbers
+from serprep_models.scores.distributions import RaterScore, score_raters
 from serprep_models.scores.groups import Groups, group_columns, score_groups
 from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utterances
 from serprep_models.submission import check_submission, unpredicted, write_submissions
+from serprep_models.targets import target_of
 from serprep_models.train import check_training, device_named
 from serprep_models.travel import Travel
 
@@ -79,9 +94,9 @@ class Outcome:
     store: Store
     split: Split
     folder: Path
-    results: list[dict[str, Any]]  # per experiment: system, fold, seed, n_test, wa, ua …
-    summary: list[dict[str, Any]]  # per system
-    comparisons: list[dict[str, Any]]  # per pair of systems
+    results: list[Result]
+    summary: list[Summary]
+    comparisons: list[Pair]
     groups: Groups  # for whom they fail
     conditions: tuple[ConditionScore, ...]  # in other rooms and over other lines
     predictions: pd.DataFrame
@@ -89,10 +104,15 @@ class Outcome:
     seconds: float
     notes: tuple[str, ...] = ()  # what a reader of the scores must know
     partial: str = ""  # which experiments of the recipe are missing
+    missing: tuple[tuple[str, str, int], ...] = ()  # system, fold, seed of those that were asked for and are unfinished
     scored: str = "test"  # the role that is scored
     submissions: tuple[str, ...] = ()  # files with predictions of the test part, as a challenge takes them
     warnings: tuple[str, ...] = ()  # what makes scores other than they seem: leaks, label conflicts, confounding
     audit: tuple[dict[str, Any], ...] = ()  # what an audit of the split found, per kind; class counts left out
+    raters: tuple[RaterScore, ...] = ()  # how far systems are from what raters said, where that is learnt
+    dimensions: DimensionScores = field(
+        default_factory=DimensionScores
+    )  # in place of summary, where numbers are learnt
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -100,8 +120,8 @@ class Outcome:
         from serprep.pages.notebook import table
 
         scores = {
-            row["system"]: f"UA {percent(row['ua'])} %"
-            + (" ({}–{})".format(*map(percent, row["ua_interval"])) if row["ua_interval"] else "")
+            row.system: f"UA {percent(row.ua)} %"
+            + (" ({}–{})".format(*map(percent, row.ua_interval)) if row.ua_interval else "")
             for row in self.summary
         }
         return table(f"Outcome: {self.verdict.words or len(self.results)}", {**scores, "partial": self.partial})
@@ -110,13 +130,16 @@ class Outcome:
     def verdict(self) -> Verdict:
         """Whether one system is the best."""
         leaks = any(row["severity"] == "leak" for row in self.audit)
+        if self.dimensions.scores:
+            return self.dimensions.verdict(partial=bool(self.partial), leaks=leaks)
         return judge(self.summary, self.comparisons, partial=bool(self.partial), leaks=leaks)
 
     def predict_command(self, system: str) -> str:
         """What to type to predict recordings by a system, the mean of its folds and seeds; "" if it keeps none."""
-        if is_floor(system) or system not in {entry["system"] for entry in self.results}:
+        own = [result for result in self.results if result.system == system]
+        if is_floor(system) or not own:
             return ""
-        transductive = any(entry["transductive"] for entry in self.results if entry["system"] == system)
+        transductive = any(result.transductive for result in own)
         enrol = " --enrol FILES_OF_THE_SPEAKER" if transductive else ""
         return f"serprep predict {shlex.quote(str(self.folder / system))} RECORDINGS{enrol}"
 
@@ -140,6 +163,7 @@ def run_experiments(
     only_finished: bool = False,
     quiet: bool = True,
     warn: Callable[[Sequence[str]], object] | None = None,
+    ended: Callable[[], object] | None = None,
 ) -> Outcome:
     """Train and score every system, fold and seed that is not finished yet.
 
@@ -158,6 +182,8 @@ def run_experiments(
     quiet : bool
     warn : callable, optional
         Is called with what a reader of the scores must know, before anything is trained.
+    ended : callable, optional
+        Is called whenever an experiment has ended.
 
     Returns
     -------
@@ -176,16 +202,24 @@ def run_experiments(
     bound = bind(split, manifest)
     refuse_leaks(split)
     numbers = _fold_numbers(split, folds)
-    chosen = tuple(systems or recipe.train.systems or default_systems())
+    numeric, said = bool(recipe.train.dimensions), None
+    if recipe.train.target == "raters":
+        said = said_of(recipe, store)
+    chosen = tuple(systems or recipe.train.systems or default_systems(numbers=numeric))
+    check_learns(chosen, recipe)
     specs = {system: SYSTEMS[system] for system in chosen}
     for system in chosen:
         check_store(store, inputs_of(system, recipe.train.options, store.features))
     if recipe.train.transductive:
         check_speakers(store.ids, store.speakers)
-    columns = group_columns(store, recipe.train.groups)
+    columns = {} if numeric else group_columns(store, recipe.train.groups)
     audit = audited(manifest, split)
-    warnings = (*audit.warnings, *confounded(store.speakers, store.emotions, how=recipe.train))
-    folder = experiments_folder(recipe, store, split)
+    warnings = (*audit.warnings, *(() if numeric else confounded(store.speakers, store.emotions, how=recipe.train)))
+    folder = experiments_folder(recipe, store, split, raters=said.digest if said else "")
+    raters = str(said.write(folder / RATERS)) if said else ""
+    target = target_of(recipe.train, raters)
+    target.check(store)
+    known = target.known(store)
     split_path = write_split(split, folder / "split.json")
     if not only_finished:
         tell(folder, recipe, store, split)
@@ -199,23 +233,27 @@ def run_experiments(
             seed=seed,
             how=recipe.train,
             statistics=str(folder / "statistics"),
+            raters=raters,
         )
         for system in sorted(chosen, key=lambda name: -specs[name].cost)
         for number in numbers
         for seed in list(seeds or recipe.train.seeds)[: None if specs[system].seeded else 1]
     ]
+    unfinished: list[Experiment] = []
     if only_finished:
-        experiments = [experiment for experiment in experiments if finished(experiment)]
+        whole, experiments = experiments, [experiment for experiment in experiments if finished(experiment)]
+        unfinished = [experiment for experiment in whole if experiment not in experiments]
         if not experiments:
             raise TrainError("no experiment of it is finished: run `serprep run` with the recipe first")
     for number in sorted({experiment.fold for experiment in experiments}):
-        check_rows(bound, store, number)
+        check_rows(bound, known, number)
     travel = Travel.of(folder, recipe.dataset_path, pool=pool)
     travel.fetch(experiments)
     waiting = [] if only_finished else [experiment for experiment in experiments if not _is_kept(experiment)]
     if waiting and warnings and warn is not None:
         warn(warnings)
     if waiting:
+        waiting = _augmented(recipe, store, bound, waiting, pool=pool, quiet=quiet)
         travel.send_split()
     _prepare(waiting, store, pool=pool, travel=travel, quiet=quiet)
     n_epochs = sum(n_epochs_of(experiment) for experiment in waiting)
@@ -229,42 +267,46 @@ def run_experiments(
                 where = f"{experiment.system}, fold {experiment.fold + 1}, seed {experiment.seed}"
                 raise TrainError(f"{where}: {receipt.reason}; run again")
             travel.fetch([experiment])
+            if ended is not None:
+                ended()
     order = {system: place for place, system in enumerate(chosen)}
     experiments.sort(key=lambda experiment: (order[experiment.system], experiment.fold, experiment.seed))
-    marks = {experiment.system: marks_of(experiment) for experiment in experiments}
-    results = [
-        marks_of(experiment) | json.loads((Path(experiment.folder) / "result.json").read_bytes())
-        for experiment in experiments
-    ]
-    for result in results:
-        del result["sha256"], result["files"]
-        result.setdefault("recall", recall_of(np.array([result["confusion"]]), store.labels))  # of an older serprep
+    results = []
+    for experiment in experiments:
+        told = marks_of(experiment) | json.loads((Path(experiment.folder) / "result.json").read_bytes())
+        del told["sha256"], told["files"]
+        if not numeric:
+            told.setdefault("recall", recall_of(np.array([told["confusion"]]), store.labels))  # older
+        results.append(Result.of(told))
     predictions = pd.concat(
         [
-            read_predictions(Path(experiment.folder) / "predictions.csv").assign(
+            (read_numbers if numeric else read_predictions)(Path(experiment.folder) / "predictions.csv").assign(
                 system=experiment.system, fold=split.folds[experiment.fold], seed=experiment.seed
             )
             for experiment in experiments
         ],
         ignore_index=True,
     )
-    role = scored_role(bound, store)
+    role = scored_role(bound, known)
     scored = predictions[predictions["role"] == role]
     submissions, missing = _submit(recipe, predictions, asked=asked, store=store, folder=folder)
     partial = _partial(experiments, recipe, split)
     conditioned = _conditioned(recipe, store, experiments, scored, split, pool=pool, quiet=quiet)
-    before = before_and_after(scored, store.labels, results)
+    before = {} if numeric else before_and_after(scored, store.labels, results)
+    scales = {name: (low, high) for name, (low, high) in recipe.train.scales.items()}
     outcome = Outcome(
         store=store,
         split=split,
         folder=folder,
         results=results,
         summary=[
-            marks[row["system"]] | row | ({"uncalibrated": before[name]} if (name := row["system"]) in before else {})
-            for row in summarise(scored, store.labels, results)
+            replace(row, uncalibrated=before.get(row.system, {}))
+            for row in ([] if numeric else summarise(scored, store.labels, results))
         ],
-        comparisons=[marks[row["first"]] | row for row in compare(scored, store.labels)],
-        groups=score_groups(scored, store.labels, columns),
+        comparisons=[] if numeric else compare(scored, store.labels),
+        groups=Groups() if numeric else score_groups(scored, store.labels, columns),
+        raters=score_raters(scored, said.frame()) if said else (),
+        dimensions=DimensionScores.of(scored, scales) if numeric else DimensionScores(),
         conditions=score_conditions(conditioned, store.labels) if len(conditioned) else (),
         predictions=scored,
         n_kept=len(experiments) - len(waiting),
@@ -275,12 +317,15 @@ def run_experiments(
             *_dropped_note(bound),
             *_speaker_notes(recipe, store),
             *_marks_note(recipe),
+            *(_rater_notes(said, results) if said else ()),
+            *_children_note(recipe, results),
             *_device_notes(experiments, results, how=recipe.train),
             *_scored_notes(role, recipe, results, split),
             *missing,
             *_speaker_note(scored),
         ),
         partial=partial,
+        missing=tuple((experiment.system, split.folds[experiment.fold], experiment.seed) for experiment in unfinished),
         scored=role,
         submissions=tuple(map(str, submissions)),
         warnings=warnings,
@@ -288,12 +333,34 @@ def run_experiments(
     )
     if not (systems or folds or seeds or only_finished):  # a part must not pass for the whole
         origin = {"version": store.version, "split": split.digest, "train": asdict(recipe.train)}
-        found = {**origin, "results": results, "summary": outcome.summary, "comparisons": outcome.comparisons}
-        found |= {"warnings": list(warnings), "groups": asdict(outcome.groups)}
+        found = origin | scores_json(outcome) | {"warnings": list(warnings), "groups": asdict(outcome.groups)}
         found["conditions"] = [asdict(row) for row in outcome.conditions]
+        found |= {"dimensions": asdict(outcome.dimensions)} if numeric else {}
+        found |= {"raters": [asdict(row) for row in outcome.raters]} if said else {}
         text = json.dumps(found, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
+
+
+def scores_json(outcome: Outcome) -> dict[str, Any]:
+    """Results, summary and comparisons as files and ``--json`` have them."""
+    return {
+        "results": [result.json for result in outcome.results],
+        "summary": [row.json for row in outcome.summary],
+        "comparisons": pairs_json(outcome.comparisons, outcome.summary),
+    }
+
+
+def _augmented(
+    recipe: Recipe, store: Store, bound: Bound, waiting: Sequence[Experiment], *, pool: Workers, quiet: bool
+) -> list[Experiment]:
+    """The same experiments, which train on children of ``[train.augment]`` as well, where there are any."""
+    conditions, roles = recipe.train.augmentations, {"train", "dev"} if recipe.train.refit else {"train"}
+    if not conditions:
+        return list(waiting)
+    rows = [row for row, own in enumerate(bound.roles) if roles & set(own) and store.emotions[row]]
+    path = build_augmented(recipe, store, conditions, parents=rows, pool=pool, quiet=quiet).path
+    return [replace(experiment, augmented=path) for experiment in waiting]
 
 
 def _conditioned(
@@ -322,10 +389,10 @@ def _conditioned(
     return pd.concat(frames, ignore_index=True)
 
 
-def tell(folder: Path, recipe: Recipe, store: Store, split: Split) -> None:
-    """Write what the folder's name is a digest of, for people and for `serprep experiments`."""
+def tell(folder: Path, recipe: Recipe, store: Store, split: Split, **besides: object) -> None:
+    """Write what the folder's name is a digest of, for people and for `serprep experiments`, and what else there is."""
     about = {"recipe": recipe.name, "version": store.version, "split": split.digest, "train": asdict(recipe.train)}
-    text = (json.dumps(about, indent=1) + "\n").encode()
+    text = (json.dumps(about | besides, indent=1) + "\n").encode()
     path = folder / ABOUT
     if not path.is_file() or path.read_bytes() != text:
         write_whole(path, text)
@@ -335,12 +402,10 @@ def _is_kept(experiment: Experiment) -> bool:
     return finished(experiment) and ran_as_asked(experiment) and not lacks_checkpoint(experiment)
 
 
-def _device_notes(
-    experiments: Sequence[Experiment], results: Sequence[Mapping[str, Any]], *, how: TrainConfig
-) -> list[str]:
+def _device_notes(experiments: Sequence[Experiment], results: Sequence[Result], *, how: TrainConfig) -> list[str]:
     """Whether numbers come from several kinds of devices, or from another than this machine would take."""
     pairs = zip(experiments, results, strict=True)
-    ran = Counter(one_line(result.get("device", "cpu")) for experiment, result in pairs if experiment.spec.by_gradient)
+    ran = Counter(one_line(result.device) for experiment, result in pairs if experiment.spec.by_gradient)
     if len(ran) > 1:
         counts = ", ".join(f"{device} {n}" for device, n in sorted(ran.items()))
         return [f"experiments ran on different devices, whose numbers differ a little: {counts}"]
@@ -394,7 +459,7 @@ def _dropped_note(bound: Bound) -> list[str]:
 
 def _speaker_note(scored: pd.DataFrame) -> list[str]:
     """Whether there are enough speakers for intervals and tests."""
-    speakers = set(scored.loc[scored["truth"] != "", "speaker"])
+    speakers = set(scored["speaker"] if "truth" not in scored else scored.loc[scored["truth"] != "", "speaker"])
     warning = few_speakers(len(speakers)) if speakers and "" not in speakers else ""
     return [warning] if warning else []
 
@@ -404,6 +469,13 @@ def _speaker_notes(recipe: Recipe, store: Store) -> list[str]:
     if not recipe.train.transductive:
         return []
     return [TRANSDUCTIVE, *few_utterances(store.speakers, enrol=recipe.train.enrol)]
+
+
+def _rater_notes(said: Said, results: Sequence[Result]) -> list[str]:
+    """How much raters said, and which systems learn the majority's label all the same."""
+    hard = [name for name in dict.fromkeys(result.system for result in results) if not SYSTEMS[name].by_gradient]
+    told = f"{', '.join(hard)}: learn the majority's label, others what raters said, also where there is no majority"
+    return [*said.notes, *([told] if hard else [])]
 
 
 def _marks_note(recipe: Recipe) -> list[str]:
@@ -416,9 +488,22 @@ def _marks_note(recipe: Recipe) -> list[str]:
     ]
 
 
-def _scored_notes(role: str, recipe: Recipe, results: Sequence[Mapping[str, Any]], split: Split) -> list[str]:
+def _children_note(recipe: Recipe, results: Sequence[Result]) -> list[str]:
+    """How many children are trained on besides."""
+    counts = {(result.n_train, result.n_children) for result in results if result.n_children}
+    if not counts:
+        return []
+    most = max(counts)
+    names = one_line(", ".join(applied.name for applied in recipe.train.augmentations))
+    return [
+        f"trained on the training utterances and on children of them, in a fold on up to {most[0]} and {most[1]} "
+        f"(conditions {names}); no child is developed on or tested"
+    ]
+
+
+def _scored_notes(role: str, recipe: Recipe, results: Sequence[Result], split: Split) -> list[str]:
     """On what the scores stand, where that is not simply the test part."""
-    reasons = sorted({entry["reason"] for entry in results if entry["reason"]})
+    reasons = sorted({result.reason for result in results if result.reason})
     notes = [f"UA is undefined: {reason}" for reason in reasons]
     if role == "dev":
         notes.append("scores are of the dev part, which did not choose the epoch: no test utterance has a label")
@@ -446,14 +531,19 @@ def _submit(
     return written, unpredicted(whole, test)
 
 
-def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
-    """Where the experiments of this store, split and configuration lie."""
+def experiments_folder(recipe: Recipe, store: Store, split: Split, *, raters: str = "") -> Path:
+    """Where the experiments of this store, split and configuration lie; `raters` is a digest of what they said."""
     plain = asdict(TrainConfig())
     # what is not asked for is not named, so that a new key does not move what is finished
     how = {name: value for name, value in asdict(recipe.train).items() if value != plain[name]}
-    how = {name: value for name, value in how.items() if name not in (*NO_NUMBERS, "options")}
+    how = {name: value for name, value in how.items() if name not in (*NO_NUMBERS, "options", "augment")}
+    how |= (
+        {"augment": [[applied.name, applied.to_json()] for applied in given]}
+        if (given := sorted(recipe.train.augmentations, key=lambda applied: applied.name))
+        else {}
+    )
     how |= {"options": changed} if (changed := beyond_defaults(recipe.train.options)) else {}
-    depends = [REVISION, store.version, split.digest, how]
+    depends = [REVISION, store.version, split.digest, how, *([raters] if raters else [])]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()
     return recipe.experiments_root / FOLDER / f"{digest[:16]}{'-transductive' if recipe.train.transductive else ''}"
 
@@ -463,6 +553,20 @@ def _fold_numbers(split: Split, folds: Sequence[str] | None) -> list[int]:
     if unknown:
         raise SplitError(f"no fold {unknown[0]!r}; the split has {', '.join(split.folds)}")
     return [number for number, fold in enumerate(split.folds) if not folds or fold in folds]
+
+
+def check_learns(systems: Sequence[str], recipe: Recipe) -> None:
+    """Raise a TrainError if a system cannot learn what the recipe asks for, or its conditions are for labels."""
+    numbers = bool(recipe.train.dimensions)
+    for system in systems:
+        if not (SYSTEMS[system].numbers if numbers else SYSTEMS[system].labels):
+            able = [name for name, spec in SYSTEMS.usable().items() if (spec.numbers if numbers else spec.labels)]
+            raise TrainError(
+                f"{system} cannot learn {'numbers' if numbers else 'labels'}; name some of {', '.join(able)} in "
+                "[train] systems, or another [train] target"
+            )
+    if numbers and recipe.test.applied:
+        raise TrainError("[test] conditions are scored by UA; leave them out with a target of numbers")
 
 
 def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
@@ -477,7 +581,9 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
     ------
     TrainError, SplitError
     """
-    for system in systems or default_systems():
+    chosen = systems or default_systems(numbers=bool(recipe.train.dimensions))
+    check_learns(chosen, recipe)
+    for system in chosen:
         spec, options = SYSTEMS[system], options_of(system, recipe.train.options)
         try:
             shapes_of(spec.inputs(options, recipe.features), recipe.features)
@@ -489,7 +595,7 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
     asked = gather(recipe)
     unique = {row.id: row for row in asked.manifest.utterances}
     labels = [repr(label) for label in {row.emotion for row in unique.values()} if label]
-    if len(labels) < 2:
+    if len(labels) < 2 and not recipe.train.dimensions:
         raise TrainError(
             f"{recipe.name}: no emotion but {one_line(', '.join(labels) or 'none')}; expected two or more to tell "
             "apart: see [corpus.emotions], and the pattern or the label file"
@@ -497,7 +603,8 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
     if recipe.train.transductive:
         check_speakers(list(unique), [row.speaker for row in unique.values()])
         rows = unique.values()
-        confounded([row.speaker for row in rows], [row.emotion for row in rows], how=recipe.train)
+        if not recipe.train.dimensions:
+            confounded([row.speaker for row in rows], [row.emotion for row in rows], how=recipe.train)
     split = split_of(recipe, make_manifest(unique.values(), asked.manifest.info))
     if recipe.train.refit and not any(split.ids(number, "dev") for number in range(len(split.folds))):
         raise TrainError("refit trains on train and dev, and the split has no dev part: add one, or leave refit out")

@@ -11,8 +11,10 @@ from serprep._typing import AnyArray, FloatArray, IntArray
 from serprep.recipe import TrainConfig
 from serprep.store.store import Store
 from serprep.systems import shapes_of
+from serprep_models.children import parents_of
 from serprep_models.standardise import Statistics, clip_of, standardise, table_of
 from serprep_models.statistics import fold_statistics, remembered
+from serprep_models.targets import EMOTION, Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,8 @@ class Fold:
         Whether the development part may choose anything.
     folder : Path or None
         Where what experiments share is remembered.
+    target : Target
+        What is learnt.
     """
 
     store: Store
@@ -45,6 +49,7 @@ class Fold:
     how: TrainConfig
     use_dev: bool
     folder: Path | None = None
+    target: Target = EMOTION
 
     @property
     def scored(self) -> list[str]:
@@ -69,9 +74,18 @@ class Fold:
         """Those rows of a role that have a label."""
         return [row for row in self.rows[role] if self.store.emotions[row]]
 
+    def truth(self, rows: Sequence[int]) -> AnyArray:
+        """What is true of rows, as the target has it: numbers are from 0 to 1, (n, n_dimensions), NaN where unknown."""
+        return self.target.truth(self.store, rows)
+
     def speakers(self, rows: Sequence[int]) -> list[str]:
         """Speakers; "" where unknown."""
         return [self.store.speakers[row] for row in rows]
+
+    def parents(self, rows: Sequence[int]) -> IntArray:
+        """The place among `rows` of what each was made from, shape (n,): its own where that is not among them."""
+        place, parents = {row: number for number, row in enumerate(rows)}, parents_of(self.store)
+        return np.array([place.get(int(parents[row]), number) for number, row in enumerate(rows)], np.int64)
 
     def statistics(self, names: Sequence[str]) -> Statistics:
         """How inputs are standardised; what other systems and seeds computed is taken."""

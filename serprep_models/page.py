@@ -9,10 +9,11 @@ Names of utterances, speakers, labels and systems are text written by others: `s
 escapes all of them.
 """
 
+import base64
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ from serprep.files import refuse_store
 from serprep.pages import count, percent
 from serprep.pages import render as render_page
 from serprep.pages.plot import histogram
-from serprep_models.figures import by_class, by_condition, calibration, curves, tracks
-from serprep_models.scores import SCORES, Verdict, judge
+from serprep_models.figures import by_class, by_condition, calibration, curves, numbers, tracks
+from serprep_models.scores import SCORES, Pair, Summary, Verdict, judge
+from serprep_models.scores.dimensions import DimensionScores
 from serprep_models.scores.groups import Groups
 from serprep_models.scores.intervals import beyond_rows
 
@@ -43,9 +45,7 @@ class Report:
     labels: tuple[str, ...]  # declared emotions in logit order
     utterances: pd.DataFrame  # rows of the store: id, speaker, emotion, duration (s), maybe gender, session …
     dropped: dict[str, int]  # reason -> count of utterances that are not in the store
-    # per system: system, n_runs; wa, ua, wa_interval, ua_interval (pooled over folds, mean over seeds);
-    # ua_fold_mean, ua_fold_std (over folds and seeds), ua_seed_std
-    summary: list[dict[str, Any]]
+    summary: Sequence[Summary]
     folds: pd.DataFrame  # per experiment: system, fold, seed, n_train, n_test, wa, ua, seconds, test_groups
     confusion: dict[str, np.ndarray]  # system -> (n_labels, n_labels) counts, rows are the truth
     curves: pd.DataFrame  # system, fold, seed, epoch, train_loss, train_ua, dev_ua
@@ -54,9 +54,10 @@ class Report:
     # what an audit of the split found: per kind and severity kind, severity, count, of, n_folds,
     # n_utterances of n_scored touched, examples; None: there was no split to audit
     audit: list[dict[str, Any]] | None = None
-    # per pair of systems: first, second; ua, wa (differences), ua_interval, wa_interval, ua_p, wa_p
-    comparisons: list[dict[str, Any]] = field(default_factory=list)
+    comparisons: Sequence[Pair] = ()
     groups: Groups = field(default_factory=Groups)  # scores within groups, and their differences
+    dimensions: DimensionScores = field(default_factory=DimensionScores)  # of numbers, in place of the summary
+    numbers: pd.DataFrame = field(default_factory=pd.DataFrame)  # the leading system's predictions of them
     conditions: Sequence[Any] = ()  # a `ConditionScore` per condition and system, "clean" first
     caution: str = ""  # what a reader must know before reading scores, shown first
     warnings: tuple[str, ...] = ()  # what makes scores other than they seem, shown first as well
@@ -69,7 +70,11 @@ class Report:
     doubt_note: str = ""  # which recordings were not compared with each other
     made: str = ""  # when the last experiment ended
     repeat: str = ""  # the command that repeats it
+    sources: Mapping[str, str] = field(default_factory=dict)  # name → text of the recipes
+    bundle: bytes = b""  # what results can be checked by
     partial: str = ""  # which experiments are missing; then no system is called the best
+    unfinished: str = ""  # how many are finished, and which are missing; as `partial`
+    running: bool = False  # the page loads itself again
 
 
 def write_report(report: Report, path: Path) -> Path:
@@ -97,8 +102,13 @@ def write_report(report: Report, path: Path) -> Path:
     ...     write_report(report, Path(folder) / "report.html").name
     'report.html'
     """
+    return write_page(render(report), path)
+
+
+def write_page(text: str, path: Path) -> Path:
+    """The path of a page, which appears there whole; an existing one is replaced."""
     refuse_store(path)
-    page = render(report).encode("utf-8", "replace")  # file names may hold bytes that are no UTF-8
+    page = text.encode("utf-8", "replace")  # file names may hold bytes that are no UTF-8
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".report-{os.getpid()}.tmp")
     try:
@@ -112,8 +122,11 @@ def write_report(report: Report, path: Path) -> Path:
 def render(report: Report) -> str:
     """The page as text; `write_report` puts it into a file."""
     leaks = any(row["severity"] == "leak" for row in report.audit or ())
-    verdict = judge(report.summary, report.comparisons, partial=bool(report.partial), leaks=leaks)
-    leader = next((row for row in report.summary if row["system"] == verdict.leader), None)
+    partial = bool(report.partial or report.unfinished)
+    verdict = judge(report.summary, report.comparisons, partial=partial, leaks=leaks)
+    if report.dimensions.scores:
+        verdict = report.dimensions.verdict(partial=partial, leaks=leaks)
+    leader = next((row for row in report.summary if row.system == verdict.leader), None)
     chance = 1 / len(report.labels) if report.labels else None
     values = {
         "report": report,
@@ -123,20 +136,20 @@ def render(report: Report) -> str:
         "figures": _figures(report, chance),
         "classes": _class_table(report),
         "beyond_rows": beyond_rows(report.summary),
-        "beyond": SCORES if any(row.get("nll") is not None for row in report.summary) else {},
+        "beyond": SCORES if any(row.nll is not None for row in report.summary) else {},
         "groups": _groups(report.utterances),
         "folds": report.folds.to_dict("records"),
         "n_undefined": int(report.folds["ua"].isna().sum()) if len(report.folds) else 0,
         "hard": report.speakers.sort_values("ua", kind="stable").to_dict("records") if len(report.speakers) else [],
         "durations": report.utterances["duration"].dropna(),
         "doubt": _most_doubtful(report.doubt),
-        "has_dev": "dev_ua" in report.curves and bool(report.curves["dev_ua"].notna().any()),
+        "has_dev": bool(report.curves.filter(like="dev_").notna().any().any()),
     }
     return render_page(
         Path(__file__).parent / "page.html.j2",
         values,
         title=f"{report.title} · results",
-        filters={"interval": _interval, "spread": _spread, "p_value": _p_value},
+        filters=FILTERS | {"spread": _spread},
     )
 
 
@@ -162,10 +175,17 @@ def _p_value(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _spread(row: dict[str, Any]) -> str:
-    if not _defined(row["ua_fold_mean"]):
+def _spread(row: Summary) -> str:
+    if not _defined(row.ua_fold_mean):
         return "undefined"
-    return f"{percent(row['ua_fold_mean'])} ± {percent(row['ua_fold_std'], '–')}"
+    return f"{percent(row.ua_fold_mean)} ± {percent(row.ua_fold_std, '–')}"
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+FILTERS: dict[str, Callable[..., str]] = {"base64": _base64, "interval": _interval, "p_value": _p_value}
 
 
 def _plural(n: int, noun: str) -> str:
@@ -176,14 +196,16 @@ def _headline(report: Report, verdict: Verdict) -> str:
     speakers = _text(report.utterances["speaker"])
     n_speakers = speakers[speakers != ""].nunique()
     parts = [_plural(len(report.utterances), "utterance"), _plural(n_speakers, "speaker")]
-    lead = next((row for row in report.summary if row["system"] == verdict.leader), None)
-    if lead is None or verdict.rivals or (verdict.words and not verdict.best):
+    lead = next((row for row in report.summary if row.system == verdict.leader), None)
+    if report.dimensions.scores:
+        parts = [verdict.words] * verdict.best + parts + [_plural(len(report.dimensions.scales), "dimension")]
+    elif lead is None or verdict.rivals or (verdict.words and not verdict.best):
         parts.append(_plural(len(report.labels), "emotion"))
     else:
-        score = "ua" if _defined(lead["ua"]) else "wa"
-        text = f"{'Best: ' if verdict.best else ''}{lead['system']}, {score.upper()} {percent(lead[score])} %"
-        if lead[f"{score}_interval"] is not None:
-            text += f" (95 % interval {_interval(lead[f'{score}_interval'])})"
+        score = "ua" if _defined(lead.ua) else "wa"
+        text = f"{'Best: ' if verdict.best else ''}{lead.system}, {score.upper()} {percent(getattr(lead, score))} %"
+        if (around := getattr(lead, f"{score}_interval")) is not None:
+            text += f" (95 % interval {_interval(around)})"
         parts.insert(0, text)
     if len(report.folds):  # of all systems: the baselines have one seed only
         n_folds, n_seeds = report.folds["fold"].nunique(), report.folds["seed"].nunique()
@@ -234,7 +256,7 @@ def _groups(utterances: pd.DataFrame) -> dict[str, str]:
 
 
 def _figures(report: Report, chance: float | None) -> dict[str, Any]:
-    systems = [row["system"] for row in report.summary]
+    systems = [row.system for row in report.summary]
     figures: dict[str, Any] = {}
     if report.summary:
         dots = report.folds.assign(
@@ -243,6 +265,9 @@ def _figures(report: Report, chance: float | None) -> dict[str, Any]:
         figures["ua"] = tracks(report.summary, dots, chance=chance, says="UA per system")
         figures["classes"] = by_class(report.summary, report.labels)
         figures["truth"] = calibration(beyond_rows(report.summary))
+    if report.dimensions.scores:
+        systems = list(dict.fromkeys(row.system for row in report.dimensions.scores))
+        figures["numbers"] = numbers(report.numbers, list(report.dimensions.scales))
     if report.conditions:
         figures["conditions"] = by_condition(report.conditions, systems)
     if len(report.speakers):

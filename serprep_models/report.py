@@ -1,10 +1,10 @@
 """What a page shows, gathered from a run's outcome or from a store; `report` draws it."""
 
 import contextlib
-import dataclasses
 import json
 import shlex
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,64 +12,90 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serprep.errors import StoreError
-from serprep.files import write_whole
+from serprep.errors import SerprepError, StoreError
+from serprep.files import read_regular, write_whole
 from serprep.pipeline.build import BuildResult
 from serprep.recipe import Recipe, TrainConfig
 from serprep.split import describe
 from serprep.store.store import Store, open_store
 from serprep.systems import is_floor
 from serprep.version import read_build
-from serprep_models.catalogue import place_of
+from serprep_models.bundle import packed
+from serprep_models.catalogue import files_of, place_of
 from serprep_models.checkpoint import ABOUT
 from serprep_models.experiments import Outcome
 from serprep_models.listen import by_speaker, surely_wrong
 from serprep_models.page import Report, write_report
-from serprep_models.scores import shown
+from serprep_models.scores import Result, shown
 from serprep_models.scores.doubt import conflicting, doubtful
 from serprep_models.seen import copies_within
 from serprep_models.statistics import TRANSDUCTIVE
 from serprep_models.train import HISTORY
 
+_OF_EPOCHS = ("train_", "dev_")  # begin the names of their losses and scores
 DOUBTFUL = "doubtful.csv"  # in the folder of the experiments
+MISSING = 10  # experiments that are named
+LARGEST_BUNDLE = 1_000_000  # bytes inside a page
 
 
 def report_outcome(
-    recipe: Recipe, outcome: Outcome, *, built: BuildResult | None, path: Path, with_sound: int = 0
+    recipe: Recipe,
+    outcome: Outcome,
+    *,
+    built: BuildResult | None,
+    path: Path,
+    train_from: Path | None = None,
+    audio: Path | None = None,
+    with_sound: int = 0,
+    running: bool = False,
 ) -> Path:
-    """Write the page of a run, with so many recordings in it, and `DOUBTFUL` into the folder of its experiments."""
+    """Write the page of a run, with so many recordings in it, and `DOUBTFUL` into the folder of its experiments.
+
+    The page of one that is `running` loads itself again, and has no bundle yet.
+    """
     store, split = outcome.store, outcome.split
     labels = store.labels
     groups = {entry["fold"]: entry["test_groups"] for entry in describe(split)}
-    names = {entry["system"]: shown(entry["system"], entry) for entry in outcome.results}
+    names = {result.system: shown(result) for result in outcome.results}
+    dimensions = outcome.dimensions
+    labelled = () if dimensions.scores else outcome.results
     folds = pd.DataFrame(
         [
             {
-                "system": names[entry["system"]],
-                **{name: entry[name] for name in ("fold", "seed", "n_train", "n_test", "wa", "ua", "seconds")},
-                "test_groups": groups[entry["fold"]],
+                "system": names[result.system],
+                **{
+                    name: getattr(result, name) for name in ("fold", "seed", "n_train", "n_test", "wa", "ua", "seconds")
+                },
+                "test_groups": groups[result.fold],
             }
-            for entry in outcome.results
+            for result in labelled
         ]
     )
     matrices: dict[str, Any] = {}
-    for entry in outcome.results:
-        name = names[entry["system"]]
-        matrices[name] = matrices.get(name, 0) + np.array(entry["confusion"], np.int64)
-    doubt, not_compared = _doubtful(outcome)
-    table = doubt.to_csv(index=False, float_format="%.4f", lineterminator="\n")
-    write_whole(outcome.folder / DOUBTFUL, table.encode("utf-8", "surrogateescape"))
+    for result in labelled:
+        name = names[result.system]
+        matrices[name] = matrices.get(name, 0) + np.array(result.confusion, np.int64)
+    doubt, not_compared = (pd.DataFrame(), "") if dimensions.scores else _doubtful(outcome)
+    if not dimensions.scores:
+        table = doubt.to_csv(index=False, float_format="%.4f", lineterminator="\n")
+        write_whole(outcome.folder / DOUBTFUL, table.encode("utf-8", "surrogateescape"))
     report = Report(
         title=_title(recipe, store) + (" (transductive)" if recipe.train.transductive else ""),
         synthetic=is_synthetic(recipe),
         labels=labels,
         utterances=utterance_table(store),
         dropped=left_out(built),
-        summary=[row | {"system": names[row["system"]]} for row in outcome.summary],
-        comparisons=[
-            row | {"first": names[row["first"]], "second": names[row["second"]]} for row in outcome.comparisons
-        ],
+        summary=[replace(row, system=names[row.system]) for row in outcome.summary],
+        comparisons=[replace(pair, first=names[pair.first], second=names[pair.second]) for pair in outcome.comparisons],
         groups=outcome.groups,
+        dimensions=replace(
+            dimensions,
+            scores=tuple(replace(row, system=names[row.system]) for row in dimensions.scores),
+            differences=tuple(
+                replace(row, first=names[row.first], second=names[row.second]) for row in dimensions.differences
+            ),
+        ),
+        numbers=outcome.predictions[outcome.predictions["system"] == outcome.verdict.leader],
         conditions=outcome.conditions,
         folds=folds,
         confusion=matrices,
@@ -92,13 +118,21 @@ def report_outcome(
         caution=TRANSDUCTIVE if recipe.train.transductive else "",
         warnings=outcome.warnings,
         partial=outcome.partial,
+        unfinished=_unfinished(outcome),
+        running=running,
         predict={names[system]: outcome.predict_command(system) for system in names},
-        speakers=by_speaker(outcome.predictions, labels, names),
-        wrong=surely_wrong(outcome.predictions, _leader(outcome), store=store, root=recipe.root, n_sounds=with_sound),
+        speakers=pd.DataFrame() if dimensions.scores else by_speaker(outcome.predictions, labels, names),
+        wrong=[]
+        if dimensions.scores
+        else surely_wrong(
+            outcome.predictions, _leader(outcome), store=store, root=audio or recipe.root, n_sounds=with_sound
+        ),
         doubt=doubt,
         doubt_note=not_compared,
         made=_made(outcome),
-        repeat=f"serprep run {shlex.quote(f'{recipe.name}.toml')}" if recipe.name else "",
+        repeat=_repeat(recipe, train_from),
+        sources=_sources(recipe, train_from),
+        bundle=b"" if running or train_from else _bundle(recipe, outcome),
     )
     return write_report(report, path)
 
@@ -133,16 +167,48 @@ def _raters(store: Store) -> dict[str, tuple[int, int]]:
 
 def _leader(outcome: Outcome) -> str:
     """The system to listen to: the leading one, else the first that is more than a floor."""
-    known = [row["system"] for row in outcome.summary if not is_floor(row["system"])]
+    known = [row.system for row in outcome.summary if not is_floor(row.system)]
     return outcome.verdict.leader or (known[0] if known else "")
 
 
 def _made(outcome: Outcome) -> str:
     """When the last experiment ended, in UTC."""
-    with contextlib.suppress(OSError):
-        ended = (outcome.folder / "results.json").stat().st_mtime
-        return datetime.fromtimestamp(ended, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return ""
+    ended = max((path.stat().st_mtime for path in files_of(outcome.folder, "result.json")), default=0.0)
+    return datetime.fromtimestamp(ended, UTC).strftime("%Y-%m-%d %H:%M UTC") if ended else ""
+
+
+def _repeat(recipe: Recipe, train_from: Path | None) -> str:
+    """The command that repeats a run, given in the recipe's folder."""
+    words = ["serprep", "run", f"{recipe.name}.toml", *(["--train-from", str(train_from)] if train_from else [])]
+    return shlex.join(words) if recipe.name else ""
+
+
+def _sources(recipe: Recipe, train_from: Path | None) -> dict[str, str]:
+    """Name → text of the recipe, and of that whose ``[train]`` was taken; nothing of one that is no file."""
+    sources = {}
+    for path in (recipe.folder / f"{recipe.name}.toml", *([train_from] if train_from else [])):
+        with contextlib.suppress(OSError):
+            lines = read_regular(path).decode("utf-8", "replace").splitlines()
+            sources[path.name] = "\n".join(line.expandtabs(4) for line in lines)
+    return sources
+
+
+def _bundle(recipe: Recipe, outcome: Outcome) -> bytes:
+    """What results can be checked by; nothing where there is none, or it is too large for a page."""
+    with contextlib.suppress(SerprepError, OSError):
+        data = packed(recipe, outcome, path=recipe.folder / f"{recipe.name}.toml")[1]
+        return data if len(data) <= LARGEST_BUNDLE else b""
+    return b""
+
+
+def _unfinished(outcome: Outcome) -> str:
+    """How many experiments are finished, and which are missing; "" where none is."""
+    if not outcome.missing:
+        return ""
+    done, n = len(outcome.results), len(outcome.missing)
+    names = [f"{system} fold {fold} seed {seed}" for system, fold, seed in outcome.missing[:MISSING]]
+    more = f" and {n - MISSING} more" if n > MISSING else ""
+    return f"{done} of {done + n} experiments are finished; missing: {', '.join(names)}{more}"
 
 
 def report_store(place: str, *, path: Path) -> Path:
@@ -206,14 +272,14 @@ def left_out(built: BuildResult | None) -> dict[str, int]:
 
 def provenance(recipe: Recipe, store: Store) -> dict[str, str]:
     """What a reader needs to repeat the page."""
-    how, plain = recipe.train, dataclasses.asdict(TrainConfig())
+    how, plain = recipe.train, asdict(TrainConfig())
     training = (
         f"{'AdamW' if how.weight_decay else 'Adam'}, learning rate {how.learning_rate}, batch {how.batch_size}, "
         f"{how.epochs} epochs, class weights {how.class_weights}, standardisation {how.standardisation}"
         f"{f' by {how.enrol} utterances' if how.enrol else ''}, seeds {list(how.seeds)}"
     )
     told = ("systems", "learning_rate", "batch_size", "epochs", "class_weights", "standardisation", "enrol", "seeds")
-    beyond = {k: v for k, v in dataclasses.asdict(how).items() if v != plain[k] and k not in told}
+    beyond = {k: v for k, v in asdict(how).items() if v != plain[k] and k not in told}
     training += "".join(
         f", {name} {list(value) if isinstance(value, tuple) else value}" for name, value in beyond.items()
     )
@@ -233,9 +299,9 @@ def _trained_with(outcome: Outcome) -> dict[str, str]:
 def _trained_on(outcome: Outcome) -> dict[str, str]:
     """Devices of the trainings, and budgets of those that streamed."""
     found = {
-        str(entry["device"]) + (f", streamed with {entry['memory_budget']} MiB" if entry["memory_budget"] else "")
-        for entry in outcome.results
-        if entry.get("feature_bytes")
+        str(result.device) + (f", streamed with {result.memory_budget} MiB" if result.memory_budget else "")
+        for result in outcome.results
+        if result.feature_bytes
     }
     return {"trained on": "; ".join(sorted(found))} if found else {}
 
@@ -277,18 +343,22 @@ def in_words(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _places(outcome: Outcome) -> Iterator[tuple[dict[str, Any], Path]]:
+def _places(outcome: Outcome) -> Iterator[tuple[Result, Path]]:
     """Each result, and the folder of its experiment."""
     numbers = {fold: number for number, fold in enumerate(outcome.split.folds)}
-    for entry in outcome.results:
-        yield entry, place_of(outcome.folder, entry["system"], numbers[entry["fold"]], entry["seed"])
+    for result in outcome.results:
+        yield result, place_of(outcome.folder, result.system, numbers[result.fold], result.seed)
 
 
 def _history(path: Path) -> list[dict[str, float | None]]:
     """Epochs of a training; nothing where the file is not as it was written: scores do not rest on it."""
     try:
         epochs = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        names = ("epoch", "train_loss", "train_ua", "dev_ua")
+        names = {
+            "epoch",
+            "train_loss",
+            *(name for one in epochs for name in one if name.startswith(("train_", "dev_"))),
+        }
         numbers = [{name: None if one[name] is None else float(one[name]) for name in names} for one in epochs]
         return [one | {"epoch": int(one["epoch"] or 0)} for one in numbers]
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
@@ -297,10 +367,10 @@ def _history(path: Path) -> list[dict[str, float | None]]:
 
 def _curves(outcome: Outcome) -> pd.DataFrame:
     rows = []
-    for entry, place in _places(outcome):
+    for result, place in _places(outcome):
         path = place / HISTORY
         if path.is_file():
-            head = {name: entry[name] for name in ("system", "fold", "seed")}
+            head = {"system": result.system, "fold": result.fold, "seed": result.seed}
             rows += [head | epoch for epoch in _history(path)]
-    columns = ["system", "fold", "seed", "epoch", "train_loss", "train_ua", "dev_ua"]
-    return pd.DataFrame(rows, columns=columns).astype({"train_loss": float, "train_ua": float, "dev_ua": float})
+    table = pd.DataFrame(rows, columns=None if rows else ["system", "fold", "seed", "epoch", "train_loss"])
+    return table.astype({name: float for name in table if str(name).startswith(_OF_EPOCHS)})

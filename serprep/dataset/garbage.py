@@ -20,7 +20,7 @@ from serprep.errors import StoreError, one_line
 from serprep.forms import SUFFIXES, form_of, stem_of
 from serprep.place.place import Entry, Place, at
 from serprep.store.store import Store
-from serprep.version import is_version, latest, read_build, stores_of, tags, version_named
+from serprep.version import CONDITIONS, is_version, latest, read_build, stores_of, tags, version_named, versions
 
 #: A temporary file or folder of ours, or what lies in it.
 _TEMPORARY = re.compile(r"((?:(?:versions|tags|cache/[^/]+|experiments(?:/[^/]+)*?)/)?\.[^/]*\.tmp)(?:/|$)")
@@ -69,8 +69,7 @@ def gc(dataset: str | Path, *, yes: bool = False) -> Garbage:
         found = _find_garbage(place, yes=yes)
         if yes:
             for name in found.stores:
-                if version_named(name) not in _tagged_versions(dataset):  # named since we looked
-                    _remove_store(place, name)
+                _remove_store(place, name)
             place.remove_all([*found.parts, *found.temporary])
     except OSError as error:
         raise StoreError(
@@ -140,6 +139,11 @@ def _find_garbage(place: Place, *, yes: bool) -> Garbage:
             keys |= own
         else:
             going.append(name)
+    for name in versions(f"{root}/{CONDITIONS}"):
+        try:
+            keys |= _keys(Store(f"{root}/{CONDITIONS}/{name}"))
+        except StoreError as error:
+            damaged[f"{CONDITIONS}/{name}"] = str(error)
     parts: list[str] = []
     if damaged:
         notes.append("parts of the cache are not looked at while a store is damaged: they may be needed to repair it")
@@ -169,12 +173,21 @@ def _unfinished(place: Place, files: _Files) -> list[str]:
 
 
 def _remove_store(place: Place, name: str) -> None:
-    """Remove a store, and what tells of its build unless another container holds that version."""
-    if not any(place.holds(f"{stem_of(name)}{suffix}") for suffix in SUFFIXES if not name.endswith(suffix)):
-        for suffix in (".build.json", ".card.html"):
-            place.remove(f"{stem_of(name)}{suffix}")
+    """Remove a store that nobody has tagged since, and what tells of its build unless another container holds it.
+
+    Whoever tags it then looks whether it is there, and here is looked for tags once it is not: one sees the other.
+    """
+
+    def is_tagged() -> bool:
+        if version_named(name) in _tagged_versions(place.root):
+            return True
+        if not any(place.holds(f"{stem_of(name)}{suffix}") for suffix in SUFFIXES if not name.endswith(suffix)):
+            for suffix in (".build.json", ".card.html"):
+                place.remove(f"{stem_of(name)}{suffix}")
+        return False
+
     form = form_of(name)
-    place.withdraw(name, form.mark if form else "")
+    place.withdraw(name, form.mark if form else "", unless=is_tagged)
 
 
 def _tagged_versions(root: str) -> dict[str, list[str]]:

@@ -103,6 +103,10 @@ class Here(Place):
         """Raise a StoreError in a store, also where links lead into one."""
         refuse_store(self.root)
 
+    def above(self) -> Iterator["Here"]:
+        """Folders that it really lies in, the nearest first."""
+        return (Here(str(path)) for path in Path(os.path.realpath(self.root)).parents)
+
     def unwritable(self) -> str:
         """Why nothing can be written; nobody's home is made."""
         folder = self._at()
@@ -199,11 +203,17 @@ class Here(Place):
                 if not final.exists():
                     raise
 
-    def withdraw(self, name: str, mark: str) -> None:
+    def withdraw(self, name: str, mark: str, *, unless: Callable[[], bool] = lambda: False) -> None:
         """Rename, then remove."""
         gone = f"{name.rpartition('/')[0]}/.{Path(name).stem[:16]}.{uuid.uuid4().hex[:12]}.tmp"
-        self._at(name).rename(self._at(gone))
-        self.remove_all([gone])
+        try:
+            self._at(name).rename(self._at(gone))
+        except FileNotFoundError:  # somebody else was faster
+            return
+        if unless():
+            self._at(gone).rename(self._at(name))
+        else:
+            self.remove_all([gone])
 
     def growing(self, name: str) -> str:
         """In a hidden folder beside it."""

@@ -117,6 +117,10 @@ class Place(ABC):
         """Raise a StoreError if it is a store or lies in one: a store never changes."""
 
     @abstractmethod
+    def above(self) -> Iterator["Place"]:
+        """The places that it lies in, the nearest first."""
+
+    @abstractmethod
     def unwritable(self) -> str:
         """Why nothing can be written into this folder, or ""; it is made where there is none."""
 
@@ -163,8 +167,11 @@ class Place(ABC):
         """Make what is staged appear as `name`, unless that is there and has not changed."""
 
     @abstractmethod
-    def withdraw(self, name: str, mark: str) -> None:
-        """Remove what was published as `name`: readers see all of it or nothing."""
+    def withdraw(self, name: str, mark: str, *, unless: Callable[[], bool] = lambda: False) -> None:
+        """Remove what was published as `name`, or has gone: readers see all of it or nothing.
+
+        `unless` is asked once nobody sees it; then it appears again.
+        """
 
     @abstractmethod
     def growing(self, name: str) -> str:

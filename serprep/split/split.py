@@ -2,20 +2,19 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from serprep._json import canonical_json
 from serprep.errors import SplitError, one_line
-from serprep.manifest.table import value_of
-from serprep.utterance import Utterance
+from serprep.utterance import Utterances
 
 ROLES = ("train", "dev", "test")
 JOINT = " + "  # between two columns that a split has apart, and between an utterance's values in them
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """One utterance: its speaker and group value, and its role in each fold ("" where left out)."""
 
@@ -39,14 +38,16 @@ class Split:
     @property
     def rows_digest(self) -> str:
         """SHA-256 of the sorted (id, speaker, group) rows, hex: what the split is bound to."""
-        rows = sorted([name, row.speaker, row.group] for name, row in self.utterances.items())
-        return hashlib.sha256(canonical_json(rows)).hexdigest()
+        return _digest(
+            b"[", ([name, row.speaker, row.group] for name, row in sorted(self.utterances.items(), key=_name))
+        )
 
     @property
     def digest(self) -> str:
         """SHA-256 of everything that decides training: rows and roles, hex."""
-        rows = sorted([name, row.speaker, row.group, *row.roles] for name, row in self.utterances.items())
-        return hashlib.sha256(canonical_json([list(self.folds), rows])).hexdigest()
+        rows = sorted(self.utterances.items(), key=_name)
+        begin = b"[" + canonical_json(list(self.folds)) + b",["
+        return _digest(begin, ([name, row.speaker, row.group, *row.roles] for name, row in rows), end=b"]]")
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -62,9 +63,23 @@ class Split:
         return sorted(name for name, row in self.utterances.items() if row.roles[fold] == role)
 
 
-def group_of(row: Utterance, columns: Sequence[str]) -> str:
-    """The value of an utterance in the column that was split by, or its values in several."""
-    return JOINT.join(str(value_of(row, name) or "") for name in columns)
+def _name(item: tuple[str, Assignment]) -> str:
+    return item[0]
+
+
+def _digest(begin: bytes, rows: Iterable[list[str]], *, end: bytes = b"]") -> str:
+    """SHA-256, hex, of a canonical JSON text that ends with these rows, without holding it."""
+    total = hashlib.sha256(begin)
+    for number, row in enumerate(rows):
+        total.update(b"," * (number > 0) + canonical_json(row))
+    total.update(end)
+    return total.hexdigest()
+
+
+def groups_of(rows: Utterances, columns: Sequence[str]) -> list[str]:
+    """The value of each utterance in the column that was split by, or its values in several."""
+    cells = ([str(value or "") for value in rows.column(name)] for name in columns)
+    return [JOINT.join(several) for several in zip(*cells, strict=True)]
 
 
 def shared_speakers(split: Split) -> dict[str, list[str]]:

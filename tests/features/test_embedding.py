@@ -15,7 +15,8 @@ import soundfile
 from helpers.late import Late
 from serprep.audio.signal import Signal
 from serprep.errors import FeatureError, SerprepError
-from serprep.features.embedding import EMBEDDING, Embedding, frames_of, hub_cache, pooled, windows
+from serprep.features.embedding import EMBEDDING, Embedding, frames_of, pooled, windows
+from serprep.features.embedding_model import hub_cache
 from serprep.features.extract import Features, _extractor, extract, features_from_json, identities
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
@@ -252,7 +253,7 @@ def test_a_store_of_embeddings_lives_as_any_other(corpus, inline, models, contai
     shutil.rmtree(corpus / "elsewhere")  # and without the model
     other = convert(result.store, corpus / ("x.h5" if container == "zarr" else "x.zarr"), quiet=True)
     assert other.version == store.version and verify(other.path).problems == ()
-    monkeypatch.setattr("serprep.features.embedding._seen", {})
+    monkeypatch.setattr("serprep.features.embedding_model.SEEN", {})
     _extractor.cache_clear()
     found = verify(other.path, against_audio=corpus)
     (problem,) = found.problems
@@ -265,14 +266,14 @@ def test_a_recorded_model_is_found_by_its_name_and_known_by_its_digest(models, t
     folder = models["wavlm"][0]
     features = Features(logmel=None, functionals=None, embedding=Embedding(model=str(folder)))
     recorded = features_from_json(features.to_json())
-    monkeypatch.setattr("serprep.features.embedding._seen", {})
+    monkeypatch.setattr("serprep.features.embedding_model.SEEN", {})
     with pytest.raises(SerprepError, match=r"model 'wavlm' is neither a folder .* SERPREP_MODELS; serprep downloads"):
         extract(SIGNALS[0], recorded, ("embedding",))
     monkeypatch.setenv("SERPREP_MODELS", str(folder.parent))
     assert identities(recorded) == identities(features)
     assert extract(SIGNALS[0], recorded, ("embedding",))["embedding"].shape == (1, 16)
     shutil.copytree(models["hubert"][0], tmp_path / "wavlm")
-    monkeypatch.setattr("serprep.features.embedding._seen", {})
+    monkeypatch.setattr("serprep.features.embedding_model.SEEN", {})
     monkeypatch.setenv("SERPREP_MODELS", str(tmp_path))
     with pytest.raises(FeatureError, match="is another model: its weights have SHA-256"):
         EMBEDDING.settled(recorded.configs["embedding"])
