@@ -93,6 +93,8 @@ def cross(
     if not chosen:
         raise TrainError("no system to train; name one that is no floor with --system, such as compare-svm")
     _check_alike(recipes, chosen)
+    if any(recipe.train.target != "emotion" for recipe in recipes):
+        raise TrainError("`serprep cross` scores labels; leave [train] target out of the recipes")
     used = Workers(workers) if pool is None else pool
     try:
         outcomes = [run_recipe(recipe, pool=used, systems=chosen, page=False, quiet=quiet)[1] for recipe in recipes]

@@ -37,18 +37,19 @@ FOUNDATIONS = {
     "parallel",
     "status",
     "plugins",
-    "testing",
     "_typing",
 }
 STAGES = (
     *("corpora", "manifest", "ratings", "release", "conditions", "features", "cache", "version", "store", "dataset"),
-    *("split", "audit", "systems", "recipe", "card", "pipeline", "exports", "browse", "doctor"),
+    *("split", "audit", "systems", "recipe", "card", "pipeline", "exports", "browse", "doctor", "testing"),
 )
 MODELS = (  # modules of serprep_models, the lowest first
-    *("threads", "standardise", "children", "statistics", "system", "examples", "loader", "augment", "resume", "train"),
+    *("threads", "children", "standardise", "statistics", "system"),
+    *(f"scores.{name}" for name in ("result", "metrics", "intervals", "summary", "dimensions", "distributions")),
+    *("raters", "targets", "examples", "loader", "augment", "resume", "objectives", "train"),
     *("systems.options", "crnn", "cnn_lstm", "mlp", "fold"),
-    *(f"systems.{name}" for name in ("majority", "svm", "crnn", "cnn_lstm", "mlp", "linear")),
-    *(f"scores.{name}" for name in ("result", "metrics", "intervals", "calibration", "groups", "doubt", "summary")),
+    *(f"systems.{name}" for name in ("majority", "svm", "svr", "crnn", "cnn_lstm", "mlp", "linear")),
+    *(f"scores.{name}" for name in ("calibration", "groups", "doubt")),
     *("figures", "page", "listen", "catalogue", "cautions", "common_labels", "submission", "recordings", "built"),
     *("checkpoint", "seen", "predictor", "onnx", "experiment", "predict", "travel", "conditioned", "score_store"),
     *("experiments", "browsed", "compare", "report", "run", "cross", "bundle", "reproduce"),
@@ -86,6 +87,8 @@ UNTESTED = {  # modules without a test file of their own
     "store/hdf5_array.py": "shown in store/test_hdf5_store.py, with the files that hold them",
     "features/_opensmile_helper.py": "a program that opensmile_fork starts, shown there",
     "serprep_models/fold.py": "shown in models/test_experiments.py, with the systems that fit on it",
+    "serprep_models/objectives.py": "shown in models/test_targets.py, with the systems that learn by them",
+    "serprep_models/systems/svr.py": "shown in models/test_targets.py, with what it predicts",
     "serprep_models/systems/options.py": "two dataclasses, shown in models/systems/test_crnn.py, with what they change",
 }
 
