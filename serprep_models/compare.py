@@ -27,8 +27,8 @@ from serprep_models.scores.distributions import RaterScore, score_raters
 class Comparison:
     """What several experiments folders hold; systems are named "name: system"."""
 
-    summary: list[Summary]
-    comparisons: list[Pair]  # of systems of different folders
+    summary: Sequence[Summary]
+    comparisons: Sequence[Pair]  # of systems of different folders
     notes: tuple[str, ...]
     scored: str
     submissions: tuple[str, ...] = ()
