@@ -13,7 +13,7 @@ import base64
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -143,7 +143,7 @@ def render(report: Report) -> str:
         Path(__file__).parent / "page.html.j2",
         values,
         title=f"{report.title} · results",
-        filters=FILTERS | {"spread": _spread},
+        filters={**FILTERS, "spread": _spread},
     )
 
 
@@ -175,7 +175,11 @@ def _spread(row: Summary) -> str:
     return f"{percent(row.ua_fold_mean)} ± {percent(row.ua_fold_std, '–')}"
 
 
-FILTERS = {"base64": lambda data: base64.b64encode(data).decode(), "interval": _interval, "p_value": _p_value}
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+FILTERS: Mapping[str, Callable[..., str]] = {"base64": _base64, "interval": _interval, "p_value": _p_value}
 
 
 def _plural(n: int, noun: str) -> str:

@@ -62,7 +62,7 @@ def report_versus(first: Path, second: Path, *, path: Path) -> Path:
         "recipes": _recipes(first, second),
     }
     page = render(
-        Path(__file__).parent / "versus.html.j2", values, title=" · ".join(names), filters=FILTERS | {"plain": plain}
+        Path(__file__).parent / "versus.html.j2", values, title=" · ".join(names), filters={**FILTERS, "plain": plain}
     )
     return write_page(page, path)
 
@@ -95,5 +95,5 @@ def _recipes(first: Path, second: Path) -> list[str]:
     """Lines of the two recipes that differ, as `diff -u` writes them; none unless both are recipes."""
     if {first.suffix, second.suffix} != {".toml"}:
         return []
-    texts = [read_regular(place).decode("utf-8", "replace").splitlines() for place in (first, second)]
-    return list(difflib.unified_diff(*texts, str(first), str(second), lineterm="", n=1))[:LONGEST]
+    before, after = (read_regular(place).decode("utf-8", "replace").splitlines() for place in (first, second))
+    return list(difflib.unified_diff(before, after, str(first), str(second), lineterm="", n=1))[:LONGEST]
