@@ -1,5 +1,6 @@
 """``serprep compare``."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -26,7 +27,9 @@ def compare(places: tuple[Path, ...], as_json: bool) -> None:
     found = compare_experiments(sides_of(places))
     if as_json:
         pairs = pairs_json(found.comparisons, found.summary, sides=True)
-        print_json({"summary": [row.json for row in found.summary], "comparisons": pairs, "notes": list(found.notes)})
+        told = {"summary": [row.json for row in found.summary], "comparisons": pairs, "notes": list(found.notes)}
+        told |= {"raters": [asdict(row) for row in found.raters]} if found.raters else {}
+        print_json(told | ({"dimensions": asdict(found.dimensions)} if found.dimensions.scores else {}))
     else:
         print_outcome(found)
 

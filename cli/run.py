@@ -85,6 +85,8 @@ def outcome_json(outcome: Any) -> dict[str, Any]:
         **scores_json(outcome),
         "groups": asdict(outcome.groups),
         "conditions": [asdict(row) for row in outcome.conditions],
+        **({"raters": [asdict(row) for row in outcome.raters]} if outcome.raters else {}),
+        **({"dimensions": asdict(outcome.dimensions)} if outcome.dimensions.scores else {}),
         "submissions": list(outcome.submissions),
         "best": {
             "system": verdict.leader if verdict.best else None,
@@ -105,6 +107,9 @@ def print_outcome(outcome: Any) -> None:
     from serprep_models.scores import shown
 
     remarks(outcome)
+    if outcome.dimensions.scores:
+        print_dimensions(outcome)
+        return
     names = {row.system: shown(row) for row in outcome.summary}
     rows = [
         {
@@ -121,6 +126,7 @@ def print_outcome(outcome: Any) -> None:
     click.echo()
     print_wide_table(rows, list(rows[0]) if rows else [])
     print_beyond(outcome.summary)
+    print_raters(outcome.raters)
     part = "" if outcome.scored == "test" else f"of the {outcome.scored} part, "
     click.echo()
     paragraph(
@@ -151,6 +157,89 @@ def print_outcome(outcome: Any) -> None:
     if outcome.submissions:
         place = one_line(Path(outcome.submissions[0]).parent)
         click.echo(f"submission   {place} ({len(outcome.submissions)} files)")
+
+
+def print_raters(scores: Sequence[Any]) -> None:
+    """How far systems are from what raters said, where these agree and where they do not."""
+    if not scores:
+        return
+
+    def told(value: float, around: Sequence[float] | None) -> str:
+        return f"{value:.3f}" + ("" if around is None else f" ({around[0]:.3f}–{around[1]:.3f})")
+
+    click.echo()
+    rows = [
+        {
+            "system": row.system,
+            "utterances": row.part,
+            "n": row.n_utterances,
+            "no majority": row.n_without_majority,
+            "KL, bits": told(row.kl, row.kl_interval),
+            "JS, bits": told(row.js, row.js_interval),
+            "UA %": percent(row.ua),
+            "WA %": percent(row.wa),
+            "entropy of raters": "{:.2f}–{:.2f}".format(*row.entropy),
+            "of the system": f"{row.system_entropy:.2f}",
+        }
+        for row in scores
+    ]
+    print_wide_table(rows, list(rows[0]))
+    click.echo()
+    paragraph(
+        "KL, JS: mean Kullback–Leibler and Jensen–Shannon divergence from what raters said; thirds of the utterances "
+        "by the entropy of that; in brackets, 95 %."
+    )
+
+
+def print_dimensions(outcome: Any) -> None:
+    """Concordance, correlation and error per system and dimension, and which systems differ."""
+    from serprep.errors import one_line
+    from serprep_models.scores.dimensions import SCORES
+
+    def told(value: float | None, around: Sequence[float] | None) -> str:
+        if value is None:
+            return "undefined"
+        return f"{value:.3f}" + ("" if around is None else f" ({around[0]:.3f} to {around[1]:.3f})")
+
+    dimensions = outcome.dimensions
+    click.echo()
+    print_wide_table(
+        [
+            {
+                "system": row.system,
+                "dimension": one_line(row.dimension),
+                "utterances": row.n_utterances,
+                "missing": row.n_missing,
+                **{head: told(getattr(row, name), getattr(row, f"{name}_interval")) for name, head in SCORES.items()},
+            }
+            for row in dimensions.scores
+        ],
+        ["system", "dimension", "utterances", "missing", *SCORES.values()],
+    )
+    part = "" if outcome.scored == "test" else f"of the {outcome.scored} part, "
+    click.echo()
+    paragraph(
+        f"{part}predictions pooled over folds, mean over seeds; in brackets, 95 % of a bootstrap over speakers, seeds "
+        "within; missing: no value is known."
+    )
+    paragraph(f"Scales: {dimensions.words}.")
+    if dimensions.differences:
+        click.echo()
+        print_wide_table(
+            [
+                {
+                    "difference": f"{row.first} − {row.second}",
+                    "dimension": one_line(row.dimension),
+                    "CCC": told(row.ccc, row.ccc_interval),
+                    "p": p_value(row.p),
+                    "p (Holm)": p_value(row.p_holm),
+                }
+                for row in dimensions.differences
+            ],
+            ["difference", "dimension", "CCC", "p", "p (Holm)"],
+        )
+        click.echo()
+        paragraph("p: two-sided, permutation of the systems speaker by speaker; Holm: for all pairs and dimensions.")
 
 
 def print_beyond(summary: Sequence[Any]) -> None:

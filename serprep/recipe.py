@@ -6,6 +6,7 @@ to the recipe.
 """
 
 import dataclasses
+import math
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -73,9 +74,10 @@ class CorpusConfig:
         check(self, RecipeError, "corpus")
         for name in ("columns", "emotions"):
             table = getattr(self, name)
-            if table is not None and not all(isinstance(value, str) and value for value in table.values()):
+            empty = name == "emotions"  # such utterances are kept without a label
+            if table is not None and not all(isinstance(value, str) and (value or empty) for value in table.values()):
                 raise RecipeError(f'[corpus.{name}]: expected text on both sides, such as happy = "happy"')
-        if self.emotions is not None and not self.emotions:
+        if self.emotions is not None and not any(self.emotions.values()):
             raise RecipeError("[corpus.emotions] is empty: name the emotions to keep, or leave the table out")
 
     @property
@@ -90,6 +92,9 @@ class CorpusConfig:
 class TrainConfig:
     """``[train]``: which systems, how often, how long; what is of one system stands in ``[train.<system>]``."""
 
+    target: str | tuple[str, ...] = "emotion"  # or "raters", or columns of numbers, such as ["arousal", "valence"]
+    scales: Mapping[str, Any] = field(default_factory=dict)  # column of numbers → where its scale begins and ends
+    secondary: float = within(0, 1, default=0.5)  # weight of what a rater said besides the first; with raters
     systems: tuple[str, ...] = ()  # default: the paper's and the baselines
     seeds: tuple[int, ...] = within(0, 2**31 - 1, default=(0, 1, 2), different=True)
     epochs: int = within(1, 100_000, default=60)
@@ -140,6 +145,7 @@ class TrainConfig:
                     f"[train] systems: {shown(name)}{meant or ';'} expected some of {', '.join(SYSTEMS.names)}"
                     f"{'' if meant else SYSTEMS.install}"
                 )
+        self._check_target()
         for name in self.options:
             SYSTEMS[name].check(options_of(name, self.options), self)
         for applied in self.augmentations:
@@ -153,10 +159,48 @@ class TrainConfig:
         """The conditions of ``[train.augment]``, in order."""
         return conditions_from(self.augment, "train.augment")
 
+    def _check_target(self) -> None:
+        """Refuse what makes no sense for what is learnt."""
+        if self.scales and not self.dimensions:
+            raise RecipeError('[train.scales] is for numbers; set [train] target = ["arousal"], or leave it out')
+        if len(set(self.dimensions)) < len(self.dimensions) or self.target in ("", ()):
+            raise RecipeError(f"[train] target is {shown(self.target)}; expected one or more different columns")
+        for name in self.dimensions:
+            scale = self.scales.get(name)
+            if not is_scale(scale):
+                told = "is missing" if scale is None else f"is {shown(scale)}"
+                raise RecipeError(f"[train.scales] {name} {told}; expected where its scale begins and ends, as [1, 5]")
+        if unknown := [name for name in self.scales if name not in self.dimensions]:
+            raise RecipeError(f"[train.scales] {unknown[0]} is no target; expected {', '.join(self.dimensions)}")
+        plain = type(self)
+        for name in () if self.target == "emotion" else ("class_weights", "sampling", "label_smoothing", "calibrate"):
+            if getattr(self, name) != getattr(plain, name):
+                raise RecipeError(
+                    f"[train] {name} is for one label per utterance; leave it out with target = {shown(self.target)}"
+                )
+        if self.target == "raters" and self.augment:
+            raise RecipeError('[train] target = "raters" knows nothing of what [train.augment] makes; leave one out')
+        for name in ("groups", "submission") if self.dimensions else ():
+            if getattr(self, name) != getattr(plain, name):
+                raise RecipeError(f"[train] {name} is for labels; leave it out with target = {shown(self.target)}")
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Columns of numbers that are learnt; none where labels or raters are."""
+        if self.target in ("emotion", "raters"):
+            return ()
+        return (self.target,) if isinstance(self.target, str) else self.target
+
     @property
     def transductive(self) -> bool:
         """Whether statistics come from test speakers' recordings, without their labels."""
         return self.standardisation in ("speaker", "speaker-rank")
+
+
+def is_scale(scale: Any) -> bool:
+    """Whether it is two finite numbers, the first below the second."""
+    pair = isinstance(scale, list | tuple) and len(scale) == 2 and all(type(end) in (int, float) for end in scale)
+    return pair and -math.inf < scale[0] < scale[1] < math.inf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,6 +359,12 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
     if corpus.name and not corpora:
         raise RecipeError(f"[corpus] name is {shown(corpus.name)}; it is for several corpora, written as [[corpus]]")
     features, training = _features(tables["features"], folder), _training(tables["train"])
+    split = _configured(SplitConfig, tables["split"], "split")
+    if "other_folds" in tables["split"] and len(split.groups) == 1:
+        raise RecipeError(
+            f"[split] other_folds divides the second column of group, which is {shown(split.groups[0])} alone; "
+            "name two columns, or leave other_folds out"
+        )
     if corpora and training.submission != "none":
         raise RecipeError(f"[train] submission is {shown(training.submission)}; expected one corpus, [corpus]")
     return Recipe(
@@ -324,7 +374,7 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
         corpora=corpora,
         features=features,
         store=_configured(StoreConfig, tables["store"], "store"),
-        split=_configured(SplitConfig, tables["split"], "split"),
+        split=split,
         train=training,
         test=_testing(tables["test"]),
         name=name,
@@ -407,9 +457,12 @@ def read_training(path: str | Path) -> TrainConfig:
         raise RecipeError(f"{one_line(path)}: {error}") from None
 
 
+TABLES = ("augment", "scales")  # of [train], that are no system's
+
+
 def _training(values: Mapping[str, Any]) -> TrainConfig:
-    """``[train]``; the tables in it are of systems, but for ``[train.augment]``."""
-    options = {name: value for name, value in values.items() if isinstance(value, dict) and name != "augment"}
+    """``[train]``; the tables in it are of systems, but for `TABLES`."""
+    options = {name: value for name, value in values.items() if isinstance(value, dict) and name not in TABLES}
     own = {name: value for name, value in values.items() if name not in options}
     if own.get("systems") == []:
         raise RecipeError(f"[train] systems: none; expected some of {', '.join(SYSTEMS.names)}")

@@ -36,6 +36,8 @@ class SystemSpec(ABC, Generic[Options]):
         Relative to others: what takes longest goes first.
     by_gradient : bool
         Whether it is trained epoch by epoch, of what `make` gives; else by `fit`.
+    labels, numbers : bool
+        Whether it can learn labels, and whether numbers such as arousal, as many as `n_labels` says.
     floor : bool
         Whether it says the same of every utterance: no checkpoint is kept of it, and nobody is tested against it.
     formerly : mapping of str to str
@@ -48,6 +50,8 @@ class SystemSpec(ABC, Generic[Options]):
     seeded: bool = True
     cost: float = 1.0
     by_gradient: bool = True
+    labels: bool = True
+    numbers: bool = False
     floor: bool = False
     formerly: ClassVar[Mapping[str, str]] = {}
 
@@ -107,6 +111,7 @@ SYSTEMS: Registry[SystemSpec[Any]] = Registry(
             "cnn-lstm": "serprep_models.systems.cnn_lstm:SPEC",
             "mlp": "serprep_models.systems.mlp:SPEC",
             "linear": "serprep_models.systems.linear:SPEC",
+            "svr": "serprep_models.systems.svr:SPEC",
             "majority": "serprep_models.systems.majority:MAJORITY",
         }
     ),
@@ -116,9 +121,10 @@ SYSTEMS: Registry[SystemSpec[Any]] = Registry(
 )
 
 
-def default_systems() -> tuple[str, ...]:
-    """Names of what a recipe without `systems` trains."""
-    return tuple(name for name, spec in SYSTEMS.usable().items() if spec.by_default)
+def default_systems(*, numbers: bool = False) -> tuple[str, ...]:
+    """Names of what a recipe without `systems` trains, to learn labels or numbers."""
+    usable = SYSTEMS.usable().items()
+    return tuple(name for name, spec in usable if spec.by_default and (spec.numbers if numbers else spec.labels))
 
 
 def options_of(name: str, tables: Mapping[str, Mapping[str, Any]]) -> Any:

@@ -64,6 +64,9 @@ def _with_results(subject: Subject, recipe: Recipe) -> Subject:
     except TrainError as error:
         sides = sides_of(split_of(recipe, subject.store.manifest()), subject.store.ids)
         return replace(subject, sides=sides, notes=(str(error),))
+    if outcome.dimensions.scores:
+        note = "predictions are of numbers, and not shown"
+        return replace(subject, sides=sides_of(outcome.split, subject.store.ids), notes=(note,))
     return replace(
         subject,
         sides=sides_of(outcome.split, subject.store.ids),

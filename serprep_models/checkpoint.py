@@ -8,7 +8,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from serprep.config import configured, hints_of, words_of
 from serprep.errors import FeatureError, RecipeError, TrainError, brief, one_line
 from serprep.features.extract import Features, features_from_json
 from serprep.files import write_whole
-from serprep.recipe import TrainConfig
+from serprep.recipe import TrainConfig, is_scale
 from serprep.store.claims import missing_kinds
 from serprep.store.store import Store
 from serprep.systems import SYSTEMS, is_row, shapes_of
@@ -35,12 +35,15 @@ from serprep_models.system import SystemConfig
 from serprep_models.train import Trained
 
 FORMAT = 2  # 1 had one list of keys for all systems
+NUMBERS = 3  # of a system that says numbers, whose scales stand in it: an older serprep takes them for logits
 STANDARDISATIONS = words_of(hints_of(TrainConfig)["standardisation"])
 WEIGHTS, ABOUT = "weights.safetensors", "checkpoint.json"
 DTYPES = ("float32", "float16")  # of the segments it was trained on
 _LARGEST = 256 << 20  # bytes of checkpoint.json
 _LARGEST_HEAD = 1 << 20  # bytes of what safetensors say before the weights
 _MOST_LABELS, _LARGEST_SIZE = 10_000, 1_000_000
+
+Scales = Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +60,7 @@ class Checkpoint:
     statistics: Mapping[str, Moments]  # of the kinds that are standardised by those of the training part
     about: Mapping[str, Any]  # checkpoint.json
     calibration: Calibration | None = None
+    scales: Scales = field(default_factory=dict)  # of a system that says numbers, which `labels` names
 
 
 def write_checkpoint(
@@ -85,9 +89,10 @@ def write_checkpoint(
     calibration : Calibration, optional
         How its probabilities become true ones.
     """
+    numbers = bool(how.dimensions)
     tensors: dict[str, Tensor] = {name: value.cpu().contiguous() for name, value in trained.system.state_dict().items()}
     about = {
-        "format": FORMAT,
+        "format": NUMBERS if numbers else FORMAT,
         "system": {
             "name": trained.config.system,
             "n_labels": trained.config.n_labels,
@@ -97,7 +102,8 @@ def write_checkpoint(
         "features": store.features.to_json(),
         **{key: store.attributes[key] for key in ("kinds",) if key in store.attributes},
         "segment_dtype": store.attributes["segment_dtype"],
-        "labels": list(store.labels),
+        "labels": list(how.dimensions or store.labels),
+        **({"scales": {name: list(how.scales[name]) for name in how.dimensions}} if numbers else {}),
         "standardisation": how.standardisation,
         "enrol": how.enrol,
         "statistics": {
@@ -179,11 +185,11 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     place = one_line(folder)
     about = _read_json(folder / ABOUT)
     try:
-        if about["format"] not in (1, FORMAT) or type(about["format"]) is not int:
-            raise TrainError(f"{place}: checkpoint has format {about['format']!r}, this serprep reads {FORMAT}")
+        if about["format"] not in (1, FORMAT, NUMBERS) or type(about["format"]) is not int:
+            raise TrainError(f"{place}: checkpoint has format {about['format']!r}, this serprep reads {NUMBERS}")
         claims = {"kinds": about.get("kinds", {}), "configurations": {"features": about["features"]}}
         features = features_from_json(about["features"], missing_kinds(claims))
-        config = _system_config(about["system"] if about["format"] == FORMAT else _renamed(about["system"]), features)
+        config = _system_config(_renamed(about["system"]) if about["format"] == 1 else about["system"], features)
         labels = tuple(about["labels"])
         dtype = about.get("segment_dtype", "float32")
         if len(labels) != config.n_labels or len(set(labels)) < len(labels) or not all(map(_is_name, labels)):
@@ -198,6 +204,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         enrol = about.get("enrol", 0)
         if type(enrol) is not int or enrol < 0:
             raise TrainError(f"enrol is {one_line(enrol)}; expected a whole number")
+        scales = _scales(about["scales"], labels) if about["format"] == NUMBERS else {}
         calibration = Calibration.read(about["calibration"]) if "calibration" in about else None
         statistics = _statistics(about["statistics"], config, features, standardisation=standardisation)
         if about.get("sha256", digest := _digest(about)) != digest:  # those of an older serprep have none
@@ -219,7 +226,15 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         statistics=statistics,
         about=about,
         calibration=calibration,
+        scales=scales,
     )
+
+
+def _scales(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, tuple[float, float]]:
+    """Where the scale of each number begins and ends."""
+    if tuple(values) != names or not all(map(is_scale, values.values())):
+        raise TrainError(f"scales are {one_line(values)}; expected two ends for each of {one_line(list(names)[:5])}")
+    return {name: (float(low), float(high)) for name, (low, high) in values.items()}
 
 
 def _is_name(label: object) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,11 @@ from serprep_models.catalogue import files_of
 from serprep_models.checkpoint import ABOUT, training_of
 from serprep_models.experiment import is_whole, read_predictions
 from serprep_models.experiments import Outcome
+from serprep_models.raters import NAME as RATERS
+from serprep_models.raters import read_said
 from serprep_models.scores import Pair, Result, Summary, compare, corrected, summarise
+from serprep_models.scores.dimensions import DimensionScores, corrected_for, read_numbers
+from serprep_models.scores.distributions import RaterScore, score_raters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +33,8 @@ class Comparison:
     scored: str
     submissions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    raters: tuple[RaterScore, ...] = ()  # of all systems on the same utterances, where a side learns what raters said
+    dimensions: DimensionScores = field(default_factory=DimensionScores)  # of numbers, in place of the summary
 
 
 def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
@@ -43,7 +49,7 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
     Raises
     ------
     TrainError
-        If a folder holds no experiment, is damaged, or has other labels or another scored part than the first.
+        If a folder holds no experiment, is damaged, or has other labels, numbers or another scored part than the first.
     """
     results: list[Result] = []
     of: dict[str, tuple[str, str]] = {}  # "name: system" → name, system
@@ -52,6 +58,8 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
     for name, side in sides.items():
         own, predictions = _read(side) if isinstance(side, Path) else (side.results, side.predictions)
         columns = [column.removeprefix("p_") for column in predictions.columns if column.startswith("p_")]
+        ends = own[0].json.get("scales", {}).items()
+        columns += [f"{name} from {low:g} to {high:g}" for name, (low, high) in ends]
         known.append((*columns, own[0].scored))
         if known[-1] != known[0]:
             raise TrainError(
@@ -63,6 +71,16 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
         parts.append(predictions.assign(system=f"{name}: " + predictions["system"]))
     labels, scored = known[0][:-1], known[0][-1]
     predictions = pd.concat(parts, ignore_index=True)
+    if scales := results[0].json.get("scales"):
+        scores = DimensionScores.of(predictions, {name: (low, high) for name, (low, high) in scales.items()})
+        apart = [row for row in scores.differences if of[row.first][0] != of[row.second][0]]
+        return Comparison(
+            summary=[],
+            comparisons=[],
+            dimensions=replace(scores, differences=corrected_for(apart)),
+            notes=(*_differences(sides), *_lacking(results, of), *_devices(results, of)),
+            scored=scored,
+        )
     unknown = set(predictions.loc[(predictions["speaker"] == "") & (predictions["truth"] != ""), "system"])
     systems = [system for system, (_, plain) in of.items() if not is_floor(plain)]
     known_speakers = predictions[predictions["system"].isin(set(systems) - unknown)]
@@ -89,7 +107,18 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
         comparisons=corrected(pairs),
         notes=(*_differences(sides), *_lacking(results, of), *_devices(results, of), *shared, *silent),
         scored=scored,
+        raters=_against_raters(sides, predictions),
     )
+
+
+def _against_raters(sides: Mapping[str, Path | Outcome], predictions: pd.DataFrame) -> tuple[RaterScore, ...]:
+    """Scores against what raters said, as the first side that learns it has it; of what all systems scored."""
+    folders = (side if isinstance(side, Path) else side.folder for side in sides.values())
+    path = next((folder / RATERS for folder in folders if (folder / RATERS).is_file()), None)
+    if path is None:
+        return ()
+    each = [set(own["id"]) for _, own in predictions.groupby("system")]
+    return score_raters(predictions[predictions["id"].isin(set.intersection(*each))], read_said(path).frame())
 
 
 def _read(folder: Path) -> tuple[list[Result], pd.DataFrame]:
@@ -100,7 +129,7 @@ def _read(folder: Path) -> tuple[list[Result], pd.DataFrame]:
         if not is_whole(place, place.parents[1].name):
             raise TrainError(f"{one_line(place)}: not as `serprep train` wrote it; train it again")
         result = Result.of(json.loads(path.read_bytes()))
-        predictions = read_predictions(place / "predictions.csv")
+        predictions = (read_numbers if "scales" in result.json else read_predictions)(place / "predictions.csv")
         own = predictions[predictions["role"] == result.scored]
         results.append(result)
         parts.append(own.assign(system=result.system, fold=result.fold, seed=result.seed))

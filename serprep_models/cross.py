@@ -93,6 +93,8 @@ def cross(
     if not chosen:
         raise TrainError("no system to train; name one that is no floor with --system, such as compare-svm")
     _check_alike(recipes, chosen)
+    if any(recipe.train.target != "emotion" for recipe in recipes):
+        raise TrainError("`serprep cross` scores labels; leave [train] target out of the recipes")
     used = Workers(workers) if pool is None else pool
     try:
         outcomes = [run_recipe(recipe, pool=used, systems=chosen, page=False, quiet=quiet)[1] for recipe in recipes]
@@ -186,7 +188,7 @@ def _train_on_all(recipe: Recipe, store: Store, systems: Sequence[str], *, pool:
     recipe = replace(recipe, train=replace(recipe.train, refit=False))  # there is no dev part
     folder = experiments_folder(recipe, store, split)
     path = write_split(split, folder / "split.json")
-    tell(folder, recipe, store, split)
+    tell(folder, recipe, store, split, on_all=True)  # it is never the latest: nothing of it is scored
     experiments = [
         Experiment(
             folder=str(place_of(folder, system, 0, seed)),

@@ -17,6 +17,7 @@ from serprep.store.store import Store
 from serprep.systems import shapes_of
 from serprep_models.standardise import Statistics, clip_of, row_bytes, standardise, table_of
 from serprep_models.system import Batch
+from serprep_models.targets import EMOTION, Target
 
 READING = 8 << 20  # bytes read at once, so that a copy in the store's own type stays small
 GAP = 2  # a run of rows is read whole if that is at most so many times what is wanted
@@ -32,7 +33,7 @@ class Examples:
     rows: IntArray  # (n,) rows of the store
     inputs: Mapping[str, Tensor]  # name → segments (S, L, d), a contour (N, d) or rows (n, d)
     offsets: Mapping[str, Tensor]  # name → (n + 1,) of segments and contours
-    labels: Tensor  # (n,) int64; -1 where there is none
+    labels: Tensor  # (n,) int64; -1 where there is none; of other targets (n, k), as `targets` has them
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -78,16 +79,15 @@ class Stored:
     rows: IntArray  # (n,) rows of the store
     names: tuple[str, ...]  # what is read: names of segments, and kinds of feature
     statistics: Statistics
+    target: Target = EMOTION
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @cached_property
     def labels(self) -> Tensor:
-        """Places among the declared labels, shape (n,); -1 where there is none."""
-        place = {label: number for number, label in enumerate(self.store.labels)}
-        emotions = self.store.emotions
-        return torch.tensor([place.get(emotions[row], -1) for row in self.rows.tolist()], dtype=torch.int64)
+        """What is true: places among the declared labels, shape (n,), -1 where there is none; or as the target says."""
+        return torch.from_numpy(self.target.truth(self.store, self.rows))
 
     @cached_property
     def n_bytes(self) -> IntArray:
@@ -112,7 +112,7 @@ class Stored:
 
     def reopened(self) -> "Stored":
         """The same utterances, of files that this process opens."""
-        return Stored(Store(self.store.path, complete=False), self.rows, self.names, self.statistics)
+        return Stored(Store(self.store.path, complete=False), self.rows, self.names, self.statistics, self.target)
 
     def load(self, chosen: IntArray | None = None) -> Examples:
         """Utterances, read and standardised.

@@ -30,12 +30,13 @@ from serprep_models.checkpoint import ABOUT, WEIGHTS, write_checkpoint
 from serprep_models.children import with_children
 from serprep_models.examples import Examples, Stored
 from serprep_models.fold import Fitted, Fold
-from serprep_models.scores import score
 from serprep_models.scores.calibration import Calibration, scaled
+from serprep_models.scores.dimensions import is_score
 from serprep_models.standardise import Statistics
 from serprep_models.system import SystemConfig
+from serprep_models.targets import Target, target_of
 from serprep_models.threads import one_thread
-from serprep_models.train import HISTORY, STATE, Trained, device_named, json_line, probabilities, train
+from serprep_models.train import HISTORY, STATE, Trained, device_named, json_line, outputs, train
 
 INNER, N_INNER = "inner", 3  # folders of trainings without some speakers, by whom probabilities are calibrated
 REFIT = "refit"  # folder of the second training, on train and dev
@@ -56,6 +57,7 @@ class Experiment:
     seed: int
     how: TrainConfig
     statistics: str = ""  # folder of what systems and seeds share; "": each computes its own
+    raters: str = ""  # what they said, where that is learnt
     augmented: str = ""  # store that has children of training utterances besides; "": there are none
 
     @property
@@ -71,6 +73,11 @@ class Experiment:
     def reads(self, store: Store) -> tuple[str, ...]:
         """What it reads of the store."""
         return self.spec.inputs(self.options, store.features)
+
+    @property
+    def target(self) -> Target:
+        """What it learns."""
+        return target_of(self.how, self.raters)
 
 
 def finished(experiment: Experiment) -> bool:
@@ -94,14 +101,17 @@ def is_whole(folder: Path, system: str) -> bool:
 
 def _is_result(result: Mapping[str, Any]) -> bool:
     """Whether what is read of a result has the types that `run_experiment` writes."""
+    texts = all(isinstance(result[name], str) for name in ("system", "fold", "standardisation"))
+    numbers = all(type(result[name]) is int and result[name] >= 0 for name in ("seed", "n_train", "n_test", "enrol"))
+    rest = result["scored"] in ("dev", "test") and 0 <= float(result["seconds"]) < np.inf
+    about = texts and numbers and rest and type(result["transductive"]) is bool
+    if "dimensions" in result:
+        return bool(about and is_score(result["dimensions"], result["scales"]))
     counts = np.array(result["confusion"])
     n_labels = len(counts)
-    texts = all(isinstance(result[name], str) for name in ("system", "fold", "reason", "standardisation"))
-    numbers = all(type(result[name]) is int and result[name] >= 0 for name in ("seed", "n_train", "n_test", "enrol"))
     scores = all(result[name] is None or 0 <= float(result[name]) <= 1 for name in ("wa", "ua"))
     square = counts.dtype == np.int64 and counts.shape == (n_labels, n_labels) and (counts >= 0).all()
-    rest = result["scored"] in ("dev", "test") and 0 <= float(result["seconds"]) < np.inf
-    return bool(texts and numbers and scores and square and rest and type(result["transductive"]) is bool)
+    return bool(about and isinstance(result["reason"], str) and scores and square)
 
 
 def ran_as_asked(experiment: Experiment) -> bool:
@@ -166,10 +176,12 @@ def run_experiment(experiment: Experiment) -> None:
     n_train = len(rows["train"])
     with one_thread():
         run = _run(experiment, store, rows, use_dev=part.use_dev)
-        scores = run.scores or {role: np.zeros((0, len(store.labels)), np.float32)}  # all of it is trained on
+        names = experiment.target.names(store)
+        scores = run.scores or {role: np.zeros((0, len(names)), np.float32)}  # all of it is trained on
         calibration = _calibration(experiment, store, part, scores)
         if part.refit:
-            both = rows["train"] + [row for row in rows["dev"] if store.emotions[row]]
+            known = experiment.target.known(store)
+            both = rows["train"] + [row for row in rows["dev"] if known[row]]
             again = replace(
                 experiment, folder=str(Path(experiment.folder) / REFIT)
             )  # each goes on from a state of its own
@@ -178,8 +190,9 @@ def run_experiment(experiment: Experiment) -> None:
             n_train = len(both) if role == "test" else n_train
     if calibration is not None:
         scores = {name: scaled(chances, calibration.temperature).astype(np.float32) for name, chances in scores.items()}
-    predictions = pd.concat([_predictions(store, rows[name], scores[name], name) for name in scores], ignore_index=True)
-    found = score(predictions[predictions["role"] == role], store.labels)
+    target = experiment.target
+    predictions = pd.concat([target.frame(store, rows[name], scores[name], name) for name in scores], ignore_index=True)
+    found = target.score(predictions[predictions["role"] == role], store)
     result = {
         "system": experiment.system,
         "fold": split.folds[experiment.fold],
@@ -236,10 +249,11 @@ def _part(experiment: Experiment, store: Store) -> _Part:
     path = Path(experiment.split)
     bound = _bound(experiment.store, store.seal, experiment.split, *_digests(path.parent, [path.name]).values())
     split = bound.split
-    rows, role = rows_of(bound, store, experiment.fold), scored_role(bound, store)
+    known = experiment.target.known(store)
+    rows, role = rows_of(bound, experiment.fold, known), scored_role(bound, known)
     refit = experiment.how.refit and bool(rows["dev"]) and bool(rows["test"])
     # a dev part that chose the epoch would be no honest score, and training on it leaves nothing to choose by
-    use_dev = role == "test" and any(store.emotions[row] for row in rows["dev"]) and not refit
+    use_dev = role == "test" and any(known[row] for row in rows["dev"]) and not refit
     return _Part(split=split, rows=rows, role=role, refit=refit, use_dev=use_dev)
 
 
@@ -307,17 +321,20 @@ def _run(experiment: Experiment, store: Store, rows: Mapping[str, list[int]], *,
     """Train on the rows of "train", and their children, and score "dev" and "test"; `use_dev`: dev may choose."""
     spec, options = experiment.spec, experiment.options
     fold, names = _fold(experiment, store, rows, use_dev=use_dev), experiment.reads(store)
+    target = experiment.target
     n_children = len(fold.rows["train"]) - len(rows["train"])
     counted = {"n_children": n_children} if n_children else {}
     config = SystemConfig.of(
-        experiment.system, store.features, len(store.labels), **experiment.how.options.get(experiment.system, {})
+        experiment.system, store.features, len(target.names(store)), **experiment.how.options.get(experiment.system, {})
     )
     statistics = fold.statistics(names)
     if not spec.by_gradient:
         fitted: Fitted = spec.fit(options, fold)
         trained = None if fitted.module is None else Trained(fitted.module.eval(), config)
         return _Run(scores=dict(fitted.scores), trained=trained, statistics=statistics, note={**fitted.note, **counted})
-    stored = {name: Stored(fold.store, np.array(part), names, statistics) for name, part in fold.rows.items() if part}
+    stored = {
+        name: Stored(fold.store, np.array(part), names, statistics, target) for name, part in fold.rows.items() if part
+    }
     budget = experiment.how.memory_budget << 20
     n_bytes = sum(int(part.n_bytes.sum()) for part in stored.values())
     fits = n_bytes <= budget
@@ -331,7 +348,10 @@ def _run(experiment: Experiment, store: Store, rows: Mapping[str, list[int]], *,
         folder=Path(experiment.folder),
     )
     module, note = spec.finish(trained.system, options, fold)
-    scores = {name: probabilities(module, sets[name], memory_budget=budget) for name in fold.scored}
+    scores = {
+        name: outputs(module, sets[name], probabilities=target.probabilities, memory_budget=budget)
+        for name in fold.scored
+    }
     device, streamed = device_named(experiment.how.device).type, None if fits else experiment.how.memory_budget
     return _Run(
         scores=scores,
@@ -347,7 +367,7 @@ def _fold(experiment: Experiment, store: Store, rows: Mapping[str, list[int]], *
     if experiment.augmented:
         augmented = open_store(experiment.augmented)
         store, rows = augmented, with_children(store, augmented, rows)
-    return Fold(store=store, rows=rows, how=experiment.how, use_dev=use_dev, folder=folder)
+    return Fold(store=store, rows=rows, how=experiment.how, use_dev=use_dev, folder=folder, target=experiment.target)
 
 
 def prepare(task: tuple[Experiment, str]) -> None:
@@ -368,16 +388,16 @@ def prepare(task: tuple[Experiment, str]) -> None:
             experiment.spec.shares(experiment.options, fold)
 
 
-def rows_of(bound: Bound, store: Store, fold: int) -> dict[str, list[int]]:
-    """Rows of the store of each role in a fold; of the training part those with a label."""
+def rows_of(bound: Bound, fold: int, known: Sequence[bool]) -> dict[str, list[int]]:
+    """Rows of the store of each role in a fold; of the training part those of which the truth is known."""
     rows = {role: bound.rows(fold, role) for role in ("train", "dev", "test")}
-    rows["train"] = [row for row in rows["train"] if store.emotions[row]]
+    rows["train"] = [row for row in rows["train"] if known[row]]
     return rows
 
 
-def check_rows(bound: Bound, store: Store, fold: int) -> None:
+def check_rows(bound: Bound, known: Sequence[bool], fold: int) -> None:
     """Raise a TrainError if a fold has nothing to train on, or nothing to score."""
-    rows, role = rows_of(bound, store, fold), scored_role(bound, store)
+    rows, role = rows_of(bound, fold, known), scored_role(bound, known)
     missing = [name for name in ("train", role) if not rows[name]]
     if missing:
         word = "labelled utterance" if missing[0] == "train" else "utterance"
@@ -386,29 +406,11 @@ def check_rows(bound: Bound, store: Store, fold: int) -> None:
         )
 
 
-def scored_role(bound: Bound, store: Store) -> str:
+def scored_role(bound: Bound, known: Sequence[bool]) -> str:
     """ "test", or "dev" where only that has labels (a challenge keeps those of the test part)."""
-    emotions = store.emotions
-    combinations = {roles for row, roles in enumerate(bound.roles) if emotions[row]}
+    combinations = {roles for row, roles in enumerate(bound.roles) if known[row]}
     labelled = {role for roles in combinations for role in roles}
     return "dev" if "dev" in labelled and "test" not in labelled else "test"
-
-
-def _predictions(store: Store, rows: Sequence[int], scores: Any, role: str) -> pd.DataFrame:
-    """Predictions of some utterances, one a row."""
-    ids, speakers, emotions = store.ids, store.speakers, store.emotions
-    frame = pd.DataFrame(
-        {
-            "id": [ids[row] for row in rows],
-            "speaker": [speakers[row] for row in rows],
-            "role": role,
-            "truth": [emotions[row] for row in rows],
-            "prediction": [store.labels[place] for place in scores.argmax(axis=1)],
-        }
-    )
-    for place, label in enumerate(store.labels):
-        frame[f"p_{label}"] = scores[:, place]
-    return frame
 
 
 def read_predictions(path: Path) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -61,6 +61,8 @@ from serprep_models.experiment import (
     run_experiment,
     scored_role,
 )
+from serprep_models.raters import NAME as RATERS
+from serprep_models.raters import Said, said_of
 from serprep_models.scores import (
     Pair,
     Result,
@@ -73,9 +75,12 @@ from serprep_models.scores import (
     summarise,
 )
 from serprep_models.scores.calibration import before_and_after
+from serprep_models.scores.dimensions import DimensionScores, read_numbers
+from serprep_models.scores.distributions import RaterScore, score_raters
 from serprep_models.scores.groups import Groups, group_columns, score_groups
 from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utterances
 from serprep_models.submission import check_submission, unpredicted, write_submissions
+from serprep_models.targets import target_of
 from serprep_models.train import check_training, device_named
 from serprep_models.travel import Travel
 
@@ -104,6 +109,10 @@ class Outcome:
     submissions: tuple[str, ...] = ()  # files with predictions of the test part, as a challenge takes them
     warnings: tuple[str, ...] = ()  # what makes scores other than they seem: leaks, label conflicts, confounding
     audit: tuple[dict[str, Any], ...] = ()  # what an audit of the split found, per kind; class counts left out
+    raters: tuple[RaterScore, ...] = ()  # how far systems are from what raters said, where that is learnt
+    dimensions: DimensionScores = field(
+        default_factory=DimensionScores
+    )  # in place of summary, where numbers are learnt
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -121,6 +130,8 @@ class Outcome:
     def verdict(self) -> Verdict:
         """Whether one system is the best."""
         leaks = any(row["severity"] == "leak" for row in self.audit)
+        if self.dimensions.scores:
+            return self.dimensions.verdict(partial=bool(self.partial), leaks=leaks)
         return judge(self.summary, self.comparisons, partial=bool(self.partial), leaks=leaks)
 
     def predict_command(self, system: str) -> str:
@@ -191,16 +202,24 @@ def run_experiments(
     bound = bind(split, manifest)
     refuse_leaks(split)
     numbers = _fold_numbers(split, folds)
-    chosen = tuple(systems or recipe.train.systems or default_systems())
+    numeric, said = bool(recipe.train.dimensions), None
+    if recipe.train.target == "raters":
+        said = said_of(recipe, store)
+    chosen = tuple(systems or recipe.train.systems or default_systems(numbers=numeric))
+    check_learns(chosen, recipe)
     specs = {system: SYSTEMS[system] for system in chosen}
     for system in chosen:
         check_store(store, inputs_of(system, recipe.train.options, store.features))
     if recipe.train.transductive:
         check_speakers(store.ids, store.speakers)
-    columns = group_columns(store, recipe.train.groups)
+    columns = {} if numeric else group_columns(store, recipe.train.groups)
     audit = audited(manifest, split)
-    warnings = (*audit.warnings, *confounded(store.speakers, store.emotions, how=recipe.train))
-    folder = experiments_folder(recipe, store, split)
+    warnings = (*audit.warnings, *(() if numeric else confounded(store.speakers, store.emotions, how=recipe.train)))
+    folder = experiments_folder(recipe, store, split, raters=said.digest if said else "")
+    raters = str(said.write(folder / RATERS)) if said else ""
+    target = target_of(recipe.train, raters)
+    target.check(store)
+    known = target.known(store)
     split_path = write_split(split, folder / "split.json")
     if not only_finished:
         tell(folder, recipe, store, split)
@@ -214,6 +233,7 @@ def run_experiments(
             seed=seed,
             how=recipe.train,
             statistics=str(folder / "statistics"),
+            raters=raters,
         )
         for system in sorted(chosen, key=lambda name: -specs[name].cost)
         for number in numbers
@@ -226,7 +246,7 @@ def run_experiments(
         if not experiments:
             raise TrainError("no experiment of it is finished: run `serprep run` with the recipe first")
     for number in sorted({experiment.fold for experiment in experiments}):
-        check_rows(bound, store, number)
+        check_rows(bound, known, number)
     travel = Travel.of(folder, recipe.dataset_path, pool=pool)
     travel.fetch(experiments)
     waiting = [] if only_finished else [experiment for experiment in experiments if not _is_kept(experiment)]
@@ -255,33 +275,38 @@ def run_experiments(
     for experiment in experiments:
         told = marks_of(experiment) | json.loads((Path(experiment.folder) / "result.json").read_bytes())
         del told["sha256"], told["files"]
-        told.setdefault("recall", recall_of(np.array([told["confusion"]]), store.labels))  # of an older serprep
+        if not numeric:
+            told.setdefault("recall", recall_of(np.array([told["confusion"]]), store.labels))  # older
         results.append(Result.of(told))
     predictions = pd.concat(
         [
-            read_predictions(Path(experiment.folder) / "predictions.csv").assign(
+            (read_numbers if numeric else read_predictions)(Path(experiment.folder) / "predictions.csv").assign(
                 system=experiment.system, fold=split.folds[experiment.fold], seed=experiment.seed
             )
             for experiment in experiments
         ],
         ignore_index=True,
     )
-    role = scored_role(bound, store)
+    role = scored_role(bound, known)
     scored = predictions[predictions["role"] == role]
     submissions, missing = _submit(recipe, predictions, asked=asked, store=store, folder=folder)
     partial = _partial(experiments, recipe, split)
     conditioned = _conditioned(recipe, store, experiments, scored, split, pool=pool, quiet=quiet)
-    before = before_and_after(scored, store.labels, results)
+    before = {} if numeric else before_and_after(scored, store.labels, results)
+    scales = {name: (low, high) for name, (low, high) in recipe.train.scales.items()}
     outcome = Outcome(
         store=store,
         split=split,
         folder=folder,
         results=results,
         summary=[
-            replace(row, uncalibrated=before.get(row.system, {})) for row in summarise(scored, store.labels, results)
+            replace(row, uncalibrated=before.get(row.system, {}))
+            for row in ([] if numeric else summarise(scored, store.labels, results))
         ],
-        comparisons=compare(scored, store.labels),
-        groups=score_groups(scored, store.labels, columns),
+        comparisons=[] if numeric else compare(scored, store.labels),
+        groups=Groups() if numeric else score_groups(scored, store.labels, columns),
+        raters=score_raters(scored, said.frame()) if said else (),
+        dimensions=DimensionScores.of(scored, scales) if numeric else DimensionScores(),
         conditions=score_conditions(conditioned, store.labels) if len(conditioned) else (),
         predictions=scored,
         n_kept=len(experiments) - len(waiting),
@@ -292,6 +317,7 @@ def run_experiments(
             *_dropped_note(bound),
             *_speaker_notes(recipe, store),
             *_marks_note(recipe),
+            *(_rater_notes(said, results) if said else ()),
             *_children_note(recipe, results),
             *_device_notes(experiments, results, how=recipe.train),
             *_scored_notes(role, recipe, results, split),
@@ -309,6 +335,8 @@ def run_experiments(
         origin = {"version": store.version, "split": split.digest, "train": asdict(recipe.train)}
         found = origin | scores_json(outcome) | {"warnings": list(warnings), "groups": asdict(outcome.groups)}
         found["conditions"] = [asdict(row) for row in outcome.conditions]
+        found |= {"dimensions": asdict(outcome.dimensions)} if numeric else {}
+        found |= {"raters": [asdict(row) for row in outcome.raters]} if said else {}
         text = json.dumps(found, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
@@ -361,10 +389,10 @@ def _conditioned(
     return pd.concat(frames, ignore_index=True)
 
 
-def tell(folder: Path, recipe: Recipe, store: Store, split: Split) -> None:
-    """Write what the folder's name is a digest of, for people and for `serprep experiments`."""
+def tell(folder: Path, recipe: Recipe, store: Store, split: Split, **besides: object) -> None:
+    """Write what the folder's name is a digest of, for people and for `serprep experiments`, and what else there is."""
     about = {"recipe": recipe.name, "version": store.version, "split": split.digest, "train": asdict(recipe.train)}
-    text = (json.dumps(about, indent=1) + "\n").encode()
+    text = (json.dumps(about | besides, indent=1) + "\n").encode()
     path = folder / ABOUT
     if not path.is_file() or path.read_bytes() != text:
         write_whole(path, text)
@@ -431,7 +459,7 @@ def _dropped_note(bound: Bound) -> list[str]:
 
 def _speaker_note(scored: pd.DataFrame) -> list[str]:
     """Whether there are enough speakers for intervals and tests."""
-    speakers = set(scored.loc[scored["truth"] != "", "speaker"])
+    speakers = set(scored["speaker"] if "truth" not in scored else scored.loc[scored["truth"] != "", "speaker"])
     warning = few_speakers(len(speakers)) if speakers and "" not in speakers else ""
     return [warning] if warning else []
 
@@ -441,6 +469,13 @@ def _speaker_notes(recipe: Recipe, store: Store) -> list[str]:
     if not recipe.train.transductive:
         return []
     return [TRANSDUCTIVE, *few_utterances(store.speakers, enrol=recipe.train.enrol)]
+
+
+def _rater_notes(said: Said, results: Sequence[Result]) -> list[str]:
+    """How much raters said, and which systems learn the majority's label all the same."""
+    hard = [name for name in dict.fromkeys(result.system for result in results) if not SYSTEMS[name].by_gradient]
+    told = f"{', '.join(hard)}: learn the majority's label, others what raters said, also where there is no majority"
+    return [*said.notes, *([told] if hard else [])]
 
 
 def _marks_note(recipe: Recipe) -> list[str]:
@@ -496,8 +531,8 @@ def _submit(
     return written, unpredicted(whole, test)
 
 
-def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
-    """Where the experiments of this store, split and configuration lie."""
+def experiments_folder(recipe: Recipe, store: Store, split: Split, *, raters: str = "") -> Path:
+    """Where the experiments of this store, split and configuration lie; `raters` is a digest of what they said."""
     plain = asdict(TrainConfig())
     # what is not asked for is not named, so that a new key does not move what is finished
     how = {name: value for name, value in asdict(recipe.train).items() if value != plain[name]}
@@ -508,7 +543,7 @@ def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
         else {}
     )
     how |= {"options": changed} if (changed := beyond_defaults(recipe.train.options)) else {}
-    depends = [REVISION, store.version, split.digest, how]
+    depends = [REVISION, store.version, split.digest, how, *([raters] if raters else [])]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()
     return recipe.experiments_root / FOLDER / f"{digest[:16]}{'-transductive' if recipe.train.transductive else ''}"
 
@@ -518,6 +553,20 @@ def _fold_numbers(split: Split, folds: Sequence[str] | None) -> list[int]:
     if unknown:
         raise SplitError(f"no fold {unknown[0]!r}; the split has {', '.join(split.folds)}")
     return [number for number, fold in enumerate(split.folds) if not folds or fold in folds]
+
+
+def check_learns(systems: Sequence[str], recipe: Recipe) -> None:
+    """Raise a TrainError if a system cannot learn what the recipe asks for, or its conditions are for labels."""
+    numbers = bool(recipe.train.dimensions)
+    for system in systems:
+        if not (SYSTEMS[system].numbers if numbers else SYSTEMS[system].labels):
+            able = [name for name, spec in SYSTEMS.usable().items() if (spec.numbers if numbers else spec.labels)]
+            raise TrainError(
+                f"{system} cannot learn {'numbers' if numbers else 'labels'}; name some of {', '.join(able)} in "
+                "[train] systems, or another [train] target"
+            )
+    if numbers and recipe.test.applied:
+        raise TrainError("[test] conditions are scored by UA; leave them out with a target of numbers")
 
 
 def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
@@ -532,7 +581,9 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
     ------
     TrainError, SplitError
     """
-    for system in systems or default_systems():
+    chosen = systems or default_systems(numbers=bool(recipe.train.dimensions))
+    check_learns(chosen, recipe)
+    for system in chosen:
         spec, options = SYSTEMS[system], options_of(system, recipe.train.options)
         try:
             shapes_of(spec.inputs(options, recipe.features), recipe.features)
@@ -544,7 +595,7 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
     asked = gather(recipe)
     unique = {row.id: row for row in asked.manifest.utterances}
     labels = [repr(label) for label in {row.emotion for row in unique.values()} if label]
-    if len(labels) < 2:
+    if len(labels) < 2 and not recipe.train.dimensions:
         raise TrainError(
             f"{recipe.name}: no emotion but {one_line(', '.join(labels) or 'none')}; expected two or more to tell "
             "apart: see [corpus.emotions], and the pattern or the label file"
@@ -552,7 +603,8 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
     if recipe.train.transductive:
         check_speakers(list(unique), [row.speaker for row in unique.values()])
         rows = unique.values()
-        confounded([row.speaker for row in rows], [row.emotion for row in rows], how=recipe.train)
+        if not recipe.train.dimensions:
+            confounded([row.speaker for row in rows], [row.emotion for row in rows], how=recipe.train)
     split = split_of(recipe, make_manifest(unique.values(), asked.manifest.info))
     if recipe.train.refit and not any(split.ids(number, "dev") for number in range(len(split.folds))):
         raise TrainError("refit trains on train and dev, and the split has no dev part: add one, or leave refit out")

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from serprep.pages import escaped
 from serprep.pages.plot import Axis, Mark, axis, legend, plot, scale_row, track
 from serprep_models.scores import Summary
+from serprep_models.scores.dimensions import predicted_of, truth_of
 
 
 def tracks(rows: Sequence[Summary], dots: pd.DataFrame, *, chance: float | None, says: str) -> Markup:
@@ -50,26 +51,37 @@ def tracks(rows: Sequence[Summary], dots: pd.DataFrame, *, chance: float | None,
     )
 
 
+MOST_DOTS = 1000  # on a chart
+
+
 def curves(rows: pd.DataFrame, systems: Sequence[str]) -> list[tuple[str, Markup]]:
-    """Training loss and UA by epoch, mean over folds and seeds, with a band of one standard deviation."""
+    """Training loss and score by epoch, mean over folds and seeds, with a band of one standard deviation."""
     found = []
+    measures = {"ua": ("UA, %", 100.0), "ccc": ("CCC", 1.0), "agreement": ("agreement with raters", 1.0)}
     for title, columns, scale in (
         ("training loss", ["train_loss"], 1.0),
-        ("UA, %", [name for name in ("train_ua", "dev_ua") if name in rows], 100.0),
+        *(
+            (title, [f"train_{name}", f"dev_{name}"], scale)
+            for name, (title, scale) in measures.items()
+            if f"train_{name}" in rows
+        ),
     ):
         marks: list[Mark] = []
         for system, group in rows.groupby("system", sort=False):
             colour = systems.index(str(system)) if system in systems else 0
             for column in columns:
+                if column not in group:
+                    continue
                 by_epoch = (scale * group[column].astype(float)).groupby(group["epoch"])
                 mean, std = by_epoch.mean().dropna(), by_epoch.std().fillna(0.0)
                 if not len(mean):
                     continue
                 upper, lower = mean + std[mean.index], mean - std[mean.index]
                 band = [*_points(upper), *_points(lower)[::-1]]
-                if column != "dev_ua":
+                of_dev = column.startswith("dev_")
+                if not of_dev:
                     marks.append(Mark(points=band, form="band", colour=colour))
-                form = "line dashed" if column == "dev_ua" else "line"
+                form = "line dashed" if of_dev else "line"
                 marks.append(Mark(points=_points(mean), form=form, colour=colour, name=str(system)))
         if marks:
             x = axis("epoch", [float(epoch) for epoch in rows["epoch"]])
@@ -80,6 +92,20 @@ def curves(rows: pd.DataFrame, systems: Sequence[str]) -> list[tuple[str, Markup
 
 def _points(values: "pd.Series[float]") -> list[tuple[float, float]]:
     return list(zip(values.index.astype(float).tolist(), values.tolist(), strict=True))
+
+
+def numbers(predictions: pd.DataFrame, dimensions: Sequence[str]) -> list[tuple[str, Markup]]:
+    """What is predicted against what is true, a dot per utterance (at most `MOST_DOTS`), and the line of equality."""
+    charts = []
+    for dimension in dimensions:
+        told = predictions[[truth_of(dimension), predicted_of(dimension)]].dropna().astype(float)
+        told = told.iloc[:: max(1, -(-len(told) // MOST_DOTS))]
+        points = [(float(a), float(b)) for a, b in told.itertuples(index=False)]
+        x = axis("truth", [0.0, 1.0])
+        y = axis("prediction", [0.0, 1.0, *(b for _, b in points)])
+        marks = [Mark(points=[(0, 0), (1, 1)], form="rule"), Mark(points=points, form="dots")]
+        charts.append((dimension, plot(marks, x, y, says=f"prediction of {dimension} against the truth")))
+    return charts
 
 
 def calibration(summary: Sequence[Summary]) -> list[tuple[str, Markup]]:

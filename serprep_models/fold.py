@@ -14,6 +14,7 @@ from serprep.systems import shapes_of
 from serprep_models.children import parents_of
 from serprep_models.standardise import Statistics, clip_of, standardise, table_of
 from serprep_models.statistics import fold_statistics, remembered
+from serprep_models.targets import EMOTION, Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,8 @@ class Fold:
         Whether the development part may choose anything.
     folder : Path or None
         Where what experiments share is remembered.
+    target : Target
+        What is learnt.
     """
 
     store: Store
@@ -46,6 +49,7 @@ class Fold:
     how: TrainConfig
     use_dev: bool
     folder: Path | None = None
+    target: Target = EMOTION
 
     @property
     def scored(self) -> list[str]:
@@ -69,6 +73,10 @@ class Fold:
     def labelled(self, role: str) -> list[int]:
         """Those rows of a role that have a label."""
         return [row for row in self.rows[role] if self.store.emotions[row]]
+
+    def truth(self, rows: Sequence[int]) -> AnyArray:
+        """What is true of rows, as the target has it: numbers are from 0 to 1, (n, n_dimensions), NaN where unknown."""
+        return self.target.truth(self.store, rows)
 
     def speakers(self, rows: Sequence[int]) -> list[str]:
         """Speakers; "" where unknown."""

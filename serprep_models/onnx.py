@@ -47,6 +47,7 @@ def onnx(predictor: Predictor, path: Path) -> Path:
     """
     if len(predictor.checkpoints) != 1:
         raise TrainError(f"{len(predictor.checkpoints)} checkpoints; one ONNX file holds one: name its folder")
+    predictor.refuse_numbers("an ONNX file gives probabilities of labels")
     predictor.check_enrolment(predictor.speaker is not None)
     if path.suffix != ".onnx":
         raise TrainError(f"{one_line(path)}: expected a file name that ends in .onnx")

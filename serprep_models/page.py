@@ -25,8 +25,9 @@ from serprep.files import refuse_store
 from serprep.pages import count, percent
 from serprep.pages import render as render_page
 from serprep.pages.plot import histogram
-from serprep_models.figures import by_class, by_condition, calibration, curves, tracks
+from serprep_models.figures import by_class, by_condition, calibration, curves, numbers, tracks
 from serprep_models.scores import SCORES, Pair, Summary, Verdict, judge
+from serprep_models.scores.dimensions import DimensionScores
 from serprep_models.scores.groups import Groups
 from serprep_models.scores.intervals import beyond_rows
 
@@ -55,6 +56,8 @@ class Report:
     audit: list[dict[str, Any]] | None = None
     comparisons: Sequence[Pair] = ()
     groups: Groups = field(default_factory=Groups)  # scores within groups, and their differences
+    dimensions: DimensionScores = field(default_factory=DimensionScores)  # of numbers, in place of the summary
+    numbers: pd.DataFrame = field(default_factory=pd.DataFrame)  # the leading system's predictions of them
     conditions: Sequence[Any] = ()  # a `ConditionScore` per condition and system, "clean" first
     caution: str = ""  # what a reader must know before reading scores, shown first
     warnings: tuple[str, ...] = ()  # what makes scores other than they seem, shown first as well
@@ -119,7 +122,10 @@ def write_page(text: str, path: Path) -> Path:
 def render(report: Report) -> str:
     """The page as text; `write_report` puts it into a file."""
     leaks = any(row["severity"] == "leak" for row in report.audit or ())
-    verdict = judge(report.summary, report.comparisons, partial=bool(report.partial or report.unfinished), leaks=leaks)
+    partial = bool(report.partial or report.unfinished)
+    verdict = judge(report.summary, report.comparisons, partial=partial, leaks=leaks)
+    if report.dimensions.scores:
+        verdict = report.dimensions.verdict(partial=partial, leaks=leaks)
     leader = next((row for row in report.summary if row.system == verdict.leader), None)
     chance = 1 / len(report.labels) if report.labels else None
     values = {
@@ -137,7 +143,7 @@ def render(report: Report) -> str:
         "hard": report.speakers.sort_values("ua", kind="stable").to_dict("records") if len(report.speakers) else [],
         "durations": report.utterances["duration"].dropna(),
         "doubt": _most_doubtful(report.doubt),
-        "has_dev": "dev_ua" in report.curves and bool(report.curves["dev_ua"].notna().any()),
+        "has_dev": bool(report.curves.filter(like="dev_").notna().any().any()),
     }
     return render_page(
         Path(__file__).parent / "page.html.j2",
@@ -179,7 +185,7 @@ def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-FILTERS: Mapping[str, Callable[..., str]] = {"base64": _base64, "interval": _interval, "p_value": _p_value}
+FILTERS: dict[str, Callable[..., str]] = {"base64": _base64, "interval": _interval, "p_value": _p_value}
 
 
 def _plural(n: int, noun: str) -> str:
@@ -191,7 +197,9 @@ def _headline(report: Report, verdict: Verdict) -> str:
     n_speakers = speakers[speakers != ""].nunique()
     parts = [_plural(len(report.utterances), "utterance"), _plural(n_speakers, "speaker")]
     lead = next((row for row in report.summary if row.system == verdict.leader), None)
-    if lead is None or verdict.rivals or (verdict.words and not verdict.best):
+    if report.dimensions.scores:
+        parts = [verdict.words] * verdict.best + parts + [_plural(len(report.dimensions.scales), "dimension")]
+    elif lead is None or verdict.rivals or (verdict.words and not verdict.best):
         parts.append(_plural(len(report.labels), "emotion"))
     else:
         score = "ua" if _defined(lead.ua) else "wa"
@@ -257,6 +265,9 @@ def _figures(report: Report, chance: float | None) -> dict[str, Any]:
         figures["ua"] = tracks(report.summary, dots, chance=chance, says="UA per system")
         figures["classes"] = by_class(report.summary, report.labels)
         figures["truth"] = calibration(beyond_rows(report.summary))
+    if report.dimensions.scores:
+        systems = list(dict.fromkeys(row.system for row in report.dimensions.scores))
+        figures["numbers"] = numbers(report.numbers, list(report.dimensions.scales))
     if report.conditions:
         figures["conditions"] = by_condition(report.conditions, systems)
     if len(report.speakers):

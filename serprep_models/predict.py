@@ -1,7 +1,7 @@
 """Recordings, or a store → labels and probabilities, by trained systems."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from serprep.audio.decode import decode, read_bytes
 from serprep.config import configured
 from serprep.errors import AudioError, FeatureError, TrainError, first_ten, one_line
 from serprep.exports import FORMS
+from serprep.exports.csv_table import line as csv_line
 from serprep.exports.exporter import Predicted
 from serprep.features.extract import Features
 from serprep.parallel import Died, Workers
@@ -34,15 +35,16 @@ BATCH = 16  # utterances per task
 
 @dataclass(frozen=True)
 class Predictions:
-    """Probabilities of utterances, and what could not be predicted."""
+    """Probabilities of utterances, or numbers such as arousal, and what could not be predicted."""
 
     ids: tuple[str, ...]
-    labels: tuple[str, ...]
-    probabilities: FloatArray  # (n, n_labels), rows sum to 1
+    labels: tuple[str, ...]  # or names of numbers
+    probabilities: FloatArray  # (n, n_labels), rows sum to 1; or numbers, on the scales of the recipe
     reasons: Mapping[str, str]  # id → why it could not be used
     notes: tuple[str, ...] = ()  # what a reader must know
     transductive: bool = False  # whether recordings of the predicted speakers made the statistics
     abstention: Abstention | None = None  # below which probability no label is given
+    numbers: bool = False
 
     def predicted(self) -> list[str]:
         """The most probable label of each utterance; ties to the first; "" where the system abstains."""
@@ -114,7 +116,8 @@ def predict_files(
     ids = tuple(name for name in utterances.ids if name in found)
     rows = np.reshape([found[name] for name in ids], (-1, len(predictor.labels))).astype(np.float32)
     left_out = {name: reasons[name] for name in utterances.ids if name in reasons}
-    return Predictions(ids, predictor.labels, rows, left_out, notes, predictor.transductive)
+    said = bool(predictor.scales)
+    return Predictions(ids, predictor.labels, rows, left_out, notes, predictor.transductive, numbers=said)
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ def _predict_batch(task: _Task) -> tuple[dict[str, FloatArray], dict[str, str]]:
         except (AudioError, FeatureError) as error:
             reasons[name] = str(error)
     with one_thread():
-        rows = predictor.probabilities(list(values.values())) if values else ()
+        rows = predictor.said(list(values.values())) if values else ()
     return dict(zip(values, rows, strict=True)), reasons
 
 
@@ -209,9 +212,11 @@ def predict_store(
         every = np.arange(len(store))
         sizes = sum(row_bytes(store, every, name) for name in predictor.names)
         for rows in parts(every, np.asarray(sizes), at_most=256):
-            found.append(predictor.probabilities(stored_values(store, rows, predictor), rows=rows, known=known))
+            found.append(predictor.said(stored_values(store, rows, predictor), rows=rows, known=known))
             progress.add(len(rows))
-    return Predictions(tuple(store.ids), predictor.labels, np.concatenate(found), {}, notes, predictor.transductive)
+    ids, said = tuple(store.ids), bool(predictor.scales)
+    given = np.concatenate(found)
+    return Predictions(ids, predictor.labels, given, {}, notes, predictor.transductive, numbers=said)
 
 
 def computed_alike(own: Features, wanted: Features, names: Sequence[str]) -> bool:
@@ -263,7 +268,37 @@ def stored_values(store: Store, rows: np.ndarray, predictor: Predictor) -> list[
     return list(values)
 
 
+def _csv(predictions: Predictions) -> Iterator[str]:
+    """Numbers as CSV: id, and a column of each."""
+    for cells in (("id", *predictions.labels), *zip(predictions.ids, *_columns(predictions), strict=True)):
+        yield csv_line([one_line(cell) for cell in cells])
+
+
+def _jsonl(predictions: Predictions) -> Iterator[str]:
+    """Numbers as lines of JSON: id, and a table of each."""
+    for name, *values in zip(predictions.ids, *_columns(predictions), strict=True):
+        yield json.dumps({"id": name, "numbers": dict(zip(predictions.labels, values, strict=True))}) + "\n"
+
+
+def _columns(predictions: Predictions) -> list[list[float]]:
+    """The numbers of each name."""
+    return [column.tolist() for column in predictions.probabilities.astype(np.float64).round(6).T]
+
+
+NUMBERS = {"csv": _csv, "jsonl": _jsonl}
+
+
 def render(predictions: Predictions, form: str) -> str:
-    """Predictions as text of a form, one of `serprep.exports.FORMS`."""
+    """Predictions as text of a form, one of `serprep.exports.FORMS`.
+
+    Raises
+    ------
+    TrainError
+        If the form is one of labels, and numbers are predicted.
+    """
+    if predictions.numbers:
+        if form not in NUMBERS:
+            raise TrainError(f"form {one_line(form)} is one of labels; expected {' or '.join(NUMBERS)} for numbers")
+        return "".join(NUMBERS[form](predictions))
     rows = map(Predicted, predictions.ids, predictions.predicted(), map(tuple, predictions.probabilities.tolist()))
     return "".join(FORMS[form].predictions(rows, predictions.labels))

@@ -47,6 +47,10 @@ class Predictor:
             raise TrainError("no checkpoint given; name at least one folder that `serprep train` wrote")
         first = checkpoints[0]
         for other in checkpoints[1:]:
+            if other.scales != first.scales:
+                raise TrainError(
+                    f"checkpoints say different things, {_said(first)} and {_said(other)}; average those of one recipe"
+                )
             if other.labels != first.labels:
                 raise TrainError(
                     f"checkpoints have different labels, {one_line(list(first.labels))} and "
@@ -63,6 +67,7 @@ class Predictor:
         self.standardisation = first.standardisation
         self.checkpoints = tuple(checkpoints)
         self.labels = first.labels
+        self.scales = first.scales
         self.features: Features = first.features
         self.names = tuple(dict.fromkeys(name for each in checkpoints for name in each.config.shapes))
 
@@ -116,7 +121,7 @@ class Predictor:
             )
 
     def predict(self, signal: FloatArray, sample_rate: int) -> dict[str, float]:
-        """Probability of each label.
+        """Probability of each label; of a system that says numbers, each on the scale that its recipe names.
 
         Parameters
         ----------
@@ -128,7 +133,7 @@ class Predictor:
         Returns
         -------
         dict of str to float
-            Label → probability, in logit order.
+            Label → probability, in logit order; or name → number.
 
         Raises
         ------
@@ -137,7 +142,7 @@ class Predictor:
         AudioError, FeatureError
             If the signal cannot be used: no samples, NaN, too short, another full scale.
         """
-        found = self.probabilities([self.values(self._guarded(signal, sample_rate))])[0]
+        found = self.said([self.values(self._guarded(signal, sample_rate))])[0]
         return dict(zip(self.labels, map(float, found), strict=True))
 
     def _guarded(self, signal: FloatArray, sample_rate: int) -> FloatArray:
@@ -151,6 +156,11 @@ class Predictor:
                 f"{signal.shape[1]} channels of {signal.shape[0]} samples; expected (n_samples, n_channels)"
             )
         return guard(signal, rate, self.features.signal)
+
+    def refuse_numbers(self, what: str) -> None:
+        """Raise a TrainError if the system says numbers, for which something makes no sense."""
+        if self.scales:
+            raise TrainError(f"{what}, and the system says numbers ({one_line(', '.join(self.labels))})")
 
     def check_computable(self) -> None:
         """Raise a FeatureError if a kind of feature that is read here comes from a package that is not installed."""
@@ -184,6 +194,7 @@ class Predictor:
         TrainError
             If they were not.
         """
+        self.refuse_numbers("--abstain is for labels")
         calibrations = [each.calibration for each in self.checkpoints if each.calibration is not None]
         if len(calibrations) < len(self.checkpoints):
             raise TrainError(
@@ -192,10 +203,20 @@ class Predictor:
             )
         return abstention(calibrations, threshold)
 
+    def said(
+        self, utterances: Sequence[Values], *, rows: IntArray | None = None, known: Statistics | None = None
+    ) -> FloatArray:
+        """What `predict` says, shape (n, n_labels): probabilities, or numbers on the scales of the recipe."""
+        given = self.probabilities(utterances, rows=rows, known=known)
+        if not self.scales:
+            return given
+        low, high = np.array(list(self.scales.values()), np.float32).T
+        return np.asarray(low + (high - low) * given, np.float32)
+
     def probabilities(
         self, utterances: Sequence[Values], *, rows: IntArray | None = None, known: Statistics | None = None
     ) -> FloatArray:
-        """Mean probabilities over the checkpoints, shape (n, n_labels).
+        """Mean probabilities over the checkpoints, shape (n, n_labels); of numbers, these from 0 to 1.
 
         Parameters
         ----------
@@ -222,11 +243,18 @@ class Predictor:
                     counts[name] = torch.from_numpy(sizes)
             batch = Batch(inputs, counts, torch.full((len(utterances),), -1))
             with torch.inference_mode():
-                chances = torch.softmax(each.system(batch), 1).numpy()
+                given = each.system(batch)
+                chances = (given if self.scales else torch.softmax(given, 1)).numpy()
             total += chances if each.calibration is None else scaled(chances, each.calibration.temperature)
         if not np.isfinite(total).all():
             raise TrainError("the probabilities are not finite: the weights are damaged; train again")
         return (total / len(self.checkpoints)).astype(np.float32)
+
+
+def _said(checkpoint: Checkpoint) -> str:
+    """What a system says, for a message."""
+    ends = (f"{one_line(name)} from {low:g} to {high:g}" for name, (low, high) in checkpoint.scales.items())
+    return ", ".join(ends) or "labels"
 
 
 def load(checkpoint: Path | str | Sequence[Path | str]) -> Predictor:

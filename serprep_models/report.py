@@ -32,6 +32,7 @@ from serprep_models.seen import copies_within
 from serprep_models.statistics import TRANSDUCTIVE
 from serprep_models.train import HISTORY
 
+_OF_EPOCHS = ("train_", "dev_")  # begin the names of their losses and scores
 DOUBTFUL = "doubtful.csv"  # in the folder of the experiments
 MISSING = 10  # experiments that are named
 LARGEST_BUNDLE = 1_000_000  # bytes inside a page
@@ -56,6 +57,8 @@ def report_outcome(
     labels = store.labels
     groups = {entry["fold"]: entry["test_groups"] for entry in describe(split)}
     names = {result.system: shown(result) for result in outcome.results}
+    dimensions = outcome.dimensions
+    labelled = () if dimensions.scores else outcome.results
     folds = pd.DataFrame(
         [
             {
@@ -65,16 +68,17 @@ def report_outcome(
                 },
                 "test_groups": groups[result.fold],
             }
-            for result in outcome.results
+            for result in labelled
         ]
     )
     matrices: dict[str, Any] = {}
-    for result in outcome.results:
+    for result in labelled:
         name = names[result.system]
         matrices[name] = matrices.get(name, 0) + np.array(result.confusion, np.int64)
-    doubt, not_compared = _doubtful(outcome)
-    table = doubt.to_csv(index=False, float_format="%.4f", lineterminator="\n")
-    write_whole(outcome.folder / DOUBTFUL, table.encode("utf-8", "surrogateescape"))
+    doubt, not_compared = (pd.DataFrame(), "") if dimensions.scores else _doubtful(outcome)
+    if not dimensions.scores:
+        table = doubt.to_csv(index=False, float_format="%.4f", lineterminator="\n")
+        write_whole(outcome.folder / DOUBTFUL, table.encode("utf-8", "surrogateescape"))
     report = Report(
         title=_title(recipe, store) + (" (transductive)" if recipe.train.transductive else ""),
         synthetic=is_synthetic(recipe),
@@ -84,6 +88,14 @@ def report_outcome(
         summary=[replace(row, system=names[row.system]) for row in outcome.summary],
         comparisons=[replace(pair, first=names[pair.first], second=names[pair.second]) for pair in outcome.comparisons],
         groups=outcome.groups,
+        dimensions=replace(
+            dimensions,
+            scores=tuple(replace(row, system=names[row.system]) for row in dimensions.scores),
+            differences=tuple(
+                replace(row, first=names[row.first], second=names[row.second]) for row in dimensions.differences
+            ),
+        ),
+        numbers=outcome.predictions[outcome.predictions["system"] == outcome.verdict.leader],
         conditions=outcome.conditions,
         folds=folds,
         confusion=matrices,
@@ -109,8 +121,10 @@ def report_outcome(
         unfinished=_unfinished(outcome),
         running=running,
         predict={names[system]: outcome.predict_command(system) for system in names},
-        speakers=by_speaker(outcome.predictions, labels, names),
-        wrong=surely_wrong(
+        speakers=pd.DataFrame() if dimensions.scores else by_speaker(outcome.predictions, labels, names),
+        wrong=[]
+        if dimensions.scores
+        else surely_wrong(
             outcome.predictions, _leader(outcome), store=store, root=audio or recipe.root, n_sounds=with_sound
         ),
         doubt=doubt,
@@ -340,7 +354,11 @@ def _history(path: Path) -> list[dict[str, float | None]]:
     """Epochs of a training; nothing where the file is not as it was written: scores do not rest on it."""
     try:
         epochs = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        names = ("epoch", "train_loss", "train_ua", "dev_ua")
+        names = {
+            "epoch",
+            "train_loss",
+            *(name for one in epochs for name in one if name.startswith(("train_", "dev_"))),
+        }
         numbers = [{name: None if one[name] is None else float(one[name]) for name in names} for one in epochs]
         return [one | {"epoch": int(one["epoch"] or 0)} for one in numbers]
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
@@ -354,5 +372,5 @@ def _curves(outcome: Outcome) -> pd.DataFrame:
         if path.is_file():
             head = {"system": result.system, "fold": result.fold, "seed": result.seed}
             rows += [head | epoch for epoch in _history(path)]
-    columns = ["system", "fold", "seed", "epoch", "train_loss", "train_ua", "dev_ua"]
-    return pd.DataFrame(rows, columns=columns).astype({"train_loss": float, "train_ua": float, "dev_ua": float})
+    table = pd.DataFrame(rows, columns=None if rows else ["system", "fold", "seed", "epoch", "train_loss"])
+    return table.astype({name: float for name in table if str(name).startswith(_OF_EPOCHS)})

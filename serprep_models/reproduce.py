@@ -227,8 +227,8 @@ def _predictions(
         return Step("predictions", OTHER, f"{words[0]}, with the same libraries and code ({_some(differing)})")
     stated = {row.get("system"): row.get("ua_interval") for row in given.about["summary"]}
     for system in sorted({run["system"] for run in theirs}):
-        before = [run["ua"] for run in theirs if run["system"] == system and run["ua"] is not None]
-        after = [run["ua"] for run in mine if run["system"] == system and run["ua"] is not None]
+        before = [run["ua"] for run in theirs if run["system"] == system and run.get("ua") is not None]
+        after = [run["ua"] for run in mine if run["system"] == system and run.get("ua") is not None]
         difference = float(np.mean(after) - np.mean(before)) if before and after else 0.0
         low, high = stated.get(system) or (0.0, 0.0)
         spread = (high - low) / 2

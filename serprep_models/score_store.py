@@ -76,7 +76,9 @@ def score_store(
     TrainError
         If the store holds other features, or fewer than two labels are in common.
     """
-    read = load(checkpoints).checkpoints
+    predictor = load(checkpoints)
+    predictor.refuse_numbers("`serprep score` scores labels")
+    read = predictor.checkpoints
     labels = common_labels(Counter(store.emotions), read[0].labels, mapping or {}, among=among)
     columns = group_columns(store, groups)
     told = [

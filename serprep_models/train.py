@@ -1,7 +1,7 @@
 """Batches → a trained system, its history and its predictions.
 
-Adam, cross-entropy, a fixed number of epochs; where a development part is given that is
-not the part being scored, the epoch with the best development UA.  Same seed, same
+Adam, cross-entropy (or what `objectives` has for another target), a fixed number of epochs; where a
+development part is given that is not the part being scored, the epoch with the best development UA.  Same seed, same
 machine, same scores, also when the training was killed and went on.
 """
 
@@ -15,17 +15,16 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from serprep._typing import FloatArray
 from serprep.errors import TrainError
 from serprep.files import write_whole
-from serprep.metrics import ranking_ua, ua_of
 from serprep.recipe import TrainConfig
 from serprep_models.augment import augment, draw_mix
 from serprep_models.loader import MEMORY_BUDGET, Batches, Examples, Loader, Stored, fitting_batch
+from serprep_models.objectives import Distributions, Labels, Numbers, Objective
 from serprep_models.resume import UNFIT, read_state, write_state
-from serprep_models.system import Batch, Mix, System, SystemConfig, make_system
+from serprep_models.system import Batch, System, SystemConfig, make_system
 
 EVALUATION_BATCH = 256  # utterances; no effect on logits
 SAVE_EVERY = 30.0  # seconds between states that a killed training can go on from
@@ -39,7 +38,9 @@ class Trained:
 
     system: nn.Module
     config: SystemConfig
-    history: list[dict[str, Any]] = field(default_factory=list)  # per epoch: train_loss, train_ua, dev_ua, seconds
+    history: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # per epoch: train_loss, train_ua, dev_ua (or another measure), seconds
 
 
 def device_named(name: str) -> torch.device:
@@ -105,7 +106,7 @@ def train(
     TrainError
         If an utterance has no label, or the loss is no longer finite.
     """
-    if len(examples) == 0 or int(examples.labels.min()) < 0:
+    if len(examples) == 0 or (how.target == "emotion" and int(examples.labels.min()) < 0):
         raise TrainError("the training part is empty or holds utterances without a label; leave them out")
     training = _Training(config, examples, how=how, seed=seed)
     if folder is not None and not training.resume(folder):
@@ -118,7 +119,7 @@ def train(
             with (folder / HISTORY).open("a", encoding="utf-8") as file:
                 file.write(json_line(entry))
         if writer is not None:
-            for name in ("train_loss", "train_ua", "dev_ua"):
+            for name in ("train_loss", *_scores(training.objective.measure)):
                 writer.add_scalar(name, entry[name], entry["epoch"])
     if writer is not None:
         writer.close()
@@ -141,8 +142,7 @@ class _Training:
         self.optimiser: torch.optim.Optimizer = kind(
             self.system.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay, fused=True
         )
-        weights = class_weights(examples.labels, config.n_labels, how.class_weights)
-        self.loss_of = nn.CrossEntropyLoss(weight=weights.to(self.device), label_smoothing=how.label_smoothing)
+        self.objective = _objective(config, examples.labels, how=how, device=self.device)
         batches = Batches(
             examples,
             batch_size=how.batch_size,
@@ -158,14 +158,14 @@ class _Training:
         self._begin_epoch()
 
     def _begin_epoch(self) -> None:
-        n = self.config.n_labels
         self.total = torch.zeros((), dtype=torch.float64, device=self.device)  # sum of losses
-        self.counts = torch.zeros(n * n, dtype=torch.int64, device=self.device)  # confusion matrix, flat
+        self.counts = self.objective.nothing.to(self.device)
+        self.n = 0  # utterances
         self.seconds = 0.0
 
     def is_over(self, has_dev: bool) -> bool:
-        """Whether all epochs are done, or the development UA has not risen for too long."""
-        ranked = [_rank(entry["dev_ua"]) for entry in self.history]
+        """Whether all epochs are done, or the development score has not risen for too long."""
+        ranked = [_rank(entry[_scores(self.objective.measure)[1]]) for entry in self.history]
         waited = len(ranked) - 1 - ranked.index(max(ranked)) if ranked else 0
         return len(ranked) >= self.how.epochs or (has_dev and 0 < self.how.patience <= waited)
 
@@ -184,21 +184,21 @@ class _Training:
                 self.seconds = before + monotonic() - began
                 self.save(folder)
         number, total, counts = len(self.history) + 1, self.total.item(), self.counts.cpu().numpy()
-        n = int(counts.sum())
+        of_train, of_dev = _scores(self.objective.measure)
         if not np.isfinite(total):
             rate = self.how.learning_rate
             raise TrainError(f"the loss is not finite in epoch {number}; lower learning_rate ({rate})")
         entry = {
             "epoch": number,
-            "train_loss": total / n,
-            "train_ua": ua_of(counts.reshape(self.config.n_labels, -1)),
-            "dev_ua": float("nan"),
+            "train_loss": total / self.n,
+            of_train: self.objective.of_sums(counts),
+            of_dev: float("nan"),
         }
         if dev is not None:
-            chances = probabilities(self.system, dev, memory_budget=self.how.memory_budget << 20)
-            known = dev.labels.numpy() >= 0
-            entry["dev_ua"] = ranking_ua(dev.labels.numpy()[known], chances.argmax(1)[known], self.config.n_labels)
-            better = not self.history or _rank(entry["dev_ua"]) > max(_rank(old["dev_ua"]) for old in self.history)
+            budget = self.how.memory_budget << 20
+            given = outputs(self.system, dev, probabilities=self.objective.probabilities, memory_budget=budget)
+            entry[of_dev] = self.objective.of_part(given, dev.labels.numpy())
+            better = not self.history or _rank(entry[of_dev]) > max(_rank(old[of_dev]) for old in self.history)
             if better and self.how.keep == "best":
                 self.best = {name: value.clone() for name, value in self.system.state_dict().items()}
         entry["seconds"] = round(before + monotonic() - began, 3)
@@ -212,30 +212,15 @@ class _Training:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
             system = self.system
             heads = system.heads(batch, mix) if isinstance(system, System) else [system(batch)]  # (B, n_labels) each
-            loss = torch.stack([self.loss(logits, batch.labels, mix) for logits in heads]).mean()
+            loss = torch.stack([self.objective.loss(logits, batch.labels, mix) for logits in heads]).mean()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         if self.how.clip_norm:
             nn.utils.clip_grad_norm_(self.system.parameters(), self.how.clip_norm)
         self.optimiser.step()
         self.total += loss.detach().double() * len(batch.labels)
-        cells = batch.labels * self.config.n_labels + heads[0].detach().argmax(1)
-        self.counts += torch.bincount(cells, minlength=len(self.counts))
-
-    def loss(self, logits: Tensor, labels: Tensor, mix: Mix | None) -> Tensor:
-        """Cross-entropy; of mixed utterances, with the labels of both in their shares."""
-        if mix is None:
-            return self.loss_of(logits, labels)  # type: ignore[no-any-return]
-        # weights of labels make a weighted mean, so each utterance has a loss of its own first
-        weight, smoothing = self.loss_of.weight, self.how.label_smoothing
-        each = [
-            cross_entropy(logits, target, weight, reduction="none", label_smoothing=smoothing)
-            for target in (labels, labels[mix.partner])
-        ]
-        share = mix.share[:, 0]
-        assert weight is not None
-        total = share * weight[labels] + (1 - share) * weight[labels[mix.partner]]
-        return (share * each[0] + (1 - share) * each[1]).sum() / total.sum()
+        self.counts += self.objective.sums(heads[0].detach(), batch.labels)
+        self.n += len(batch.labels)
 
     # -- surviving a kill ------------------------------------------------------------
 
@@ -254,6 +239,7 @@ class _Training:
             "history": [json.loads(json_line(entry)) for entry in self.history],
             "total": self.total.item(),
             "counts": self.counts.tolist(),
+            "n": self.n,
             "seconds": self.seconds,
         }
         write_state(folder / STATE, self.system, self.optimiser, best=self.best, about=about)
@@ -264,10 +250,11 @@ class _Training:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             about, self.best = read_state(folder / STATE, self.system, self.optimiser, origin=self.origin())
-            self.history = [_epoch(entry) for entry in about["history"]]
+            self.history = [_epoch(entry, self.objective.measure) for entry in about["history"]]
             self.loader.load_state_dict(about["loader"])
             self.total.fill_(about["total"])
             self.counts.copy_(torch.tensor(about["counts"]))
+            self.n = int(about["n"])
             self.seconds = float(about["seconds"])
             fits = True
         except UNFIT:
@@ -296,9 +283,9 @@ def json_line(entry: dict[str, Any]) -> str:
     return json.dumps({name: None if value != value else value for name, value in entry.items()}) + "\n"
 
 
-def _epoch(entry: dict[str, Any]) -> dict[str, Any]:
+def _epoch(entry: dict[str, Any], measure: str) -> dict[str, Any]:
     """What `json_line` wrote."""
-    names = ("train_loss", "train_ua", "dev_ua", "seconds")
+    names = ("train_loss", *_scores(measure), "seconds")
     numbers = {name: float("nan") if entry[name] is None else float(entry[name]) for name in names}
     return {"epoch": int(entry["epoch"]), **numbers}
 
@@ -316,16 +303,27 @@ def _scalar_writer() -> Any:
     return SummaryWriter
 
 
-def class_weights(labels: Tensor, n_labels: int, kind: str) -> Tensor:
-    """Weights of the loss: ones, or n / (n_labels * count), 0 for a label nobody has."""
-    if kind == "none":
-        return torch.ones(n_labels)
-    counts = torch.bincount(labels, minlength=n_labels).double()
-    return torch.where(counts > 0, len(labels) / (n_labels * counts.clamp(min=1)), 0.0).float()
+def _scores(measure: str) -> tuple[str, str]:
+    """What an epoch calls its scores of the training part, and of the development part."""
+    return f"train_{measure}", f"dev_{measure}"
+
+
+def _objective(config: SystemConfig, labels: Tensor, *, how: TrainConfig, device: torch.device) -> Objective:
+    """What a training of this target minimises."""
+    if how.dimensions:
+        return Numbers(config.n_labels)
+    return Distributions() if how.target == "raters" else Labels(labels, config.n_labels, how, device)
 
 
 def probabilities(system: nn.Module, examples: Examples | Stored, *, memory_budget: int = MEMORY_BUDGET) -> FloatArray:
     """Softmax outputs of every utterance, shape (n, n_labels); `memory_budget` is in bytes."""
+    return outputs(system, examples, probabilities=True, memory_budget=memory_budget)
+
+
+def outputs(
+    system: nn.Module, examples: Examples | Stored, *, probabilities: bool, memory_budget: int = MEMORY_BUDGET
+) -> FloatArray:
+    """Outputs of every utterance, as they are or through a softmax, shape (n, n_labels)."""
     device = next(system.parameters()).device
     system.eval()
     with torch.inference_mode():
@@ -333,5 +331,6 @@ def probabilities(system: nn.Module, examples: Examples | Stored, *, memory_budg
         if isinstance(examples, Stored):
             size = fitting_batch(examples, memory_budget=memory_budget, at_most=size)
         batches = Batches(examples, batch_size=size, shuffle=False, memory_budget=memory_budget)
-        found = [torch.softmax(system(batch.to(device)), 1).cpu().numpy() for batch in batches]
+        given = (system(batch.to(device)) for batch in batches)
+        found = [(torch.softmax(each, 1) if probabilities else each).cpu().numpy() for each in given]
     return np.concatenate(found)

@@ -20,6 +20,7 @@ from serprep.place.place import Place, at
 from serprep.processes import scratch
 from serprep_models.catalogue import FOLDER
 from serprep_models.experiment import Experiment, finished
+from serprep_models.raters import NAME as RATERS
 from serprep_models.train import HISTORY, STATE
 
 EVERY = 20.0  # seconds between looks at the state of a training
@@ -52,9 +53,11 @@ class Travel:
         return Away(function, self) if self.url else function
 
     def send_split(self) -> None:
-        """Let workers have the split."""
+        """Let workers have the split, and what raters said where that is learnt."""
         if self.url:
-            at(self.url).write(SPLIT, (Path(self.folder) / SPLIT).read_bytes())
+            for name in (SPLIT, RATERS):
+                if (path := Path(self.folder) / name).is_file():
+                    at(self.url).write(name, path.read_bytes())
 
     def fetch(self, experiments: Iterable[Experiment]) -> None:
         """Take the files of experiments that are finished there and not here."""
@@ -82,10 +85,17 @@ class Away:
         experiment, *more = task if isinstance(task, tuple) else (task,)
         name, place = self.travel.name(experiment), at(self.travel.url)
         folder = _own_folder(self.travel.url)
-        there = {file for file in place.files() if file == SPLIT or file.startswith((f"{SHARED}/", f"{name}/"))}
+        wanted = (SPLIT, RATERS, f"{SHARED}/", f"{name}/")
+        there = {file for file in place.files() if file.startswith(wanted)}
         _fetch(place, folder, [file for file in there if not (folder / file).is_file()])
         shared = _written(folder, SHARED)
-        own = replace(experiment, folder=str(folder / name), split=str(folder / SPLIT), statistics=str(folder / SHARED))
+        own = replace(
+            experiment,
+            folder=str(folder / name),
+            split=str(folder / SPLIT),
+            statistics=str(folder / SHARED),
+            raters=str(folder / RATERS) if experiment.raters else "",
+        )
         with _sending(place, folder, [f"{name}/{HISTORY}", f"{name}/{STATE}"]):
             answer = self.function((own, *more) if more else own)
         written = _written(folder, name)

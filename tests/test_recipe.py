@@ -50,7 +50,7 @@ format = "hdf5"
 segment_dtype = "float16"
 [split]
 protocol = "group-k-fold"
-group = "session"
+group = ["session", "text"]
 folds = 6
 dev_groups = 2
 other_folds = 3
@@ -88,6 +88,7 @@ refit = true
 groups = ["gender"]
 calibrate = "temperature"
 submission = "compare2021"
+secondary = 0.25
 
 [train.hsf-crnn]
 activation = "relu"
@@ -154,7 +155,7 @@ def test_every_key_arrives(tmp_path):
     assert recipe.store == StoreConfig(format="hdf5", segment_dtype="float16")
     assert recipe.split == SplitConfig(
         protocol="group-k-fold",
-        group="session",
+        group=("session", "text"),
         folds=6,
         dev_groups=2,
         other_folds=3,
@@ -193,6 +194,7 @@ def test_every_key_arrives(tmp_path):
         groups=("gender",),
         calibrate="temperature",
         submission="compare2021",
+        secondary=0.25,
         options={
             "hsf-crnn": {
                 "activation": "relu",
@@ -214,7 +216,7 @@ def test_balanced_sampling_arrives(tmp_path):
 def test_no_value_of_the_full_recipe_is_a_default(tmp_path):
     full, least = read(tmp_path, FULL, "full.toml"), read(tmp_path, LEAST, "least.toml")
     only_one = {"feature_set"}  # has one possible value
-    excluded = {"sampling"}  # by class_weights
+    excluded = {"sampling", "target", "scales"}  # by class_weights
     for table in ("split", "train", "store"):
         for field in [field for field in fields(getattr(full, table)) if field.name not in excluded]:
             values = [getattr(getattr(recipe, table), field.name) for recipe in (full, least)]
@@ -281,6 +283,7 @@ def test_home_and_urls(tmp_path):
             "[split]\nkind = 1\n",
             r"unknown key 'kind'; expected one of protocol, group, folds, other_folds, dev_groups, dev_group",
         ),
+        ("[split]\nother_folds = 2\n", r"other_folds divides the second column of group, which is 'speaker' alone;"),
         ("[train]\nlr = 1\n", r"unknown key 'lr'; expected one of systems, seeds, epochs, batch_size, learning_rate"),
         ("[features.segments]\nshort = { length = 30 }\n", r"\[features.segments.short\] needs hop"),
         ("[features.segments]\nshort = 30\n", r"features.segments.short is 30; expected a table"),

@@ -15,22 +15,23 @@ class _CSV(Exporter):
     name = "csv"
 
     def predictions(self, rows: Iterable[Predicted], labels: Sequence[str]) -> Iterator[str]:
-        yield _line(["id", "label", *(f"p_{one_line(label)}" for label in labels)])
+        yield line(["id", "label", *(f"p_{one_line(label)}" for label in labels)])
         for row in rows:
-            yield _line([one_line(row.id), one_line(row.label), *map(repr, row.probabilities)])
+            yield line([one_line(row.id), one_line(row.label), *map(repr, row.probabilities)])
 
     def write(self, source: Source, folder: Path) -> None:
-        head = _line(["name", *role_columns(source), *feature_columns(source), "class"])
+        head = line(["name", *role_columns(source), *feature_columns(source), "class"])
         write_partitions(
             source,
             folder,
             suffix="csv",
             head=lambda _: [head],
-            line=lambda row: _line([*row[0], *row[1], row[2]]),
+            line=lambda row: line([*row[0], *row[1], row[2]]),
         )
 
 
-def _line(cells: Sequence[str]) -> str:
+def line(cells: Sequence[str]) -> str:
+    """A line of CSV."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()

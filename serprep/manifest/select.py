@@ -33,8 +33,8 @@ def select(
     ----------
     manifest : Manifest
     emotions : mapping of str to str, optional
-        The corpus's word → the recipe's; what is not named is dropped.  None keeps
-        every label.  Utterances of a partition "test" stay even without a label.
+        The corpus's word → the recipe's, or "" to keep utterances without a label; what is not
+        named is dropped.  None keeps every label.  Utterances of a partition "test" stay even without a label.
     exclude : sequence of str
         Utterance ids.
     marks : sequence of Mark
@@ -54,7 +54,8 @@ def select(
         if name not in present:
             known = ", ".join(sorted(filter(None, present))) or "none"
             problems.append(f"[corpus.emotions] names {name!r}, which no utterance has; the corpus has {known}")
-    declared = tuple(dict.fromkeys(emotions.values() if emotions is not None else sorted(filter(None, present))))
+    words_kept = sorted(present) if emotions is None else emotions.values()
+    declared = tuple(dict.fromkeys(filter(None, words_kept)))
     excluded, marked, corrected = set(exclude), set(left_out(marks)), corrections(marks)
     for verb, ids in (("excluded", excluded), ("marked", {mark.id for mark in marks})):
         absent = sorted(ids.difference(rows.column("id")))

@@ -14,10 +14,14 @@ from serprep_models.systems.svm import machine_of
 class _CRNN(SystemSpec[Options]):
     """What the three have in common."""
 
+    numbers = True
     formerly: ClassVar[Mapping[str, str]] = {name: name for name in ("activation", "batch_norm", "dropout")}
 
     def check(self, options: Any, how: TrainConfig) -> None:
-        """Refuse batch normalisation of single utterances."""
+        """Refuse batch normalisation of single utterances, and means of probabilities where there are none."""
+        for name in ("auxiliary_heads", "svm_share") if how.dimensions else ():
+            if getattr(options, name, False):
+                raise RecipeError(f"[train.{self.name}] {name} averages probabilities; leave it out to learn numbers")
         if options.batch_norm and how.batch_size == 1:
             raise RecipeError(
                 f"[train.{self.name}] batch_norm needs batches of more than one utterance; raise [train] batch_size"

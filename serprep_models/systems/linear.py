@@ -21,6 +21,7 @@ class Linear(SystemSpec[Options]):
 
     name = "linear"
     options = Options
+    numbers = True
 
     def inputs(self, options: Options, features: Features) -> tuple[str, ...]:
         """Rows."""

@@ -1,4 +1,4 @@
-"""The floor: the most frequent training label for everybody."""
+"""The floor: the most frequent training label for everybody; of numbers, the mean."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ class Majority(SystemSpec[Options]):
     seeded = False
     cost = 0
     by_gradient = False
+    numbers = True
     floor = True
 
     def inputs(self, options: Options, features: Features) -> tuple[str, ...]:
@@ -44,7 +45,10 @@ class Majority(SystemSpec[Options]):
         """Count, and say the same of everybody."""
         from serprep_models.fold import Fitted
 
-        labels = fold.labels(fold.rows["train"])
+        if fold.how.dimensions:
+            mean = np.nanmean(fold.truth(fold.rows["train"]), axis=0, dtype=np.float64).astype(np.float32)
+            return Fitted(scores={role: np.tile(mean, (len(fold.rows[role]), 1)) for role in fold.scored})
+        labels = fold.labels(fold.labelled("train"))
         return Fitted(scores={role: majority(labels, len(fold.rows[role]), fold.n_labels) for role in fold.scored})
 
 

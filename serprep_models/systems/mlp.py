@@ -25,6 +25,7 @@ class MLP(SystemSpec[Options]):
 
     name = "mlp"
     options = Options
+    numbers = True
 
     def inputs(self, options: Options, features: Features) -> tuple[str, ...]:
         """Rows."""

@@ -387,7 +387,7 @@ def machine_of(fold: "Fold", features: tuple[str, ...], options: Options | None 
         Default those of compare-svm.
     """
     own = options or options_of(COMPARE_SVM.name, fold.how.options)
-    learns, how = fold.rows["train"], fold.how
+    learns, how = fold.labelled("train"), fold.how
     chooses = fold.labelled("dev") if fold.use_dev and how.keep == "best" else []
 
     def labelled(rows: Sequence[int]) -> Labelled:

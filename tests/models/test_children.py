@@ -76,7 +76,7 @@ def test_statistics_are_of_what_is_trained_on_and_the_rest_of_recordings(small, 
     assert about["version"] == store.version
     assert about["calibration"]["n"] == len(rows) == 16  # no child has a part in the temperature
     (result,) = outcome.results
-    assert (result["n_train"], result["n_children"]) == (16, 16)
+    assert (result.n_train, result.n_children) == (16, 16)
     assert set(outcome.predictions["id"]) == set(outcome.split.ids(0, "test"))
     assert any("16 and 16 (conditions off); no child is developed on or tested" in note for note in outcome.notes)
 

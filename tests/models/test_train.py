@@ -14,9 +14,10 @@ from serprep.features.extract import Features
 from serprep.recipe import TrainConfig
 from serprep.systems import inputs_of
 from serprep_models.loader import load
+from serprep_models.objectives import class_weights
 from serprep_models.standardise import training_statistics
 from serprep_models.system import Mix, SystemConfig
-from serprep_models.train import _Training, class_weights, device_named, one_cycle, probabilities, train
+from serprep_models.train import _Training, device_named, one_cycle, probabilities, train
 
 
 def examples_of(store, system, rows):
@@ -227,16 +228,16 @@ def test_the_loss_of_mixed_utterances_is_that_of_mixed_targets(small, weighted) 
     logits = torch.randn(6, 4, dtype=torch.float64, generator=generator)
     labels, partner = torch.tensor([0, 1, 2, 3, 0, 1]), torch.tensor([3, 1, 0, 2, 5, 4])
     share = torch.rand(6, 1, dtype=torch.float64, generator=generator)
-    training.loss_of.weight = training.loss_of.weight.double()
-    weight = training.loss_of.weight
+    training.objective.loss_of.weight = training.objective.loss_of.weight.double()
+    weight = training.objective.loss_of.weight
     one_hot = torch.eye(4, dtype=torch.float64)
     target = share * one_hot[labels] + (1 - share) * one_hot[labels[partner]]
     smooth = 0.8 * target + 0.2 / 4
     expected = -(smooth * weight * logits.log_softmax(1)).sum() / (target * weight).sum()
-    assert training.loss(logits, labels, Mix(partner, share)).item() == pytest.approx(expected.item())
+    assert training.objective.loss(logits, labels, Mix(partner, share)).item() == pytest.approx(expected.item())
     # and without mixing it is PyTorch's own
     plain = torch.nn.functional.cross_entropy(logits, labels, weight, label_smoothing=0.2)
-    assert training.loss(logits, labels, None).item() == pytest.approx(plain.item())
+    assert training.objective.loss(logits, labels, None).item() == pytest.approx(plain.item())
 
 
 EVERYTHING = {

@@ -14,6 +14,7 @@ from serprep_models.scores import Result, Summary
 from serprep_models.scores.calibration import Calibration, abstention, before_and_after, fit_temperature, scaled
 from serprep_models.scores.intervals import beyond_rows
 from serprep_models.scores.metrics import nlls
+from serprep_models.targets import EMOTION
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -96,7 +97,7 @@ def test_nothing_that_is_scored_has_a_part_in_it(
 
     monkeypatch.setattr(jobs, "_run", spied)
     jobs.run_experiment(asked)
-    rows = jobs.rows_of(bind(split, store.manifest()), store, 0)
+    rows = jobs.rows_of(bind(split, store.manifest()), 0, EMOTION.known(store))
     assert len(sides) == 1 + 2  # of two training speakers, each is held out once
     assert sorted(sides[1]["test"] + sides[2]["test"]) == rows["train"]
     for inner in sides[1:]:

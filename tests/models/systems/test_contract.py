@@ -24,7 +24,7 @@ from serprep_models.predict import predict_store
 from serprep_models.standardise import training_statistics
 from serprep_models.system import SystemConfig, make_system
 
-KEPT = [name for name in SYSTEMS.names if not SYSTEMS[name].floor]
+KEPT = [name for name in SYSTEMS.names if SYSTEMS[name].labels and not SYSTEMS[name].floor]
 TABLES = {"svm": {"features": ["functionals", "egemaps"]}, "mlp": {"layers": [8]}, "linear": {"features": ["egemaps"]}}
 
 

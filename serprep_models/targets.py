@@ -1,0 +1,194 @@
+"""What systems learn of an utterance: its label, what raters said of it, or numbers such as arousal.
+
+A target says what is true of the rows of a store, which of them can be trained on, and how
+predictions are written and scored.  Numbers are mapped from their scale, which the recipe
+names, to 0 … 1; a value outside is refused.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from serprep._typing import AnyArray, DoubleArray, FloatArray
+from serprep.errors import TrainError, first_ten, one_line
+from serprep.recipe import TrainConfig
+from serprep.store.store import Store
+from serprep.text import as_float, did_you_mean
+from serprep_models.raters import read_said
+from serprep_models.scores import score
+from serprep_models.scores.dimensions import predicted_of, score_numbers, truth_of
+from serprep_models.scores.distributions import divergence_of
+
+
+class Target(ABC):
+    """What is learnt.  Safe to pickle."""
+
+    probabilities: ClassVar[bool] = True  # whether outputs are probabilities of labels
+
+    @abstractmethod
+    def names(self, store: Store) -> tuple[str, ...]:
+        """Of the outputs."""
+
+    @abstractmethod
+    def truth(self, store: Store, rows: Any) -> AnyArray:
+        """Of rows: places among labels (n,) int64, -1 where there is none, or numbers (n, k) float32, NaN likewise."""
+
+    def known(self, store: Store) -> list[bool]:
+        """Of every row of the store, whether it can be trained on."""
+        truth = self.truth(store, range(len(store)))
+        known = np.asarray(truth >= 0 if truth.ndim == 1 else (~np.isnan(truth)).any(axis=1))
+        return [bool(each) for each in known]
+
+    def check(self, store: Store) -> None:  # noqa: B027 - a store holds its labels
+        """Raise a TrainError if the store does not hold what is to be learnt."""
+
+    @abstractmethod
+    def frame(self, store: Store, rows: Sequence[int], given: FloatArray, role: str) -> pd.DataFrame:
+        """Predictions of some utterances, one a row."""
+
+    @abstractmethod
+    def score(self, predictions: pd.DataFrame, store: Store) -> dict[str, Any]:
+        """What the result of an experiment says of the predictions of its scored part."""
+
+
+@dataclass(frozen=True)
+class Emotion(Target):
+    """The declared label."""
+
+    def names(self, store: Store) -> tuple[str, ...]:
+        """The labels."""
+        return store.labels
+
+    def truth(self, store: Store, rows: Any) -> AnyArray:
+        """Places among them."""
+        place = {label: number for number, label in enumerate(store.labels)}
+        emotions = store.emotions
+        return np.array([place.get(emotions[row], -1) for row in rows], np.int64)
+
+    def frame(self, store: Store, rows: Sequence[int], given: FloatArray, role: str) -> pd.DataFrame:
+        """id, speaker, role, truth, prediction, and a probability per label."""
+        frame = _about(store, rows, role)
+        frame["truth"] = [store.emotions[row] for row in rows]
+        frame["prediction"] = [store.labels[place] for place in given.argmax(axis=1)]
+        for place, label in enumerate(store.labels):
+            frame[f"p_{label}"] = given[:, place]
+        return frame
+
+    def score(self, predictions: pd.DataFrame, store: Store) -> dict[str, Any]:
+        """WA, UA, recall, confusion."""
+        return score(predictions, store.labels)
+
+
+@dataclass(frozen=True)
+class Raters(Emotion):
+    """What raters said of the labels; predictions and scores are those of labels, and divergences besides."""
+
+    path: str  # of what `serprep_models.raters` wrote
+
+    def truth(self, store: Store, rows: Any) -> AnyArray:
+        """Distributions."""
+        said = read_said(Path(self.path))
+        return said.of([store.ids[row] for row in rows]).astype(np.float32)
+
+    def score(self, predictions: pd.DataFrame, store: Store) -> dict[str, Any]:
+        """Of labels, and how far from the raters."""
+        return super().score(predictions, store) | {
+            "raters": divergence_of(predictions, read_said(Path(self.path)).frame())
+        }
+
+
+@dataclass(frozen=True)
+class Dimensions(Target):
+    """Numbers: column → where its scale begins and ends."""
+
+    scales: tuple[tuple[str, float, float], ...]
+    probabilities = False
+
+    def names(self, store: Store) -> tuple[str, ...]:
+        """The columns."""
+        return tuple(name for name, _, _ in self.scales)
+
+    def truth(self, store: Store, rows: Any) -> AnyArray:
+        """Their values on a scale from 0 to 1."""
+        chosen = np.asarray(rows, np.int64)
+        columns = [(numbers_of(store, name)[chosen] - low) / (high - low) for name, low, high in self.scales]
+        return np.stack(columns, axis=1).astype(np.float32)
+
+    def check(self, store: Store) -> None:
+        """Raise a TrainError if a column is none of numbers, or a value lies outside its scale."""
+        problems = []
+        for name, low, high in self.scales:
+            values = numbers_of(store, name)
+            for row in np.flatnonzero((values < low) | (values > high)):
+                problems.append(
+                    f"utterance {one_line(store.ids[row])!r}: {name} is {values[row]:g}, and [train.scales] {name} is "
+                    f"[{low:g}, {high:g}]; widen the scale, or leave the utterance out"
+                )
+            if np.isnan(values).all():
+                problems.append(f"[train] target: no utterance has a number for {name}; leave it out")
+        if problems:
+            raise TrainError(first_ten(problems))
+
+    def frame(self, store: Store, rows: Sequence[int], given: FloatArray, role: str) -> pd.DataFrame:
+        """id, speaker, role, and per dimension what is true and what is predicted, both from 0 to 1."""
+        frame, truth = _about(store, rows, role), self.truth(store, rows)
+        for place, (name, _, _) in enumerate(self.scales):
+            frame[truth_of(name)], frame[predicted_of(name)] = truth[:, place], given[:, place]
+        return frame
+
+    def score(self, predictions: pd.DataFrame, store: Store) -> dict[str, Any]:
+        """Concordance, correlation and error per dimension, and the scales."""
+        return {
+            "n_test": len(predictions),
+            "dimensions": score_numbers(predictions, self.names(store)),
+            "scales": {name: [low, high] for name, low, high in self.scales},
+        }
+
+
+def numbers_of(store: Store, name: str) -> DoubleArray:
+    """A column of numbers, shape (n,), NaN where a cell is empty.
+
+    Raises
+    ------
+    TrainError
+        If there is no such column, or a cell holds something else.
+    """
+    if name not in store.columns:
+        known = [column for column in store.columns if column in store.numbers] or list(store.columns)
+        raise TrainError(
+            f"[train] target: the store has no column {one_line(name)!r}; expected some of "
+            f"{one_line(', '.join(known))}{did_you_mean(name, store.columns)}"
+        )
+    numbers = np.full(len(store), np.nan)
+    for row, cell in enumerate(store.column(name)):
+        value = as_float(cell) if isinstance(cell, str) else float(cell)
+        if cell != "" and value is None:
+            raise TrainError(
+                f"utterance {one_line(store.ids[row])!r}: {one_line(name)} is {one_line(cell)!r}; expected a number, "
+                "or nothing"
+            )
+        numbers[row] = np.nan if value is None else value
+    return numbers
+
+
+def _about(store: Store, rows: Sequence[int], role: str) -> pd.DataFrame:
+    ids, speakers = store.ids, store.speakers
+    return pd.DataFrame({"id": [ids[row] for row in rows], "speaker": [speakers[row] for row in rows], "role": role})
+
+
+EMOTION = Emotion()
+
+
+def target_of(how: TrainConfig, raters: str = "") -> Target:
+    """What a configuration asks to learn; `raters` is where it stands what they said."""
+    if how.target == "raters":
+        return Raters(raters)
+    if how.dimensions:
+        ends = {name: how.scales[name] for name in how.dimensions}
+        return Dimensions(tuple((name, float(low), float(high)) for name, (low, high) in ends.items()))
+    return EMOTION

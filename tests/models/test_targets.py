@@ -1,0 +1,223 @@
+"""Numbers as a target, from recipe to page, on sounds of which the numbers are known functions."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+import serprep_models
+from helpers.inline import Inline
+from serprep.errors import RecipeError, TrainError
+from serprep.pipeline.build import build
+from serprep.recipe import TrainConfig, recipe_from
+from serprep.store.store import open_store
+from serprep_models.compare import compare_experiments
+from serprep_models.experiment import is_whole
+from serprep_models.experiments import experiments_folder, run_experiments, split_of
+from serprep_models.onnx import onnx
+from serprep_models.predict import predict_store, render
+from serprep_models.predictor import load
+from serprep_models.report import report_outcome
+from serprep_models.score_store import score_store
+from serprep_models.scores.dimensions import predicted_of, read_numbers, truth_of
+from serprep_models.targets import numbers_of
+
+RATE = 16_000
+N_SPEAKERS, N_EACH, N_MISSING = 6, 20, 6
+SCALES = {"arousal": [1, 5], "pitch": [0, 100]}
+TRAIN = {
+    "target": ["arousal", "pitch"],
+    "scales": SCALES,
+    "systems": ["mlp", "svr", "majority"],
+    "seeds": [0],
+    "epochs": 60,
+    "batch_size": 20,
+    "learning_rate": 0.01,
+    "device": "cpu",
+    "mlp": {"features": ["egemaps"], "layers": [16], "dropout": 0.0},
+    "svr": {"features": ["egemaps"], "c": [0.01, 0.1]},
+}
+
+
+def recipe_for(folder, **train):
+    values = {
+        "dataset": {"name": "tones", "path": "stores"},
+        "corpus": {
+            "reader": "table",
+            "root": "corpus",
+            "file": "labels.csv",
+            "columns": {"path": "file", "speaker": "speaker", "emotion": "emotion", "arousal": "arousal"},
+        },
+        "features": {"egemaps": {}, "functionals": {"enabled": False}, "logmel": {"enabled": False}, "segments": {}},
+        "split": {"protocol": "group-k-fold", "folds": 2},
+        "train": TRAIN | train,
+    }
+    return recipe_from(values, folder=folder, name="tones")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Six voices; arousal is the level in dB, pitch the octaves above 100 Hz, both mapped to their scales."""
+    place = tmp_path_factory.mktemp("numbers")
+    (place / "corpus").mkdir()
+    rng, rows = np.random.default_rng(0), []
+    time = np.arange(RATE // 2) / RATE
+    for speaker in range(N_SPEAKERS):
+        for take in range(N_EACH):
+            loud, high = rng.uniform(size=2)
+            waves = [np.sin(2 * np.pi * 100 * 4**high * n * time) / n for n in range(1, 9)]
+            signal = np.sum(waves, axis=0) * 0.02 * 10**loud + 1e-4 * rng.standard_normal(len(time))
+            name = f"s{speaker}_{take}.wav"
+            soundfile.write(place / "corpus" / name, signal, RATE, subtype="FLOAT")
+            pitch = "" if take < N_MISSING // N_SPEAKERS else f"{100 * high:.4f}"
+            rows.append([name, f"s{speaker}", "neutral", f"{1 + 4 * loud:.4f}", pitch])
+    with (place / "corpus" / "labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["file", "speaker", "emotion", "arousal", "pitch"], *rows])
+    return place
+
+
+@pytest.fixture(scope="module")
+def store(folder):
+    return open_store(build(recipe_for(folder), pool=Inline()).store)
+
+
+@pytest.fixture(scope="module")
+def outcome(folder, store):
+    return run_experiments(recipe_for(folder), store, pool=Inline())
+
+
+def test_numbers_that_the_sound_decides_are_learnt(outcome) -> None:
+    scores = {(row.system, row.dimension): row for row in outcome.dimensions.scores}
+    for dimension in ("arousal", "pitch", "mean"):
+        assert scores["mlp", dimension].ccc > 0.9
+        assert scores["svr", dimension].ccc > 0.9
+        low, high = scores["svr", dimension].ccc_interval
+        assert low < scores["svr", dimension].ccc < high
+        assert abs(scores["majority", dimension].ccc) < 0.1
+    assert outcome.verdict.leader in ("mlp", "svr")
+    assert {(row.n_utterances, row.n_missing) for row in outcome.dimensions.scores if row.dimension == "pitch"} == {
+        (N_SPEAKERS * N_EACH - N_MISSING, N_MISSING)
+    }
+    assert outcome.summary == [] == outcome.comparisons
+
+
+def test_the_mean_of_the_training_part_is_the_floor(outcome, store) -> None:
+    table = read_numbers(outcome.folder / "majority/fold-01/seed-0/predictions.csv")
+    tested = set(table["id"])
+    for name, (low, high) in SCALES.items():
+        numbers = (numbers_of(store, name) - low) / (high - low)
+        own = [number for number, id_ in zip(numbers, store.ids, strict=True) if id_ not in tested]
+        np.testing.assert_allclose(table[predicted_of(name)], np.nanmean(own), rtol=1e-6)
+        truth = dict(zip(store.ids, numbers, strict=True))
+        np.testing.assert_allclose(table[truth_of(name)], [truth[id_] for id_ in table["id"]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("system", ["mlp", "svr"])
+def test_a_checkpoint_predicts_as_it_was_scored_on_the_scale_of_the_recipe(outcome, store, folder, system) -> None:
+    place = outcome.folder / system / "fold-01" / "seed-0"
+    assert is_whole(place, system)
+    scored = read_numbers(place / "predictions.csv")
+    found = predict_store([place], store)
+    rows = [found.ids.index(id_) for id_ in scored["id"]]
+    for column, (name, (low, high)) in enumerate(SCALES.items()):
+        expected = low + (high - low) * scored[predicted_of(name)]
+        np.testing.assert_allclose(found.probabilities[rows, column], expected, rtol=1e-4, atol=1e-4)
+    path = folder / "corpus" / store.column("path")[rows[0]]
+    said = serprep_models.load(place).predict(*soundfile.read(path, dtype="float32"))
+    np.testing.assert_allclose(list(said.values()), found.probabilities[rows[0]], rtol=1e-3, atol=1e-3)
+    assert list(said) == list(SCALES)
+    head, first, *_ = render(found, "csv").splitlines()
+    assert head == "id,arousal,pitch" and first.split(",")[0] == found.ids[0]
+    assert json.loads(render(found, "jsonl").splitlines()[0])["numbers"]["arousal"] == pytest.approx(
+        float(found.probabilities[0, 0]), abs=1e-6
+    )
+    with pytest.raises(TrainError, match="form arff is one of labels; expected csv or jsonl"):
+        render(found, "arff")
+
+
+def test_what_is_for_labels_refuses_numbers_in_a_line(outcome, store, tmp_path) -> None:
+    place = outcome.folder / "mlp" / "fold-01" / "seed-0"
+    with pytest.raises(TrainError, match="an ONNX file gives probabilities of labels, and the system says numbers"):
+        onnx(load(place), tmp_path / "a.onnx")
+    with pytest.raises(TrainError, match="--abstain is for labels, and the system says numbers"):
+        load(place).abstention(0.5)
+    with pytest.raises(TrainError, match="`serprep score` scores labels"):
+        score_store([place], store)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"scales": {"arousal": [1, 5]}},
+            r"\[train.scales\] pitch is missing; expected where its scale begins and ends",
+        ),
+        ({"scales": {"arousal": [5, 1], "pitch": [0, 1]}}, r"arousal is \[5, 1\]; expected where"),
+        ({"scales": {**SCALES, "mood": [0, 1]}}, "mood is no target; expected arousal, pitch"),
+        ({"target": "emotion"}, r"scales\] is for numbers"),
+        ({"target": [], "scales": {}}, r"target is \[\]; expected one or more different columns"),
+        ({"target": ["arousal", "arousal"]}, "expected one or more different columns"),
+        ({"sampling": "balanced"}, r"sampling is for one label per utterance"),
+        ({"calibrate": "temperature"}, "calibrate is for one label per utterance"),
+        ({"groups": ["gender"]}, "groups is for labels; leave it out"),
+        ({"hsf-crnn": {"svm_share": 0.5}}, "svm_share averages probabilities; leave it out to learn numbers"),
+    ],
+)
+def test_what_makes_no_sense_for_numbers_is_refused(tmp_path, change, message) -> None:
+    with pytest.raises(RecipeError, match=message):
+        recipe_for(tmp_path, **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"systems": ["svm"]}, "svm cannot learn numbers; name some of plain-crnn"),
+        ({"target": ["mood"], "scales": {"mood": [0, 1]}}, "no column 'mood'"),
+        ({"target": ["speaker"], "scales": {"speaker": [0, 1]}}, "speaker is 's0'; expected a number, or nothing"),
+        ({"scales": {"arousal": [1, 3], "pitch": [0, 100]}}, r"arousal is 3.*\[train.scales\] arousal is \[1, 3\]"),
+    ],
+)
+def test_what_the_store_cannot_teach_is_told_before_training(folder, store, change, message) -> None:
+    with pytest.raises(TrainError, match=message):
+        run_experiments(recipe_for(folder, **change), store, pool=Inline())
+
+
+def test_a_regression_cannot_learn_labels(folder, store) -> None:
+    with pytest.raises(TrainError, match="svr cannot learn labels"):
+        run_experiments(recipe_for(folder, target="emotion", scales={}, systems=["svr"]), store, pool=Inline())
+
+
+def test_the_page_and_the_results_tell_scores_and_scales(outcome, folder, tmp_path) -> None:
+    page = report_outcome(recipe_for(folder), outcome, built=None, path=tmp_path / "page.html").read_text()
+    assert "arousal from 1 to 5, pitch from 0 to 100 became 0 to 1" in page
+    assert f"{outcome.dimensions.scores[0].ccc:.3f}" in page and "prediction of pitch against the truth" in page
+    told = json.loads((outcome.folder / "results.json").read_bytes())["dimensions"]
+    assert told["scales"] == {name: [float(low), float(high)] for name, (low, high) in SCALES.items()}
+    assert not (outcome.folder / "doubtful.csv").exists()
+    history = (outcome.folder / "mlp/fold-01/seed-0/history.jsonl").read_text().splitlines()
+    assert json.loads(history[-1])["train_ccc"] > 0.95 and json.loads(history[-1])["train_loss"] < 0.05
+
+
+def test_two_recipes_are_compared_by_concordance(outcome, folder, store) -> None:
+    other = run_experiments(
+        recipe_for(folder, systems=["svr"], svr={"features": ["egemaps"], "c": [1e-6]}), store, pool=Inline()
+    )
+    found = compare_experiments({"a": outcome.folder, "b": other})
+    pairs = {(row.first, row.second) for row in found.dimensions.differences}
+    assert pairs == {("a: mlp", "b: svr"), ("a: svr", "b: svr")}
+    assert all(row.ccc > 0.5 and row.p == 2 / 2**N_SPEAKERS for row in found.dimensions.differences)
+    labels = {"a": outcome.folder, "b": folder}
+    with pytest.raises(TrainError, match="no finished experiment"):
+        compare_experiments(labels)
+
+
+def test_a_target_enters_the_identity_and_what_is_not_set_does_not(folder, store) -> None:
+    recipe = recipe_for(folder, target="emotion", scales={})
+    split = split_of(recipe, store.manifest())
+    numbers = experiments_folder(recipe_for(folder), store, split)
+    assert numbers != experiments_folder(recipe, store, split)
+    assert "target" not in {
+        key for key, value in vars(TrainConfig()).items() if value != getattr(TrainConfig, key, value)
+    }
