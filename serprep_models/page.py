@@ -149,7 +149,7 @@ def render(report: Report) -> str:
         Path(__file__).parent / "page.html.j2",
         values,
         title=f"{report.title} · results",
-        filters=FILTERS | {"spread": _spread},
+        filters={**FILTERS, "spread": _spread},
     )
 
 

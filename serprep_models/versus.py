@@ -62,7 +62,7 @@ def report_versus(first: Path, second: Path, *, path: Path) -> Path:
         "recipes": _recipes(first, second),
     }
     page = render(
-        Path(__file__).parent / "versus.html.j2", values, title=" · ".join(names), filters=FILTERS | {"plain": plain}
+        Path(__file__).parent / "versus.html.j2", values, title=" · ".join(names), filters={**FILTERS, "plain": plain}
     )
     return write_page(page, path)
 
