@@ -50,3 +50,12 @@ def made(tmp_path_factory):
     run_recipe(read_recipe(folder / "recipe.toml"), pool=Inline(), page=False)
     bundle(folder / "recipe.toml", folder / "results.zip")
     return folder
+
+
+@pytest.fixture(scope="session")
+def outcome(small, pool):
+    """What the experiments of the small store's recipe gave, all of them."""
+    from serprep_models.experiments import run_experiments
+
+    recipe, store = small
+    return run_experiments(recipe, store, pool=pool)

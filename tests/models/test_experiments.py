@@ -28,12 +28,6 @@ from serprep_models.systems import svm
 from serprep_models.systems.svm import compare_svm
 
 
-@pytest.fixture(scope="module")
-def outcome(small, pool):
-    recipe, store = small
-    return run_experiments(recipe, store, pool=pool)
-
-
 def test_every_system_fold_and_seed_is_there(outcome) -> None:
     assert {entry.system for entry in outcome.results} == {
         "plain-crnn",

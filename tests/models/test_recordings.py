@@ -11,14 +11,14 @@ from serprep_models.checkpoint import checkpoints_below
 from serprep_models.recordings import other_recordings, utterances_of
 
 
-def test_a_manifest_keeps_its_ids_and_excerpts(small, trained, corpus, tmp_path: Path) -> None:
-    _, store = small
+def test_a_manifest_keeps_its_ids_and_excerpts(small, tmp_path: Path) -> None:
+    recipe, store = small
     rows = [dataclasses.replace(row, id=f"u{n}") for n, row in enumerate(store.manifest().utterances[:3])]
     rows[1] = dataclasses.replace(rows[1], start=0.1, end=0.7)
     path = write_manifest(make_manifest(rows), tmp_path)
     with pytest.raises(TrainError, match="say where its recordings lie with --root"):
         utterances_of([str(path)])
-    found = utterances_of([str(tmp_path)], root=corpus)
+    found = utterances_of([str(tmp_path)], root=recipe.root)
     assert (found.ids, found.starts, found.ends) == (("u0", "u1", "u2"), (None, 0.1, None), (None, 0.7, None))
 
 
