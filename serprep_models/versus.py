@@ -56,6 +56,8 @@ def report_versus(first: Path, second: Path, *, path: Path) -> Path:
     values = {
         "names": names,
         "compared": compared,
+        "report": compared,  # where numbers are scored, it has their tables, and no charts
+        "figures": {"numbers": ()},
         "other": other,
         "same": {key: facts[0][key] for key in keys if key not in other},
         "versions": _versions(list(sides.values())),
