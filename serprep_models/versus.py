@@ -79,7 +79,7 @@ def _facts(side: Path | Outcome) -> dict[str, str]:
         facts["split: folds"] = str(len(split["folds"]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
-    return facts | {f"[train] {name}": in_words(value) for name, value in train_of(folder).items()}
+    return facts | {f"[train] {name}": in_words(value) or "none" for name, value in train_of(folder).items()}
 
 
 def _versions(sides: Sequence[Path | Outcome]) -> str:
