@@ -56,6 +56,8 @@ def report_versus(first: Path, second: Path, *, path: Path) -> Path:
     values = {
         "names": names,
         "compared": compared,
+        "report": compared,  # where numbers are scored, it has their tables, and no charts
+        "figures": {"numbers": ()},
         "other": other,
         "same": {key: facts[0][key] for key in keys if key not in other},
         "versions": _versions(list(sides.values())),
@@ -77,7 +79,7 @@ def _facts(side: Path | Outcome) -> dict[str, str]:
         facts["split: folds"] = str(len(split["folds"]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
-    return facts | {f"[train] {name}": in_words(value) for name, value in train_of(folder).items()}
+    return facts | {f"[train] {name}": in_words(value) or "none" for name, value in train_of(folder).items()}
 
 
 def _versions(sides: Sequence[Path | Outcome]) -> str:

@@ -165,6 +165,30 @@ def test_two_recipes_are_compared_on_one_page(folder, other, serprep, tmp_path) 
     assert "against" in by_folder and "The recipes" not in by_folder
 
 
+def test_numbers_are_compared_in_their_own_tables(tmp_path, monkeypatch) -> None:
+    from serprep_models import versus
+    from serprep_models.compare import Comparison
+    from serprep_models.scores.dimensions import DimensionDifference, DimensionScore, DimensionScores
+
+    told = {"n_utterances": 8, "n_missing": 0, "n_seeds": 1, "ccc": 0.5, "ccc_interval": (0.25, 0.75), "pearson": None}
+    told |= {"pearson_interval": None, "rmse": 0.125, "rmse_interval": None}
+    score = DimensionScore(system="a: svr", dimension="arousal", **told)
+    pair = {
+        "first": "a: svr",
+        "second": "b: svr",
+        "dimension": "arousal",
+        "ccc": 0.0625,
+        "ccc_interval": (-0.25, 0.375),
+    }
+    pair = DimensionDifference(**pair, p=0.5, p_holm=0.5)
+    dimensions = DimensionScores(scores=(score,), differences=(pair,), scales={"arousal": (1.0, 5.0)})
+    numbers = Comparison(summary=[], comparisons=[], notes=(), scored="test", dimensions=dimensions)
+    monkeypatch.setattr(versus, "sides_of", lambda places: {place.name: place for place in places})
+    monkeypatch.setattr(versus, "compare_experiments", lambda sides: numbers)
+    page = versus.report_versus(tmp_path / "a", tmp_path / "b", path=tmp_path / "page.html").read_text("utf-8")
+    assert "a against b" in page and "0.250 to 0.750" in page and "-0.250 to 0.375" in page and "UA" not in page
+
+
 def test_players_of_a_store_are_on_its_card(folder, serprep) -> None:
     done = serprep("report", folder / "data", "--with-sound", 1)
     assert done.returncode == 2 and "--with-sound is for a RECIPE" in done.stderr
