@@ -317,9 +317,9 @@ def _append(columns: Mapping[str, Column], header: Sequence[str], rows: Sequence
     ValueError
         If a cell is wrong, or a row has too many or too few.
     """
-    for cells in rows:
-        if len(cells) != len(header):
-            raise ValueError(f"{len(cells)} cells, the header has {len(header)}; quote cells that hold commas")
+    for row in rows:
+        if len(row) != len(header):
+            raise ValueError(f"{len(row)} cells, the header has {len(header)}; quote cells that hold commas")
     cells_of = dict(zip(header, zip(*rows, strict=True), strict=True))
     for name, column in columns.items():
         texts: Sequence[Any] = cells_of.get(name) or [""] * len(rows)
