@@ -5,13 +5,14 @@ proxy that answers with errors, resets, half bodies and delays; a worker killed 
 every few seconds; three recordings that crash, hang and eat memory.  What comes out must be the
 store of a calm build without these three.
 
-Alone: ``python benchmarks/chaos.py [--seeds N…] [--files N] [--every S]``.
+Alone: ``python benchmarks/chaos.py [--seeds N…] [--files N] [--every S] [--only CLASS…] [--plain]``.
 """
 
 import argparse
 import contextlib
 import http.client
 import json
+import math
 import os
 import random
 import re
@@ -24,11 +25,14 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from serprep.testing.moments import write_plugin
 
 CORPORA = Path(__file__).resolve().parents[2] / "shared" / "corpora"
 SERPREP = [sys.executable, "-c", "from serprep_cli.main import main; main()"]
@@ -36,6 +40,9 @@ EVERY = 5.0  # seconds between kills
 MEMORY = 256  # MiB that a recording may cost
 TROUBLES = {"error": 0.05, "reset": 0.02, "truncation": 0.01, "delay": 0.05}  # per answer
 DELAY = 3.0  # seconds
+FAULTS = ("kills", "proxy", "poisons")
+POISONS = {"crash": "crashes", "hang": "hangs", "memory": "memory"}  # what a recording does → a word of the reason
+PLAIN = "[features.functionals]\nenabled = false\n"
 PLUGIN = """
 import os, signal
 from dataclasses import dataclass
@@ -97,9 +104,10 @@ def started(command: list[str], **options: Any) -> Iterator["subprocess.Popen[by
 
 
 @contextmanager
-def proxy(port: int, seed: int) -> Iterator[tuple[str, "Counter[str]"]]:
+def proxy(port: int, seed: int, troubles: Mapping[str, float]) -> Iterator[tuple[str, "Counter[str]"]]:
     """Endpoint of a server before that at `port` which makes trouble, and how much it made."""
     rng, counts, lock = random.Random(seed), Counter[str](), threading.Lock()
+    weights = {"": 1 - sum(troubles.values()), **troubles}
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -109,7 +117,7 @@ def proxy(port: int, seed: int) -> Iterator[tuple[str, "Counter[str]"]]:
 
         def answer(self) -> None:
             with lock:
-                trouble = rng.choices(["", *TROUBLES], [1 - sum(TROUBLES.values()), *TROUBLES.values()])[0]
+                trouble = rng.choices(list(weights), list(weights.values()))[0]
                 status, lost = rng.choice((500, 503)), rng.random() < 0.5
                 counts["requests"] += 1
                 counts[trouble] += trouble != ""
@@ -197,17 +205,18 @@ class Cluster:
 
     @contextmanager
     def killing(self, seed: int, every: float) -> Iterator[None]:
-        """Kill a worker every few seconds, and start again what has ended."""
+        """Kill a worker every few seconds, and start again what has ended, as a nanny would."""
         rng, over = random.Random(seed), threading.Event()
 
         def kill() -> None:
-            while not over.wait(every):
-                process = rng.choice(self.workers)
-                process.kill()
-                self.kills += 1
+            due = time.monotonic() + every
+            while not over.wait(0.5):
+                if time.monotonic() >= due:
+                    due += every
+                    rng.choice(self.workers).kill()
+                    self.kills += 1
                 for number, worker in enumerate(self.workers):
-                    if worker.poll() is not None or worker is process:
-                        worker.wait()
+                    if worker.poll() is not None:
                         self.workers[number] = self._worker(number)
 
         killer = threading.Thread(target=kill)
@@ -225,41 +234,38 @@ class Cluster:
             process.wait()
 
 
-def write_plugin(folder: Path) -> None:
-    """A package with a kind of feature that poisons, as `pip install` would leave it."""
-    folder.mkdir()
-    (folder / "serprep_poison.py").write_text(PLUGIN, encoding="utf-8")
-    about = folder / "serprep_poison-1.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: serprep-poison\nVersion: 1.0\n", encoding="utf-8")
-    (about / "entry_points.txt").write_text("[serprep.features]\npoison = serprep_poison:POISON\n", encoding="utf-8")
-    (about / "RECORD").write_text("", encoding="utf-8")
-
-
-def write_recipe(folder: Path, *, root: str, dataset: str, poison: dict[str, str], exclude: bool) -> Path:
+def write_recipe(folder: Path, about: "Corpus", *, root: str, dataset: str, poisoned: bool) -> Path:
     """All recordings; the poisoned ones left out, or not."""
-    (folder / "exclude.txt").write_text("\n".join(poison.values()) + "\n", encoding="utf-8")
-    kinds = "".join(f'{name} = "{utterance}"\n' for name, utterance in poison.items())
-    path = folder / ("calm.toml" if exclude else "chaos.toml")
+    (folder / "exclude.txt").write_text("\n".join(about.poison.values()) + "\n", encoding="utf-8")
+    kinds = "".join(f'{name} = "{utterance}"\n' for name, utterance in about.poison.items())
+    path = folder / "recipe.toml"
     path.write_text(
         f'[dataset]\nname = "ravdess"\npath = "{dataset}"\n[corpus]\nreader = "ravdess"\nroot = "{root}"\n'
-        + ('exclude = "exclude.txt"\n' if exclude else "")
-        + f"[features.poison]\n{kinds}",
+        + ("" if poisoned else 'exclude = "exclude.txt"\n')
+        + f"[features.poison]\n{kinds}{about.more}",
         encoding="utf-8",
     )
     return path
 
 
-def chaos(say: Callable[[str], None], *, seeds: list[int], n_files: int, every: float = EVERY) -> None:
-    """Builds in chaos, one for each seed, against a calm one."""
-    say(f"## A cluster and a bucket in chaos ({n_files} recordings of RAVDESS)\n")
-    shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in TROUBLES.items())
-    say(f"Of the answers of the S3 server (moto): {shares}; a worker of three killed every {every:.0f} s.\n")
-    say("| seed | s | requests | troubles | workers killed | retries told | quarantined | same store |")
-    say("| --- | --- | --- | --- | --- | --- | --- | --- |")
+@dataclass(frozen=True)
+class Corpus:
+    """Recordings in a folder and at an S3 server, which of them poison, and what a calm build makes of the others."""
+
+    port: int  # of the server
+    environment: dict[str, str]
+    poison: dict[str, str]  # what it does → id of a recording
+    more: str  # of a recipe
+    calm: dict[str, str]  # file of the store → MD5
+
+
+@contextmanager
+def prepared(n_files: int, *, plain: bool) -> Iterator[tuple[Path, Corpus]]:
+    """A folder to work in, and a corpus that was built calmly."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        write_plugin(folder / "plugin")
+        write_plugin(folder / "plugin", "poison", "serprep_poison:POISON")
+        (folder / "plugin" / "serprep_poison.py").write_text(PLUGIN, encoding="utf-8")
         files = sorted((CORPORA / "ravdess").rglob("*.flac"))[:n_files]
         for path in files:
             copy = folder / "corpus" / path.relative_to(CORPORA / "ravdess")
@@ -267,7 +273,7 @@ def chaos(say: Callable[[str], None], *, seeds: list[int], n_files: int, every: 
             shutil.copy(path, copy)
         environment = {
             **os.environ,
-            "PYTHONPATH": str(folder / "plugin"),
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(folder / "plugin"), os.environ.get("PYTHONPATH")))),
             "SERPREP_CACHE": "",
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
@@ -276,40 +282,66 @@ def chaos(say: Callable[[str], None], *, seeds: list[int], n_files: int, every: 
             "OMP_NUM_THREADS": "1",
         }
         ids = [path.stem for path in files[:: max(1, n_files // 3)][:3]]
-        poison = dict(zip(("crash", "hang", "memory"), ids, strict=True))
-        recipe = write_recipe(folder, root="corpus", dataset="calm", poison=poison, exclude=True)
+        poison = dict(zip(POISONS, ids, strict=True))
+        about = Corpus(stack.enter_context(moto(folder / "moto.log")), environment, poison, PLAIN * plain, {})
+        upload(folder / "corpus", f"http://127.0.0.1:{about.port}", environment)
+        recipe = write_recipe(folder, about, root="corpus", dataset="calm", poisoned=False)
         calm = built(recipe, environment)
-        expected = digests(Path(str(calm["store"])))
-        port = stack.enter_context(moto(folder / "moto.log"))
-        upload(folder / "corpus", f"http://127.0.0.1:{port}", environment)
+        yield folder, replace(about, calm=digests(Path(str(calm["store"]))))
+
+
+def chaos(
+    say: Callable[[str], None],
+    *,
+    seeds: Collection[int],
+    n_files: int,
+    every: float = EVERY,
+    faults: Collection[str] = FAULTS,
+    plain: bool = False,
+) -> None:
+    """Builds in chaos, one for each seed, against a calm one."""
+    say(f"## A cluster and a bucket in chaos ({n_files} recordings of RAVDESS)\n")
+    troubles = TROUBLES if "proxy" in faults else {}
+    shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in troubles.items()) or "none"
+    killed = f"killed every {every:.0f} s" if "kills" in faults else "killed never"
+    say(f"Of the answers of the S3 server (moto): {shares}; a worker of three {killed}.\n")
+    say("| seed | s | requests | troubles | workers killed | retries told | quarantined | same store |")
+    say("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    wrong = 0
+    with prepared(n_files, plain=plain) as (folder, about):
         for seed in seeds:
-            with proxy(port, seed) as (endpoint, counts):
-                around = environment | {"AWS_ENDPOINT_URL": endpoint}
-                place = folder / f"seed{seed}"
-                place.mkdir()
-                cluster = Cluster(place, around)
+            place = folder / f"seed{seed}"
+            place.mkdir()
+            with proxy(about.port, seed, troubles) as (endpoint, counts):
+                around = about.environment | {"AWS_ENDPOINT_URL": endpoint}
                 dataset = f"s3://lab/seed{seed}"
-                recipe = write_recipe(place, root="s3://lab/corpus", dataset=dataset, poison=poison, exclude=False)
+                recipe = write_recipe(
+                    place, about, root="s3://lab/corpus", dataset=dataset, poisoned="poisons" in faults
+                )
+                cluster = Cluster(place, around)
                 began = time.monotonic()
                 try:
-                    with cluster.killing(seed, every):
+                    with cluster.killing(seed, every if "kills" in faults else math.inf):
                         result = built(recipe, around, "--scheduler", cluster.address)
                 finally:
                     cluster.close()
                 seconds = time.monotonic() - began
             reasons = {entry["id"]: entry["reason"] for entry in result["reasons"]}
-            words = {"crash": "crashes", "hang": "hangs", "memory": "memory"}
-            right = reasons.keys() == set(ids) and all(words[name] in reasons[ids_] for name, ids_ in poison.items())
-            same = fetched(str(result["store"]), f"http://127.0.0.1:{port}", environment) == expected
-            troubles = ", ".join(f"{name} {counts[name]}" for name in TROUBLES)
-            say(
-                f"| {seed} | {seconds:.0f} | {counts['requests']} | {troubles} | {cluster.kills} "
-                f"| {sum(result['retries'].values())} "
-                f"| {'these three' if right else reasons} | {'yes' if same else 'NO'} |"
+            expected = about.poison if "poisons" in faults else {}
+            right = reasons.keys() == set(expected.values()) and all(
+                POISONS[name] in reasons[id_] for name, id_ in expected.items()
             )
-            if not (right and same):
-                sys.exit("a build in chaos gave another store, or other recordings are quarantined")
-    say("")
+            made = fetched(str(result["store"]), f"http://127.0.0.1:{about.port}", about.environment)
+            wrong += not right or made != about.calm
+            say(
+                f"| {seed} | {seconds:.0f} | {counts['requests']} "
+                f"| {', '.join(f'{name} {counts[name]}' for name in troubles)} | {cluster.kills} "
+                f"| {sum(result['retries'].values())} "
+                f"| {f'these {len(expected)}' if right else reasons} | {'yes' if made == about.calm else 'NO'} |"
+            )
+    say(f"\nOf {len(seeds)} builds {len(seeds) - wrong} ended with these quarantined and the calm build's store.\n")
+    if wrong:
+        sys.exit("a build in chaos gave another store, or other recordings are quarantined")
 
 
 def built(recipe: Path, environment: dict[str, str], *words: str) -> dict[str, Any]:
@@ -359,7 +391,9 @@ def fetched(store: str, endpoint: str, environment: dict[str, str]) -> dict[str,
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--files", type=int, default=120)
+    parser.add_argument("--files", type=int, default=60)
     parser.add_argument("--every", type=float, default=EVERY, help="seconds between kills")
+    parser.add_argument("--only", nargs="+", choices=FAULTS, default=FAULTS, help="faults; by default all")
+    parser.add_argument("--plain", action="store_true", help="without functionals, which are most of the work")
     given = parser.parse_args()
-    chaos(print, seeds=given.seeds, n_files=given.files, every=given.every)
+    chaos(print, seeds=given.seeds, n_files=given.files, every=given.every, faults=given.only, plain=given.plain)

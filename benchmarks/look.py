@@ -2,29 +2,31 @@
 
 ::
 
-    python benchmarks/look.py PAGE.html… -o FOLDER [--axe axe.min.js]
+    python benchmarks/look.py PAGE.html|ADDRESS… -o FOLDER [--axe axe.min.js]
 
 Each page at 1280 and 400 pixels, light and dark, and printed.  Said of each: elements
 wider than the page, requests that would leave the machine, and faults that axe-core
-finds.  Needs playwright and a Chromium (``--chromium``, default /usr/bin/chromium);
-axe-core is a file of the npm package of that name.
+finds.  An address is one that ``serprep browse --no-open`` prints; its second utterance
+is chosen.  Needs playwright and a Chromium (``--chromium``, default /usr/bin/chromium);
+axe-core is a file of the npm package of that name, or of axe-playwright-python.
 """
 
 import argparse
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 WIDTHS, SCHEMES = (1280, 400), ("light", "dark")
 _TOO_WIDE = """() => [...document.querySelectorAll("main *")]
-  .filter(e => !e.closest("svg, .scroll, .tx, .ty") && e.getBoundingClientRect().right > innerWidth + 1)
+  .filter(e => !e.closest("svg, .scroll, .tx, .ty, #grid") && e.getBoundingClientRect().right > innerWidth + 1)
   .slice(0, 5).map(e => e.tagName + "." + e.className + " " + e.textContent.slice(0, 40))"""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("pages", nargs="+", type=Path)
+    parser.add_argument("pages", nargs="+")
     parser.add_argument("-o", "--output", type=Path, default=Path("screenshots"))
-    parser.add_argument("--axe", type=Path, help="axe.min.js of the npm package axe-core")
+    parser.add_argument("--axe", type=Path, help="axe.min.js")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     options = parser.parse_args()
     from playwright.sync_api import sync_playwright
@@ -37,22 +39,34 @@ def main() -> int:
             for width in WIDTHS:
                 for scheme in SCHEMES:
                     found = look(browser, page, width=width, scheme=scheme, options=options)
-                    print(f"{page.name} {width} {scheme}: {'; '.join(found) or 'well'}")
+                    print(f"{page} {width} {scheme}: {'; '.join(found) or 'well'}", flush=True)
                     faults += len(found)
         browser.close()
     return 1 if faults else 0
 
 
-def look(browser, page: Path, *, width: int, scheme: str, options) -> list[str]:
+def look(browser, page: str, *, width: int, scheme: str, options) -> list[str]:
     """What is wrong with a page at one width in one colour scheme; its picture lies in the folder."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
-    tab = context.new_page()
-    found = []
-    tab.on("request", lambda request: found.append(f"asks for {request.url}") if request.url[:4] == "http" else None)
+    context.set_default_timeout(0)
+    tab, found = context.new_page(), []
+    served = page.startswith("http")
+    own = urlsplit(page)[:2]
+
+    def asked(request) -> None:
+        if request.url.startswith("http") and not (served and urlsplit(request.url)[:2] == own):
+            found.append(f"asks for {request.url}")
+
+    tab.on("request", asked)
     tab.on("pageerror", lambda error: found.append(str(error)))
-    tab.goto(page.resolve().as_uri())
+    tab.goto(page if served else Path(page).resolve().as_uri())
+    if served:
+        tab.wait_for_selector(".tabulator-row")
+        tab.keyboard.press("ArrowDown")
+        tab.keyboard.press("ArrowDown")
+        tab.wait_for_selector("#detail h2")
     found += [f"too wide: {what}" for what in tab.evaluate(_TOO_WIDE)]
-    stem = options.output / page.name.removesuffix(".html")
+    stem = options.output / ("browse" if served else Path(page).name.removesuffix(".html"))
     tab.screenshot(path=f"{stem}-{width}-{scheme}.png", full_page=True)
     if (width, scheme) == (WIDTHS[0], SCHEMES[0]):
         tab.pdf(path=f"{stem}.pdf", format="A4")

@@ -28,7 +28,7 @@ from sklearn.metrics import (
 )
 
 from serprep._typing import DoubleArray, IntArray
-from serprep_models.scores import intervals, summarise
+from serprep_models.scores import Result, intervals, summarise
 from serprep_models.scores.metrics import N_BINS
 
 try:
@@ -48,7 +48,7 @@ def main() -> None:
     kinds: Counter[str] = Counter()
     for number in range(given.cases):
         predictions, labels = random_case(np.random.default_rng(number), tenths=number % 2 == 0)
-        (row,) = summarise(predictions, labels, [{"system": "svm", "fold": "1", "seed": 0, "ua": None}])
+        row = summarise(predictions, labels, [Result(system="svm", fold="1")])[0].json
         single = predictions["speaker"].nunique() == 1
         kinds["of a single speaker"] += single
         kinds["with an absent label"] += predictions["truth"].nunique() < len(labels)

@@ -112,9 +112,9 @@ def everything(outcome: Outcome, system: str) -> pd.DataFrame:
     folds = {name: number for number, name in enumerate(outcome.split.folds)}
     return pd.concat(
         read_predictions(
-            outcome.folder / system / f"fold-{folds[row['fold']] + 1:02d}" / f"seed-{row['seed']}" / "predictions.csv"
-        ).assign(fold=row["fold"], seed=row["seed"])
-        for row in outcome.results
+            outcome.folder / system / f"fold-{folds[result.fold] + 1:02d}" / f"seed-{result.seed}" / "predictions.csv"
+        ).assign(fold=result.fold, seed=result.seed)
+        for result in outcome.results
     )
 
 

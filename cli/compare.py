@@ -20,6 +20,7 @@ def compare(places: tuple[Path, ...], as_json: bool) -> None:
     from serprep_models.catalogue import resolve
     from serprep_models.compare import compare_experiments
     from serprep_models.run import finished_of
+    from serprep_models.scores import pairs_json
 
     if len(set(places)) < 2:
         raise click.UsageError("name two recipes or folders of experiments, or more" + _others(places[0]))
@@ -32,7 +33,8 @@ def compare(places: tuple[Path, ...], as_json: bool) -> None:
         }
     )
     if as_json:
-        print_json({"summary": found.summary, "comparisons": found.comparisons, "notes": list(found.notes)})
+        pairs = pairs_json(found.comparisons, found.summary, sides=True)
+        print_json({"summary": [row.json for row in found.summary], "comparisons": pairs, "notes": list(found.notes)})
     else:
         print_outcome(found)
 

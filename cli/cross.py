@@ -42,7 +42,7 @@ def cross_json(found: Any) -> dict[str, Any]:
         "systems": list(found.systems),
         "labels": list(found.labels),
         "mapping": {name: [asdict(row) for row in rows] for name, rows in found.mapping.items()},
-        "cells": [{**asdict(cell), "within": cell.within} for cell in found.cells],
+        "cells": [vars(cell) | {"summary": cell.summary.json, "within": cell.within} for cell in found.cells],
         "warnings": list(found.warnings),
         "notes": list(found.notes),
     }
@@ -68,7 +68,7 @@ def print_cross(found: Any) -> None:
     cells = {(cell.system, cell.train, cell.test): cell for cell in found.cells}
     for system in found.systems:
         click.echo()
-        head = f"{shown(system, cells[system, found.corpora[0], found.corpora[0]].summary)}: trained on"
+        head = f"{shown(cells[system, found.corpora[0], found.corpora[0]].summary)}: trained on"
         rows = [
             {head: train, **{f"UA % on {test}": _told(cells[system, train, test].summary) for test in found.corpora}}
             for train in found.corpora
@@ -82,5 +82,5 @@ def print_cross(found: Any) -> None:
 
 
 def _told(summary: Any) -> str:
-    around = interval(summary["ua_interval"])
-    return percent(summary["ua"]) + (f" ({around})" if around else "")
+    around = interval(summary.ua_interval)
+    return percent(summary.ua) + (f" ({around})" if around else "")

@@ -1,6 +1,6 @@
 """``serprep run``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -68,28 +68,21 @@ def remarks(outcome: Any) -> None:
     notes(outcome.notes)
 
 
-def _spread(row: Mapping[str, Any]) -> str:
+def _spread(row: Any) -> str:
     """Mean and spread of UA over experiments, and of how many where it is not defined in all."""
-    if row["ua_fold_mean"] is None:
+    if row.ua_fold_mean is None:
         return "undefined"
-    some = f" ({row['n_defined']} of {row['n_runs']})" if row["n_defined"] < row["n_runs"] else ""
-    return f"{percent(row['ua_fold_mean'])} ± {percent(row['ua_fold_std'])}{some}"
-
-
-def _side(row: Mapping[str, Any], side: str) -> str:
-    """A system of a pair, with what must be said of it; systems of several recipes have marks of their own."""
-    from serprep_models.scores import shown
-
-    return shown(row[side], {"transductive": row.get(f"{side}_transductive", row["transductive"])})
+    some = f" ({row.n_defined} of {row.n_runs})" if row.n_defined < row.n_runs else ""
+    return f"{percent(row.ua_fold_mean)} ± {percent(row.ua_fold_std)}{some}"
 
 
 def outcome_json(outcome: Any) -> dict[str, Any]:
     """Results and summary, as `serprep train --json` and `serprep run --json` print them."""
+    from serprep_models.experiments import scores_json
+
     verdict = outcome.verdict
     return {
-        "results": outcome.results,
-        "summary": outcome.summary,
-        "comparisons": outcome.comparisons,
+        **scores_json(outcome),
         "groups": asdict(outcome.groups),
         "conditions": [asdict(row) for row in outcome.conditions],
         "submissions": list(outcome.submissions),
@@ -112,15 +105,16 @@ def print_outcome(outcome: Any) -> None:
     from serprep_models.scores import shown
 
     remarks(outcome)
+    names = {row.system: shown(row) for row in outcome.summary}
     rows = [
         {
-            "system": shown(row["system"], row),
-            "UA %": percent(row["ua"]),
-            "95 %": interval(row["ua_interval"]),
-            "WA %": percent(row["wa"]),
-            "95 % ": interval(row["wa_interval"]),
+            "system": names[row.system],
+            "UA %": percent(row.ua),
+            "95 %": interval(row.ua_interval),
+            "WA %": percent(row.wa),
+            "95 % ": interval(row.wa_interval),
             "UA over folds and seeds": _spread(row),
-            "runs": row["n_runs"],
+            "runs": row.n_runs,
         }
         for row in outcome.summary
     ]
@@ -132,7 +126,7 @@ def print_outcome(outcome: Any) -> None:
     paragraph(
         f"UA, WA: {part}predictions pooled over folds, mean over seeds; 95 %: bootstrap over speakers, seeds within."
     )
-    if any(row["transductive"] for row in outcome.summary):
+    if any(row.transductive for row in outcome.summary):
         click.echo("transductive: features are standardised per speaker,")
         click.echo("  by unlabelled recordings of test speakers.")
     if outcome.comparisons:
@@ -140,14 +134,14 @@ def print_outcome(outcome: Any) -> None:
         print_wide_table(
             [
                 {
-                    "difference": " − ".join(_side(row, side) for side in ("first", "second")) if score == "ua" else "",
+                    "difference": f"{names[pair.first]} − {names[pair.second]}" if score == "ua" else "",
                     "score": score.upper(),
-                    "points": percent(row[score]),
-                    "95 %": interval(row[f"{score}_interval"]),
-                    "p": p_value(row[f"{score}_p"]),
-                    "p (Holm)": p_value(row[f"{score}_p_holm"]),
+                    "points": percent(getattr(pair, score)),
+                    "95 %": interval(getattr(pair, f"{score}_interval")),
+                    "p": p_value(getattr(pair, f"{score}_p")),
+                    "p (Holm)": p_value(getattr(pair, f"{score}_p_holm")),
                 }
-                for row in outcome.comparisons
+                for pair in outcome.comparisons
                 for score in ("ua", "wa")
             ],
             ["difference", "score", "points", "95 %", "p", "p (Holm)"],
@@ -159,27 +153,27 @@ def print_outcome(outcome: Any) -> None:
         click.echo(f"submission   {place} ({len(outcome.submissions)} files)")
 
 
-def print_beyond(summary: Sequence[Mapping[str, Any]]) -> None:
+def print_beyond(summary: Sequence[Any]) -> None:
     """F1 and what probabilities are worth, per system, each with its interval."""
     from serprep_models.scores import SCORES, shown
     from serprep_models.scores.intervals import beyond_rows
 
-    def told(row: Mapping[str, Any], name: str, scale: int) -> str:
-        if row.get(name) is None:
+    def told(row: Any, name: str, scale: int) -> str:
+        if getattr(row, name) is None:
             return "undefined"
-        around, digits = row[f"{name}_interval"], 1 if scale == 100 else 2
+        around, digits = getattr(row, f"{name}_interval"), 1 if scale == 100 else 2
         bounds = "" if around is None else " ({:.{n}f}–{:.{n}f})".format(*(scale * x for x in around), n=digits)
-        return f"{scale * row[name]:.{digits}f}{bounds}"
+        return f"{scale * getattr(row, name):.{digits}f}{bounds}"
 
-    if all(row.get("nll") is None for row in summary):
+    if all(row.nll is None for row in summary):
         return
     rows = [
-        {"system": shown(row["system"], row)} | {head: told(row, name, scale) for name, (head, scale) in SCORES.items()}
+        {"system": shown(row)} | {head: told(row, name, scale) for name, (head, scale) in SCORES.items()}
         for row in beyond_rows(summary)
     ]
     click.echo()
     print_wide_table(rows, list(rows[0]))
-    bins = max(row.get("ece_bins", 0) for row in summary)
+    bins = max(row.ece_bins for row in summary)
     click.echo()
     paragraph(f"ECE: {bins} bins of equal mass; AURC: area under the risk–coverage curve; in brackets, 95 %.")
 

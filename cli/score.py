@@ -58,7 +58,7 @@ def score(
         return
     print_labels(found.labels.rows)
     print_outcome(found)
-    print_confusion(found.results[0]["confusion"], found.labels.labels)
+    print_confusion(found.results[0].confusion, found.labels.labels)
     print_groups(found.groups)
 
 
@@ -82,8 +82,8 @@ def score_json(found: Any) -> dict[str, Any]:
         "labels": list(found.labels.labels),
         "mapping": [asdict(row) for row in found.labels.rows],
         "n_dropped": found.labels.n_dropped,
-        "results": found.results,
-        "summary": found.summary,
+        "results": [result.json for result in found.results],
+        "summary": [row.json for row in found.summary],
         "groups": asdict(found.groups),
         "seen": {name: list(getattr(found.seen, name)) for name in ("speakers", "recordings", "sounds")},
         "warnings": list(found.warnings),

@@ -43,6 +43,7 @@ ANSWER = 10.0  # seconds a worker may take to answer
 PATIENCE = 5  # looks that find nobody at work before batches are handed out again
 BUSY_TICKS = 25  # of a processor's time from look to look, more than an idle process uses
 SILENCE = 12  # looks that a process neither answers nor computes before it is ended
+FAILURES = 3  # times that all who might compute a batch may leave it, before it is a suspect
 RESTARTS = 2  # times batches are handed out again without any of them being done
 WAIT = 300.0  # seconds to wait for workers of a scheduler
 KEPT = "what is computed is kept: the same command goes on from there"
@@ -423,6 +424,26 @@ class Workers:
                 yield number, receipt
             if flight.numbers and not self._look(flight):
                 self._hand_out_again(waiting, flight)
+            for number in self._take_back(waiting, flight):
+                yield number, Died("the processes that computed it were killed or crashed")
+
+    def _take_back(self, waiting: deque[int], flight: "_Flight") -> list[int]:
+        """Take back batches whose workers have all left, to be handed out to others; those that outlived too many."""
+        died = []
+        for future, workers in list(flight.workers.items()):
+            if future not in flight.numbers:
+                del flight.workers[future]
+            elif future.status == "pending" and self._present.isdisjoint(workers):
+                del flight.workers[future]
+                number = flight.numbers.pop(future)
+                with suppress(Exception):
+                    self.client.cancel([future])
+                flight.n_left[number] += 1
+                if flight.n_left[number] > FAILURES:
+                    died.append(number)
+                else:
+                    waiting.append(number)
+        return died
 
     def _hand_out(
         self,
@@ -452,6 +473,8 @@ class Workers:
                 waiting.appendleft(number)
                 raise self._lost(error) from None
             flight.numbers[future] = number
+            if self.scheduler:
+                flight.workers[future] = frozenset(self._threads)
 
     def _look(self, flight: "_Flight") -> bool:
         """Whether batches in flight are, or will be, worked on; looks from time to time only."""
@@ -468,7 +491,7 @@ class Workers:
             if not self._threads:
                 flight.say(f"waiting for workers: all that scheduler {self.scheduler} had are gone")
                 self._meet()
-                return False
+                return True
             present = sorted(self._threads)
         else:
             present = sorted(self._ask(self.client.scheduler.ncores, workers=None))
@@ -553,6 +576,8 @@ class _Flight:
 
     def __init__(self) -> None:
         self.numbers: dict[Any, int] = {}  # future → number
+        self.workers: dict[Any, frozenset[str]] = {}  # future → addresses that may compute it, of a scheduler's
+        self.n_left: Counter[int] = Counter()  # number → times that all these left
         self.done: SimpleQueue[Any] = SimpleQueue()
         self.looked = time.monotonic()
         self.n_idle = 0  # looks in a row that found nobody at work

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from serprep.conditions import STANDARD, Applied, condition_from
+from serprep.conditions import STANDARD, Applied, conditions_from
 from serprep.config import Config, check, configured, hints_of, refuse_unknown, shown, within
 from serprep.errors import RecipeError, SerprepError, one_line
 from serprep.features.extract import Features
@@ -119,6 +119,7 @@ class TrainConfig:
     refit: bool = False  # the test part is predicted by a system trained on train and dev
     groups: tuple[str, ...] = ()  # columns whose groups are scored apart; default: those that corpora often have
     submission: Literal["none", "compare2018", "compare2019", "compare2021"] = "none"  # of the test predictions
+    augment: Mapping[str, Any] | tuple[str, ...] = ()  # in what conditions training utterances are trained on as well
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # system → its table [train.<system>]
 
     def __post_init__(self) -> None:
@@ -141,6 +142,16 @@ class TrainConfig:
                 )
         for name in self.options:
             SYSTEMS[name].check(options_of(name, self.options), self)
+        for applied in self.augmentations:
+            if applied.condition.n_others:
+                raise RecipeError(
+                    f"[train.augment] {applied.name} mixes in other speakers, and some of them are tested; leave it out"
+                )
+
+    @property
+    def augmentations(self) -> tuple[Applied, ...]:
+        """The conditions of ``[train.augment]``, in order."""
+        return conditions_from(self.augment, "train.augment")
 
     @property
     def transductive(self) -> bool:
@@ -163,7 +174,7 @@ class OtherRooms:
     def applied(self) -> tuple[Applied, ...]:
         """The conditions, in order."""
         tables = STANDARD if isinstance(self.conditions, str) else self.conditions
-        return tuple(condition_from(name, table) for name, table in tables.items())
+        return conditions_from(tables, "test.conditions")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -403,8 +414,8 @@ def read_training(path: str | Path) -> TrainConfig:
 
 
 def _training(values: Mapping[str, Any]) -> TrainConfig:
-    """``[train]``; the tables in it are of systems."""
-    options = {name: value for name, value in values.items() if isinstance(value, dict)}
+    """``[train]``; the tables in it are of systems, but for ``[train.augment]``."""
+    options = {name: value for name, value in values.items() if isinstance(value, dict) and name != "augment"}
     own = {name: value for name, value in values.items() if name not in options}
     if own.get("systems") == []:
         raise RecipeError(f"[train] systems: none; expected some of {', '.join(SYSTEMS.names)}")

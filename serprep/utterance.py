@@ -8,6 +8,7 @@ import math
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, islice, pairwise
 from typing import Any, overload
 
 from serprep.columns import COLUMNS, FIRST, LAST
@@ -54,6 +55,9 @@ class Utterance:
     audio_digest: str = ""
 
 
+_AT_ONCE = 4096  # values
+
+
 class Texts(Sequence[str]):
     """Many strings, one after the other in one buffer.
 
@@ -69,13 +73,31 @@ class Texts(Sequence[str]):
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._data = bytearray()
         self._ends = array("Q", [0])
-        for value in values:
-            self.append(value)
+        self.extend(values)
 
     def append(self, value: str) -> None:
-        """One more; also such as cannot be UTF-8, which the manifest refuses later."""
-        self._data += value.encode("utf-8", "surrogatepass")
-        self._ends.append(len(self._data))
+        """One more."""
+        self.extend((value,))
+
+    def extend(self, values: Iterable[str]) -> None:
+        """More of them; also such as cannot be UTF-8, which the manifest refuses later."""
+        values = iter(values)
+        while some := list(islice(values, _AT_ONCE)):
+            text = "".join(some)
+            sizes: Iterable[int] = map(len, some)
+            if not text.isascii():
+                sizes = (len(value.encode("utf-8", "surrogatepass")) for value in some)
+            self._ends.extend(islice(accumulate(sizes, initial=len(self._data)), 1, None))
+            self._data += text.encode("utf-8", "surrogatepass")
+
+    @property
+    def is_utf8(self) -> bool:
+        """Whether all of them can be written as UTF-8."""
+        try:
+            self._data.decode()
+        except UnicodeDecodeError:
+            return False
+        return True
 
     def __len__(self) -> int:
         return len(self._ends) - 1
@@ -93,10 +115,15 @@ class Texts(Sequence[str]):
         return self._data[self._ends[i] : self._ends[i + 1]].decode("utf-8", "surrogatepass")
 
     def __iter__(self) -> Iterator[str]:
-        start = 0
-        for end in self._ends[1:]:
-            yield self._data[start:end].decode("utf-8", "surrogatepass")
-            start = end
+        for first in range(0, len(self), _AT_ONCE):
+            ends = self._ends[first : first + _AT_ONCE + 1]
+            data = self._data[ends[0] : ends[-1]]
+            if data.isascii():
+                text = data.decode("ascii")
+                yield from [text[start - ends[0] : end - ends[0]] for start, end in pairwise(ends)]
+            else:
+                pieces = (data[start - ends[0] : end - ends[0]] for start, end in pairwise(ends))
+                yield from [piece.decode("utf-8", "surrogatepass") for piece in pieces]
 
 
 class Numbers(Sequence[Any]):
@@ -106,15 +133,18 @@ class Numbers(Sequence[Any]):
 
     def __init__(self, kind: str, values: Iterable[float | None] = ()) -> None:
         self._values: array[Any] = array(kind)
-        for value in values:
-            self.append(value)
+        self.extend(values)
 
     def append(self, value: float | None) -> None:
         """One more."""
+        self.extend((value,))
+
+    def extend(self, values: Iterable[float | None]) -> None:
+        """More of them."""
         if self._values.typecode == "d":
-            self._values.append(math.nan if value is None else value)
+            self._values.extend(math.nan if value is None else value for value in values)
         else:
-            self._values.append(-1 if value is None else int(value))
+            self._values.extend(-1 if value is None else int(value) for value in values)
 
     def __len__(self) -> int:
         return len(self._values)
@@ -122,7 +152,12 @@ class Numbers(Sequence[Any]):
     def __getitem__(self, number: Any) -> Any:
         if isinstance(number, slice):
             return [self[i] for i in range(*number.indices(len(self)))]
-        value = self._values[number]
+        return self._shown(self._values[number])
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self._shown, self._values)
+
+    def _shown(self, value: float) -> float | None:
         return None if value != value or (value == -1 and self._values.typecode == "q") else value
 
 
@@ -152,21 +187,34 @@ class Utterances(Sequence[Utterance]):
     def __init__(self, rows: Iterable[Utterance] = ()) -> None:
         own: dict[str, Column] = {name: column_of(name) for name in FIELDS}
         extra: dict[str, Texts] = {}
-        for number, row in enumerate(rows):
-            for name in row.extra:
-                if name not in extra:
-                    extra[name] = Texts([""] * number)
+        rows, n = iter(rows), 0
+        while some := list(islice(rows, _AT_ONCE)):
+            for name in dict.fromkeys(name for row in some for name in row.extra):
+                extra.setdefault(name, Texts([""] * n))
             for name, texts in extra.items():
-                texts.append(row.extra.get(name, ""))
+                texts.extend(row.extra.get(name, "") for row in some)
             for name, column in own.items():
-                column.append(getattr(row, name))
+                column.extend(getattr(row, name) for row in some)
+            n += len(some)
         self._own: Mapping[str, Column] = own
         self._extra: Mapping[str, Column] = extra
+
+    @classmethod
+    def of_columns(cls, columns: Mapping[str, Column]) -> "Utterances":
+        """Utterances of these columns, the own ones among them, all of one length."""
+        own = {name: columns[name] for name in FIELDS}
+        return cls._with(own, {name: column for name, column in columns.items() if name not in own})
 
     @property
     def extra(self) -> tuple[str, ...]:
         """Names of the extra columns."""
         return tuple(self._extra)
+
+    @property
+    def is_utf8(self) -> bool:
+        """Whether all texts can be written as UTF-8."""
+        columns = (*self._own.values(), *self._extra.values())
+        return all(column.is_utf8 for column in columns if isinstance(column, Texts))
 
     def column(self, name: str) -> Column:
         """One column, an own or an extra one."""

@@ -67,11 +67,11 @@ def _platform() -> str:
 def runs_of(outcome: Outcome) -> list[dict[str, Any]]:
     """Experiments with their scores and the digests of their predictions, sorted."""
     runs = []
-    for entry in outcome.results:
-        number = outcome.split.folds.index(entry["fold"])
-        folder = place_of(outcome.folder, entry["system"], number, entry["seed"])
+    for result in outcome.results:
+        number = outcome.split.folds.index(result.fold)
+        folder = place_of(outcome.folder, result.system, number, result.seed)
         digest = hashlib.sha256((folder / PREDICTIONS).read_bytes()).hexdigest()
-        own = {name: entry[name] for name in ("system", "fold", "seed", "n_test", "wa", "ua")}
+        own = {name: getattr(result, name) for name in ("system", "fold", "seed", "n_test", "wa", "ua")}
         runs.append(own | {"predictions": digest})
     return sorted(runs, key=lambda run: (run["system"], run["fold"], run["seed"]))
 
@@ -111,7 +111,7 @@ def bundle(recipe_path: Path, destination: Path) -> dict[str, Any]:
         "built_with": {name: built.get(name) for name in ("python", "platform", "libraries")},
         "runs": runs_of(outcome),
         "summary": [
-            {name: row[name] for name in ("system", "ua", "wa", "ua_interval", "wa_interval", "n_runs")}
+            {name: getattr(row, name) for name in ("system", "ua", "wa", "ua_interval", "wa_interval", "n_runs")}
             for row in outcome.summary
         ],
     }

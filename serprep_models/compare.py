@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,15 @@ from serprep_models.catalogue import files_of
 from serprep_models.checkpoint import ABOUT, training_of
 from serprep_models.experiment import is_whole, read_predictions
 from serprep_models.experiments import Outcome
-from serprep_models.scores import compare, corrected, summarise
-
-MARKS = ("standardisation", "enrol", "transductive")
+from serprep_models.scores import Pair, Result, Summary, compare, corrected, summarise
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
     """What several experiments folders hold; systems are named "name: system"."""
 
-    summary: list[dict[str, Any]]  # as of `Outcome`
-    comparisons: list[dict[str, Any]]  # of systems of different folders
+    summary: list[Summary]
+    comparisons: list[Pair]  # of systems of different folders
     notes: tuple[str, ...]
     scored: str
     submissions: tuple[str, ...] = ()
@@ -47,73 +45,65 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
     TrainError
         If a folder holds no experiment, is damaged, or has other labels or another scored part than the first.
     """
-    results: list[dict[str, Any]] = []
+    results: list[Result] = []
+    of: dict[str, tuple[str, str]] = {}  # "name: system" → name, system
     parts: list[pd.DataFrame] = []
     known: list[tuple[str, ...]] = []
     for name, side in sides.items():
         own, predictions = _read(side) if isinstance(side, Path) else (side.results, side.predictions)
         columns = [column.removeprefix("p_") for column in predictions.columns if column.startswith("p_")]
-        known.append((*columns, own[0]["scored"]))
+        known.append((*columns, own[0].scored))
         if known[-1] != known[0]:
             raise TrainError(
                 f"{one_line(name)} scores {', '.join(known[-1])}, the first {', '.join(known[0])}; "
                 "expected the same labels and the same part"
             )
-        results += [{**one, "system": f"{name}: {one['system']}", "plain": one["system"], "of": name} for one in own]
+        of |= {f"{name}: {result.system}": (name, result.system) for result in own}
+        results += [replace(result, system=f"{name}: {result.system}") for result in own]
         parts.append(predictions.assign(system=f"{name}: " + predictions["system"]))
     labels, scored = known[0][:-1], known[0][-1]
     predictions = pd.concat(parts, ignore_index=True)
-    entry = {result["system"]: result for result in results}
     unknown = set(predictions.loc[(predictions["speaker"] == "") & (predictions["truth"] != ""), "system"])
-    systems = [system for system, one in entry.items() if not is_floor(one["plain"])]
+    systems = [system for system, (_, plain) in of.items() if not is_floor(plain)]
     known_speakers = predictions[predictions["system"].isin(set(systems) - unknown)]
-    rows: list[dict[str, Any]] = []
+    pairs: list[Pair] = []
     shared: list[str] = []
     for first, second in combinations(sides, 2):
-        side_of = known_speakers["system"].map(lambda name: entry[name]["of"])
-        pair = [known_speakers[side_of == one] for one in (first, second)]
-        before, after = (_store_of(sides[one]) for one in (first, second))
+        side_of = known_speakers["system"].map(lambda system: of[system][0])
+        pair = [known_speakers[side_of == name] for name in (first, second)]
+        before, after = (_store_of(sides[name]) for name in (first, second))
         if before is not None and after is not None and before.version != after.version:
             pair, note = _on_shared(pair, (before, after), names=(first, second))
             shared.append(note)
-        found = compare(pd.concat(pair, ignore_index=True), labels)
-        rows += [row for row in found if entry[row["first"]]["of"] != entry[row["second"]]["of"]]
-    rows.sort(key=lambda row: entry[row["first"]]["plain"] != entry[row["second"]]["plain"])  # same systems first
-    pairs = {(row["first"], row["second"]) for row in rows}
+        compared = compare(pd.concat(pair, ignore_index=True), labels)
+        pairs += [each for each in compared if of[each.first][0] != of[each.second][0]]
+    pairs.sort(key=lambda pair: of[pair.first][1] != of[pair.second][1])  # same systems first
+    there = {(pair.first, pair.second) for pair in pairs}
     silent = [
         f"{a} and {b} are not compared: expected the same utterances of two known speakers or more, in the same folds"
         for a, b in combinations(systems, 2)
-        if entry[a]["of"] != entry[b]["of"] and (a, b) not in pairs
+        if of[a][0] != of[b][0] and (a, b) not in there
     ]
     return Comparison(
-        summary=[
-            {mark: entry[row["system"]][mark] for mark in MARKS} | row
-            for row in summarise(predictions, labels, results)
-        ],
-        comparisons=[_marks_of(entry[row["first"]], entry[row["second"]]) | row for row in corrected(rows)],
-        notes=(*_differences(sides), *_lacking(results), *_devices(results), *shared, *silent),
+        summary=summarise(predictions, labels, results),
+        comparisons=corrected(pairs),
+        notes=(*_differences(sides), *_lacking(results, of), *_devices(results, of), *shared, *silent),
         scored=scored,
     )
 
 
-def _marks_of(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
-    """Marks of both systems of a pair, because they may differ; and whether either is transductive."""
-    both = {f"{side}_{mark}": one[mark] for side, one in (("first", first), ("second", second)) for mark in MARKS}
-    return {"transductive": first["transductive"] or second["transductive"], **both}
-
-
-def _read(folder: Path) -> tuple[list[dict[str, Any]], pd.DataFrame]:
+def _read(folder: Path) -> tuple[list[Result], pd.DataFrame]:
     """Results of a folder, and their scored predictions."""
     results, parts = [], []
     for path in files_of(folder, "result.json"):
         place = path.parent
         if not is_whole(place, place.parents[1].name):
             raise TrainError(f"{one_line(place)}: not as `serprep train` wrote it; train it again")
-        result = json.loads(path.read_bytes())
+        result = Result.of(json.loads(path.read_bytes()))
         predictions = read_predictions(place / "predictions.csv")
-        own = predictions[predictions["role"] == result["scored"]]
+        own = predictions[predictions["role"] == result.scored]
         results.append(result)
-        parts.append(own.assign(system=result["system"], fold=result["fold"], seed=result["seed"]))
+        parts.append(own.assign(system=result.system, fold=result.fold, seed=result.seed))
     if not results:
         raise TrainError(
             f"{one_line(folder)}: no finished experiment; expected the folder that `serprep train` names, or a recipe"
@@ -162,22 +152,23 @@ def _on_shared(
     return [frame[frame["id"].isin(same)].assign(fold="") for frame in pair], note
 
 
-def _devices(results: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _devices(results: Sequence[Result], of: Mapping[str, tuple[str, str]]) -> Iterator[str]:
     """Whether the sides were trained on different kinds of devices."""
     ran: dict[str, set[str]] = {}
-    for one in results:
-        if one.get("feature_bytes"):  # what a baseline does, it does on a CPU
-            ran.setdefault(one["of"], set()).add(str(one["device"]))
+    for result in results:
+        if result.feature_bytes:  # what a baseline does, it does on a CPU
+            ran.setdefault(of[result.system][0], set()).add(str(result.device))
     if len(set().union(*ran.values())) > 1:
         told = ", ".join(f"{name} {' and '.join(sorted(devices))}" for name, devices in ran.items())
         yield f"trained on different devices, whose numbers differ a little: {told}"
 
 
-def _lacking(results: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _lacking(results: Sequence[Result], of: Mapping[str, tuple[str, str]]) -> Iterator[str]:
     """Which systems, and folds of a system, a side lacks that another one has."""
     folds: dict[str, dict[str, set[str]]] = {}
-    for one in results:
-        folds.setdefault(one["of"], {}).setdefault(one["plain"], set()).add(one["fold"])
+    for result in results:
+        name, system = of[result.system]
+        folds.setdefault(name, {}).setdefault(system, set()).add(result.fold)
     every: dict[str, set[str]] = {}
     for own in folds.values():
         for system, some in own.items():

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+
+import pandas as pd
 
 from serprep.errors import TrainError, one_line
 from serprep.parallel import Died, Workers
@@ -24,9 +25,7 @@ from serprep_models.experiments import Outcome, experiments_folder, tell
 from serprep_models.predict import computed_alike
 from serprep_models.run import run_recipe
 from serprep_models.score_store import score_store
-from serprep_models.scores import score, summarise
-
-MARKS = ("standardisation", "enrol", "transductive")
+from serprep_models.scores import Result, Summary, marks_in, score, summarise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +37,7 @@ class Cell:
     test: str
     n_utterances: int
     n_speakers: int  # 0: unknown
-    summary: Mapping[str, Any]  # as of a run
+    summary: Summary
 
     @property
     def within(self) -> bool:
@@ -158,16 +157,16 @@ def _within(name: str, outcome: Outcome, system: str, table: CommonLabels, among
     """What the recipe's own split gave, over the common labels."""
     own = outcome.predictions[outcome.predictions["system"] == system]
     predictions = table.restrict(own)
-    runs = [entry for entry in outcome.results if entry["system"] == system]
     results = []
-    for entry in runs:
-        chosen = predictions[(predictions["fold"] == entry["fold"]) & (predictions["seed"] == entry["seed"])]
-        results.append({"system": system, "fold": entry["fold"], "seed": entry["seed"], **score(chosen, among)})
-    marks = {mark: runs[0][mark] for mark in MARKS}
-    return _cell(system, (name, name), marks | summarise(predictions, among, results)[0], predictions)
+    for run in outcome.results:
+        if run.system == system:
+            chosen = predictions[(predictions["fold"] == run.fold) & (predictions["seed"] == run.seed)]
+            about = {"system": system, "fold": run.fold, "seed": run.seed, **marks_in(run)}
+            results.append(Result.of(about | score(chosen, among)))
+    return _cell(system, (name, name), summarise(predictions, among, results)[0], predictions)
 
 
-def _cell(system: str, corpora: tuple[str, str], summary: Mapping[str, Any], predictions: Any) -> Cell:
+def _cell(system: str, corpora: tuple[str, str], summary: Summary, predictions: pd.DataFrame) -> Cell:
     speakers = set(predictions["speaker"])
     return Cell(
         system=system,

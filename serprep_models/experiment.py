@@ -27,6 +27,7 @@ from serprep.split.folds import count_groups, divide
 from serprep.store.store import Store, open_store
 from serprep.systems import SYSTEMS, SystemSpec, options_of
 from serprep_models.checkpoint import ABOUT, WEIGHTS, write_checkpoint
+from serprep_models.children import with_children
 from serprep_models.examples import Examples, Stored
 from serprep_models.fold import Fitted, Fold
 from serprep_models.scores import score
@@ -55,6 +56,7 @@ class Experiment:
     seed: int
     how: TrainConfig
     statistics: str = ""  # folder of what systems and seeds share; "": each computes its own
+    augmented: str = ""  # store that has children of training utterances besides; "": there are none
 
     @property
     def spec(self) -> SystemSpec[Any]:
@@ -302,9 +304,11 @@ def where(device: str, *, feature_bytes: int = 0, memory_budget: int | None = No
 
 
 def _run(experiment: Experiment, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool) -> _Run:
-    """Train on the rows of "train" and score those of "dev" and "test"; `use_dev`: the dev part may choose."""
+    """Train on the rows of "train", and their children, and score "dev" and "test"; `use_dev`: dev may choose."""
     spec, options = experiment.spec, experiment.options
     fold, names = _fold(experiment, store, rows, use_dev=use_dev), experiment.reads(store)
+    n_children = len(fold.rows["train"]) - len(rows["train"])
+    counted = {"n_children": n_children} if n_children else {}
     config = SystemConfig.of(
         experiment.system, store.features, len(store.labels), **experiment.how.options.get(experiment.system, {})
     )
@@ -312,8 +316,8 @@ def _run(experiment: Experiment, store: Store, rows: Mapping[str, list[int]], *,
     if not spec.by_gradient:
         fitted: Fitted = spec.fit(options, fold)
         trained = None if fitted.module is None else Trained(fitted.module.eval(), config)
-        return _Run(scores=dict(fitted.scores), trained=trained, statistics=statistics, note=fitted.note)
-    stored = {name: Stored(store, np.array(part), names, statistics) for name, part in rows.items() if part}
+        return _Run(scores=dict(fitted.scores), trained=trained, statistics=statistics, note={**fitted.note, **counted})
+    stored = {name: Stored(fold.store, np.array(part), names, statistics) for name, part in fold.rows.items() if part}
     budget = experiment.how.memory_budget << 20
     n_bytes = sum(int(part.n_bytes.sum()) for part in stored.values())
     fits = n_bytes <= budget
@@ -333,13 +337,16 @@ def _run(experiment: Experiment, store: Store, rows: Mapping[str, list[int]], *,
         scores=scores,
         trained=replace(trained, system=module),
         statistics=statistics,
-        note=note,
+        note={**note, **counted},
         where=where(device, feature_bytes=n_bytes, memory_budget=streamed),
     )
 
 
 def _fold(experiment: Experiment, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool) -> Fold:
     folder = Path(experiment.statistics) if experiment.statistics else None
+    if experiment.augmented:
+        augmented = open_store(experiment.augmented)
+        store, rows = augmented, with_children(store, augmented, rows)
     return Fold(store=store, rows=rows, how=experiment.how, use_dev=use_dev, folder=folder)
 
 

@@ -9,9 +9,9 @@ import hashlib
 import json
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -26,7 +26,7 @@ from serprep.manifest.table import Manifest, make_manifest
 from serprep.meanwhile import meanwhile
 from serprep.metrics import few_speakers
 from serprep.parallel import Died, Workers
-from serprep.pipeline.conditioned import build_conditioned
+from serprep.pipeline.conditioned import build_augmented, build_conditioned
 from serprep.pipeline.gather import Asked, gather
 from serprep.progress import Progress
 from serprep.recipe import Recipe, TrainConfig
@@ -61,7 +61,17 @@ from serprep_models.experiment import (
     run_experiment,
     scored_role,
 )
-from serprep_models.scores import Verdict, compare, judge, recall_of, summarise
+from serprep_models.scores import (
+    Pair,
+    Result,
+    Summary,
+    Verdict,
+    compare,
+    judge,
+    pairs_json,
+    recall_of,
+    summarise,
+)
 from serprep_models.scores.calibration import before_and_after
 from serprep_models.scores.groups import Groups, group_columns, score_groups
 from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utterances
@@ -79,9 +89,9 @@ class Outcome:
     store: Store
     split: Split
     folder: Path
-    results: list[dict[str, Any]]  # per experiment: system, fold, seed, n_test, wa, ua …
-    summary: list[dict[str, Any]]  # per system
-    comparisons: list[dict[str, Any]]  # per pair of systems
+    results: list[Result]
+    summary: list[Summary]
+    comparisons: list[Pair]
     groups: Groups  # for whom they fail
     conditions: tuple[ConditionScore, ...]  # in other rooms and over other lines
     predictions: pd.DataFrame
@@ -100,8 +110,8 @@ class Outcome:
         from serprep.pages.notebook import table
 
         scores = {
-            row["system"]: f"UA {percent(row['ua'])} %"
-            + (" ({}–{})".format(*map(percent, row["ua_interval"])) if row["ua_interval"] else "")
+            row.system: f"UA {percent(row.ua)} %"
+            + (" ({}–{})".format(*map(percent, row.ua_interval)) if row.ua_interval else "")
             for row in self.summary
         }
         return table(f"Outcome: {self.verdict.words or len(self.results)}", {**scores, "partial": self.partial})
@@ -114,9 +124,10 @@ class Outcome:
 
     def predict_command(self, system: str) -> str:
         """What to type to predict recordings by a system, the mean of its folds and seeds; "" if it keeps none."""
-        if is_floor(system) or system not in {entry["system"] for entry in self.results}:
+        own = [result for result in self.results if result.system == system]
+        if is_floor(system) or not own:
             return ""
-        transductive = any(entry["transductive"] for entry in self.results if entry["system"] == system)
+        transductive = any(result.transductive for result in own)
         enrol = " --enrol FILES_OF_THE_SPEAKER" if transductive else ""
         return f"serprep predict {shlex.quote(str(self.folder / system))} RECORDINGS{enrol}"
 
@@ -216,6 +227,7 @@ def run_experiments(
     if waiting and warnings and warn is not None:
         warn(warnings)
     if waiting:
+        waiting = _augmented(recipe, store, bound, waiting, pool=pool, quiet=quiet)
         travel.send_split()
     _prepare(waiting, store, pool=pool, travel=travel, quiet=quiet)
     n_epochs = sum(n_epochs_of(experiment) for experiment in waiting)
@@ -231,14 +243,12 @@ def run_experiments(
             travel.fetch([experiment])
     order = {system: place for place, system in enumerate(chosen)}
     experiments.sort(key=lambda experiment: (order[experiment.system], experiment.fold, experiment.seed))
-    marks = {experiment.system: marks_of(experiment) for experiment in experiments}
-    results = [
-        marks_of(experiment) | json.loads((Path(experiment.folder) / "result.json").read_bytes())
-        for experiment in experiments
-    ]
-    for result in results:
-        del result["sha256"], result["files"]
-        result.setdefault("recall", recall_of(np.array([result["confusion"]]), store.labels))  # of an older serprep
+    results = []
+    for experiment in experiments:
+        told = marks_of(experiment) | json.loads((Path(experiment.folder) / "result.json").read_bytes())
+        del told["sha256"], told["files"]
+        told.setdefault("recall", recall_of(np.array([told["confusion"]]), store.labels))  # of an older serprep
+        results.append(Result.of(told))
     predictions = pd.concat(
         [
             read_predictions(Path(experiment.folder) / "predictions.csv").assign(
@@ -260,10 +270,9 @@ def run_experiments(
         folder=folder,
         results=results,
         summary=[
-            marks[row["system"]] | row | ({"uncalibrated": before[name]} if (name := row["system"]) in before else {})
-            for row in summarise(scored, store.labels, results)
+            replace(row, uncalibrated=before.get(row.system, {})) for row in summarise(scored, store.labels, results)
         ],
-        comparisons=[marks[row["first"]] | row for row in compare(scored, store.labels)],
+        comparisons=compare(scored, store.labels),
         groups=score_groups(scored, store.labels, columns),
         conditions=score_conditions(conditioned, store.labels) if len(conditioned) else (),
         predictions=scored,
@@ -275,6 +284,7 @@ def run_experiments(
             *_dropped_note(bound),
             *_speaker_notes(recipe, store),
             *_marks_note(recipe),
+            *_children_note(recipe, results),
             *_device_notes(experiments, results, how=recipe.train),
             *_scored_notes(role, recipe, results, split),
             *missing,
@@ -288,12 +298,32 @@ def run_experiments(
     )
     if not (systems or folds or seeds or only_finished):  # a part must not pass for the whole
         origin = {"version": store.version, "split": split.digest, "train": asdict(recipe.train)}
-        found = {**origin, "results": results, "summary": outcome.summary, "comparisons": outcome.comparisons}
-        found |= {"warnings": list(warnings), "groups": asdict(outcome.groups)}
+        found = origin | scores_json(outcome) | {"warnings": list(warnings), "groups": asdict(outcome.groups)}
         found["conditions"] = [asdict(row) for row in outcome.conditions]
         text = json.dumps(found, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
+
+
+def scores_json(outcome: Outcome) -> dict[str, Any]:
+    """Results, summary and comparisons as files and ``--json`` have them."""
+    return {
+        "results": [result.json for result in outcome.results],
+        "summary": [row.json for row in outcome.summary],
+        "comparisons": pairs_json(outcome.comparisons, outcome.summary),
+    }
+
+
+def _augmented(
+    recipe: Recipe, store: Store, bound: Bound, waiting: Sequence[Experiment], *, pool: Workers, quiet: bool
+) -> list[Experiment]:
+    """The same experiments, which train on children of ``[train.augment]`` as well, where there are any."""
+    conditions, roles = recipe.train.augmentations, {"train", "dev"} if recipe.train.refit else {"train"}
+    if not conditions:
+        return list(waiting)
+    rows = [row for row, own in enumerate(bound.roles) if roles & set(own) and store.emotions[row]]
+    path = build_augmented(recipe, store, conditions, parents=rows, pool=pool, quiet=quiet).path
+    return [replace(experiment, augmented=path) for experiment in waiting]
 
 
 def _conditioned(
@@ -335,12 +365,10 @@ def _is_kept(experiment: Experiment) -> bool:
     return finished(experiment) and ran_as_asked(experiment) and not lacks_checkpoint(experiment)
 
 
-def _device_notes(
-    experiments: Sequence[Experiment], results: Sequence[Mapping[str, Any]], *, how: TrainConfig
-) -> list[str]:
+def _device_notes(experiments: Sequence[Experiment], results: Sequence[Result], *, how: TrainConfig) -> list[str]:
     """Whether numbers come from several kinds of devices, or from another than this machine would take."""
     pairs = zip(experiments, results, strict=True)
-    ran = Counter(one_line(result.get("device", "cpu")) for experiment, result in pairs if experiment.spec.by_gradient)
+    ran = Counter(one_line(result.device) for experiment, result in pairs if experiment.spec.by_gradient)
     if len(ran) > 1:
         counts = ", ".join(f"{device} {n}" for device, n in sorted(ran.items()))
         return [f"experiments ran on different devices, whose numbers differ a little: {counts}"]
@@ -416,9 +444,22 @@ def _marks_note(recipe: Recipe) -> list[str]:
     ]
 
 
-def _scored_notes(role: str, recipe: Recipe, results: Sequence[Mapping[str, Any]], split: Split) -> list[str]:
+def _children_note(recipe: Recipe, results: Sequence[Result]) -> list[str]:
+    """How many children are trained on besides."""
+    counts = {(result.n_train, result.n_children) for result in results if result.n_children}
+    if not counts:
+        return []
+    most = max(counts)
+    names = one_line(", ".join(applied.name for applied in recipe.train.augmentations))
+    return [
+        f"trained on the training utterances and on children of them, in a fold on up to {most[0]} and {most[1]} "
+        f"(conditions {names}); no child is developed on or tested"
+    ]
+
+
+def _scored_notes(role: str, recipe: Recipe, results: Sequence[Result], split: Split) -> list[str]:
     """On what the scores stand, where that is not simply the test part."""
-    reasons = sorted({entry["reason"] for entry in results if entry["reason"]})
+    reasons = sorted({result.reason for result in results if result.reason})
     notes = [f"UA is undefined: {reason}" for reason in reasons]
     if role == "dev":
         notes.append("scores are of the dev part, which did not choose the epoch: no test utterance has a label")
@@ -451,7 +492,12 @@ def experiments_folder(recipe: Recipe, store: Store, split: Split) -> Path:
     plain = asdict(TrainConfig())
     # what is not asked for is not named, so that a new key does not move what is finished
     how = {name: value for name, value in asdict(recipe.train).items() if value != plain[name]}
-    how = {name: value for name, value in how.items() if name not in (*NO_NUMBERS, "options")}
+    how = {name: value for name, value in how.items() if name not in (*NO_NUMBERS, "options", "augment")}
+    how |= (
+        {"augment": [[applied.name, applied.to_json()] for applied in given]}
+        if (given := sorted(recipe.train.augmentations, key=lambda applied: applied.name))
+        else {}
+    )
     how |= {"options": changed} if (changed := beyond_defaults(recipe.train.options)) else {}
     depends = [REVISION, store.version, split.digest, how]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()

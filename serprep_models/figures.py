@@ -3,39 +3,38 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
 from serprep.pages import escaped
 from serprep.pages.plot import Axis, Mark, axis, legend, plot, scale_row, track
+from serprep_models.scores import Summary
 
 
-def tracks(rows: Sequence[dict[str, Any]], dots: pd.DataFrame, *, chance: float | None, says: str) -> Markup:
+def tracks(rows: Sequence[Summary], dots: pd.DataFrame, *, chance: float | None, says: str) -> Markup:
     """A row per system: its UA, the interval about it, and what `dots` holds of it as faint points.
 
     Parameters
     ----------
-    rows : sequence of dict
-        system; ua and ua_interval, which may be missing.
+    rows : sequence of Summary
     dots : DataFrame
         system, ua, name: whose score it is.
     chance : float, optional
         Where the dashed line stands.
     """
     points = dict(iter(dots.groupby("system", sort=False))) if len(dots) else {}
-    around = [bound for row in rows for bound in row.get("ua_interval") or () if bound is not None]
-    values = [row["ua"] for row in rows if row.get("ua") is not None]
+    around = [bound for row in rows for bound in row.ua_interval or ()]
+    values = [row.ua for row in rows]
     spread = dots["ua"].dropna().tolist() if len(dots) else []
     scale = axis("UA, %", [100 * value for value in (*around, *values, *spread, chance) if value is not None])
     scale = Axis(label=scale.label, low=max(0.0, scale.low), high=min(100.0, scale.high), ticks=scale.ticks)
     parts = []
     for number, row in enumerate(rows):
-        own = points.get(row["system"], pd.DataFrame({"ua": [], "name": []})).dropna(subset="ua")
-        ua = row.get("ua")
+        own = points.get(row.system, pd.DataFrame({"ua": [], "name": []})).dropna(subset="ua")
+        ua = row.ua
         drawn = track(
             None if ua is None else 100 * ua,
-            between=[100 * bound for bound in row["ua_interval"]] if row.get("ua_interval") else None,
+            between=None if row.ua_interval is None else [100 * bound for bound in row.ua_interval],
             dots=[
                 (100 * value, f"{name}: {100 * value:.1f} %")
                 for value, name in zip(own["ua"], own["name"], strict=True)
@@ -45,7 +44,7 @@ def tracks(rows: Sequence[dict[str, Any]], dots: pd.DataFrame, *, chance: float 
             rule=None if chance is None else 100 * chance,
         )
         told = "undefined" if ua is None or ua != ua else f"{100 * ua:.1f}"
-        parts.append(Markup("<span>{}</span>{}<b>{}</b>").format(escaped(row["system"]), drawn, told))
+        parts.append(Markup("<span>{}</span>{}<b>{}</b>").format(escaped(row.system), drawn, told))
     return Markup('<div class="tracks" role="img" aria-label="{}">{}{}</div>').format(
         escaped(says), Markup("").join(parts), scale_row(scale)
     )
@@ -83,7 +82,7 @@ def _points(values: "pd.Series[float]") -> list[tuple[float, float]]:
     return list(zip(values.index.astype(float).tolist(), values.tolist(), strict=True))
 
 
-def calibration(summary: Sequence[dict[str, Any]]) -> list[tuple[str, Markup]]:
+def calibration(summary: Sequence[Summary]) -> list[tuple[str, Markup]]:
     """How often systems are right where they are how confident, and the errors left where they may abstain."""
     found = []
     for name, x_label, y_label, high in (
@@ -92,9 +91,9 @@ def calibration(summary: Sequence[dict[str, Any]]) -> list[tuple[str, Markup]]:
     ):
         marks = [Mark(points=[(0, 0), (100, 100)], form="rule")] if name == "reliability" else []
         for number, row in enumerate(summary):
-            points = [(100 * a, 100 * b) for a, b in row.get(name) or ()]
-            says = [f"{row['system']}: {a:.0f} %, {b:.0f} %" for a, b in points]
-            marks.append(Mark(points=points, form="line", colour=number, name=row["system"]))
+            points = [(100 * a, 100 * b) for a, b in getattr(row, name)]
+            says = [f"{row.system}: {a:.0f} %, {b:.0f} %" for a, b in points]
+            marks.append(Mark(points=points, form="line", colour=number, name=row.system))
             if name == "reliability":
                 marks.append(Mark(points=points, form="dots", colour=number, says=says))
         if any(len(mark.points) for mark in marks if mark.form == "line"):
@@ -109,18 +108,16 @@ def calibration(summary: Sequence[dict[str, Any]]) -> list[tuple[str, Markup]]:
     return found
 
 
-def by_class(summary: Sequence[dict[str, Any]], labels: Sequence[str]) -> Markup:
+def by_class(summary: Sequence[Summary], labels: Sequence[str]) -> Markup:
     """The recall of each class by each system: a row per class, a dot per system."""
-    recalls = {
-        label: [(row["recall"][label], row["system"], n) for n, row in enumerate(summary) if _has(row, label)]
-        for label in labels
-    }
+    recalls = {label: [(row.recall.get(label), row.system, n) for n, row in enumerate(summary)] for label in labels}
     scale = Axis(label="recall, %", low=0, high=100, ticks=(0, 25, 50, 75, 100))
     parts = []
     for label, values in recalls.items():
-        drawn = _dots([(100 * value, f"{system}: {100 * value:.1f} %", n) for value, system, n in values], scale)
+        dots = [(100 * value, f"{system}: {100 * value:.1f} %", n) for value, system, n in values if value is not None]
+        drawn = _dots(dots, scale)
         parts.append(Markup("<span>{}</span>{}<b></b>").format(escaped(label), drawn))
-    names = [Mark(points=[], form="dots", colour=n, name=row["system"]) for n, row in enumerate(summary)]
+    names = [Mark(points=[], form="dots", colour=n, name=row.system) for n, row in enumerate(summary)]
     return legend(names) + Markup(
         '<div class="tracks" role="img" aria-label="recall per class, per cent">{}{}</div>'
     ).format(Markup("").join(parts), scale_row(scale))
@@ -141,11 +138,6 @@ def by_condition(rows: Sequence[Any], systems: Sequence[str]) -> Markup:
     return legend(names) + Markup('<div class="tracks" role="img" aria-label="UA per condition">{}{}</div>').format(
         Markup("").join(parts), scale_row(scale)
     )
-
-
-def _has(row: dict[str, Any], label: str) -> bool:
-    value = (row.get("recall") or {}).get(label)
-    return value is not None and np.isfinite(value)
 
 
 def _dots(values: Sequence[tuple[float, str, int]], scale: Axis) -> Markup:

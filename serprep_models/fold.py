@@ -11,6 +11,7 @@ from serprep._typing import AnyArray, FloatArray, IntArray
 from serprep.recipe import TrainConfig
 from serprep.store.store import Store
 from serprep.systems import shapes_of
+from serprep_models.children import parents_of
 from serprep_models.standardise import Statistics, clip_of, standardise, table_of
 from serprep_models.statistics import fold_statistics, remembered
 
@@ -72,6 +73,11 @@ class Fold:
     def speakers(self, rows: Sequence[int]) -> list[str]:
         """Speakers; "" where unknown."""
         return [self.store.speakers[row] for row in rows]
+
+    def parents(self, rows: Sequence[int]) -> IntArray:
+        """The place among `rows` of what each was made from, shape (n,): its own where that is not among them."""
+        place, parents = {row: number for number, row in enumerate(rows)}, parents_of(self.store)
+        return np.array([place.get(int(parents[row]), number) for number, row in enumerate(rows)], np.int64)
 
     def statistics(self, names: Sequence[str]) -> Statistics:
         """How inputs are standardised; what other systems and seeds computed is taken."""

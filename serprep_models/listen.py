@@ -14,6 +14,7 @@ from serprep.store.store import Store
 from serprep.systems import is_floor
 
 MOST_WRONG = 12
+_SILENT = Markup('<p class="small">Its recording is missing, or another one now.</p>')
 
 
 def by_speaker(predictions: pd.DataFrame, labels: Sequence[str], names: Mapping[str, str]) -> pd.DataFrame:
@@ -49,7 +50,7 @@ def surely_wrong(
     root : Path, optional
         Of the recordings.
     n_sounds : int
-        How many are put into the page.
+        How many are put into the page, whose list grows with them.
 
     Returns
     -------
@@ -68,7 +69,11 @@ def surely_wrong(
     own = pd.DataFrame({"said": said.loc[system], "sure": pd.DataFrame(mean.loc[system]).max(axis=1)}).join(
         about[["truth", "speaker"]]
     )
-    wrong = own[own["said"] != own["truth"]].sort_values("sure", ascending=False, kind="stable").head(MOST_WRONG)
+    wrong = (
+        own[own["said"] != own["truth"]]
+        .sort_values("sure", ascending=False, kind="stable")
+        .head(max(MOST_WRONG, n_sounds))
+    )
     row_of = {name: i for i, name in enumerate(store.ids)}
     utterances = store.manifest().utterances if root is not None and n_sounds else None
     found = []
@@ -79,6 +84,7 @@ def surely_wrong(
         if utterances is not None and root is not None and n_sounds and str(name) in row_of:
             sound = player(utterances[row_of[str(name)]], root)
             n_sounds -= bool(sound)
+            sound = sound or _SILENT
         found.append(
             {
                 "id": str(name),

@@ -25,7 +25,7 @@ from serprep.pages import count, percent
 from serprep.pages import render as render_page
 from serprep.pages.plot import histogram
 from serprep_models.figures import by_class, by_condition, calibration, curves, tracks
-from serprep_models.scores import SCORES, Verdict, judge
+from serprep_models.scores import SCORES, Pair, Summary, Verdict, judge
 from serprep_models.scores.groups import Groups
 from serprep_models.scores.intervals import beyond_rows
 
@@ -43,9 +43,7 @@ class Report:
     labels: tuple[str, ...]  # declared emotions in logit order
     utterances: pd.DataFrame  # rows of the store: id, speaker, emotion, duration (s), maybe gender, session …
     dropped: dict[str, int]  # reason -> count of utterances that are not in the store
-    # per system: system, n_runs; wa, ua, wa_interval, ua_interval (pooled over folds, mean over seeds);
-    # ua_fold_mean, ua_fold_std (over folds and seeds), ua_seed_std
-    summary: list[dict[str, Any]]
+    summary: Sequence[Summary]
     folds: pd.DataFrame  # per experiment: system, fold, seed, n_train, n_test, wa, ua, seconds, test_groups
     confusion: dict[str, np.ndarray]  # system -> (n_labels, n_labels) counts, rows are the truth
     curves: pd.DataFrame  # system, fold, seed, epoch, train_loss, train_ua, dev_ua
@@ -54,8 +52,7 @@ class Report:
     # what an audit of the split found: per kind and severity kind, severity, count, of, n_folds,
     # n_utterances of n_scored touched, examples; None: there was no split to audit
     audit: list[dict[str, Any]] | None = None
-    # per pair of systems: first, second; ua, wa (differences), ua_interval, wa_interval, ua_p, wa_p
-    comparisons: list[dict[str, Any]] = field(default_factory=list)
+    comparisons: Sequence[Pair] = ()
     groups: Groups = field(default_factory=Groups)  # scores within groups, and their differences
     conditions: Sequence[Any] = ()  # a `ConditionScore` per condition and system, "clean" first
     caution: str = ""  # what a reader must know before reading scores, shown first
@@ -113,7 +110,7 @@ def render(report: Report) -> str:
     """The page as text; `write_report` puts it into a file."""
     leaks = any(row["severity"] == "leak" for row in report.audit or ())
     verdict = judge(report.summary, report.comparisons, partial=bool(report.partial), leaks=leaks)
-    leader = next((row for row in report.summary if row["system"] == verdict.leader), None)
+    leader = next((row for row in report.summary if row.system == verdict.leader), None)
     chance = 1 / len(report.labels) if report.labels else None
     values = {
         "report": report,
@@ -123,7 +120,7 @@ def render(report: Report) -> str:
         "figures": _figures(report, chance),
         "classes": _class_table(report),
         "beyond_rows": beyond_rows(report.summary),
-        "beyond": SCORES if any(row.get("nll") is not None for row in report.summary) else {},
+        "beyond": SCORES if any(row.nll is not None for row in report.summary) else {},
         "groups": _groups(report.utterances),
         "folds": report.folds.to_dict("records"),
         "n_undefined": int(report.folds["ua"].isna().sum()) if len(report.folds) else 0,
@@ -162,10 +159,10 @@ def _p_value(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _spread(row: dict[str, Any]) -> str:
-    if not _defined(row["ua_fold_mean"]):
+def _spread(row: Summary) -> str:
+    if not _defined(row.ua_fold_mean):
         return "undefined"
-    return f"{percent(row['ua_fold_mean'])} ± {percent(row['ua_fold_std'], '–')}"
+    return f"{percent(row.ua_fold_mean)} ± {percent(row.ua_fold_std, '–')}"
 
 
 def _plural(n: int, noun: str) -> str:
@@ -176,14 +173,14 @@ def _headline(report: Report, verdict: Verdict) -> str:
     speakers = _text(report.utterances["speaker"])
     n_speakers = speakers[speakers != ""].nunique()
     parts = [_plural(len(report.utterances), "utterance"), _plural(n_speakers, "speaker")]
-    lead = next((row for row in report.summary if row["system"] == verdict.leader), None)
+    lead = next((row for row in report.summary if row.system == verdict.leader), None)
     if lead is None or verdict.rivals or (verdict.words and not verdict.best):
         parts.append(_plural(len(report.labels), "emotion"))
     else:
-        score = "ua" if _defined(lead["ua"]) else "wa"
-        text = f"{'Best: ' if verdict.best else ''}{lead['system']}, {score.upper()} {percent(lead[score])} %"
-        if lead[f"{score}_interval"] is not None:
-            text += f" (95 % interval {_interval(lead[f'{score}_interval'])})"
+        score = "ua" if _defined(lead.ua) else "wa"
+        text = f"{'Best: ' if verdict.best else ''}{lead.system}, {score.upper()} {percent(getattr(lead, score))} %"
+        if (around := getattr(lead, f"{score}_interval")) is not None:
+            text += f" (95 % interval {_interval(around)})"
         parts.insert(0, text)
     if len(report.folds):  # of all systems: the baselines have one seed only
         n_folds, n_seeds = report.folds["fold"].nunique(), report.folds["seed"].nunique()
@@ -234,7 +231,7 @@ def _groups(utterances: pd.DataFrame) -> dict[str, str]:
 
 
 def _figures(report: Report, chance: float | None) -> dict[str, Any]:
-    systems = [row["system"] for row in report.summary]
+    systems = [row.system for row in report.summary]
     figures: dict[str, Any] = {}
     if report.summary:
         dots = report.folds.assign(

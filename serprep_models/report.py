@@ -1,10 +1,10 @@
 """What a page shows, gathered from a run's outcome or from a store; `report` draws it."""
 
 import contextlib
-import dataclasses
 import json
 import shlex
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from serprep_models.checkpoint import ABOUT
 from serprep_models.experiments import Outcome
 from serprep_models.listen import by_speaker, surely_wrong
 from serprep_models.page import Report, write_report
-from serprep_models.scores import shown
+from serprep_models.scores import Result, shown
 from serprep_models.scores.doubt import conflicting, doubtful
 from serprep_models.seen import copies_within
 from serprep_models.statistics import TRANSDUCTIVE
@@ -35,27 +35,35 @@ DOUBTFUL = "doubtful.csv"  # in the folder of the experiments
 
 
 def report_outcome(
-    recipe: Recipe, outcome: Outcome, *, built: BuildResult | None, path: Path, with_sound: int = 0
+    recipe: Recipe,
+    outcome: Outcome,
+    *,
+    built: BuildResult | None,
+    path: Path,
+    audio: Path | None = None,
+    with_sound: int = 0,
 ) -> Path:
     """Write the page of a run, with so many recordings in it, and `DOUBTFUL` into the folder of its experiments."""
     store, split = outcome.store, outcome.split
     labels = store.labels
     groups = {entry["fold"]: entry["test_groups"] for entry in describe(split)}
-    names = {entry["system"]: shown(entry["system"], entry) for entry in outcome.results}
+    names = {result.system: shown(result) for result in outcome.results}
     folds = pd.DataFrame(
         [
             {
-                "system": names[entry["system"]],
-                **{name: entry[name] for name in ("fold", "seed", "n_train", "n_test", "wa", "ua", "seconds")},
-                "test_groups": groups[entry["fold"]],
+                "system": names[result.system],
+                **{
+                    name: getattr(result, name) for name in ("fold", "seed", "n_train", "n_test", "wa", "ua", "seconds")
+                },
+                "test_groups": groups[result.fold],
             }
-            for entry in outcome.results
+            for result in outcome.results
         ]
     )
     matrices: dict[str, Any] = {}
-    for entry in outcome.results:
-        name = names[entry["system"]]
-        matrices[name] = matrices.get(name, 0) + np.array(entry["confusion"], np.int64)
+    for result in outcome.results:
+        name = names[result.system]
+        matrices[name] = matrices.get(name, 0) + np.array(result.confusion, np.int64)
     doubt, not_compared = _doubtful(outcome)
     table = doubt.to_csv(index=False, float_format="%.4f", lineterminator="\n")
     write_whole(outcome.folder / DOUBTFUL, table.encode("utf-8", "surrogateescape"))
@@ -65,10 +73,8 @@ def report_outcome(
         labels=labels,
         utterances=utterance_table(store),
         dropped=left_out(built),
-        summary=[row | {"system": names[row["system"]]} for row in outcome.summary],
-        comparisons=[
-            row | {"first": names[row["first"]], "second": names[row["second"]]} for row in outcome.comparisons
-        ],
+        summary=[replace(row, system=names[row.system]) for row in outcome.summary],
+        comparisons=[replace(pair, first=names[pair.first], second=names[pair.second]) for pair in outcome.comparisons],
         groups=outcome.groups,
         conditions=outcome.conditions,
         folds=folds,
@@ -94,7 +100,9 @@ def report_outcome(
         partial=outcome.partial,
         predict={names[system]: outcome.predict_command(system) for system in names},
         speakers=by_speaker(outcome.predictions, labels, names),
-        wrong=surely_wrong(outcome.predictions, _leader(outcome), store=store, root=recipe.root, n_sounds=with_sound),
+        wrong=surely_wrong(
+            outcome.predictions, _leader(outcome), store=store, root=audio or recipe.root, n_sounds=with_sound
+        ),
         doubt=doubt,
         doubt_note=not_compared,
         made=_made(outcome),
@@ -133,7 +141,7 @@ def _raters(store: Store) -> dict[str, tuple[int, int]]:
 
 def _leader(outcome: Outcome) -> str:
     """The system to listen to: the leading one, else the first that is more than a floor."""
-    known = [row["system"] for row in outcome.summary if not is_floor(row["system"])]
+    known = [row.system for row in outcome.summary if not is_floor(row.system)]
     return outcome.verdict.leader or (known[0] if known else "")
 
 
@@ -206,14 +214,14 @@ def left_out(built: BuildResult | None) -> dict[str, int]:
 
 def provenance(recipe: Recipe, store: Store) -> dict[str, str]:
     """What a reader needs to repeat the page."""
-    how, plain = recipe.train, dataclasses.asdict(TrainConfig())
+    how, plain = recipe.train, asdict(TrainConfig())
     training = (
         f"{'AdamW' if how.weight_decay else 'Adam'}, learning rate {how.learning_rate}, batch {how.batch_size}, "
         f"{how.epochs} epochs, class weights {how.class_weights}, standardisation {how.standardisation}"
         f"{f' by {how.enrol} utterances' if how.enrol else ''}, seeds {list(how.seeds)}"
     )
     told = ("systems", "learning_rate", "batch_size", "epochs", "class_weights", "standardisation", "enrol", "seeds")
-    beyond = {k: v for k, v in dataclasses.asdict(how).items() if v != plain[k] and k not in told}
+    beyond = {k: v for k, v in asdict(how).items() if v != plain[k] and k not in told}
     training += "".join(
         f", {name} {list(value) if isinstance(value, tuple) else value}" for name, value in beyond.items()
     )
@@ -233,9 +241,9 @@ def _trained_with(outcome: Outcome) -> dict[str, str]:
 def _trained_on(outcome: Outcome) -> dict[str, str]:
     """Devices of the trainings, and budgets of those that streamed."""
     found = {
-        str(entry["device"]) + (f", streamed with {entry['memory_budget']} MiB" if entry["memory_budget"] else "")
-        for entry in outcome.results
-        if entry.get("feature_bytes")
+        str(result.device) + (f", streamed with {result.memory_budget} MiB" if result.memory_budget else "")
+        for result in outcome.results
+        if result.feature_bytes
     }
     return {"trained on": "; ".join(sorted(found))} if found else {}
 
@@ -277,11 +285,11 @@ def in_words(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _places(outcome: Outcome) -> Iterator[tuple[dict[str, Any], Path]]:
+def _places(outcome: Outcome) -> Iterator[tuple[Result, Path]]:
     """Each result, and the folder of its experiment."""
     numbers = {fold: number for number, fold in enumerate(outcome.split.folds)}
-    for entry in outcome.results:
-        yield entry, place_of(outcome.folder, entry["system"], numbers[entry["fold"]], entry["seed"])
+    for result in outcome.results:
+        yield result, place_of(outcome.folder, result.system, numbers[result.fold], result.seed)
 
 
 def _history(path: Path) -> list[dict[str, float | None]]:
@@ -297,10 +305,10 @@ def _history(path: Path) -> list[dict[str, float | None]]:
 
 def _curves(outcome: Outcome) -> pd.DataFrame:
     rows = []
-    for entry, place in _places(outcome):
+    for result, place in _places(outcome):
         path = place / HISTORY
         if path.is_file():
-            head = {name: entry[name] for name in ("system", "fold", "seed")}
+            head = {"system": result.system, "fold": result.fold, "seed": result.seed}
             rows += [head | epoch for epoch in _history(path)]
     columns = ["system", "fold", "seed", "epoch", "train_loss", "train_ua", "dev_ua"]
     return pd.DataFrame(rows, columns=columns).astype({"train_loss": float, "train_ua": float, "dev_ua": float})

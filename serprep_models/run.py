@@ -91,10 +91,31 @@ def run_recipe(
     return built, outcome, path
 
 
-def report_recipe(recipe_path: Path, *, path: Path | None = None, train_from: Path | None = None) -> Path:
-    """Write the page of what is finished of a recipe; nothing is trained."""
+def report_recipe(
+    recipe_path: Path,
+    *,
+    path: Path | None = None,
+    train_from: Path | None = None,
+    audio: Path | None = None,
+    with_sound: int = 0,
+) -> Path:
+    """Write the page of what is finished of a recipe; nothing is trained.
+
+    Parameters
+    ----------
+    recipe_path : Path
+    path : Path, optional
+        The page; default: beside the results.
+    train_from : Path, optional
+        As `run_recipe` takes it.
+    audio : Path, optional
+        Folder of the recordings; default: the recipe's root.
+    with_sound : int
+        How many recordings of what a system is most surely wrong about are put into the page.
+    """
     recipe, built, outcome = finished_of(recipe_path, train_from=train_from)
-    return report_outcome(recipe, outcome, built=built, path=path or _page(recipe, outcome))
+    page = path or _page(recipe, outcome)
+    return report_outcome(recipe, outcome, built=built, path=page, audio=audio, with_sound=with_sound)
 
 
 def finished_of(recipe_path: Path, *, train_from: Path | None = None) -> tuple[Recipe, BuildResult, Outcome]:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from serprep.store.store import Store
 from serprep_models.common_labels import CommonLabels, common_labels
 from serprep_models.predict import Predictions, predict_store
 from serprep_models.predictor import load
-from serprep_models.scores import score, summarise
+from serprep_models.scores import Pair, Result, Summary, score, summarise
 from serprep_models.scores.groups import Groups, group_columns, score_groups
 from serprep_models.seen import Seen, find_seen
 
@@ -26,14 +25,14 @@ class StoreScores:
     checkpoints: tuple[str, ...]
     store: Store
     labels: CommonLabels
-    results: list[dict[str, Any]]  # per seed: confusion, recall …
-    summary: list[dict[str, Any]]  # one row, as of a run
+    results: list[Result]  # per seed
+    summary: list[Summary]  # one
     groups: Groups
     predictions: pd.DataFrame
     seen: Seen  # in training
     notes: tuple[str, ...]
     scored: str = "test"
-    comparisons: tuple[dict[str, Any], ...] = ()
+    comparisons: tuple[Pair, ...] = ()
     submissions: tuple[str, ...] = ()
 
     @property
@@ -97,7 +96,7 @@ def score_store(
         "transductive": told[0].transductive,
     }
     results = [
-        {"system": system, "fold": "", "seed": seed, **marks, **score(table, labels.labels)}
+        Result.of({"system": system, "fold": "", "seed": seed, **marks, **score(table, labels.labels)})
         for seed, table in enumerate(tables)
     ]
     speakers = set(predictions["speaker"])
@@ -108,7 +107,7 @@ def score_store(
         store=store,
         labels=labels,
         results=results,
-        summary=[marks | row for row in summarise(predictions, labels.labels, results)],
+        summary=summarise(predictions, labels.labels, results),
         groups=score_groups(predictions, labels.labels, columns),
         predictions=predictions,
         seen=seen,

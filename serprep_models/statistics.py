@@ -21,6 +21,7 @@ from serprep.errors import TrainError, one_line
 from serprep.files import discard, refuse_store, write_whole
 from serprep.recipe import TrainConfig
 from serprep.store.store import Store
+from serprep_models.children import parents_of
 from serprep_models.standardise import (
     Moments,
     OwnMoments,
@@ -94,7 +95,7 @@ def _of_training(store: Store, rows: Sequence[int] | IntArray, kind: str, *, fol
 
 
 def _of_speakers(store: Store, kind: str, *, how: TrainConfig, folder: Path | None) -> Standardiser:
-    speakers = Speakers.of(store.ids, store.speakers, enrol=how.enrol)
+    speakers = Speakers.of(store.ids, store.speakers, enrol=how.enrol, parents=parents_of(store))
     ranked = table_of(store, kind).per_utterance and how.standardisation == "speaker-rank"
     place = folder / f"{'ranks' if ranked else 'speakers'}-{kind}.npy" if folder else None
     origin = [store.seal, kind, how.standardisation, how.enrol]
@@ -136,8 +137,12 @@ class Speakers:
     enrolled: tuple[IntArray, ...]  # rows of the store, per speaker
 
     @classmethod
-    def of(cls, ids: Sequence[str], speakers: Sequence[str], *, enrol: int = 0) -> "Speakers":
+    def of(
+        cls, ids: Sequence[str], speakers: Sequence[str], *, enrol: int = 0, parents: IntArray | None = None
+    ) -> "Speakers":
         """The speakers of some utterances; `enrol` is how many of each count, the first by id, or 0 for all.
+
+        Children do not count, whose `parents` are other rows: a speaker's recordings alone tell of a speaker.
 
         Raises
         ------
@@ -147,6 +152,8 @@ class Speakers:
         check_speakers(ids, speakers)
         numbers = np.unique(np.array(speakers, object), return_inverse=True)[1].astype(np.int64).reshape(-1)
         by_id = np.array(sorted(range(len(ids)), key=ids.__getitem__), np.int64)
+        if parents is not None:
+            by_id = by_id[parents[by_id] == by_id]
         own = [by_id[numbers[by_id] == number] for number in range(int(numbers.max(initial=-1)) + 1)]
         return cls(numbers, tuple(rows[: enrol or None] for rows in own))
 

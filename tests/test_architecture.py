@@ -2,7 +2,6 @@
 
 import ast
 import functools
-import graphlib
 import re
 import subprocess
 import sys
@@ -44,6 +43,15 @@ FOUNDATIONS = {
 STAGES = (
     *("corpora", "manifest", "ratings", "release", "conditions", "features", "cache", "version", "store", "dataset"),
     *("split", "audit", "systems", "recipe", "card", "pipeline", "exports", "browse", "doctor"),
+)
+MODELS = (  # modules of serprep_models, the lowest first
+    *("threads", "standardise", "statistics", "system", "examples", "loader", "augment", "resume", "train"),
+    *("systems.options", "crnn", "cnn_lstm", "mlp", "fold"),
+    *(f"systems.{name}" for name in ("majority", "svm", "crnn", "cnn_lstm", "mlp", "linear")),
+    *(f"scores.{name}" for name in ("result", "metrics", "intervals", "calibration", "groups", "doubt", "summary")),
+    *("figures", "page", "listen", "catalogue", "cautions", "common_labels", "submission", "recordings", "built"),
+    *("checkpoint", "seen", "predictor", "onnx", "experiment", "predict", "travel", "conditioned", "score_store"),
+    *("experiments", "browsed", "compare", "report", "run", "cross", "bundle", "reproduce"),
 )
 FOLDERS = {"serprep": ROOT / "serprep", "serprep_models": ROOT / "serprep_models", "serprep_cli": ROOT / "cli"}
 IMPORTS_BY_NAME = {  # modules that import what is named while they run
@@ -228,15 +236,23 @@ def test_nobody_asks_whether_a_place_is_a_url_or_which_container_a_store_has():
     assert branches == [], "ask the place (`serprep.place`) or the container instead"
 
 
-def test_the_models_import_each_other_in_one_direction():
-    names = {
-        ".".join(["serprep_models", *path.relative_to(FOLDERS["serprep_models"]).with_suffix("").parts]): path
-        for path in modules("serprep_models")
-        if path.name != "__init__.py"
+def test_a_module_of_the_models_imports_only_what_lies_below_it():
+    places = {name: place for place, name in enumerate(MODELS)}
+    assert len(places) == len(MODELS)
+    files = [path for path in modules("serprep_models") if path.name != "__init__.py"]
+    names = {".".join(path.relative_to(ROOT / "serprep_models").with_suffix("").parts): path for path in files}
+    assert names.keys() == places.keys(), "a new module needs a place in MODELS"
+    above = {
+        name: sorted(used for used in own_names(path) & names.keys() - {name} if places[used] > places[name])
+        for name, path in names.items()
     }
-    uses = {name: {*imported(path, "serprep_models")} & names.keys() - {name} for name, path in names.items()}
-    assert sum(map(len, uses.values())) > len(uses)
-    graphlib.TopologicalSorter(uses).prepare()  # a circle is a CycleError that names it
+    assert {name: used for name, used in above.items() if used} == {}, "imported, and lie above it"
+
+
+def own_names(path):
+    """Modules of serprep_models that a file imports; what a folder exports lies in the last module of it."""
+    short = {name.removeprefix("serprep_models.") for name in imported(path, "serprep_models")}
+    return short | ({"scores.summary"} if "scores" in short else set())
 
 
 def test_imports_are_read_wherever_they_stand(tmp_path, monkeypatch):

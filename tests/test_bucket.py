@@ -321,7 +321,7 @@ def test_systems_are_trained_from_the_bucket(bucket, store, tmp_path):
         folder=tmp_path,
     )
     outcome = run_experiments(asked, open_store(store), pool=Inline())
-    assert [row["system"] for row in outcome.results] == ["plain-crnn"] * 2
+    assert [row.system for row in outcome.results] == ["plain-crnn"] * 2
     assert outcome.folder.is_relative_to(tmp_path / "experiments")
 
 

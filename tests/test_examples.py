@@ -61,11 +61,11 @@ def outcomes(tmp_path_factory, pool):
 def test_a_recipe_runs_from_folder_to_page(outcomes, name):
     built, outcome, page = outcomes(name)
     assert built.quarantined == 0
-    assert [row["system"] for row in outcome.summary] == systems_of(name)
-    assert all(0 <= row["ua"] <= 1 for row in outcome.summary)
+    assert [row.system for row in outcome.summary] == systems_of(name)
+    assert all(0 <= row.ua <= 1 for row in outcome.summary)
     assert page.is_file()
     written = json.loads((outcome.folder / "results.json").read_bytes())
-    assert written["summary"] == json.loads(json.dumps(outcome.summary))
+    assert written["summary"] == json.loads(json.dumps([row.json for row in outcome.summary]))
     assert written["groups"] == json.loads(json.dumps(dataclasses.asdict(outcome.groups)))
     if "gender" in outcome.store.columns:
         assert {row.column for row in outcome.groups.scores} >= {"gender"}
@@ -80,8 +80,8 @@ def test_compare2018_scores_devel_and_predicts_test(outcomes):
 
 def test_msp_podcast_tests_on_test1_and_counts_what_is_left_out(outcomes):
     _, outcome, _ = outcomes("msp_podcast")
-    assert {entry["n_test"] for entry in outcome.results} == {4}
-    assert {entry["n_train"] for entry in outcome.results} == {12}
+    assert {entry.n_test for entry in outcome.results} == {4}
+    assert {entry.n_train for entry in outcome.results} == {12}
     assert set(outcome.predictions["speaker"]) == {"4"}
     assert any("4 utterances are left out: Test2 4" in note for note in outcome.notes)
     assert outcome.store.numbers == ["arousal", "valence", "dominance"]
@@ -93,8 +93,8 @@ def test_iemocap_leaves_one_session_out(outcomes, name, n_speakers):
     assert built.n_utterances == 100 and built.dropped == {"emotion 'xxx' not named in [corpus.emotions]": 20}
     assert outcome.store.labels == ("angry", "happy", "neutral", "sad")
     assert outcome.scored == "test"
-    assert {(entry["fold"], entry["n_test"]) for entry in outcome.results} == {(str(n), 20) for n in range(1, 6)}
-    assert {entry["n_train"] for entry in outcome.results} == {10 * n_speakers}
+    assert {(entry.fold, entry.n_test) for entry in outcome.results} == {(str(n), 20) for n in range(1, 6)}
+    assert {entry.n_train for entry in outcome.results} == {10 * n_speakers}
     split = read_split(outcome.folder / "split.json")
     for number, fold in enumerate(split.folds):
         speakers = {role: {split.utterances[key].speaker for key in split.ids(number, role)} for role in ROLES}

@@ -337,6 +337,41 @@ def test_workers_that_come_later_are_asked_and_join_and_who_leaves_is_forgotten(
     assert "worker b is not used: it does not say what it computes with" in said and "worker d is not used" in said
 
 
+def test_a_batch_whose_workers_have_all_left_goes_to_others_and_is_a_suspect_after_four_times(monkeypatch):
+    """Here a client pretends: whoever has item -2 leaves, and another worker comes."""
+    pool, asked = Workers(scheduler="tcp://lab:8786"), []
+
+    class Future:
+        def __init__(self, item, workers):
+            self.key, self.status, self.item = object(), "finished" if item == -1 else "pending", item
+            asked.append((item, tuple(workers)))
+
+        def add_done_callback(self, tell):
+            if self.status == "finished":
+                tell(self)
+
+        def result(self, timeout):
+            return abs(self.item), {}
+
+        def release(self):
+            pass
+
+    def look(flight):
+        pool._present = frozenset({f"w{len(asked)}"})
+        pool._threads = dict.fromkeys(pool._present, 1)
+        return True
+
+    pool._client = SimpleNamespace(
+        status="running", submit=lambda function, item, workers, pure: Future(item, workers), cancel=lambda some: None
+    )
+    pool._threads = {"w0": 1}
+    monkeypatch.setattr(pool, "_look", look)
+    monkeypatch.setattr(parallel, "TICK", 0.001)
+    (first, second) = pool.run(abs, [-1, -2], once=True)
+    assert first == (0, 1) and second[0] == 1 and isinstance(second[1], Died)
+    assert asked == [(-1, ("w0",)), *((-2, (f"w{n}",)) for n in (0, 2, 3, 4))]
+
+
 def test_a_receipt_that_goes_with_its_worker_costs_its_batch_alone(monkeypatch):
     """Here a client pretends: of each item the first receipt is lost."""
     pool, lost = Workers(scheduler="tcp://lab:8786"), set()

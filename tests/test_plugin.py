@@ -197,7 +197,7 @@ def test_its_system_gives_every_utterance_what_it_gives_it_alone(installed):
 
 def test_its_three_folds_are_trained_and_predict_in_its_form(installed, serprep):
     folder, built, outcome, _ = installed
-    assert sorted(entry["fold"] for entry in outcome.results if entry["system"] == "attention") == ["1", "2", "3"]
+    assert sorted(entry.fold for entry in outcome.results if entry.system == "attention") == ["1", "2", "3"]
     checkpoints = outcome.folder / "attention"
     said = serprep("predict", checkpoints, "corpus/s1/1-A.wav", "corpus/s2", "--format", "tsv", cwd=folder)
     head, *lines = said.stdout.splitlines()

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from serprep._typing import AnyArray, FloatArray
+from serprep._typing import AnyArray, DoubleArray, FloatArray
 
 COLUMNS = ("peak", "rms", "mean", "channel", "clipped")
 
@@ -17,7 +17,7 @@ _PEAK = 1 / 256  # below −48 dB: what 16 bits are that were stored as 24 witho
 _RMS = 1e-4  # −80 dB; RAVDESS' quietest recording has −64
 _CANCELLED = 0.1  # of a channel's loudness that is left in the mean of all; unrelated channels leave more than half
 _CONSTANT = 0.1  # of the mean that the sound about it has
-BLOCK = 1 << 18  # samples
+BLOCK = 1 << 16  # samples: half a megabyte as float64
 _CLIPPED = 0.01  # of the samples at full scale; a full sine has 0.0035
 _FULL = np.float32(32767 / 32768)
 
@@ -70,17 +70,18 @@ class Levels:
             self._add(samples[first : first + BLOCK])
 
     def _add(self, samples: FloatArray) -> None:
-        n = len(samples)
-        columns = np.column_stack([samples.mean(axis=1, dtype=np.float64), samples])
-        mean = columns.mean(axis=0)
-        columns -= mean
-        columns *= columns
+        n, n_channels = samples.shape
+        channels = [samples[:, k].astype(np.float64) for k in range(n_channels)]
+        of_mean = [] if n_channels == 1 else [_about_mean(sum(channels[1:], start=channels[0]) / n_channels)]
+        each = [*of_mean, *map(_about_mean, channels)]
+        mean, squares = np.array(each if of_mean else each * 2).T  # a single channel is the mean
         off, total = mean - self._mean, self._n + n
-        self._squares = self._squares + columns.sum(axis=0) + off * off * (self._n * n / total)
+        self._squares = self._squares + squares + off * off * (self._n * n / total)
         self._mean = self._mean + off * (n / total)
-        amplitudes = np.abs(samples)
-        self._peak = max(self._peak, amplitudes.max())
-        self._n_full = self._n_full + np.count_nonzero(amplitudes >= _FULL, axis=0)
+        peak = max(samples.max(), -samples.min())
+        self._peak = max(self._peak, peak)
+        if peak >= _FULL:
+            self._n_full = self._n_full + np.count_nonzero(np.abs(samples) >= _FULL, axis=0)
         self._n = total
 
     def values(self) -> FloatArray:
@@ -88,6 +89,14 @@ class Levels:
         deviations = np.sqrt(self._squares / self._n)
         loud = deviations[1:].max()
         return np.array([self._peak, deviations[0], self._mean[0], loud, self._n_full.max() / self._n], np.float32)
+
+
+def _about_mean(values: DoubleArray) -> tuple[float, float]:
+    """Mean, and sum of the squares about it; `values` are overwritten."""
+    mean = values.mean()
+    values -= mean
+    values *= values
+    return mean, values.sum()
 
 
 def problems_of(levels: FloatArray) -> dict[str, AnyArray]:

@@ -14,12 +14,12 @@ import numpy as np
 
 from serprep.audit.checks import TEXTS, find_all
 from serprep.audit.findings import LEAKS, OTHERS, Finding, summarise
-from serprep.audit.foreign import Listing, list_split, read_listing
-from serprep.audit.sides import BITS, Sides, find_sides, finder, namer
+from serprep.audit.foreign import Listing, list_split, read_listing, read_ours
+from serprep.audit.sides import BITS, Sides, find_sides, finder, namer, sides_of
 from serprep.audit.sounds import Sounds, listen
 from serprep.corpora import READERS, corpus_named
 from serprep.errors import SplitError, one_line
-from serprep.manifest.table import Manifest, value_of
+from serprep.manifest.table import Manifest
 from serprep.split import ROLES, Split
 
 __all__ = ["LEAKS", "OTHERS", "Audit", "Finding", "audit_split", "read_listing"]
@@ -150,8 +150,9 @@ def audit_split(
     unknown = sorted(set(allow) - set(LEAKS))
     if unknown:
         raise SplitError(f"no kind of leak is called {unknown[0]!r}; expected {', '.join(LEAKS)}")
-    listing = list_split(split) if isinstance(split, Split) else read_listing(split)
-    sides = _matched(corpus, listing)
+    split = read_ours(split) if isinstance(split, Path) else split
+    sides = sides_of(split, corpus) if isinstance(split, Split) and isinstance(corpus, Manifest) else None
+    sides = sides or _matched(corpus, list_split(split) if isinstance(split, Split) else read_listing(split))
     sounds = listen(sides.utterances, audio, progress=progress) if audio else Sounds(sides.utterances, (), (), 0)
     sides = Sides(**{**sides.__dict__, "utterances": sounds.utterances})
     return Audit(
@@ -200,7 +201,7 @@ def _skipped(sides: Sides) -> list[str]:
     return [
         f"{what} (no {' or '.join(names)})"
         for what, names in compared.items()
-        if not any(value_of(row, name) for name in names for row in sides.utterances)
+        if not any(any(sides.column(name)) for name in names)
     ]
 
 

@@ -16,7 +16,6 @@ import numpy.typing as npt
 from serprep.audit.contents import check_classes, check_confounding, check_listing, check_names
 from serprep.audit.findings import LEAKS, OTHERS, SEVERITIES, Finding
 from serprep.audit.sides import BITS, Sides
-from serprep.manifest.table import value_of
 from serprep.split import ROLES
 
 TEXTS = ("text", "sentence", "transcript")  # columns that hold what is said
@@ -87,7 +86,7 @@ def _both_roles(sides: Sides) -> Iterator[Finding]:
 
 
 def _shared_columns(sides: Sides) -> Iterator[Finding]:
-    speakers = [row.speaker for row in sides.utterances]
+    speakers = sides.column("speaker")
     n_unknown = speakers.count("")
     if n_unknown:
         yield Finding(
@@ -98,9 +97,10 @@ def _shared_columns(sides: Sides) -> Iterator[Finding]:
             n_things=len(speakers),
         )
     yield from _shared(sides, "speaker", speakers, lambda scored: "leak")
-    yield from _shared(sides, "dialogue", _column(sides, "dialogue"), _leak_if_scored)
+    yield from _shared(sides, "parent", _families(sides), _leak_if_scored)
+    yield from _shared(sides, "dialogue", sides.column("dialogue"), _leak_if_scored)
     for column in TEXTS:
-        texts = [_text(text, is_code=column == "text") for text in _column(sides, column)]
+        texts = [_text(text, is_code=column == "text") for text in sides.column(column)]
         severity = "info" if _is_by_design(texts, speakers) else "warning"
         shared = list(_shared(sides, "text", texts, lambda scored, severity=severity: severity))  # type: ignore[misc]
         yield from shared
@@ -108,12 +108,17 @@ def _shared_columns(sides: Sides) -> Iterator[Finding]:
             return
 
 
+def _families(sides: Sides) -> list[str]:
+    """The parent of each utterance that was made from another one, itself of each that others were made from."""
+    parents = sides.column("parent")
+    known = set(parents)
+    return [
+        parent or (row.id if row.id in known else "") for row, parent in zip(sides.utterances, parents, strict=True)
+    ]
+
+
 def _leak_if_scored(scored: bool) -> str:
     return "leak" if scored else "warning"
-
-
-def _column(sides: Sides, name: str) -> list[str]:
-    return [str(value_of(row, name) or "") for row in sides.utterances]
 
 
 def _text(text: str, *, is_code: bool) -> str:
@@ -174,8 +179,8 @@ def _shared(sides: Sides, kind: str, values: Sequence[str], severity: Callable[[
 
 def _partners(sides: Sides) -> Iterator[Finding]:
     """Whom a scored utterance was said to is in training: the microphones heard both."""
-    partners = np.array(_column(sides, "partner"), dtype=object)
-    speakers = np.array([row.speaker for row in sides.utterances], dtype=object)
+    partners = np.array(sides.column("partner"), dtype=object)
+    speakers = np.array(sides.column("speaker"), dtype=object)
     if not (partners != "").any():
         return
     for number, fold in enumerate(sides.folds):
@@ -199,9 +204,9 @@ def _partners(sides: Sides) -> Iterator[Finding]:
 def _same_bytes(sides: Sides) -> list[tuple[int, int, float]]:
     """Pairs of utterances cut from the same bytes, by more than half of the shorter."""
     groups: dict[str, list[int]] = {}
-    for number, row in enumerate(sides.utterances):
-        if row.audio_digest:
-            groups.setdefault(row.audio_digest, []).append(number)
+    for number, digest in enumerate(sides.column("audio_digest")):
+        if digest:
+            groups.setdefault(digest, []).append(number)
     pairs = []
     for group in groups.values():
         ordered = sorted(group, key=lambda i: sides.utterances[i].start or 0.0)

@@ -23,7 +23,7 @@ def check_listing(sides: Sides) -> Iterator[Finding]:
         yield Finding(
             kind="unmatched", severity="warning", fold=fold, things=tuple(dict.fromkeys(names)), n_things=n_listed
         )
-    used = {row.emotion for row in sides.utterances}
+    used = set(sides.column("emotion"))
     of_used = tuple(row.id for row in sides.absent if row.emotion in used)
     others = tuple(row.id for row in sides.absent if row.emotion not in used)
     for things, severity in ((of_used, "warning"), (others, "info")):  # info: classes the split leaves out
@@ -59,7 +59,7 @@ def check_listing(sides: Sides) -> Iterator[Finding]:
 
 def check_classes(sides: Sides) -> Iterator[Finding]:
     """Counts per side, and classes that a side does not have."""
-    emotions = np.array([row.emotion for row in sides.utterances], dtype=object)
+    emotions = np.array(sides.column("emotion"), dtype=object)
     labels = sorted(set(emotions) - {""})
     if not labels:
         return
@@ -126,7 +126,7 @@ def confounding(speakers_and_classes: Iterable[tuple[str, str]]) -> Confounding 
 
 def check_confounding(sides: Sides) -> Iterator[Finding]:
     """How much of the class entropy knowing the speaker removes; the speakers that remove most are named."""
-    measured = confounding((row.speaker, row.emotion) for row in sides.utterances)
+    measured = confounding(zip(sides.column("speaker"), sides.column("emotion"), strict=True))
     if measured is not None:
         yield Finding(
             kind="confounding",
@@ -140,17 +140,18 @@ def check_confounding(sides: Sides) -> Iterator[Finding]:
 
 def check_names(sides: Sides) -> Iterator[Finding]:
     """Speaker names of the split that stand for several people of the corpus."""
-    people = {row.speaker for row in sides.utterances}
+    speakers = sides.column("speaker")
+    people = set(speakers)
     seen: dict[str, Counter[str]] = {}
     for row, name in sides.named.items():
-        if sides.utterances[row].speaker:
-            seen.setdefault(name, Counter())[sides.utterances[row].speaker] += 1
+        if speakers[row]:
+            seen.setdefault(name, Counter())[speakers[row]] += 1
     mixed = {name: true for name, true in seen.items() if len(true) > 1}
     if mixed:
         owner = {name: name if name in people else true.most_common(1)[0][0] for name, true in mixed.items()}
         wrong = tuple(
-            f"{sides.utterances[row].id} is {sides.utterances[row].speaker}, not {owner[name]}"
+            f"{sides.utterances[row].id} is {speakers[row]}, not {owner[name]}"
             for row, name in sorted(sides.named.items())
-            if name in owner and sides.utterances[row].speaker not in ("", owner[name])
+            if name in owner and speakers[row] not in ("", owner[name])
         )
         yield Finding(kind="other-speaker", severity="warning", fold="", things=wrong, n_things=len(sides.named))

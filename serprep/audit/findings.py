@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 LEAKS = {
     "utterance": "utterances",
     "speaker": "speakers",
+    "parent": "utterances and what was made from them",
     "dialogue": "dialogues",
     "partner": "dialogue partners",
     "bytes": "byte-identical recordings",

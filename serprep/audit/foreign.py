@@ -42,6 +42,11 @@ def list_split(split: Split) -> Listing:
     return Listing(folds, split.notes)
 
 
+def read_ours(path: Path) -> Split | Path:
+    """A split of our own form, or the path of another."""
+    return read_split(path) if not path.is_dir() and _is_ours(path) else path
+
+
 def read_listing(path: Path) -> Listing:
     """Read a split file, or all split files of a folder.
 
@@ -50,8 +55,8 @@ def read_listing(path: Path) -> Listing:
     SplitError
         If nothing in it can be understood as a split; the message says what is.
     """
-    if not path.is_dir() and _is_ours(path):
-        return list_split(read_split(path))
+    if isinstance(ours := read_ours(path), Split):
+        return list_split(ours)
     files = _files(path)
     parts: dict[tuple[str, str], dict[str, list[Entry]]] = {}  # (plain fold, its spelling) → file → entries
     tested: dict[str, list[Row]] = {}

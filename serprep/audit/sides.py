@@ -16,8 +16,9 @@ import numpy.typing as npt
 from serprep.audit.foreign import Listing
 from serprep.audit.rows import Entry
 from serprep.errors import SplitError, first_ten, one_line
-from serprep.split import ROLES
-from serprep.utterance import Utterance
+from serprep.manifest.table import Manifest, value_of
+from serprep.split import ROLES, Split
+from serprep.utterance import FIELDS, Utterance, Utterances
 
 #: Role → its bit in `Sides.roles`.
 BITS = {role: 1 << number for number, role in enumerate(ROLES)}
@@ -29,7 +30,7 @@ _PREFIXES = 4  # words that may stand before a name
 class Sides:
     """Utterances that a split lists, and their roles in each fold."""
 
-    utterances: tuple[Utterance, ...]
+    utterances: Sequence[Utterance]
     folds: tuple[str, ...]
     roles: npt.NDArray[np.uint8]  # (n_utterances, n_folds), bits of `BITS`; 0 where left out
     doubled: tuple[tuple[int, int], ...]  # utterance, fold: listed twice with one role
@@ -37,6 +38,47 @@ class Sides:
     named: Mapping[int, str]  # utterance → speaker as the split has it
     absent: tuple[Utterance, ...]  # known utterances that no fold lists
     notes: tuple[str, ...]
+
+    def column(self, name: str) -> list[str]:
+        """A column of all utterances as text, "" where there is none."""
+        rows = self.utterances
+        if isinstance(rows, Utterances):
+            cells = rows.column(name) if name in (*FIELDS, *rows.extra) else [""] * len(rows)
+            return [str(value or "") for value in cells]
+        return [str(value_of(row, name) or "") for row in rows]
+
+
+def sides_of(split: Split, manifest: Manifest) -> Sides | None:
+    """The sides of one of our own splits whose names are all ids of a manifest, by column; None of another.
+
+    What `find_sides` gives, in a tenth of the memory.
+    """
+    rows, names = manifest.utterances, list(split.utterances)
+    place = {name: i for i, name in enumerate(rows.column("id"))}
+    if len(place) < len(rows) or not place.keys() >= split.utterances.keys():
+        return None
+    bits = BITS | {"": 0}
+    packed = {
+        several: bytes(bits[role] for role in several) for several in {row.roles for row in split.utterances.values()}
+    }
+    data = b"".join(packed[row.roles] for row in split.utterances.values())
+    roles = np.frombuffer(data, np.uint8).reshape(len(names), len(split.folds))
+    listed = np.flatnonzero(roles.any(axis=1))
+    if not listed.size:
+        return None
+    listed = listed[np.argsort((roles[listed] != 0).argmax(axis=1), kind="stable")]  # as the folds list them
+    numbers = [place[names[i]] for i in listed.tolist()]
+    speakers = [split.utterances[names[i]].speaker for i in listed.tolist()]
+    return Sides(
+        utterances=rows.take(numbers),
+        folds=split.folds,
+        roles=roles[listed],
+        doubled=(),
+        unmatched=(),
+        named={i: speaker for i, speaker in enumerate(speakers) if speaker},
+        absent=tuple(rows[i] for i in sorted(set(range(len(rows))).difference(numbers))),
+        notes=split.notes,
+    )
 
 
 def find_sides(listing: Listing, find: Callable[[Entry], list[Utterance]], known: Sequence[Utterance] = ()) -> Sides:

@@ -19,7 +19,7 @@ from serprep.utterance import Utterance
 class Sounds:
     """What listening told."""
 
-    utterances: tuple[Utterance, ...]  # with the digests of their files
+    utterances: Sequence[Utterance]  # with the digests of their files
     pairs: tuple[tuple[int, int, float], ...]  # of one recording, and how alike; 1: the same samples
     notes: tuple[str, ...]
     n_compared: int

@@ -111,6 +111,15 @@ class Places(Sequence[Span | None]):
         table["part"] = part
         return Places(tuple(self.parts[i] for i in used), table)
 
+    @classmethod
+    def joined(cls, several: Sequence["Places"]) -> "Places":
+        """Places of some rows, then those of others; all of them are cached."""
+        firsts = np.cumsum([0, *(len(places.parts) for places in several)])
+        tables = [places.table.copy() for places in several]
+        for table, first in zip(tables, firsts.tolist(), strict=False):
+            table["part"] += first
+        return cls(tuple(part for places in several for part in places.parts), np.concatenate(tables))
+
 
 def nowhere(n: int) -> Places:
     """Places of `n` rows that are not there."""

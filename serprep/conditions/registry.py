@@ -1,6 +1,6 @@
 """The transformations that are known, and the set that `[test] conditions = "standard"` asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from serprep.conditions.condition import Applied, Condition, settings
@@ -31,20 +31,31 @@ STANDARD: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def condition_from(name: str, values: Any) -> Applied:
-    """The transformation of an entry of ``[test.conditions]``.
+def conditions_from(values: Mapping[str, Any] | Sequence[str], place: str) -> tuple[Applied, ...]:
+    """The transformations of a table of a recipe, or of a list of names: of the standard ones, or transformations.
+
+    Raises
+    ------
+    RecipeError
+    """
+    tables = values if isinstance(values, Mapping) else {name: STANDARD.get(name, {}) for name in values}
+    return tuple(condition_from(name, table, place) for name, table in tables.items())
+
+
+def condition_from(name: str, values: Any, table: str = "test.conditions") -> Applied:
+    """The transformation of an entry of a recipe's table.
 
     Raises
     ------
     RecipeError
         If it names none, or has an impossible value.
     """
-    place = f"test.conditions.{name}"
+    place = f"{table}.{name}"
     if not isinstance(values, dict) or not isinstance(values.get("of", name), str):
         raise RecipeError(f'[{place}] is {shown(values)}; expected a table such as {{ of = "white", snr = 10 }}')
     if "/" in name or not name.isprintable() or name.startswith("."):
-        raise RecipeError(f"[test.conditions] {shown(name)}: expected a name that a file can have")
+        raise RecipeError(f"[{table}] {shown(name)}: expected a name that a file can have")
     if name == "clean":
-        raise RecipeError("[test.conditions] 'clean' is what the others are compared with; choose another name")
+        raise RecipeError(f"[{table}] 'clean' is what the others are compared with; choose another name")
     condition = CONDITIONS[values.get("of", name)]
     return Applied(name, condition, configured(condition.config, settings(values), place))

@@ -69,8 +69,7 @@ def gc(dataset: str | Path, *, yes: bool = False) -> Garbage:
         found = _find_garbage(place, yes=yes)
         if yes:
             for name in found.stores:
-                if version_named(name) not in _tagged_versions(dataset):  # named since we looked
-                    _remove_store(place, name)
+                _remove_store(place, name)
             place.remove_all([*found.parts, *found.temporary])
     except OSError as error:
         raise StoreError(
@@ -174,12 +173,21 @@ def _unfinished(place: Place, files: _Files) -> list[str]:
 
 
 def _remove_store(place: Place, name: str) -> None:
-    """Remove a store, and what tells of its build unless another container holds that version."""
-    if not any(place.holds(f"{stem_of(name)}{suffix}") for suffix in SUFFIXES if not name.endswith(suffix)):
-        for suffix in (".build.json", ".card.html"):
-            place.remove(f"{stem_of(name)}{suffix}")
+    """Remove a store that nobody has tagged since, and what tells of its build unless another container holds it.
+
+    Whoever tags it then looks whether it is there, and here is looked for tags once it is not: one sees the other.
+    """
+
+    def is_tagged() -> bool:
+        if version_named(name) in _tagged_versions(place.root):
+            return True
+        if not any(place.holds(f"{stem_of(name)}{suffix}") for suffix in SUFFIXES if not name.endswith(suffix)):
+            for suffix in (".build.json", ".card.html"):
+                place.remove(f"{stem_of(name)}{suffix}")
+        return False
+
     form = form_of(name)
-    place.withdraw(name, form.mark if form else "")
+    place.withdraw(name, form.mark if form else "", unless=is_tagged)
 
 
 def _tagged_versions(root: str) -> dict[str, list[str]]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serprep.errors import StoreError, one_line
+from serprep.forms import form_of
 from serprep.place.place import at
 from serprep.store.store import open_store
 from serprep.version import check_tag, stores_of, tags, version_named, versions
@@ -62,6 +63,13 @@ def tag(dataset: str | Path, version: str, name: str, *, force: bool = False) ->
             )
             if not won:  # somebody else was faster
                 raise _taken(dataset, name, tags(dataset).get(name, ""))
+            form = form_of(store.path)
+            if form and not place.is_whole(f"versions/{found}{form.suffix}", form.mark):  # a collector was at it
+                if not before:
+                    place.remove(f"tags/{name}")
+                else:
+                    place.exchange(f"tags/{name}", f"{before}\n".encode(), data)
+                raise StoreError(f"{one_line(dataset)}@{name}: {found[:12]} was removed meanwhile; build it again")
         except OSError as error:
             raise StoreError(f"{one_line(dataset)}: tags/{name}: {error.strerror or error}; make it writable") from None
     return Tagged(tag=name, version=found, store=store.path, before=before)

@@ -11,19 +11,22 @@ import itertools
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from functools import cached_property
+from pathlib import Path
 
 from serprep._json import load_json
 from serprep.columns import COLUMNS, DIMENSIONS, FIRST, LAST, REQUIRED, RESERVED
 from serprep.errors import ManifestError, first_ten, one_line
 from serprep.files import read_regular, write_whole
 from serprep.text import as_float, described, not_table, not_text, why_no_number
-from serprep.utterance import Texts, Utterance, Utterances
+from serprep.utterance import FIELDS, Column, Numbers, Texts, Utterance, Utterances, column_of
 
 FORMAT = 1
+_AT_ONCE = 4096  # rows
 _COLUMN = re.compile(r"(?!__)[^\W\d]\w*")
+_LEAVES = re.compile(r"^(?:[/\\]|[A-Za-z]:)|(?:^|[/\\])\.\.(?:[/\\]|\Z)|\0")  # of a path
 _NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$')
 
 
@@ -39,12 +42,13 @@ class Manifest:
         """Column names, in order."""
         return (*FIRST, *self.utterances.extra, *LAST)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the CSV, hex."""
         total = hashlib.sha256()
-        for line in csv_lines(self):
-            total.update(line.encode())
+        lines = csv_lines(self)
+        while some := list(itertools.islice(lines, _AT_ONCE)):
+            total.update("".join(some).encode())
         return total.hexdigest()
 
     @property
@@ -116,10 +120,9 @@ def make_manifest(
             problems += words
     if problems:
         raise ManifestError(first_ten(problems))
-    for row in rows:
-        problem = _problem(row)
-        if problem:
-            problems.append(f"utterance {one_line(row.id)!r}: {problem}")
+    cells = zip(*(rows.column(name) for name in ("id", "path", "start", "end")), strict=True)
+    if any(map(_is_wrong, cells)) or not rows.is_utf8:
+        problems = [f"utterance {one_line(row.id)!r}: {problem}" for row in rows if (problem := _problem(row))]
     if problems:
         raise ManifestError(first_ten(problems))
     return Manifest(_sorted(rows), dict(info or {}))
@@ -127,10 +130,13 @@ def make_manifest(
 
 def _sorted(rows: Utterances) -> Utterances:
     """By id, and by the other cells where ids are the same; identical rows once."""
+    ids = list(rows.column("id"))
+    if all(a < b for a, b in itertools.pairwise(ids)):
+        return rows
     columns = [rows.column(name) for name in (*FIRST, *rows.extra, *LAST)]
-    by_id = sorted(range(len(rows)), key=columns[0].__getitem__)
+    by_id = sorted(range(len(rows)), key=ids.__getitem__)
     order: list[int] = []
-    for _, group in itertools.groupby(by_id, key=columns[0].__getitem__):
+    for _, group in itertools.groupby(by_id, key=ids.__getitem__):
         alike = list(group)
         if len(alike) > 1:
             unique = {tuple(_cell(column[i]) for column in columns): i for i in reversed(alike)}
@@ -169,23 +175,21 @@ def _is_miswritten(cell: str) -> bool:
     return bool(why := why_no_number(cell)) and not why.startswith("no number")
 
 
+def _is_wrong(cells: tuple[str, str, float | None, float | None]) -> bool:
+    """Whether id, path, start and end cannot be those of a row."""
+    id_, path, start, end = cells
+    return not id_ or not path or bool(_LEAVES.search(path)) or (start is not None and end is not None and start >= end)
+
+
 def _problem(row: Utterance) -> str:
     """What is wrong with one row, or ""."""
-    path = PurePosixPath(row.path)
     if not all(getattr(row, name) for name in REQUIRED):
         return f"{' and '.join(REQUIRED)} must not be empty"
-    if (
-        path.is_absolute()
-        or ".." in re.split(r"[/\\]", row.path)
-        or re.match(r"[A-Za-z]:|\\", row.path)
-        or "\0" in row.path
-    ):
+    if _LEAVES.search(row.path):
         return f"path {one_line(row.path)!r} leaves the corpus root; expected a relative path"
-    try:
-        "".join((row.id, row.path, row.speaker, row.emotion, row.partition, *row.extra.values())).encode()
-    except UnicodeEncodeError:
+    if not Utterances([row]).is_utf8:
         return "its name is not UTF-8; rename the file"
-    if row.start is not None and row.end is not None and not row.start < row.end:
+    if _is_wrong((row.id, row.path, row.start, row.end)):
         return f"start {row.start} is not before end {row.end}"
     return ""
 
@@ -204,9 +208,17 @@ def to_csv(manifest: Manifest) -> str:
 
 def csv_lines(manifest: Manifest) -> Iterator[str]:
     """The lines of `to_csv`, one by one: the text of a large manifest need not be in memory."""
-    rows = zip(*(manifest.utterances.column(name) for name in manifest.columns), strict=True)
-    for line in itertools.chain([manifest.columns], rows):
-        yield ",".join(_quoted(_cell(value)) for value in line) + "\n"
+    columns = (_quoted_cells(manifest.utterances.column(name)) for name in manifest.columns)
+    for line in itertools.chain([manifest.columns], zip(*columns, strict=True)):
+        yield ",".join(line) + "\n"
+
+
+def _quoted_cells(column: Column) -> Iterator[str]:
+    """The cells of a column as a CSV has them."""
+    if isinstance(column, Numbers):
+        yield from map(_cell, column)  # which need no quotes
+    else:
+        yield from map(_quoted, column)
 
 
 def _cell(value: str | float | int | None) -> str:
@@ -257,40 +269,70 @@ def read_manifest(path: Path) -> Manifest:
         raise ManifestError(f"{place}: {error.reason} at byte {error.start}; expected UTF-8") from None
     if why := not_table(text):
         raise ManifestError(f"{place} is {why}; expected a manifest written by `serprep manifest`")
-    problems: list[str] = []
-    rows = Utterances(_rows(text, place, problems))
-    if problems:
-        raise ManifestError(first_ten(problems))
+    del text  # as long as the data once more
+    rows = _rows(data, place)
     try:
         return make_manifest(rows, _info(path.with_name("manifest.json")))
     except ManifestError as error:
         raise ManifestError(f"{place}: {error}") from None
 
 
-def _rows(text: str, place: str, problems: list[str]) -> Iterator[Utterance]:
-    """The rows of a CSV; lines that are none are added to `problems`."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _rows(data: bytes, place: str) -> Utterances:
+    """The rows of a CSV, some at a time, by column.
+
+    Raises
+    ------
+    ManifestError
+        If it is none; the message names the line.
+    """
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline=""), strict=True)
+    problems: list[str] = []
     try:
         header = tuple(next(reader, ()))
         if len(set(header)) < len(header) or not set(REQUIRED) <= set(header):
             raise ManifestError(
                 f"{place}:1: header is {','.join(header)[:80]!r}; expected {','.join((*FIRST, '…', *LAST))}"
             )
-        for cells in reader:
+        columns: dict[str, Column] = {name: column_of(name) for name in FIELDS}
+        columns |= {name: Texts() for name in header if name not in RESERVED}
+        numbered = ((reader.line_num, cells) for cells in reader)
+        while some := list(itertools.islice(numbered, _AT_ONCE)):
             try:
-                if len(cells) != len(header):
-                    raise ValueError(f"{len(cells)} cells, the header has {len(header)}; quote cells that hold commas")
-                yield _row(dict(zip(header, cells, strict=True)))
-            except ValueError as error:
-                problems.append(f"{place}:{reader.line_num}: {error}")
+                _append(columns, header, [cells for _, cells in some])
+            except ValueError:  # which of them it is
+                problems += _problems_in(some, header, place)
     except csv.Error as error:
         raise ManifestError(f"{place}:{reader.line_num}: {error}; expected comma-separated cells") from None
+    if problems:
+        raise ManifestError(first_ten(problems))
+    return Utterances.of_columns(columns)
 
 
-def _row(cells: Mapping[str, str]) -> Utterance:
-    """One row from its cells; ValueError says which is wrong."""
-    values = {name: COLUMNS[name].value(cells.get(name, "")) for name in (*FIRST, *LAST)}
-    return Utterance(**values, extra={name: cell for name, cell in cells.items() if name not in RESERVED})
+def _append(columns: Mapping[str, Column], header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Add rows to columns; those that the header does not name are empty.
+
+    Raises
+    ------
+    ValueError
+        If a cell is wrong, or a row has too many or too few.
+    """
+    for cells in rows:
+        if len(cells) != len(header):
+            raise ValueError(f"{len(cells)} cells, the header has {len(header)}; quote cells that hold commas")
+    cells_of = dict(zip(header, zip(*rows, strict=True), strict=True))
+    for name, column in columns.items():
+        cells = cells_of.get(name) or [""] * len(rows)
+        plain = name not in FIELDS or COLUMNS[name].type == "text"
+        column.extend(cells if plain else map(COLUMNS[name].value, cells))
+
+
+def _problems_in(rows: Iterable[tuple[int, Sequence[str]]], header: Sequence[str], place: str) -> Iterator[str]:
+    """What is wrong with rows, by the numbers of their lines."""
+    for line, cells in rows:
+        try:
+            _append({name: column_of(name) for name in FIELDS}, header, [cells])
+        except ValueError as error:
+            yield f"{place}:{line}: {error}"
 
 
 def _info(path: Path) -> dict[str, object]:

@@ -8,7 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from serprep._typing import FloatArray
-from serprep.audio.decode import decode, read_bytes
+from serprep.audio.decode import decode, digest_of, read_bytes
 from serprep.errors import AudioError
 from serprep.pages import escaped
 from serprep.utterance import Utterance
@@ -22,7 +22,10 @@ def player(utterance: Utterance, root: Path) -> Markup:
     if ".." in Path(utterance.path).parts or Path(utterance.path).is_absolute():
         return Markup("")
     try:
-        signal = decode(read_bytes(root / utterance.path), start=utterance.start, end=utterance.end)
+        recording = read_bytes(root / utterance.path)
+        if utterance.audio_digest not in ("", digest_of(recording)):
+            return Markup("")
+        signal = decode(recording, start=utterance.start, end=utterance.end)
     except AudioError:
         return Markup("")
     data = base64.b64encode(opus(signal)).decode()

@@ -44,7 +44,6 @@ from serprep.store.writer import Origins
 from serprep.utterance import Utterances
 
 SECONDS = 30.0  # of the processor, that any signal may take
-DEATHS = 10  # of workers, that are no recording's fault
 ATTEMPTS = 3  # at a recording that this process can read and a worker cannot
 
 
@@ -294,24 +293,22 @@ def _compute(batches: Batches, pool: Workers, written: Mapping[str, set[str]]) -
                 else:
                     yield item, receipt.unread.get(i, "") or receipt.failures.get(i, "")
         work = again
-    for _ in range(DEATHS):
-        if not suspects:
-            return
-        again = []
-        for number, receipts in pool.run(extract_contained, suspects):
-            if isinstance(receipts, Died):  # what computed them was not in that process: somebody else killed it
-                again.append(suspects[number])
-                continue
-            for item, receipt in zip(suspects[number].items, receipts, strict=True):
-                for kind, name in receipt.parts.items():
-                    written[kind].add(name)
-                yield item, receipt.unread.get(0, "") or receipt.failures.get(0, "")
-        suspects = again
-    if suspects:
-        raise SerprepError(
-            f"{one_line(suspects[0].items[0].path)}: workers that compute it are killed again and again, "
-            "and not by it; let them live, and build again"
-        )
+    again = []
+    for number, receipts in pool.run(extract_contained, suspects, once=True):
+        if isinstance(receipts, Died):  # what computed them was not in that process: somebody else killed it
+            again.append(suspects[number])
+        else:
+            yield from _told(suspects[number], receipts, written)
+    for batch in again:  # no worker lives as long as they need: this process does
+        yield from _told(batch, extract_contained(batch), written)
+
+
+def _told(batch: Batch, receipts: Sequence[Receipt], written: Mapping[str, set[str]]) -> Iterator[tuple[Item, str]]:
+    """What the receipt of each item says."""
+    for item, receipt in zip(batch.items, receipts, strict=True):
+        for kind, name in receipt.parts.items():
+            written[kind].add(name)
+        yield item, receipt.unread.get(0, "") or receipt.failures.get(0, "")
 
 
 def _is_there(item: Item) -> bool:

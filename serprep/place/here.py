@@ -203,11 +203,17 @@ class Here(Place):
                 if not final.exists():
                     raise
 
-    def withdraw(self, name: str, mark: str) -> None:
+    def withdraw(self, name: str, mark: str, *, unless: Callable[[], bool] = lambda: False) -> None:
         """Rename, then remove."""
         gone = f"{name.rpartition('/')[0]}/.{Path(name).stem[:16]}.{uuid.uuid4().hex[:12]}.tmp"
-        self._at(name).rename(self._at(gone))
-        self.remove_all([gone])
+        try:
+            self._at(name).rename(self._at(gone))
+        except FileNotFoundError:  # somebody else was faster
+            return
+        if unless():
+            self._at(gone).rename(self._at(name))
+        else:
+            self.remove_all([gone])
 
     def growing(self, name: str) -> str:
         """In a hidden folder beside it."""

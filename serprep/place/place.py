@@ -167,8 +167,11 @@ class Place(ABC):
         """Make what is staged appear as `name`, unless that is there and has not changed."""
 
     @abstractmethod
-    def withdraw(self, name: str, mark: str) -> None:
-        """Remove what was published as `name`: readers see all of it or nothing."""
+    def withdraw(self, name: str, mark: str, *, unless: Callable[[], bool] = lambda: False) -> None:
+        """Remove what was published as `name`, or has gone: readers see all of it or nothing.
+
+        `unless` is asked once nobody sees it; then it appears again.
+        """
 
     @abstractmethod
     def growing(self, name: str) -> str:

@@ -149,10 +149,18 @@ class Url(Place):
                 raise OSError(errno.EEXIST, reason, url)
             progress.add()
 
-    def withdraw(self, name: str, mark: str) -> None:
-        """Remove the mark first: from then on it is none."""
-        self.remove(f"{name}/{mark}" if mark else name)
-        self.remove_all([name])
+    def withdraw(self, name: str, mark: str, *, unless: Callable[[], bool] = lambda: False) -> None:
+        """Remove the mark first: from then on it is none.  What has none is seen until it is gone."""
+        try:
+            data = self.read(f"{name}/{mark}") if mark else b""
+        except FileNotFoundError:  # somebody else was faster
+            data = b""
+        if mark:
+            self.remove(f"{name}/{mark}")
+        if not unless():
+            self.remove_all([name])
+        elif data:
+            self.write(f"{name}/{mark}", data)
 
     def growing(self, name: str) -> str:
         """Itself: without the mark it is none yet."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from serprep.errors import SplitError, first_ten, one_line
 from serprep.manifest.table import Manifest
-from serprep.split.split import JOINT, Split, group_of
+from serprep.split.split import JOINT, Split, groups_of
 
 
 @dataclass(frozen=True)
@@ -40,20 +40,17 @@ def bind(split: Split, manifest: Manifest) -> Bound:
     problems = []
     columns = (split.group,) if split.group in manifest.columns else tuple(split.group.split(JOINT))
     compared = set(columns) <= set(manifest.columns)
-    for row in manifest.utterances:
-        known = split.utterances.get(row.id)
+    rows = manifest.utterances
+    groups = groups_of(rows, columns) if compared else [None] * len(rows)
+    for name, speaker, group in zip(rows.column("id"), rows.column("speaker"), groups, strict=True):
+        known = split.utterances.get(name)
         if known is None:
-            problems.append(f"utterance {one_line(row.id)!r} is not in the split; make the split again")
-        elif known.speaker != row.speaker:
-            problems.append(
-                f"utterance {one_line(row.id)!r} has speaker {row.speaker!r}, in the split {known.speaker!r}"
-            )
-        elif compared and group_of(row, columns) != known.group:
-            problems.append(
-                f"utterance {one_line(row.id)!r} has {split.group} {group_of(row, columns)!r}, "
-                f"in the split {known.group!r}"
-            )
+            problems.append(f"utterance {one_line(name)!r} is not in the split; make the split again")
+        elif known.speaker != speaker:
+            problems.append(f"utterance {one_line(name)!r} has speaker {speaker!r}, in the split {known.speaker!r}")
+        elif group not in (None, known.group):
+            problems.append(f"utterance {one_line(name)!r} has {split.group} {group!r}, in the split {known.group!r}")
     if problems:
         raise SplitError(first_ten(problems))
-    roles = tuple(split.utterances[row.id].roles for row in manifest.utterances)
-    return Bound(split, roles, len(split.utterances.keys() - {row.id for row in manifest.utterances}))
+    roles = tuple(split.utterances[name].roles for name in rows.column("id"))
+    return Bound(split, roles, len(split.utterances.keys() - set(rows.column("id"))))

@@ -7,10 +7,10 @@ from typing import Literal
 
 from serprep.config import check, within
 from serprep.errors import SplitError, one_line
-from serprep.manifest.table import Manifest, value_of
+from serprep.manifest.table import Manifest
 from serprep.split.apart import apart
 from serprep.split.folds import count_groups, group_roles, partition_roles, set_apart
-from serprep.split.split import JOINT, ROLES, Assignment, Split, group_of, shared_speakers
+from serprep.split.split import JOINT, ROLES, Assignment, Split, groups_of, shared_speakers
 
 #: Groups that "auto" leaves out one by one: a role per utterance and group grows with the square.
 MOST_LEFT_OUT = 100
@@ -82,7 +82,7 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
         config = replace(
             config, protocol="leave-one-group-out", group="corpus", dev_group=config.dev_group or "speaker"
         )
-    duplicates = [name for name, count in Counter(row.id for row in manifest.utterances).items() if count > 1]
+    duplicates = [name for name, count in Counter(manifest.utterances.column("id")).items() if count > 1]
     if duplicates:
         raise SplitError(
             f"{len(duplicates)} ids stand more than once, such as {one_line(duplicates[0])!r}; make them unique"
@@ -91,7 +91,7 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
     for name in (group, *others):
         if name not in manifest.columns:
             raise SplitError(f"no column {name!r} to split by; the manifest has {', '.join(manifest.columns)}")
-    values = [str(value_of(row, group) or "") for row in manifest.utterances]
+    values = groups_of(manifest.utterances, (group,))
     protocol: str = config.protocol
     remarks: list[str] = []
     if config.protocol == "fixed":
@@ -99,7 +99,7 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
     else:
         _check_complete(manifest, values, group)
         genders = manifest.column("gender") if "gender" in manifest.columns else [""] * len(values)
-        groups = count_groups(values, [row.emotion for row in manifest.utterances], genders)
+        groups = count_groups(values, manifest.column("emotion"), genders)
         protocol, remarks = _protocol(config.protocol, len(groups.names), group)
         n_folds = config.folds if protocol == "group-k-fold" else None
         own_column = config.dev_group in ("", group)
@@ -115,14 +115,17 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
             remarks = [*remarks, lost]
     shared: dict[tuple[str, ...], tuple[str, ...]] = {}  # many utterances have the same roles
     of_row = (tuple(column[i] for column in roles) for i in range(len(values)))
+    joint_values = groups_of(manifest.utterances, (group, *others))
     split = Split(
         protocol=protocol,
         group=JOINT.join((group, *others)),
         seed=config.seed,
         folds=tuple(folds),
         utterances={
-            row.id: Assignment(row.speaker, group_of(row, (group, *others)), shared.setdefault(several, several))
-            for row, several in zip(manifest.utterances, of_row, strict=True)
+            name: Assignment(speaker, own, shared.setdefault(several, several))
+            for name, speaker, own, several in zip(
+                manifest.column("id"), manifest.column("speaker"), joint_values, of_row, strict=True
+            )
         },
         manifest_digest=manifest.digest,
     )
@@ -210,7 +213,8 @@ def _notes(split: Split) -> list[str]:
 
 def _class_notes(split: Split, manifest: Manifest) -> list[str]:
     """Emotions that a side of a fold does not have."""
-    emotion = {row.id: row.emotion for row in manifest.utterances if row.emotion}
+    words = zip(manifest.column("id"), manifest.column("emotion"), strict=True)
+    emotion = {name: word for name, word in words if word}
     labels = sorted({emotion[name] for name, row in split.utterances.items() if name in emotion and any(row.roles)})
     if not labels:
         return ["no utterance has an emotion"]

@@ -8,14 +8,13 @@ from typing import Any
 
 from serprep._json import canonical_json
 from serprep.errors import SplitError, one_line
-from serprep.manifest.table import value_of
-from serprep.utterance import Utterance
+from serprep.utterance import Utterances
 
 ROLES = ("train", "dev", "test")
 JOINT = " + "  # between two columns that a split has apart, and between an utterance's values in them
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """One utterance: its speaker and group value, and its role in each fold ("" where left out)."""
 
@@ -62,9 +61,10 @@ class Split:
         return sorted(name for name, row in self.utterances.items() if row.roles[fold] == role)
 
 
-def group_of(row: Utterance, columns: Sequence[str]) -> str:
-    """The value of an utterance in the column that was split by, or its values in several."""
-    return JOINT.join(str(value_of(row, name) or "") for name in columns)
+def groups_of(rows: Utterances, columns: Sequence[str]) -> list[str]:
+    """The value of each utterance in the column that was split by, or its values in several."""
+    cells = ([str(value or "") for value in rows.column(name)] for name in columns)
+    return [JOINT.join(several) for several in zip(*cells, strict=True)]
 
 
 def shared_speakers(split: Split) -> dict[str, list[str]]:

@@ -279,7 +279,7 @@ def array_names(path: str, attributes: Mapping[str, Any]) -> list[str]:
 def opened(path: str, name: str, attributes: Mapping[str, Any]) -> Opened:
     """One array, whose metadata can be true."""
     array = open_array(path, name)
-    return Opened(array, lambda first, last: np.asarray(array[first:last]), array.close)
+    return Opened(array, array.read, array.close)
 
 
 def inspect(path: str, progress: Tell | None = None) -> Inspected:

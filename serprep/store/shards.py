@@ -2,6 +2,8 @@
 
 By the sharding codec of Zarr 3 a file holds chunks, each followed by its CRC-32C, and last of all
 an index: where each chunk begins and how many bytes it has, uint64, and a CRC-32C of these.
+A chunk is checked when it is first touched, and whenever it is read whole; what is read of it afterwards,
+while the array is open, is read alone: a few rows need not wait for a megabyte and its checksum.
 zarr reads the same files, with several copies and some turns of its event loop for every chunk.
 """
 
@@ -38,6 +40,9 @@ class Shards:
         self.folder = self.place.direct()
         self.per_chunk, self.per_shard = array.chunks[0], array.shards[0]
         self.row_bytes = int(np.prod(self.shape[1:])) * self.dtype.itemsize
+        self._indices: dict[int, list[list[int]]] = {}  # of shards here: place and size of each chunk
+        self._checked: set[tuple[int, int]] = set()  # shard and chunk
+        self._spare: list[AnyArray] = []  # room for a chunk: fresh memory costs as much as what is read into it
 
     @classmethod
     def of(cls, folder: str, array: Any) -> "Shards | None":
@@ -115,26 +120,44 @@ class Shards:
         except FileNotFoundError:
             raise OSError(f"its file {self._file(number)} is missing") from None
         with file:
-            index = np.empty((self.per_shard // self.per_chunk, 2), np.uint64)
-            end = max(0, file.seek(0, os.SEEK_END) - index.nbytes - _CHECK)
-            _read_checked(file, end, index.view(np.uint8).reshape(-1))
+            if number not in self._indices:
+                self._indices[number] = self._read_index(file)
             for chunk in range(first // self.per_chunk, -(-last // self.per_chunk)):
                 start, stop = chunk * self.per_chunk, (chunk + 1) * self.per_chunk
                 wanted = out[max(first, start) - first : min(last, stop) - first]
-                whole = (
-                    wanted if len(wanted) == self.per_chunk else np.empty((self.per_chunk, self.row_bytes), np.uint8)
-                )
-                place, size = index[chunk].tolist()
-                if size != whole.nbytes + _CHECK or place > end - size:
+                place, size = self._indices[number][chunk]
+                if size != self.per_chunk * self.row_bytes + _CHECK:
                     raise OSError(f"chunk {chunk} of its file {self._file(number)} is missing")
-                _read_checked(file, place, whole.reshape(-1))
-                if whole is not wanted:
-                    wanted[:] = whole[max(first, start) - start :][: len(wanted)]
+                skipped = max(first, start) - start
+                if len(wanted) == self.per_chunk:
+                    _read_checked(file, place, wanted.reshape(-1))
+                elif (number, chunk) in self._checked:
+                    _read_exactly(file, place + skipped * self.row_bytes, wanted.reshape(-1))
+                else:
+                    shape = self.per_chunk, self.row_bytes
+                    whole = self._spare.pop() if self._spare else np.empty(shape, np.uint8)
+                    _read_checked(file, place, whole.reshape(-1))
+                    wanted[:] = whole[skipped : skipped + len(wanted)]
+                    self._spare.append(whole)
+                self._checked.add((number, chunk))
+
+    def _read_index(self, file: FileIO) -> list[list[int]]:
+        """Place and size of each chunk of a file here; those that cannot lie in it have size 0."""
+        index = np.empty((self.per_shard // self.per_chunk, 2), np.uint64)
+        end = max(0, file.seek(0, os.SEEK_END) - index.nbytes - _CHECK)
+        _read_checked(file, end, index.view(np.uint8).reshape(-1))
+        return [[place, size if place <= end - size else 0] for place, size in index.tolist()]
+
+
+def _read_exactly(file: FileIO, place: int, out: AnyArray) -> None:
+    """Bytes of a file from `place` on."""
+    file.seek(place)
+    if file.readinto(out.data) != out.nbytes:
+        raise OSError("it is cut short")
 
 
 def _read_checked(file: FileIO, place: int, out: AnyArray) -> None:
     """Bytes of a file from `place` on, and the checksum after them."""
-    file.seek(place)
-    n = file.readinto(out.data)
-    if n != out.nbytes or google_crc32c.value(out) != int.from_bytes(file.read(_CHECK), "little"):
+    _read_exactly(file, place, out)
+    if google_crc32c.value(out) != int.from_bytes(file.read(_CHECK), "little"):
         raise OSError("a checksum does not match")

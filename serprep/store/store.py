@@ -412,8 +412,14 @@ class Store:
     def values(self, kind: str, i: int) -> FloatArray:
         """A kind of feature of one utterance: (n_columns,) if it has one row each, else (n_rows, n_columns)."""
         table = self.table(kind)
-        rows = self.read_table(table, [self._row(i)])[0]
+        rows = self._rows_of(table, i)
         return rows[0] if table.per_utterance else rows
+
+    def _rows_of(self, table: Table, i: int) -> AnyArray:
+        """Rows of one utterance, by the shortest way."""
+        i = self._row(i)
+        first, last = self.table_offsets(table)[i : i + 2].tolist() if table.offsets else (i, i + 1)
+        return self._read(table.name, first, last)
 
     def names(self, kind: str) -> list[str]:
         """Names of a kind's columns, in order."""
@@ -422,7 +428,7 @@ class Store:
 
     def segments(self, i: int, length: int, of: str = Segment.of) -> AnyArray:
         """Segments of one utterance, shape (n_segments, length, n_columns), as stored."""
-        return self.read_segments([self._row(i)], length, of)[0]
+        return self._rows_of(self.table(of, length), i)
 
     def read_segments(self, rows: Rows, length: int, of: str = Segment.of) -> tuple[AnyArray, IntArray]:
         """Segments of many utterances at once, as `read_table` gives them.

@@ -6,7 +6,7 @@ With it goes how often predictions were right from which confidence on, so that 
 threshold knows what that was worth.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import pandas as pd
 from serprep._typing import DoubleArray, FloatArray, IntArray
 from serprep.errors import TrainError, one_line
 from serprep_models.scores.intervals import scores_of_probabilities
+from serprep_models.scores.result import Result
 
 HOTTEST = 20.0  # and its inverse is the coldest temperature
 N_STEPS = 100  # thresholds, from 0 on
@@ -104,7 +105,7 @@ def abstention(calibrations: Sequence[Calibration], threshold: float) -> Abstent
 
 
 def before_and_after(
-    predictions: pd.DataFrame, labels: Sequence[str], results: Sequence[Mapping[str, Any]]
+    predictions: pd.DataFrame, labels: Sequence[str], results: Sequence[Result]
 ) -> dict[str, dict[str, Any]]:
     """System → scores of its probabilities before they were calibrated, of those systems that were.
 
@@ -113,10 +114,9 @@ def before_and_after(
     predictions : DataFrame
         Columns system, fold, seed, speaker, truth, prediction and p_LABEL, calibrated.
     labels : sequence of str
-    results : sequence of mapping
-        Per experiment: system, fold, seed, and its `calibration` if it has one.
+    results : sequence of Result
     """
-    heat = {(e["system"], e["fold"], e["seed"]): e["calibration"]["temperature"] for e in results if "calibration" in e}
+    heat = {(r.system, r.fold, r.seed): r.calibration["temperature"] for r in results if r.calibration}
     columns = [f"p_{label}" for label in labels]
     parts: dict[str, list[pd.DataFrame]] = {}
     for key, own in predictions[predictions["truth"] != ""].groupby(["system", "fold", "seed"]):

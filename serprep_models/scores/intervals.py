@@ -7,6 +7,7 @@ undefined (a label is lost) have no part in its interval.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from serprep_models.scores.metrics import (
     precisions,
     weighted_f1,
 )
+from serprep_models.scores.result import Summary
 
 SCORES = {  # score → as tables name it, and by what it is multiplied there
     "macro_f1": ("macro-F1 %", 100),
@@ -38,13 +40,13 @@ DRAWN_TOO_HIGH = ("ece", "ece_classwise")  # a sample drawn again and again is c
 OF_PROBABILITIES = ("nll", "brier", "ece", "ece_classwise", "aurc")
 
 
-def beyond_rows(summary: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def beyond_rows(summary: Sequence[Summary]) -> list[Summary]:
     """Rows of a table of scores beside WA and UA: each system, and below it what it was before it was calibrated."""
-    rows: list[dict[str, Any]] = []
+    rows = []
     for row in summary:
-        rows.append(dict(row))
-        if "uncalibrated" in row:
-            rows.append({**row, **row["uncalibrated"], "system": f"{row['system']}, not calibrated"})
+        rows.append(row)
+        if row.uncalibrated:
+            rows.append(replace(row, **row.uncalibrated, system=f"{row.system}, not calibrated"))
     return rows
 
 

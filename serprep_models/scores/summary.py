@@ -1,7 +1,7 @@
 """Predictions of many experiments → scores: per fold, pooled over folds, averaged over seeds."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -13,6 +13,7 @@ from serprep.metrics import confusion, paired_test, speaker_intervals, ua_of, wa
 from serprep.systems import is_floor
 from serprep_models.scores.intervals import scores_of_counts, scores_of_probabilities
 from serprep_models.scores.metrics import holm
+from serprep_models.scores.result import Pair, Result, Summary, marks_in
 
 
 def undefined_as_none(value: float) -> float | None:
@@ -20,15 +21,15 @@ def undefined_as_none(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def shown(system: str, entry: Mapping[str, Any]) -> str:
-    """The name of a system as tables show it; `entry` is a result, a summary or a comparison.
+def shown(scores: Result | Summary) -> str:
+    """The name of a system as tables show it.
 
     Examples
     --------
-    >>> shown("compare-svm", {"transductive": True})
+    >>> shown(Result(system="compare-svm", transductive=True))
     'compare-svm (transductive)'
     """
-    return f"{system} (transductive)" if entry["transductive"] else system
+    return f"{scores.system} (transductive)" if scores.transductive else scores.system
 
 
 def score(predictions: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
@@ -83,9 +84,7 @@ def reason_of(counts: IntArray, labels: Sequence[str]) -> str:
     return f"no scored utterance is {' or '.join(map(repr, missing))}" if missing else ""
 
 
-def summarise(
-    predictions: pd.DataFrame, labels: Sequence[str], results: Sequence[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
+def summarise(predictions: pd.DataFrame, labels: Sequence[str], results: Sequence[Result]) -> list[Summary]:
     """One row per system: pooled over folds, mean over seeds, with intervals.
 
     Parameters
@@ -93,24 +92,24 @@ def summarise(
     predictions : DataFrame
         Columns system, fold, seed, id, speaker, truth, prediction; of all experiments.
     labels : sequence of str
-    results : sequence of mapping
-        Per experiment: system, fold, seed, wa, ua.
+    results : sequence of Result
+        Of all experiments.
     """
     rows = []
-    for system in dict.fromkeys(entry["system"] for entry in results):
+    for system in dict.fromkeys(result.system for result in results):
         own = predictions[(predictions["system"] == system) & (predictions["truth"] != "")]
         counts = speaker_counts(own, labels)  # (n_speakers, n_seeds, n_labels, n_labels)
         pooled = counts.sum(axis=0) if len(own) else np.zeros((1, len(labels), len(labels)), np.int64)
         intervals = speaker_intervals(counts)
         known_speakers = bool((own["speaker"] != "").all())
         per_seed = [(wa_of(matrix), ua_of(matrix)) for matrix in pooled]
-        runs = [entry for entry in results if entry["system"] == system]
-        folds = [entry["ua"] for entry in runs if entry["ua"] is not None]
-        accuracies = [entry["wa"] for entry in runs if entry.get("wa") is not None]
-        beyond = scores_of_counts(counts if len(own) else pooled[None], labels, known=known_speakers)
+        runs = [result for result in results if result.system == system]
+        folds = [result.ua for result in runs if result.ua is not None]
+        accuracies = [result.wa for result in runs if result.wa is not None]
         rows.append(
-            {name: beyond[name] for name in beyond if not name.startswith(("ua", "recall"))}
+            scores_of_counts(counts if len(own) else pooled[None], labels, known=known_speakers)
             | scores_of_probabilities(own, labels, known=known_speakers)
+            | marks_in(runs[0])
             | {
                 "system": system,
                 "n_runs": len(runs),
@@ -128,13 +127,12 @@ def summarise(
                 "wa_fold_mean": float(np.mean(accuracies)) if accuracies else None,
                 "wa_fold_std": float(np.std(accuracies)) if accuracies else None,
                 "recall": recall_of(pooled, labels),
-                "recall_interval": beyond["recall_interval"],
                 "wa_interval": intervals.wa if known_speakers else None,
                 "ua_interval": intervals.ua if known_speakers else None,
                 "redrawn": intervals.redrawn,
             }
         )
-    return rows
+    return [Summary(**row) for row in rows]
 
 
 def speaker_counts(predictions: pd.DataFrame, labels: Sequence[str]) -> IntArray:
@@ -155,8 +153,8 @@ def scored(predictions: pd.DataFrame) -> set[frozenset[tuple[Any, ...]]]:
     return {frozenset(zip(*(own[name] for name in names), strict=True)) for _, own in predictions.groupby("seed")}
 
 
-def compare(predictions: pd.DataFrame, labels: Sequence[str]) -> list[dict[str, Any]]:
-    """One row per pair of systems: how much the first is better than the second, and with what certainty.
+def compare(predictions: pd.DataFrame, labels: Sequence[str]) -> list[Pair]:
+    """One per pair of systems: how much the first is better than the second, and with what certainty.
 
     Parameters
     ----------
@@ -166,33 +164,29 @@ def compare(predictions: pd.DataFrame, labels: Sequence[str]) -> list[dict[str, 
 
     Returns
     -------
-    list of dict
-        ``first``, ``second``; differences ``ua``, ``wa``; their ``ua_interval``, ``wa_interval`` (bootstrap
-        over speakers); ``ua_p``, ``wa_p`` (two-sided, speaker-level permutation test); ``ua_p_holm``,
-        ``wa_p_holm``, corrected for all pairs (Holm).  A floor, such
-        as the majority class, is compared with nobody, and systems that scored other utterances are not compared;
-        nor is anything where a speaker is unknown or a UA undefined.
+    list of Pair
+        A floor, such as the majority class, is compared with nobody, and systems that scored other utterances
+        are not compared; nor is anything where a speaker is unknown or a UA undefined.
     """
     known = predictions[(predictions["truth"] != "") & ~predictions["system"].map(is_floor).astype(bool)]
     if not len(known) or bool((known["speaker"] == "").any()):
         return []
     systems = dict(iter(known.groupby("system", sort=False)))
-    rows = []
+    pairs = []
     for first, second in combinations(systems, 2):
         if len(scored(systems[first]) | scored(systems[second])) > 1:  # a part of the folds only
             continue
         found = paired_test(*(speaker_counts(systems[system], labels) for system in (first, second)))
         if found is not None:
-            rows.append({"first": first, "second": second} | {k: v for k, v in asdict(found).items() if k != "exact"})
-    return corrected(rows)
+            differences = {name: value for name, value in asdict(found).items() if name != "exact"}
+            pairs.append(Pair(first=str(first), second=str(second), **differences))
+    return corrected(pairs)
 
 
-def corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Comparisons with p-values corrected for all of them, ``ua_p_holm`` and ``wa_p_holm``."""
-    for name in ("ua_p", "wa_p"):
-        for row, p_value in zip(rows, holm([row[name] for row in rows]), strict=True):
-            row[f"{name}_holm"] = p_value
-    return rows
+def corrected(pairs: Sequence[Pair]) -> list[Pair]:
+    """Pairs with p-values corrected for all of them (Holm)."""
+    ua, wa = holm([pair.ua_p for pair in pairs]), holm([pair.wa_p for pair in pairs])
+    return [replace(pair, ua_p_holm=u, wa_p_holm=w) for pair, u, w in zip(pairs, ua, wa, strict=True)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,11 +200,7 @@ class Verdict:
 
 
 def judge(
-    summary: Sequence[Mapping[str, Any]],
-    comparisons: Sequence[Mapping[str, Any]],
-    *,
-    partial: bool = False,
-    leaks: bool = False,
+    summary: Sequence[Summary], comparisons: Sequence[Pair], *, partial: bool = False, leaks: bool = False
 ) -> Verdict:
     """Whether the system of the highest UA (WA, where no UA is defined) is better than all others, at p < 0.05.
 
@@ -218,49 +208,52 @@ def judge(
 
     Parameters
     ----------
-    summary, comparisons : sequence of mapping
-        As `summarise` and `compare` give.
+    summary : sequence of Summary
+    comparisons : sequence of Pair
     partial, leaks : bool
         Experiments are missing, or the split leaks: then no system is called the best.
 
     Examples
     --------
-    >>> rows = [{"system": "a", "ua": 0.7, "wa": 0.7}, {"system": "b", "ua": 0.6, "wa": 0.6}]
-    >>> pair = {"first": "a", "second": "b", "ua": 0.1, "ua_interval": (0.02, 0.2), "ua_p": 0.01}
+    >>> rows = [Summary(system="a", ua=0.7), Summary(system="b", ua=0.6)]
+    >>> pair = Pair(first="a", second="b", ua=0.1, ua_interval=(0.02, 0.2), ua_p=0.01)
     >>> judge(rows, [pair]).words
     'a is the best: UA 70.0 %'
-    >>> judge(rows, [pair | {"ua_interval": (-0.1, 0.3), "ua_p": 0.4}]).words
+    >>> judge(rows, [replace(pair, ua_interval=(-0.1, 0.3), ua_p=0.4)]).words
     'a and b cannot be told apart: UA differs by 10.0 points (95 % -10.0 to 30.0, p = 0.400)'
     """
-    score = "ua" if any(_defined(row["ua"]) for row in summary) else "wa"
-    scored = [row for row in summary if _defined(row[score])]
-    if not scored:
+    score = "ua" if any(_defined(row.ua) for row in summary) else "wa"
+    points = {row.system: getattr(row, score) for row in summary if _defined(getattr(row, score))}
+    if not points:
         return Verdict(leader="", best=False, rivals=(), words="")
-    lead = max(scored, key=lambda row: float(row[score]))
-    leader = str(lead["system"])
-    if len(scored) < 2 or partial or leaks:
+    leader = max(points, key=lambda system: float(points[system]))
+    lead = next(row for row in summary if row.system == leader)
+    if len(points) < 2 or partial or leaks:
         why = "the split leaks" if leaks else "experiments are missing" if partial else ""
-        words = f"{why}: no system is called the best" if why and len(scored) > 1 else ""
+        words = f"{why}: no system is called the best" if why and len(points) > 1 else ""
         return Verdict(leader=leader, best=False, rivals=(), words=words)
-    pairs = {frozenset((row["first"], row["second"])): row for row in comparisons}
-    rivals = {
-        str(row["system"]): pairs.get(frozenset((leader, row["system"])))
-        for row in sorted(scored, key=lambda row: -float(row[score]))
-        if row is not lead and not _told_apart(lead, row, pairs, score)
-    }
+    pairs = {frozenset((pair.first, pair.second)): pair for pair in comparisons}
+    around = getattr(lead, f"{score}_interval")
+    rivals: dict[str, Pair | None] = {}
+    for system in sorted(points, key=lambda system: -float(points[system])):
+        pair = pairs.get(frozenset((leader, system)))
+        below = pair is None and is_floor(system) and around is not None and around[0] > points[system]
+        if system != leader and not (below or (pair is not None and getattr(pair, f"{score}_p") < 0.05)):
+            rivals[system] = pair
     if not rivals:
-        words = f"{leader} is the best: {score.upper()} {100 * lead[score]:.1f} %"
+        words = f"{leader} is the best: {score.upper()} {100 * points[leader]:.1f} %"
         return Verdict(leader=leader, best=True, rivals=(), words=words)
     compared = [(name, pair) for name, pair in rivals.items() if pair is not None]
     names = [leader, *rivals]
     words = f"{', '.join(names[:-1])} and {names[-1]} cannot be told apart: "
     if compared:
         rival, nearest = compared[0]
-        low, high = sorted(bound if nearest["first"] == leader else -bound for bound in nearest[f"{score}_interval"])
+        bounds = getattr(nearest, f"{score}_interval")
+        low, high = sorted(bound if nearest.first == leader else -bound for bound in bounds)
         than = f" between {leader} and {rival}" if len(rivals) > 1 else ""
         words += (
-            f"{score.upper()} differs by {100 * abs(nearest[score]):.1f} points{than} (95 % {100 * low:.1f} to "
-            f"{100 * high:.1f}, p = {nearest[f'{score}_p']:.3f})"
+            f"{score.upper()} differs by {100 * abs(getattr(nearest, score)):.1f} points{than} (95 % {100 * low:.1f} "
+            f"to {100 * high:.1f}, p = {getattr(nearest, f'{score}_p'):.3f})"
         )
     else:
         words += "no test or interval over speakers tells"
@@ -269,11 +262,3 @@ def judge(
 
 def _defined(value: float | None) -> bool:
     return value is not None and value == value
-
-
-def _told_apart(lead: Mapping[str, Any], row: Mapping[str, Any], pairs: Mapping[Any, Any], score: str) -> bool:
-    pair = pairs.get(frozenset((lead["system"], row["system"])))
-    if pair is not None:
-        return bool(pair[f"{score}_p"] < 0.05)
-    interval = lead.get(f"{score}_interval")
-    return bool(is_floor(str(row["system"])) and interval is not None and interval[0] > row[score])

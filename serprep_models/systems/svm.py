@@ -39,6 +39,13 @@ class Labelled:
     values: FloatArray  # (n, n_features), standardised
     labels: IntArray  # (n,) places among the declared labels
     speakers: Sequence[str]  # "" where unknown
+    parents: IntArray | None = None  # (n,) place of what each was made from, its own for recordings; None: all are
+
+    @property
+    def recordings(self) -> IntArray:
+        """Places of those that were made from no other."""
+        own = np.arange(len(self.labels))
+        return own if self.parents is None else own[self.parents == own]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +107,9 @@ def compare_svm(
         on, parts = "dev", [(np.arange(len(train.labels)), seen[len(train.labels) :], dev.labels)]
     else:
         on, numbers = inner_folds(train, present)
+        heard = np.isin(np.arange(len(numbers)), train.recordings)  # a child is learnt from, and chooses nothing
         held = [numbers == number for number in np.unique(numbers)]
-        parts = [(np.flatnonzero(~own), seen[own], train.labels[own]) for own in held]
+        parts = [(np.flatnonzero(~own), seen[own & heard], train.labels[own & heard]) for own in held]
     truth = np.concatenate([train.labels[:0], *(labels for _, _, labels in parts)])
     grid, pieces = sorted(c), []
     for rows, values, _ in parts:
@@ -300,13 +308,15 @@ def fit(
 def inner_folds(train: Labelled, present: IntArray) -> tuple[str, IntArray]:
     """On what C is chosen, in words, and the number of each utterance's fold, shape (n,).
 
-    Folds keep speakers together where there are two or more of them, and are balanced by label.
+    Folds keep speakers together where there are two or more of them, children with their parents, and are
+    balanced by label.
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    speakers = np.array(train.speakers)
-    n_speakers, counts = len(np.unique(speakers)), np.bincount(train.labels)[present]
-    parts: IntArray = np.zeros(len(train.labels), np.int64)
+    recordings = train.recordings
+    speakers, labels = np.array(train.speakers)[recordings], train.labels[recordings]
+    n_speakers, counts = len(np.unique(speakers)), np.bincount(labels)[present]
+    parts: IntArray = np.zeros(len(recordings), np.int64)
     by_speaker = "" not in set(train.speakers) and n_speakers > 1
     # scikit-learn wants some label in every fold, or, where speakers do not matter, each of them
     n_folds = min(N_FOLDS, n_speakers, int(counts.max())) if by_speaker else min(N_FOLDS, int(counts.min()))
@@ -316,8 +326,10 @@ def inner_folds(train: Labelled, present: IntArray) -> tuple[str, IntArray]:
         warnings.simplefilter("ignore", UserWarning)  # a label may have fewer utterances than there are folds
         kind = StratifiedGroupKFold if by_speaker else StratifiedKFold
         folds = kind(n_folds, shuffle=True, random_state=0)
-        for number, (_, held) in enumerate(folds.split(np.zeros(len(parts)), train.labels, speakers)):
+        for number, (_, held) in enumerate(folds.split(np.zeros(len(parts)), labels, speakers)):
             parts[held] = number
+    if train.parents is not None:
+        parts = parts[np.searchsorted(recordings, train.parents)]
     return f"{n_folds} folds of the training part, by {'speaker' if by_speaker else 'utterance'}", parts
 
 
@@ -379,7 +391,12 @@ def machine_of(fold: "Fold", features: tuple[str, ...], options: Options | None 
     chooses = fold.labelled("dev") if fold.use_dev and how.keep == "best" else []
 
     def labelled(rows: Sequence[int]) -> Labelled:
-        return Labelled(values=fold.values(features, rows), labels=fold.labels(rows), speakers=fold.speakers(rows))
+        return Labelled(
+            values=fold.values(features, rows),
+            labels=fold.labels(rows),
+            speakers=fold.speakers(rows),
+            parents=fold.parents(rows),
+        )
 
     def fill(out: FloatArray) -> dict[str, Any]:
         dev = labelled(chooses) if chooses else None

@@ -81,6 +81,18 @@ def test_an_utterance_on_both_sides():
     assert (one.severity, one.things, one.n_utterances, one.n_scored) == ("leak", ("u1",), 1, 2)
 
 
+def test_a_child_is_on_the_side_of_its_parent():
+    """A leak on purpose: an utterance is tested, and the same over the telephone is trained on."""
+    rows = [utterance(1), utterance(2, parent="u1"), utterance(3, parent="u1"), utterance(4)]
+    (one,) = only(make(rows, "trrt"), "parent")
+    assert (one.severity, one.things, one.n_things, one.n_utterances, one.n_scored) == ("leak", ("u1",), 1, 1, 2)
+    (one,) = only(make(rows, "-trt"), "parent")  # two children, and the parent left out
+    assert (one.severity, one.things, one.n_utterances) == ("leak", ("u1",), 1)
+    (one,) = only(make(rows, "rrdt"), "parent")
+    assert (one.severity, one.sides) == ("warning", "train, dev")
+    assert only(make(rows, "rrrt"), "parent") == []
+
+
 def test_a_partner_in_training():
     rows = [
         utterance(1, speaker="f", partner="m"),

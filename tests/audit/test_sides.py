@@ -1,14 +1,17 @@
 """Published names find their utterances, and no others."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from serprep import Utterance
-from serprep.audit.foreign import Listing
+from serprep import Utterance, make_manifest
+from serprep.audit.foreign import Listing, list_split
 from serprep.audit.rows import Entry
-from serprep.audit.sides import BITS, find_sides, finder, namer
+from serprep.audit.sides import BITS, find_sides, finder, namer, sides_of
 from serprep.corpora import CORPORA
 from serprep.errors import SplitError
+from serprep.split import Assignment, Split
 
 KNOWN = [
     Utterance(id="1052_WSI_ANG_XX", path="AudioWAV/1052_WSI_ANG_XX.wav", audio_digest="ab" * 32),
@@ -80,3 +83,28 @@ def test_a_split_of_another_corpus_is_refused():
     listing = Listing({"1": (Entry(("a\nb",), "train"), Entry(("c",), "test"))}, ())
     with pytest.raises(SplitError, match=r"none of the split's 2 names is known here:\nno such utterance: 'a\\\\nb'"):
         find_sides(listing, finder(KNOWN), KNOWN)
+
+
+def test_one_of_our_own_splits_has_the_same_sides_by_column():
+    rng = np.random.default_rng(0)
+    rows = [Utterance(id=f"u{i:02}", path=f"{i}.wav", speaker=f"s{i % 5}", emotion="ab"[i % 2]) for i in range(30)]
+    roles = {row.id: tuple(rng.choice(["train", "dev", "test", ""], 3, p=[0.2, 0.1, 0.1, 0.6])) for row in rows[3:]}
+    assignments = {name: Assignment(f"s{i % 4}", "", several) for i, (name, several) in enumerate(roles.items())}
+    split = Split(protocol="list", group="", seed=0, folds=("a", "b", "c"), utterances=assignments, notes=("n",))
+    manifest = make_manifest(rows)
+    by_column = sides_of(split, manifest)
+    by_name = find_sides(list_split(split), finder(manifest.utterances), manifest.utterances)
+    assert list(by_column.utterances) == list(by_name.utterances) and by_column.roles.tolist() == by_name.roles.tolist()
+    others = ("folds", "doubled", "unmatched", "named", "absent", "notes")
+    assert [getattr(by_column, name) for name in others] == [getattr(by_name, name) for name in others]
+    for name in ("speaker", "emotion", "text", "start"):
+        assert by_column.column(name) == by_name.column(name)
+
+
+def test_of_another_split_there_are_no_sides_by_column():
+    one = {"a": Assignment("", "", ("train",))}
+    split = Split(protocol="list", group="", seed=0, folds=("1",), utterances=one)
+    known = Utterance(id="a", path="a")
+    assert sides_of(split, make_manifest([known])) is not None
+    assert sides_of(split, make_manifest([replace(known, id="b")])) is None  # found by its path, perhaps
+    assert sides_of(split, make_manifest([known, replace(known, path="b")])) is None  # which of the two

@@ -11,10 +11,12 @@ import soundfile
 from helpers.inline import Inline
 from serprep import remote
 from serprep.dataset.garbage import YOUNG, gc
+from serprep.dataset.tag import tag
 from serprep.errors import StoreError
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store.store import open_store
+from serprep.version import tags
 
 
 @pytest.fixture
@@ -51,6 +53,27 @@ def test_a_dry_run_names_what_then_goes(data):
     assert done.bytes == sum(before[name]["size"] for name in gone - reports)
     assert len(open_store(f"{data}@latest")) == 2
     assert gc(data, yes=True).stores == ()
+
+
+def test_who_tags_what_is_being_removed_has_it_or_is_told(data, monkeypatch):
+    version = gc(data).stores[0].removeprefix("versions/").removesuffix(".zarr")
+    inner, mark = remote.remove, f"{data}/versions/{version}.zarr/zarr.json"
+
+    def remove(url):
+        inner(url)
+        if url == mark:  # a tagger that saw it whole before
+            remote.write(f"{data}/tags/best", f"{version}\n".encode())
+
+    monkeypatch.setattr(remote, "remove", remove)
+    gc(data, yes=True)
+    assert len(open_store(f"{data}@best")) == 2 and remote.info(f"{data}/versions/{version}.build.json")
+    monkeypatch.setattr(remote, "remove", inner)
+    remote.remove(f"{data}/tags/best")
+    create = remote.create
+    monkeypatch.setattr(remote, "create", lambda url, text: create(url, text) and not inner(mark))
+    with pytest.raises(StoreError, match=f"@best: {version[:12]} was removed meanwhile; build it again"):
+        tag(data, version, "best")
+    assert tags(data) == {}
 
 
 def test_what_tells_no_time_is_young(data, monkeypatch):

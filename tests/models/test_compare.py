@@ -16,7 +16,7 @@ from serprep.metrics import paired_test
 from serprep_models.compare import compare_experiments
 from serprep_models.experiment import read_predictions
 from serprep_models.experiments import run_experiments
-from serprep_models.scores import speaker_counts
+from serprep_models.scores import pairs_json, speaker_counts
 
 
 @pytest.fixture(scope="module")
@@ -34,27 +34,27 @@ def test_scores_are_those_of_each_and_differences_those_of_both(two, small):
     _, store = small
     first, second = two
     found = compare_experiments({"a": first.folder, "b": second.folder})
-    own = {f"a: {row['system']}": row for row in first.summary} | {f"b: {row['system']}": row for row in second.summary}
-    assert [row["system"] for row in found.summary] == [
+    own = {f"a: {row.system}": row for row in first.summary} | {f"b: {row.system}": row for row in second.summary}
+    assert [row.system for row in found.summary] == [
         "a: compare-svm",
         "a: majority",
         "a: plain-crnn",
         "b: plain-crnn",
     ]
     for row in found.summary:
-        assert (row["ua"], row["wa"], row["ua_interval"]) == tuple(
-            own[row["system"]][name] for name in ("ua", "wa", "ua_interval")
+        assert (row.ua, row.wa, row.ua_interval) == tuple(
+            getattr(own[row.system], name) for name in ("ua", "wa", "ua_interval")
         )
-    pairs = [(row["first"], row["second"]) for row in found.comparisons]
+    pairs = [(row.first, row.second) for row in found.comparisons]
     assert pairs == [("a: plain-crnn", "b: plain-crnn"), ("a: compare-svm", "b: plain-crnn")]
     counts = []
     for outcome in two:
         files = sorted(outcome.folder.glob("plain-crnn/fold-*/seed-0/predictions.csv"))
         counts.append(speaker_counts(pd.concat(map(read_predictions, files)).assign(seed=0), store.labels))
     expected = paired_test(*counts)
-    row = found.comparisons[0]
-    assert (row["ua"], row["ua_p"], row["ua_interval"]) == (expected.ua, expected.ua_p, expected.ua_interval)
-    assert np.isclose(row["ua"], own["a: plain-crnn"]["ua"] - own["b: plain-crnn"]["ua"])
+    pair = found.comparisons[0]
+    assert (pair.ua, pair.ua_p, pair.ua_interval) == (expected.ua, expected.ua_p, expected.ua_interval)
+    assert np.isclose(pair.ua, own["a: plain-crnn"].ua - own["b: plain-crnn"].ua)
     assert "learning_rate 0.001 → 0.005" in found.notes[0]
 
 
@@ -90,18 +90,18 @@ def test_other_speakers_of_the_same_utterances_are_no_pair(two):
     assert found.comparisons == [] and any("are not compared" in note for note in found.notes)
     unknown = dataclasses.replace(second, predictions=second.predictions.assign(speaker=""))
     three = compare_experiments({"a": first, "b": second, "c": unknown})
-    assert {(row["first"][0], row["second"][0]) for row in three.comparisons} == {("a", "b")}
+    assert {(row.first[0], row.second[0]) for row in three.comparisons} == {("a", "b")}
 
 
 def test_a_recipe_has_the_systems_and_seeds_it_names(two):
     """Both lie in one folder, as systems and seeds do not decide where."""
     first, _ = two
-    svm = [row for row in first.results if row["system"] == "compare-svm"]
+    svm = [row for row in first.results if row.system == "compare-svm"]
     part = dataclasses.replace(
         first, results=svm, predictions=first.predictions[first.predictions["system"] == "compare-svm"]
     )
     found = compare_experiments({"a": part, "b": first})
-    assert [row["system"] for row in found.summary if row["system"].startswith("a")] == ["a: compare-svm"]
+    assert [row.system for row in found.summary if row.system.startswith("a")] == ["a: compare-svm"]
 
 
 def test_a_side_that_is_transductive_is_called_so(two, tmp_path, capsys):
@@ -112,7 +112,7 @@ def test_a_side_that_is_transductive_is_called_so(two, tmp_path, capsys):
     shutil.copytree(second.folder, other)
     change(other, transductive=True, standardisation="speaker")
     found = compare_experiments({"a": first.folder, "b": other})
-    row = found.comparisons[0]
+    row = pairs_json(found.comparisons, found.summary, sides=True)[0]
     assert (row["transductive"], row["first_transductive"], row["second_transductive"]) == (True, False, True)
     assert (row["first_standardisation"], row["second_standardisation"]) == ("train", "speaker")
     print_outcome(found)
@@ -147,8 +147,8 @@ def test_versions_that_differ_by_a_label_are_compared_on_what_they_share(two, sm
         "a and b are of two versions, and compared on the 31 utterances they share; "
         "1 with another label or speaker are left out"
     )
-    same = [row for row in found.comparisons if row["first"][3:] == row["second"][3:]]
-    assert len(same) == 2 and all((row["ua"], row["ua_p"]) == (0, 1) for row in same)
+    same = [row for row in found.comparisons if row.first[3:] == row.second[3:]]
+    assert len(same) == 2 and all((pair.ua, pair.ua_p) == (0, 1) for pair in same)
     digests = store.column("audio_digest").copy()
     digests[store.ids.index(moved)] = digests[(store.ids.index(moved) + 1) % 32] = "f" * 64
     Later.column = staticmethod(lambda name: digests if name == "audio_digest" else store.column(name))

@@ -26,7 +26,7 @@ def test_only_the_test_side_is_transformed_and_what_is_done_is_kept(
     assert (found.folder, found.n_kept) == (trained, 1)  # nothing is trained anew
     scores = {row.condition: row for row in found.conditions}
     assert list(scores) == ["clean", "same", "off"]
-    assert scores["clean"].ua == found.summary[0]["ua"] == scores["same"].ua
+    assert scores["clean"].ua == found.summary[0].ua == scores["same"].ua
     assert len(list(trained.glob("plain-crnn/fold-01/seed-0/conditions/*.csv"))) == 2
 
 

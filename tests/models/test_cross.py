@@ -33,7 +33,7 @@ def test_every_corpus_is_trained_on_and_tested_on_over_what_both_have(matrix):
         ("other", "other"): 6,
     }
     assert [cell.n_speakers for cell in matrix.cells] == [4, 2, 2, 4]
-    assert all(cell.summary["ua_interval"] for cell in matrix.cells)
+    assert all(cell.summary.ua_interval for cell in matrix.cells)
     assert "synthetic: 16 of 32 utterances are dropped: happy 8, neutral 8" in matrix.notes
     assert "other: 4 of 10 utterances are dropped: bored 2, joy 2" in matrix.notes
     dropped = {row.label for row in matrix.mapping["other"] if not row.scored_as}
@@ -58,7 +58,7 @@ def test_off_the_diagonal_all_of_one_corpus_is_trained_on(matrix, small, other):
     said = [matrix.labels[int(np.argmax(told.probabilities[row, places]))] for row in rows]
     expected = uar([other[1].emotions[row] for row in rows], said, matrix.labels)
     (cell,) = [cell for cell in matrix.cells if (cell.train, cell.test) == ("synthetic", "other")]
-    assert cell.summary["ua"] == pytest.approx(expected)
+    assert cell.summary.ua == pytest.approx(expected)
 
 
 def test_a_copy_of_the_one_in_the_other_is_named(matrix):

@@ -36,7 +36,7 @@ def outcome(small, pool):
 
 
 def test_every_system_fold_and_seed_is_there(outcome) -> None:
-    assert {entry["system"] for entry in outcome.results} == {
+    assert {entry.system for entry in outcome.results} == {
         "plain-crnn",
         "multi-crnn",
         "hsf-crnn",
@@ -44,7 +44,7 @@ def test_every_system_fold_and_seed_is_there(outcome) -> None:
         "majority",
     }
     assert len(outcome.results) == 5 * 2
-    assert all(entry["n_test"] == 16 for entry in outcome.results)
+    assert all(entry.n_test == 16 for entry in outcome.results)
 
 
 def test_every_utterance_is_predicted_once_per_system(outcome, small) -> None:
@@ -54,8 +54,8 @@ def test_every_utterance_is_predicted_once_per_system(outcome, small) -> None:
 
 
 def test_majority_scores_chance(outcome) -> None:
-    (row,) = [row for row in outcome.summary if row["system"] == "majority"]
-    assert row["ua"] == 0.25
+    (row,) = [row for row in outcome.summary if row.system == "majority"]
+    assert row.ua == 0.25
 
 
 def test_finished_experiments_are_kept_and_not_run_again(outcome, small, pool) -> None:
@@ -136,8 +136,8 @@ def test_real_recordings_from_folder_to_score(corpora, pool, tmp_path) -> None:
     built, outcome, page = run_recipe(recipe_from(values, folder=tmp_path, name="real"), pool=pool)
     assert built.n_utterances == 4 * 16
     assert outcome.split.folds == ("01", "02", "03", "04")
-    svm = next(row for row in outcome.summary if row["system"] == "compare-svm")
-    assert svm["ua"] > 0.6  # two very different emotions: far above chance, or something is broken
+    svm = next(row for row in outcome.summary if row.system == "compare-svm")
+    assert svm.ua > 0.6  # two very different emotions: far above chance, or something is broken
     assert page.is_file()
 
 
@@ -333,7 +333,7 @@ def test_a_folds_svm_is_fitted_once_for_all_seeds_and_systems(small, inline, mon
     outcome = run_experiments(one, store, pool=inline, systems=["hsf-crnn", "compare-svm"])
     assert len(outcome.results) == 2 * 2 + 2
     assert len(fitted) == 2 and fitted[0] != fitted[1]
-    choices = {(entry["fold"], json.dumps(entry["svm"])) for entry in outcome.results}
+    choices = {(entry.fold, json.dumps(entry.json["svm"])) for entry in outcome.results}
     assert len(choices) == 2  # the same for all that took it
     probabilities = outcome.predictions.query("system == 'compare-svm' and fold == '1'").filter(like="p_").to_numpy()
     kept = sorted((outcome.folder / "statistics").glob("svm-*.npy"))
@@ -370,7 +370,7 @@ def test_training_can_be_taken_from_another_recipe(small, pool, tmp_path) -> Non
     path = tmp_path / "other.toml"
     path.write_text('[train]\nsystems = ["majority"]\nseeds = [7]\n', encoding="utf-8")
     _, outcome, _ = run_recipe(recipe, pool=pool, page=False, train_from=path)
-    assert {(entry["system"], entry["seed"]) for entry in outcome.results} == {("majority", 7)}
+    assert {(entry.system, entry.seed) for entry in outcome.results} == {("majority", 7)}
 
 
 def test_tensorboard_is_asked_for_before_anything_is_computed(small, monkeypatch) -> None:
@@ -490,7 +490,7 @@ def test_what_ran_elsewhere_is_not_taken_in_silence(small, pool) -> None:
     first = run()
     place = first.folder / "plain-crnn" / "fold-01" / "seed-0"
     here = train.device_named("auto").type
-    assert (first.results[0]["device"], first.results[0]["memory_budget"]) == (here, None)
+    assert (first.results[0].device, first.results[0].memory_budget) == (here, None)
     about = json.loads((place / "checkpoint.json").read_bytes())
     assert (about["device"], about["memory_budget"]) == (here, None)
     assert run(memory_budget=1000).n_kept == 1  # still in memory: the same numbers
@@ -499,6 +499,6 @@ def test_what_ran_elsewhere_is_not_taken_in_silence(small, pool) -> None:
     kept = run()
     assert kept.n_kept == 1 and any("results are of a tpu device" in note for note in kept.notes)
     anew = run(device="cpu")
-    assert anew.n_kept == 0 and anew.results[0]["device"] == "cpu"
+    assert anew.n_kept == 0 and anew.results[0].device == "cpu"
     write_result(place, json.loads((place / "result.json").read_bytes()) | {"feature_bytes": 5 << 20})
     assert run(device="cpu", memory_budget=4).n_kept == 0  # it was in memory, and would be streamed

@@ -15,6 +15,7 @@ import pytest
 import serprep_models.page as page_module
 from serprep.errors import StoreError
 from serprep_models.page import MAX_SPEAKER_ROWS, Report, render, write_report
+from serprep_models.scores import Pair, Summary
 from serprep_models.scores.groups import GroupDifference, Groups, GroupScore
 
 LABELS = ("angry", "happy", "neutral", "sad")
@@ -78,22 +79,22 @@ def groups(fold: int) -> str:
     return ", ".join(str(speaker) for speaker in range(4 * fold + 1, 4 * fold + 5))
 
 
-def summary_row(system: str, ua: float | None, **changes: Any) -> dict[str, Any]:
-    around = None if ua is None else [ua - 0.062, ua + 0.059]
-    row = {
-        "system": system, "n_runs": 18, "wa": 0.6512, "ua": ua, "ua_fold_mean": ua, "ua_fold_std": 0.06,
-        "ua_seed_std": 0.008, "wa_interval": [0.589, 0.71], "ua_interval": around,
-    }  # fmt: skip
-    return row | changes
+def summary_row(system: str, ua: float | None, **changes: Any) -> Summary:
+    around = None if ua is None else (ua - 0.062, ua + 0.059)
+    row = Summary(
+        system=system, n_runs=18, wa=0.6512, ua=ua, ua_fold_mean=ua, ua_fold_std=0.06, ua_seed_std=0.008,
+        wa_interval=(0.589, 0.71), ua_interval=around,
+    )  # fmt: skip
+    return dataclasses.replace(row, **changes)
 
 
 BETTER = {"": 0.05, "_interval": [0.01, 0.09], "_p": 0.01, "_p_holm": 0.03}
 
 
-def pair(second: str, **changes: Any) -> dict[str, Any]:
+def pair(second: str, **changes: Any) -> Pair:
     """hsf-crnn against another system."""
-    found = {f"{score}{key}": value for score in ("ua", "wa") for key, value in BETTER.items()}
-    return {"first": "hsf-crnn", "second": second, **found, **changes}
+    better: dict[str, Any] = {f"{score}{key}": value for score in ("ua", "wa") for key, value in BETTER.items()}
+    return Pair(first="hsf-crnn", second=second, **better | changes)
 
 
 def make_folds(rng: np.random.Generator) -> pd.DataFrame:
@@ -309,7 +310,7 @@ def test_confusion_gives_share_of_row_and_count() -> None:
 @pytest.mark.parametrize("nothing", [None, float("nan")])
 def test_undefined_is_said_and_never_zero(nothing: float | None) -> None:
     gone = dict.fromkeys(["ua_fold_mean", "ua_fold_std", "ua_seed_std"], nothing)
-    row = summary_row("plain-crnn", 0.5) | {"ua": nothing, "ua_interval": None} | gone
+    row = dataclasses.replace(summary_row("plain-crnn", 0.5), ua=nothing, ua_interval=None, **gone)
     folds = make_folds(np.random.default_rng(0)).assign(system="plain-crnn", ua=nothing)
     page = Page(render(make_report(summary=[row], folds=folds)))
     assert "plain-crnn, WA 65.1 % (95 % interval 58.9–71.0), 672 utterances" in page.text

@@ -11,7 +11,7 @@ import soundfile
 import serprep_models
 from serprep.errors import AudioError, TrainError
 from serprep_models.experiment import read_predictions
-from serprep_models.experiments import check_recipe, run_experiments
+from serprep_models.experiments import check_recipe, run_experiments, scores_json
 from serprep_models.predict import enrolled_by, predict_files, predict_store
 from serprep_models.predictor import load
 from serprep_models.recordings import utterances_of
@@ -98,10 +98,10 @@ def test_transductive_systems_are_called_so_everywhere(outcome, tmp_path: Path) 
     says = recipe.train.transductive
     assert found.folder.name.endswith("-transductive") == says
     for entry in (*found.results, *found.summary):
-        assert entry["standardisation"] == recipe.train.standardisation
-        assert entry["transductive"] == (says and entry["system"] != "majority")
-    assert all(entry["transductive"] == says for entry in found.comparisons)
-    assert [row["system"] for row in found.summary] == [SYSTEM, "compare-svm", "majority"]
+        assert entry.standardisation == recipe.train.standardisation
+        assert entry.transductive == (says and entry.system != "majority")
+    assert all(pair["transductive"] == says for pair in scores_json(found)["comparisons"])
+    assert [row.system for row in found.summary] == [SYSTEM, "compare-svm", "majority"]
     assert any("unlabelled recordings of the test speakers" in note for note in found.notes) == says
     assert any("4 of 4 speakers come from fewer than 10 utterances (the fewest: 8)" in n for n in found.notes) == says
     text = report_outcome(recipe, found, built=None, path=tmp_path / "page.html").read_text(encoding="utf-8")

@@ -31,9 +31,9 @@ def test_scores_are_of_what_the_system_says_over_the_common_labels(svm, other):
             kept = [label for label in told.labels if label != "neutral"]
             said.append(max(kept, key=lambda label: chances[told.labels.index(label)]))
     (row,) = found.summary
-    assert row["ua"] == pytest.approx(uar(truth, said, list(found.labels.labels)))
-    assert row["ua_interval"] is not None and row["nll"] > 0 and row["macro_f1"] is not None
-    assert np.sum(found.results[0]["confusion"]) == len(truth) == 8
+    assert row.ua == pytest.approx(uar(truth, said, list(found.labels.labels)))
+    assert row.ua_interval is not None and row.nll > 0 and row.macro_f1 is not None
+    assert np.sum(found.results[0].confusion) == len(truth) == 8
     assert "2 of 10 utterances are dropped: bored 2" in found.notes
 
 

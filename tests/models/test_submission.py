@@ -12,7 +12,7 @@ from serprep.pipeline.build import build
 from serprep.recipe import TrainConfig, recipe_from
 from serprep.store.store import open_store
 from serprep.testing import write_layout
-from serprep_models.experiments import check_recipe, run_experiments
+from serprep_models.experiments import check_recipe, run_experiments, scores_json
 from serprep_models.report import report_outcome
 from serprep_models.submission import to_csv, write_submissions
 
@@ -101,9 +101,9 @@ def predictions_of(outcome, system, seed=0):
 
 def test_devel_is_scored_and_said_so(outcome):
     assert outcome.scored == "dev"
-    assert {entry["scored"] for entry in outcome.results} == {"dev"}
-    assert {(entry["n_train"], entry["n_test"]) for entry in outcome.results} == {(8, 8)}
-    assert next(row["ua"] for row in outcome.summary if row["system"] == "majority") == 0.25
+    assert {entry.scored for entry in outcome.results} == {"dev"}
+    assert {(entry.n_train, entry.n_test) for entry in outcome.results} == {(8, 8)}
+    assert next(row.ua for row in outcome.summary if row.system == "majority") == 0.25
     assert any("scores are of the dev part, which did not choose the epoch" in note for note in outcome.notes)
     assert any("no speaker ids" in note for note in outcome.notes)
     lines = (outcome.folder / "plain-crnn/fold-01/seed-0/history.jsonl").read_text().splitlines()
@@ -217,7 +217,7 @@ def test_with_test_labels_devel_chooses_the_epoch_unless_it_is_trained_on(pool, 
     for refit in (False, True):
         outcome = run_experiments(challenge(tmp_path, systems=["plain-crnn"], seeds=[0], refit=refit), store, pool=pool)
         (result,) = outcome.results
-        assert (result["scored"], result["n_test"], result["n_train"]) == ("test", 8, 16 if refit else 8)
+        assert (result.scored, result.n_test, result.n_train) == ("test", 8, 16 if refit else 8)
         assert not any("scores are of the dev part" in note for note in outcome.notes)
         lines = (outcome.folder / "plain-crnn/fold-01/seed-0/history.jsonl").read_text().splitlines()
         chosen[refit] = [json.loads(line)["dev_ua"] is not None for line in lines]
@@ -236,8 +236,8 @@ def test_without_devel_there_is_no_score_but_a_reason(folder, store, pool, tmp_p
     recipe = dataclasses.replace(recipe, corpus=dataclasses.replace(recipe.corpus, exclude="exclude.txt"))
     outcome = run_experiments(recipe, open_store(build(recipe, pool=pool).store), pool=pool)
     for entry in (*outcome.results, *outcome.summary):
-        assert (entry["ua"], entry["wa"], entry["reason"]) == (None, None, "no scored utterance has a label")
-    assert "NaN" not in json.dumps([outcome.results, outcome.summary])
+        assert (entry.ua, entry.wa, entry.reason) == (None, None, "no scored utterance has a label")
+    assert "NaN" not in json.dumps(scores_json(outcome))
     assert len(outcome.submissions) == 4
     page = report_outcome(recipe, outcome, built=None, path=tmp_path / "page.html").read_text(encoding="utf-8")
     assert "undefined" in page

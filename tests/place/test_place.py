@@ -99,8 +99,12 @@ def staged(folder, names, mark="root"):
 def test_what_is_published_appears_whole_and_nothing_else_stays(folder):
     assert staged(folder, ["root", "a/b"]) == {"v/s/root", "v/s/a/b", "v/s/shard"}
     assert folder.is_whole("v/s", "root")
+    whole = []
+    folder.withdraw("v/s", "root", unless=lambda: not whole.append(folder.is_whole("v/s", "root")))
+    assert whole == [False] and folder.files() == {"v/s/root", "v/s/a/b", "v/s/shard"}
     folder.withdraw("v/s", "root")
     assert folder.files() == set() and not folder.is_whole("v/s", "root")
+    folder.withdraw("v/s", "root")  # somebody else was faster
 
 
 def test_what_was_not_published_is_gone_or_unfinished(folder):

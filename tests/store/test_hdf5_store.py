@@ -93,6 +93,24 @@ def test_arrays_are_read_as_written(store):
         assert len(array[:]) == spec.shape[0], "a closed array opens its file again"
 
 
+def test_rows_of_a_chunk_that_was_checked_are_read_past_hdf5_and_are_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr("serprep.store.layout.CHUNK_BYTES", 48)  # two rows of segments
+    path = written(tmp_path / "y.h5", blocks=4)
+    rows = values()[SEGMENTS]
+    array = hdf5_store.open_array(str(path), SEGMENTS.name)
+    damaged = bytearray(path.read_bytes())
+    for first, last in [(a, b) for a in range(6) for b in (*range(a, 8), None)] * 2:
+        assert array.read(first, last).tobytes() == rows[first:last].tobytes()
+    assert len(array._checked) == 3
+    monkeypatch.setattr(type(array), "__getitem__", None)
+    assert array.read(1, 2).tobytes() == rows[1:2].tobytes()
+    array.close()
+    damaged[damaged.index(rows[2:3].tobytes()) + 24] ^= 1  # of row 3
+    replaced(path, damaged)
+    with pytest.raises(OSError, match="Can't synchronously read data"):
+        array.read(2, 3)
+
+
 def test_attributes_are_read_as_written_in_their_order(store):
     found = hdf5_store.read_attributes(str(store))
     seal = found.pop("seal")

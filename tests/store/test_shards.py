@@ -54,9 +54,28 @@ def test_any_rows_are_those_that_zarr_reads(tmp_path, dtype):
         np.testing.assert_array_equal(found, values[first:last])
 
 
-def test_no_bit_of_a_shard_can_change_unseen(tmp_path):
+def test_a_chunk_is_checked_when_it_is_first_touched_and_whenever_it_is_read_whole(tmp_path, monkeypatch):
     values = written(tmp_path)
     _, shards = opened(tmp_path)
+    checked = []
+    value = google_crc32c.value
+    monkeypatch.setattr(google_crc32c, "value", lambda data: checked.append(1) or value(data))
+    for first, n_more in ((0, 2), (1, 0), (0, 0), (SHARD + 1, 2), (SHARD - 1, 1), (SHARD - 2, 0)):  # an index each
+        checked.clear()
+        np.testing.assert_array_equal(shards.read(first, first + 1), values[first : first + 1])
+        assert len(checked) == n_more
+    checked.clear()
+    np.testing.assert_array_equal(shards.read(1, SHARD), values[1:SHARD])
+    assert len(checked) == SHARD // CHUNK - 1
+    file = tmp_path / NAME / "c/0/0/0"
+    file.write_bytes(file.read_bytes()[:8])
+    with pytest.raises(OSError, match="cut short"):
+        shards.read(1, 2)
+
+
+def test_no_bit_of_a_shard_can_change_unseen(tmp_path):
+    values = written(tmp_path)
+    array, shards = opened(tmp_path)
     file = tmp_path / NAME / "c/1/0/0"
     whole = file.read_bytes()
     rng = random.Random(0)
@@ -65,11 +84,11 @@ def test_no_bit_of_a_shard_can_change_unseen(tmp_path):
         damaged[place] ^= 1 << rng.randrange(8)
         file.write_bytes(damaged)
         with pytest.raises(OSError):
-            shards.read(SHARD, 2 * SHARD)
+            Shards(f"{tmp_path}/{NAME}", array).read(SHARD, 2 * SHARD)
     np.testing.assert_array_equal(shards.read(0, SHARD), values[:SHARD])  # the shard before
     for end in (0, 3, len(whole) // 2, len(whole) - 1):
         file.write_bytes(whole[:end])
-        with pytest.raises(OSError, match="checksum"):
+        with pytest.raises(OSError, match=r"checksum|cut short"):
             shards.read(SHARD, SHARD + 1)
     file.unlink()
     with pytest.raises(OSError, match=r"^its file c/1(/0)* is missing$"):

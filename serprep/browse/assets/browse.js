@@ -62,8 +62,8 @@ function fillFilters() {
   options(at("predicted"), state.corpus.labels, "all");
   for (const id of ["system", "predicted", "wrong"]) at(id).parentElement.hidden = !state.corpus.systems.length;
   at("quarantined").parentElement.hidden = columnOf("quarantined") < 0;
-  let timer;
-  at("filters").addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(filter, 60); });
+  let waiting = 0;
+  at("filters").addEventListener("input", () => { waiting ||= requestAnimationFrame(() => { waiting = 0; filter(); }); });
   at("filters").addEventListener("reset", () => { state.inside = null; setTimeout(filter); });
   at("filters").addEventListener("submit", (event) => event.preventDefault());
 }
@@ -112,12 +112,22 @@ function makeTable() {
   });
   state.table.on("rowClick", (_, row) => choose(row.getData().n));
   state.table.on("dataSorting", () => { state.order = null; });
-  state.table.on("tableBuilt", () => setTimeout(prepareMap)); // the table is seen first
+  state.table.on("tableBuilt", () => { nameRoles(); setTimeout(prepareMap); }); // the table is seen first
   count(state.rows.length);
+}
+
+/* Tabulator lets the focus into an element without a role, where a grid may hold groups of rows only. */
+function nameRoles() {
+  const grid = at("grid"), holder = grid.querySelector(".tabulator-tableholder");
+  grid.removeAttribute("aria-owns");
+  grid.setAttribute("aria-label", "Utterances");
+  holder.setAttribute("role", "rowgroup");
+  holder.querySelector(".tabulator-table").setAttribute("role", "presentation");
 }
 
 function paint(row) {
   const data = row.getData(), classes = row.getElement().classList;
+  row.getElement().setAttribute("aria-selected", data.n === state.chosen);
   classes.toggle("chosen", data.n === state.chosen);
   classes.toggle("doubt", Boolean(data.mark || data.should));
 }
@@ -165,11 +175,11 @@ function show(n, detail) {
   const systems = Object.keys(detail.probabilities ?? {});
   if (systems.length) {
     const bar = (value) => { const made = element("span", null, { className: "bar" }); made.style.width = `${100 * value}%`; return element("span", value.toFixed(3), {}, made); };
-    section("Probabilities", plainTable(["", ...systems], state.corpus.labels.map((label, i) => [label, ...systems.map((system) => bar(detail.probabilities[system][i]))])));
+    section("Probabilities", plainTable(["label", ...systems], state.corpus.labels.map((label, i) => [label, ...systems.map((system) => bar(detail.probabilities[system][i]))])));
   }
   if (detail.furthest?.length) {
     for (const kind of new Set(detail.furthest.map((entry) => entry[0]))) {
-      section(`Furthest from the corpus: ${kind}`, plainTable(["", "value", "deviations"], detail.furthest.filter((entry) => entry[0] === kind).map((entry) => entry.slice(1)), [1, 2]));
+      section(`Furthest from the corpus: ${kind}`, plainTable(["name", "value", "deviations"], detail.furthest.filter((entry) => entry[0] === kind).map((entry) => entry.slice(1)), [1, 2]));
     }
     place.append(element("p", `by mean and deviation of ${detail.compared_with} utterances`, { className: "hint" }));
   }

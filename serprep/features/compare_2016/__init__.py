@@ -174,7 +174,7 @@ def prepare_half() -> None:
     from serprep.features.compare_2016.voice import voice_quality
 
     voice_quality(np.zeros(SHORTEST, np.float32), np.zeros(1, np.float32))
-    groups = (np.zeros((n, 99), np.float32) for n in (6, 6, 4, 4, 55, 55))
+    groups = (np.zeros((n, 99), np.float32) for n in (6, 6, 4, 4, 55))
     functionals_of(Contours(95, 95, *groups))
 
 

@@ -60,12 +60,13 @@ def loudness_of(power: FloatArray) -> tuple[FloatArray, FloatArray]:
     return bands, _loudness(bands, loudness)
 
 
-def rasta_of(bands: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """RASTA-filtered auditory spectrum of mel bands, shape (n_frames, 26), and its mean, (n_frames,)."""
-    filtered: tuple[FloatArray, FloatArray] = _rasta(bands, bank()[2], _rasta_constants())
-    return filtered
+def rasta_in_place(bands: FloatArray) -> FloatArray:
+    """Make of mel bands, one a row, shape (26, n_frames), their RASTA-filtered auditory spectrum; returns its mean."""
+    mean: FloatArray = _rasta(bands, bank()[2], _rasta_constants())
+    return mean
 
 
+@lru_cache(maxsize=1)
 def _rasta_constants() -> FloatArray:
     """Pole, and the taps of delays 0, 1, 3 and 4; band-pass from 1 to 29 Hz at 100 frames a second."""
     pole = np.float32(1 - math.sin(2 * math.pi * 0.01))
@@ -104,12 +105,14 @@ def _loudness(bands, weights):  # type: ignore[no-untyped-def]
 @compiled
 def _rasta(bands, weights, constants):  # type: ignore[no-untyped-def]
     pole, c0, c1, c3, c4 = constants
-    found = np.empty((len(bands), N_BANDS), np.float32)
+    n = bands.shape[1]
+    mean = np.zeros(n, np.float32)
     for b in range(N_BANDS):
+        row = bands[b]
         log_weight = np.float32(np.log(np.float64(weights[b])))
         rest = u1 = u2 = u3 = np.float32(0)
-        for t in range(len(bands)):
-            u = np.log(max(bands[t, b], FLOOR))
+        for t in range(n):
+            u = np.log(max(row[t], FLOOR))
             y = np.float32(c0 * u) + rest
             rest = np.float32(c1 * u) + (np.float32(c3 * u2) + np.float32(c4 * u3))
             v = np.float32(0)
@@ -117,11 +120,8 @@ def _rasta(bands, weights, constants):  # type: ignore[no-untyped-def]
                 rest = rest + np.float32(pole * y)
                 v = y
             u3, u2, u1 = u2, u1, u
-            found[t, b] = np.exp(np.float32(COMPRESSION * np.float32(v + log_weight)))
-    mean = np.empty(len(bands), np.float32)
-    for t in range(len(bands)):
-        total = np.float32(0)
-        for b in range(N_BANDS):
-            total += found[t, b]
-        mean[t] = total / np.float32(N_BANDS)
-    return found, mean
+            row[t] = np.exp(np.float32(COMPRESSION * np.float32(v + log_weight)))
+            mean[t] += row[t]
+    for t in range(n):
+        mean[t] /= np.float32(N_BANDS)
+    return mean

@@ -8,7 +8,7 @@ import numpy as np
 
 from serprep._typing import FloatArray
 from serprep.features.compare_2016.compiled import compiled
-from serprep.features.compare_2016.contours import Contours
+from serprep.features.compare_2016.contours import Contours, delta_row, smooth_row
 from serprep.features.compare_2016.names import CHANGE, COURSE, RUNS, SHAPE, VOICED
 from serprep.features.compare_2016.peaks import peaks
 from serprep.features.compare_2016.statistics import (
@@ -25,99 +25,91 @@ from serprep.features.compare_2016.statistics import (
 )
 
 N_FUNCTIONALS = 6373
+_SHAPE, _VOICED, _RUNS, _COURSE, _CHANGE = map(len, (SHAPE, VOICED, RUNS, COURSE, CHANGE))
 
 
 def functionals_of(found: Contours) -> FloatArray:
     """All functionals of one signal's contours, shape (6373,), float32."""
-    n = found.n_frames
-    decided = found.n_decided or n  # nothing decided before the end: statistics wait for the decisions
-    energy, energy_delta, spectrum, spectrum_delta, voice, voice_delta = (
-        *(found.energy, found.energy_delta, found.spectral, found.spectral_delta),
-        *(found.voice, found.voice_delta),
-    )
-    parts = (
-        _shapes(energy, max(1, n - 2), len(SHAPE)),
-        _shapes(energy_delta, max(1, n - 2), len(SHAPE)),
-        _shapes(spectrum, n + 2, len(SHAPE)),
-        _shapes(spectrum_delta, n + 2, len(SHAPE)),
-        _voiced(voice, max(1, decided - 2), len(VOICED)),
-        _voiced(voice_delta, max(1, decided - 2), len(VOICED)),
-        _runs(voice[0], decided, len(RUNS)),
-        _courses(energy, n, len(COURSE)),
-        _courses(spectrum, n, len(COURSE)),
-        _changes(energy_delta, max(1, n - 2), len(CHANGE)),
-        _changes(spectrum_delta, max(1, n - 2), len(CHANGE)),
-    )
-    return np.concatenate(parts)
+    decided = found.n_decided or found.n_frames  # nothing decided before the end: statistics wait for the decisions
+    values: FloatArray = _functionals(found.n_frames, decided, *found[2:])
+    return values
 
 
 @compiled
-def _shapes(contours, n, width):  # type: ignore[no-untyped-def]
-    found = np.zeros(len(contours) * width, np.float32)
-    for c in range(len(contours)):
-        x, out = contours[c, :n], found[c * width : (c + 1) * width]
-        low, span = extremes(x, out)
-        percentiles(x, out[3:])
-        moments(x, mean_of(x), out[12:])
-        segments(x, low, span, out[15:])
-        times(x, low, span, out[19:])
-        lpc(x, out[25:])
-    return found
+def _functionals(n, decided, voice, voice_delta, energy, energy_delta, spectrum):  # type: ignore[no-untyped-def]
+    out = np.zeros(N_FUNCTIONALS, np.float32)
+    n_voice, n_energy, n_spectral, n_short = len(voice), len(energy), len(spectrum), spectrum.shape[1]
+    shapes = out  # of energy, its deltas, the spectrum and its deltas
+    voiced = shapes[2 * (n_energy + n_spectral) * _SHAPE :]
+    of_runs = voiced[2 * n_voice * _VOICED :]
+    courses = of_runs[_RUNS:]  # of energy and spectrum
+    changes = courses[(n_energy + n_spectral) * _COURSE :]
+    shorter = max(1, n - 2)
+    for c in range(n_energy):
+        _shape(energy[c, :shorter], shapes[c * _SHAPE :])
+        _shape(energy_delta[c, :shorter], shapes[(n_energy + c) * _SHAPE :])
+        _course(energy[c, :n], courses[c * _COURSE :])
+        _change(energy_delta[c, :shorter], changes[c * _CHANGE :])
+    smoothed, delta = np.empty(n_short + 1, np.float32), np.empty(n_short + 3, np.float32)
+    for c in range(n_spectral):
+        smooth_row(spectrum[c], n_short, n_short, smoothed)
+        delta_row(smoothed, n_short, delta)
+        _shape(smoothed[: n + 2], shapes[(2 * n_energy + c) * _SHAPE :])
+        _shape(delta[: n + 2], shapes[(2 * n_energy + n_spectral + c) * _SHAPE :])
+        _course(smoothed[:n], courses[(n_energy + c) * _COURSE :])
+        _change(delta[:shorter], changes[(n_energy + c) * _CHANGE :])
+    for c in range(n_voice):
+        _voiced(voice[c, : max(1, decided - 2)], voiced[c * _VOICED :])
+        _voiced(voice_delta[c, : max(1, decided - 2)], voiced[(n_voice + c) * _VOICED :])
+    runs(voice[0, :decided], of_runs)
+    return out
 
 
 @compiled
-def _voiced(contours, n, width):  # type: ignore[no-untyped-def]
-    found = np.zeros(len(contours) * width, np.float32)
-    kept = np.empty(n, np.float32)
-    for c in range(len(contours)):
-        count = 0
-        for value in contours[c, :n]:
-            if value != 0:
-                kept[count] = value
-                count += 1
-        if count == 0:
-            continue
-        x, out = kept[:count], found[c * width : (c + 1) * width]
-        mean = mean_of(x)
-        out[0] = mean
-        out[1], out[2], out[3] = means(x)
-        low, span = extremes(x, out[4:])
-        regression(x, mean, low, span, False, out[7:])
-        percentiles(x, out[15:])
-        moments(x, mean, out[24:])
-        times(x, low, span, out[27:])
-        lpc(x, out[33:])
-    return found
+def _shape(x, out):  # type: ignore[no-untyped-def]
+    low, span = extremes(x, out)
+    percentiles(x, out[3:])
+    moments(x, mean_of(x), out[12:])
+    segments(x, low, span, out[15:])
+    times(x, low, span, out[19:])
+    lpc(x, out[25:])
 
 
 @compiled
-def _runs(contour, n, width):  # type: ignore[no-untyped-def]
-    found = np.zeros(width, np.float32)
-    runs(contour[:n], found)
-    return found
+def _voiced(contour, out):  # type: ignore[no-untyped-def]
+    kept = np.empty(len(contour), np.float32)
+    count = 0
+    for value in contour:
+        if value != 0:
+            kept[count] = value
+            count += 1
+    if count == 0:
+        return
+    x = kept[:count]
+    mean = mean_of(x)
+    out[0] = mean
+    out[1], out[2], out[3] = means(x)
+    low, span = extremes(x, out[4:])
+    regression(x, mean, low, span, False, out[7:])
+    percentiles(x, out[15:])
+    moments(x, mean, out[24:])
+    times(x, low, span, out[27:])
+    lpc(x, out[33:])
 
 
 @compiled
-def _courses(contours, n, width):  # type: ignore[no-untyped-def]
-    found = np.zeros(len(contours) * width, np.float32)
+def _course(x, out):  # type: ignore[no-untyped-def]
     place = np.empty(3, np.float32)
-    for c in range(len(contours)):
-        x, out = contours[c, :n], found[c * width : (c + 1) * width]
-        mean = mean_of(x)
-        low, span = extremes(x, place)
-        out[0] = mean
-        out[1], _, out[2] = means(x)
-        peaks(x, mean, span, out[3:])
-        regression(x, mean, low, span, True, out[15:])
-    return found
+    mean = mean_of(x)
+    low, span = extremes(x, place)
+    out[0] = mean
+    out[1], _, out[2] = means(x)
+    peaks(x, mean, span, out[3:])
+    regression(x, mean, low, span, True, out[15:])
 
 
 @compiled
-def _changes(contours, n, width):  # type: ignore[no-untyped-def]
-    found = np.zeros(len(contours) * width, np.float32)
+def _change(x, out):  # type: ignore[no-untyped-def]
     place = np.empty(3, np.float32)
-    for c in range(len(contours)):
-        x, out = contours[c, :n], found[c * width : (c + 1) * width]
-        out[0], out[1], out[2] = means(x)
-        peaks(x, mean_of(x), extremes(x, place)[1], out[3:])
-    return found
+    out[0], out[1], out[2] = means(x)
+    peaks(x, mean_of(x), extremes(x, place)[1], out[3:])

@@ -29,10 +29,12 @@ class Compiled:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        self.known: dict[tuple[Any, ...], Callable[..., Any]] = {}
+        self.known: dict[tuple[Any, ...], Callable[..., Any]] = {}  # by the types of arguments
 
     def __call__(self, *args: Any) -> Any:
-        kinds = tuple([kind_of(arg) for arg in args])
+        kinds = tuple(
+            [(a.dtype.char, a.ndim, a.flags.c_contiguous) if type(a) is np.ndarray else type(a) for a in args]
+        )
         try:
             call = self.known[kinds]
         except KeyError:
@@ -66,13 +68,6 @@ class Compiled:
 def compiled(function: Callable[..., Any]) -> Any:
     """`function` as machine code, kept on disk where that can be."""
     return Compiled(function)
-
-
-def kind_of(arg: Any) -> Any:
-    """The type of an argument, as far as machine code depends on it."""
-    if type(arg) is np.ndarray:
-        return arg.dtype.char, arg.ndim, arg.flags.c_contiguous
-    return type(arg)
 
 
 @lru_cache

@@ -10,17 +10,18 @@ from typing import NamedTuple
 import numpy as np
 
 from serprep._typing import FloatArray
-from serprep.features.compare_2016.auditory import N_BANDS, loudness_of, rasta_of
-from serprep.features.compare_2016.cepstrum import mfcc
+from serprep.features.compare_2016.auditory import N_BANDS, loudness_of, rasta_in_place
+from serprep.features.compare_2016.cepstrum import N_COEFFICIENTS, mfcc
 from serprep.features.compare_2016.compiled import compiled
-from serprep.features.compare_2016.framing import HOP, LONG, SHORT, n_frames, rms_of_frames, samples_of, zero_crossings
+from serprep.features.compare_2016.framing import HOP, LONG, SHORT, blocks_of, n_frames, rms_of_frames, zero_crossings
 from serprep.features.compare_2016.pitch import track
 from serprep.features.compare_2016.spectral import N_DESCRIPTORS, spectral
 from serprep.features.compare_2016.spectrum import short_spectra
 from serprep.features.compare_2016.voice import voice_quality
 from serprep.features.sharing import once
 
-BLOCK = 4096  # frames whose spectra are there at a time
+_N_SPECTRAL = N_BANDS + N_DESCRIPTORS + N_COEFFICIENTS
+_ONES = np.ones(SHORT, np.float32)
 
 
 class Contours(NamedTuple):
@@ -32,57 +33,57 @@ class Contours(NamedTuple):
     voice_delta: FloatArray  # (6, n_frames + 3)
     energy: FloatArray  # (4, n_frames + 1)
     energy_delta: FloatArray
-    spectral: FloatArray  # (55, n_frames + 5)
-    spectral_delta: FloatArray
+    spectrum: FloatArray  # (55, n_frames + 4), of the 20 ms frames: an hour's are 80 MB, so neither smoothed nor deltas
+
+    @property
+    def spectral(self) -> FloatArray:
+        """The spectral contours smoothed, shape (55, n_frames + 5)."""
+        n, n_short = self.spectrum.shape
+        return np.asarray(smooth(self.spectrum, n_short, np.full(n, n_short)))
+
+    @property
+    def spectral_delta(self) -> FloatArray:
+        """Their deltas, shape (55, n_frames + 7)."""
+        return np.asarray(_delta(self.spectral, self.spectrum.shape[1]))
 
 
 @once
 def contours_of(signal: FloatArray) -> Contours:
     """Contours of a signal of at least 960 samples."""
-    samples = samples_of(signal)
-    n_long, n_short = n_frames(len(samples), LONG), n_frames(len(samples), SHORT)
-    pitch = track(samples, n_long)
-    voice = np.stack([pitch.f0, pitch.voicing, *voice_quality(samples, pitch.f0).T])
-    bands, loudness, shape = _of_spectra(samples, n_short)
-    rasta, rasta_loudness = rasta_of(bands)
-    crossings = np.zeros(n_short, np.float32)
-    for first in range(0, n_long, BLOCK):
-        last = min(first + BLOCK, n_long)
-        crossings[first:last] = zero_crossings(samples[HOP * first : HOP * (last - 1) + LONG], last - first)
-    rms = rms_of_frames(samples, np.ones(SHORT, np.float32), n_short)
-    energy = np.stack([loudness, rasta_loudness, rms, crossings])
-    del samples  # an hour's are 230 MB
-    spectrum = np.ascontiguousarray(np.concatenate([rasta, shape, mfcc(bands)], axis=1).T)
-    del rasta, shape, bands
-    smooth_limit, delta_limit = _limits(n_long, pitch.n_decided)
-    always = np.full(n_long + 1, n_long)
-    smooth_voice = np.concatenate([smooth_known(voice[:2], always), smooth_known(voice[2:], smooth_limit)])
-    known = np.array([n_short, n_short, n_short, n_long])
-    smooth_energy = smooth(energy, n_long, known)
-    smooth_spectrum = smooth(spectrum, n_short, np.full(len(spectrum), n_short))
-    del spectrum
-    return Contours(
-        n_long,
-        pitch.n_decided,
-        smooth_voice,
-        _delta_voice(smooth_voice, delta_limit),
-        smooth_energy,
-        _delta(smooth_energy, n_long),
-        smooth_spectrum,
-        _delta(smooth_spectrum, n_short),
-    )
-
-
-def _of_spectra(samples: FloatArray, count: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Mel bands, loudness and spectral descriptors of the 20 ms frames; their spectra are there block by block."""
-    bands, loudness, shape = (np.empty((count, *of), np.float32) for of in ((N_BANDS,), (), (N_DESCRIPTORS,)))
-    for first in range(0, count, BLOCK):
-        last, before = min(first + BLOCK, count), min(first, 1)  # the spectral flux looks at the frame before
-        magnitude = short_spectra(samples[HOP * (first - before) :], last - first + before)
+    n_long, n_short = n_frames(len(signal), LONG), n_frames(len(signal), SHORT)
+    pitch = track(signal, n_long)
+    voice = np.empty((6, n_long), np.float32)
+    voice[0], voice[1], voice[2:] = pitch.f0, pitch.voicing, voice_quality(signal, pitch.f0).T
+    energy, spectrum = np.zeros((4, n_short), np.float32), np.empty((_N_SPECTRAL, n_short), np.float32)
+    for first, last, samples in blocks_of(signal, n_short, LONG, HOP):
+        before = min(first, 1)  # the spectral flux looks at the frame before
+        own = samples[HOP * before :]
+        if first < n_long:
+            energy[3, first : min(last, n_long)] = zero_crossings(own, min(last, n_long) - first)
+        energy[2, first:last] = rms_of_frames(own, _ONES, last - first)
+        magnitude = short_spectra(samples, last - first + before)
         power = magnitude * magnitude
-        bands[first:last], loudness[first:last] = loudness_of(power[before:])
-        shape[first:last] = spectral(magnitude, power)[before:]
-    return bands, loudness, shape
+        bands, energy[0, first:last] = loudness_of(power[before:])
+        rows = spectrum[:, first:last]
+        rows[:N_BANDS], rows[N_BANDS:-N_COEFFICIENTS] = bands.T, spectral(magnitude, power)[before:].T
+        rows[-N_COEFFICIENTS:] = mfcc(bands).T
+    energy[1] = rasta_in_place(spectrum[:N_BANDS])
+    groups = _smoothed(voice, energy, n_long, pitch.n_decided, n_short)
+    return Contours(n_long, pitch.n_decided, *groups, spectrum)
+
+
+@compiled
+def _smoothed(voice, energy, n_long, n_decided, n_short):  # type: ignore[no-untyped-def]
+    """Contours and deltas of voice and of energy."""
+    smooth_limit, delta_limit = _limits(n_long, n_decided)
+    smooth_voice = np.zeros((6, n_long + 1), np.float32)
+    always = np.full(n_long + 1, n_long)
+    for c in range(6):
+        smooth_known_row(voice[c], always if c < 2 else smooth_limit, smooth_voice[c])
+    known = np.full(4, n_short)
+    known[3] = n_long
+    smooth_energy = smooth(energy, n_long, known)
+    return smooth_voice, _delta_voice(smooth_voice, delta_limit), smooth_energy, _delta(smooth_energy, n_long)
 
 
 @compiled
@@ -119,20 +120,25 @@ def smooth_known(values, limits):  # type: ignore[no-untyped-def]
     """Mean of three frames, of those that are not zero; zero stays zero.  Row t can read ``limits[t]`` frames."""
     found = np.zeros((len(values), len(limits)), np.float32)
     for c in range(len(values)):
-        column = values[c]
-        for t in range(len(limits)):
-            limit = limits[t]
-            here = _read(column, t, t, limit, 1)
-            if here == 0:
-                continue
-            total, n = here, 1
-            for i in (t - 1, t + 1):
-                value = _read(column, t, i, limit, 1)
-                if value != 0:
-                    total += value
-                    n += 1
-            found[c, t] = total / np.float32(n)
+        smooth_known_row(values[c], limits, found[c])
     return found
+
+
+@compiled
+def smooth_known_row(column, limits, out):  # type: ignore[no-untyped-def]
+    """One contour smoothed so, into `out`, which is 0."""
+    for t in range(len(limits)):
+        limit = limits[t]
+        here = _read(column, t, t, limit, 1)
+        if here == 0:
+            continue
+        total, n = here, 1
+        for i in (t - 1, t + 1):
+            value = _read(column, t, i, limit, 1)
+            if value != 0:
+                total += value
+                n += 1
+        out[t] = total / np.float32(n)
 
 
 @compiled
@@ -159,36 +165,46 @@ def _delta_voice(values, limits):  # type: ignore[no-untyped-def]
 def smooth(values, count, known):  # type: ignore[no-untyped-def]
     """Three-frame mean, shape (n, count + 1); of each contour `known` frames exist."""
     found = np.empty((len(values), count + 1), np.float32)
-    three = np.float32(3)
     for c in range(len(values)):
-        x, y = values[c], found[c]
-        inner = min(count, known[c] - 2)
-        for t in range(1, inner + 1):
-            y[t] = ((x[t] + x[t - 1]) + x[t + 1]) / three
-        for t in range(count + 1):
-            if t < 1 or t > inner:
-                total = _read(x, t, t, known[c], 1) + _read(x, t, t - 1, known[c], 1)
-                y[t] = (total + _read(x, t, t + 1, known[c], 1)) / three
+        smooth_row(values[c], count, known[c], found[c])
     return found
+
+
+@compiled
+def smooth_row(x, count, known, y):  # type: ignore[no-untyped-def]
+    """One contour smoothed, into `y`."""
+    three = np.float32(3)
+    inner = min(count, known - 2)
+    for t in range(1, inner + 1):
+        y[t] = ((x[t] + x[t - 1]) + x[t + 1]) / three
+    for t in range(count + 1):
+        if t < 1 or t > inner:
+            total = _read(x, t, t, known, 1) + _read(x, t, t - 1, known, 1)
+            y[t] = (total + _read(x, t, t + 1, known, 1)) / three
 
 
 @compiled
 def _delta(values, count):  # type: ignore[no-untyped-def]
     """Five-frame regression, shape (n, count + 3)."""
     found = np.empty((len(values), count + 3), np.float32)
+    for c in range(len(values)):
+        delta_row(values[c], count, found[c])
+    return found
+
+
+@compiled
+def delta_row(x, count, y):  # type: ignore[no-untyped-def]
+    """One contour's delta, into `y`."""
     two, ten = np.float32(2), np.float32(10)
     n_smooth = max(0, count - 1)
     first = max(0, n_smooth - 2)
-    for c in range(len(values)):
-        x, y = values[c], found[c]
-        for t in range(2, first):
-            y[t] = ((x[t + 1] - x[t - 1]) + two * (x[t + 2] - x[t - 2])) / ten
-        for t in range(count + 3):
-            if t < 2 or t >= first:
-                limit = count + 1
-                if t >= first:
-                    limit = min(n_smooth + t - first + 1, count + 1)
-                near = _read(x, t, t + 1, limit, 2) - _read(x, t, t - 1, limit, 2)
-                far = _read(x, t, t + 2, limit, 2) - _read(x, t, t - 2, limit, 2)
-                y[t] = (near + two * far) / ten
-    return found
+    for t in range(2, first):
+        y[t] = ((x[t + 1] - x[t - 1]) + two * (x[t + 2] - x[t - 2])) / ten
+    for t in range(count + 3):
+        if t < 2 or t >= first:
+            limit = count + 1
+            if t >= first:
+                limit = min(n_smooth + t - first + 1, count + 1)
+            near = _read(x, t, t + 1, limit, 2) - _read(x, t, t - 1, limit, 2)
+            far = _read(x, t, t + 2, limit, 2) - _read(x, t, t - 2, limit, 2)
+            y[t] = (near + two * far) / ten

@@ -6,22 +6,22 @@ crossings, frames of 320 samples (20 ms) everything else.
 """
 
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
 
 from serprep._typing import FloatArray
 from serprep.features.compare_2016.compiled import compiled
-from serprep.features.sharing import once
 
 SAMPLE_RATE = 16_000  # Hz
 HOP = 160  # samples
 SHORT = 320  # samples, 20 ms
 LONG = 960  # samples, 60 ms
 FULL_SCALE = 32_767
+BLOCK = 4096  # frames whose samples and spectra are there at a time
 
 
-@once
 def samples_of(signal: FloatArray) -> FloatArray:
     """The signal as the set sees it: truncated to 16 bits, then divided by 32767.
 
@@ -32,6 +32,16 @@ def samples_of(signal: FloatArray) -> FloatArray:
     """
     found: FloatArray = _samples(signal)
     return found
+
+
+def blocks_of(signal: FloatArray, count: int, length: int, margin: int = 0) -> Iterator[tuple[int, int, FloatArray]]:
+    """First and last of `count` frames of `length` samples, block by block, and their samples.
+
+    A block's samples begin `margin` before its first frame, or with the signal: an hour's would be 230 MB.
+    """
+    for first in range(0, count, BLOCK):
+        last = min(first + BLOCK, count)
+        yield first, last, samples_of(signal[max(0, HOP * first - margin) : HOP * (last - 1) + length])
 
 
 @compiled

@@ -1,8 +1,9 @@
 """Machine code of functions as object files: made by numba, loaded and called without it.
 
-A file is a line of JSON (the symbol, what it returns, a digest) and the object.  Called is what numba's
-own wrappers call: a pointer for the result, one for an exception, and arrays as pointers, shapes and strides.
-Whatever of this a version of numba does otherwise is left to numba itself, in every process.
+A file is a line of JSON (the symbol, what it returns, sizes, a digest) and two objects: the function, which
+takes a pointer for the result, one for an exception, and arrays as pointers, shapes and strides; and a few
+instructions that read these from the arrays as numpy lays them out, since handing each over costs more than many
+a function.  Whatever of this a version of numba does otherwise is left to numba itself, in every process.
 """
 
 import ctypes
@@ -23,14 +24,14 @@ import numpy as np
 
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
 _BARE = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-_SCALARS: dict[Any, tuple[str, Any]] = {
-    int: ("int64", ctypes.c_int64),
-    float: ("float64", ctypes.c_double),
-    bool: ("boolean", ctypes.c_bool),
-    np.float32: ("float32", ctypes.c_float),
-    np.float64: ("float64", ctypes.c_double),
-    np.int64: ("int64", ctypes.c_int64),
-    np.bool_: ("boolean", ctypes.c_bool),
+_SCALARS: dict[Any, tuple[str, Any, str]] = {  # as numba, as ctypes and as LLVM name them
+    int: ("int64", ctypes.c_int64, "i64"),
+    float: ("float64", ctypes.c_double, "double"),
+    bool: ("boolean", ctypes.c_bool, "i8"),
+    np.float32: ("float32", ctypes.c_float, "float"),
+    np.float64: ("float64", ctypes.c_double, "double"),
+    np.int64: ("int64", ctypes.c_int64, "i64"),
+    np.bool_: ("boolean", ctypes.c_bool, "i8"),
 }
 _RETURNED = {"int64": ctypes.c_int64, "float64": ctypes.c_double, "boolean": ctypes.c_bool, "float32": ctypes.c_float}
 _GIVEN = ("NRT_MemInfo_alloc_aligned", "NRT_MemInfo_call_dtor")
@@ -88,16 +89,21 @@ class _Engine:
             llvm.initialize()
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
-        target = llvm.Target.from_default_triple().create_target_machine(codemodel="jitdefault", jit=True)
-        self.linker = llvm.create_mcjit_compiler(llvm.parse_assembly(_MEMORY), target)
+        self.target = llvm.Target.from_default_triple().create_target_machine(codemodel="jitdefault", jit=True)
+        self.linker = llvm.create_mcjit_compiler(llvm.parse_assembly(_MEMORY), self.target)
         self.linker.finalize_object()
         self.free = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.linker.get_function_address("NRT_MemInfo_call_dtor"))
 
-    def address(self, symbol: str, code: bytes) -> int:
-        """Where a function of an object lies once it is linked."""
-        self.linker.add_object_file(self.llvm.ObjectFileRef.from_data(code))
+    def address(self, symbol: str, *objects: bytes) -> int:
+        """Where a function of the last of these objects lies once they are linked."""
+        for code in objects:
+            self.linker.add_object_file(self.llvm.ObjectFileRef.from_data(code))
         self.linker.finalize_object()
         return int(self.linker.get_function_address(symbol))
+
+    def entry(self, symbol: str, kinds: tuple[Any, ...]) -> bytes:
+        """An object whose function takes a place for the result and numpy's own arrays, and calls `symbol`."""
+        return bytes(self.target.emit_object(self.llvm.parse_assembly(_entry(symbol, kinds))))
 
 
 @lru_cache(maxsize=1)
@@ -122,7 +128,8 @@ def load(path: Path, kinds: tuple[Any, ...], *, owner: Path) -> Callable[..., An
             return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return caller(_engine().address(about["symbol"], code), kinds, about["returns"])
+    size = about["size"]
+    return caller(_engine().address(_name(about["symbol"]), code[:size], code[size:]), kinds, about["returns"])
 
 
 def make(dispatcher: Any, kinds: tuple[Any, ...], path: Path | None) -> Callable[..., Any]:
@@ -141,16 +148,17 @@ def make(dispatcher: Any, kinds: tuple[Any, ...], path: Path | None) -> Callable
         result.library.get_pointer_to_function(symbol)
         if not _stands_alone(result.library):
             return plain  # type: ignore[no-any-return]
-        code = result.library._get_compiled_object()
-        call = caller(_engine().address(symbol, code), kinds, returns)
+        code, entry = result.library._get_compiled_object(), _engine().entry(symbol, kinds)
+        call = caller(_engine().address(_name(symbol), code, entry), kinds, returns)
     except (AttributeError, KeyError, RuntimeError, ValueError):  # another numba has other ways
         return plain  # type: ignore[no-any-return]
     if path:
-        about = {"symbol": symbol, "returns": returns, "digest": hashlib.sha256(code).hexdigest()}
+        digest = hashlib.sha256(code + entry).hexdigest()
+        about = {"symbol": symbol, "returns": returns, "size": len(code), "digest": digest}
         with suppress(OSError):
             descriptor, beside = tempfile.mkstemp(dir=path.parent)
             os.close(descriptor)
-            Path(beside).write_bytes(json.dumps(about).encode() + b"\n" + code)
+            Path(beside).write_bytes(json.dumps(about).encode() + b"\n" + code + entry)
             Path(beside).chmod(0o644)
             Path(beside).replace(path)
     return call
@@ -202,30 +210,49 @@ def _described(returned: Any) -> Any:
     return None if returned is types.none else {"bool": "boolean"}.get(str(returned), str(returned))
 
 
+def _name(symbol: str) -> str:
+    return f"entry.{symbol}"
+
+
+def _entry(symbol: str, kinds: tuple[Any, ...]) -> str:
+    """LLVM's assembly of what reads the fields of arrays, which numpy never moves, and calls `symbol`."""
+    head = object.__basicsize__
+    lines, given, taken = ["%error = alloca ptr"], ["ptr %result"], ["ptr %result", "ptr %error"]
+
+    def value(kind: str, line: str) -> str:
+        lines.append(f"%v{len(lines)} = {line}")
+        return f"{kind} %v{len(lines) - 1}"
+
+    def field(kind: str, of: str, offset: int) -> str:
+        return value(kind, f"load {kind}, {value('ptr', f'getelementptr i8, {of}, i64 {offset}')}")
+
+    for i, kind in enumerate(kinds):
+        if not isinstance(kind, tuple):
+            given.append(f"{_SCALARS[kind][2]} %a{i}")
+            taken.append(given[-1])
+            continue
+        given.append(f"ptr %a{i}")
+        data, shape, strides = (field("ptr", given[-1], head + offset) for offset in (0, 16, 24))
+        sizes, steps = ([field("i64", of, 8 * axis) for axis in range(kind[1])] for of in (shape, strides))
+        total = "i64 1"
+        for size in sizes:
+            total = value("i64", f"mul {total}, {size.split()[1]}")
+        taken += ["ptr null", "ptr null", total, f"i64 {np.dtype(kind[0]).itemsize}", data, *sizes, *steps]
+    lines += [f'%code = call i32 @"{symbol}"({", ".join(taken)})', "ret i32 %code"]
+    types = ", ".join(each.split()[0] for each in taken)
+    body = "\n".join(lines)
+    return f'declare i32 @"{symbol}"({types})\ndefine i32 @"{_name(symbol)}"({", ".join(given)}) {{\n{body}\n}}\n'
+
+
 def caller(address: int, kinds: tuple[Any, ...], returns: Any) -> Callable[..., Any]:
-    """A function of Python that calls one at an address."""
-    arguments: list[Any] = []
-    for kind in kinds:
-        if isinstance(kind, tuple):
-            n = kind[1]
-            arguments += [ctypes.c_void_p] * 2 + [ctypes.c_int64] * 2 + [ctypes.c_void_p] + [ctypes.c_int64] * (2 * n)
-        else:
-            arguments.append(_SCALARS[kind][1])
-    returned = _place(returns)
-    call = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *arguments)(address)
-    arrays = [isinstance(kind, tuple) for kind in kinds]
-    value_of = _reader(returns)
+    """A function of Python that calls an entry at an address."""
+    taken = [ctypes.py_object if isinstance(kind, tuple) else _SCALARS[kind][1] for kind in kinds]
+    call = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, *taken)(address)
+    returned, value_of, addressof = _place(returns), _reader(returns), ctypes.addressof
 
     def called(*args: Any) -> Any:
-        place, error = returned(), ctypes.c_void_p()
-        flat: list[Any] = []
-        for is_array, arg in zip(arrays, args, strict=True):
-            if is_array:
-                at = arg.__array_interface__["data"][0]
-                flat += (None, None, arg.size, arg.itemsize, at, *arg.shape, *arg.strides)
-            else:
-                flat.append(arg)
-        if call(ctypes.addressof(place), ctypes.addressof(error), *flat) != 0:
+        place = returned()
+        if call(addressof(place), *args) != 0:
             raise MemoryError("compiled features found no memory")
         return value_of(place.value)
 

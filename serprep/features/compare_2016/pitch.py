@@ -13,7 +13,7 @@ import numpy as np
 from serprep._typing import AnyArray, DoubleArray, FloatArray
 from serprep.features.compare_2016.compiled import compiled
 from serprep.features.compare_2016.fourier import LANES, magnitudes_into, plan
-from serprep.features.compare_2016.framing import gauss, rms_of_frames
+from serprep.features.compare_2016.framing import LONG, blocks_of, gauss, rms_of_frames
 from serprep.features.compare_2016.spectrum import N_FFT_LONG, load_frames
 from serprep.features.sharing import is_shared, once
 
@@ -21,6 +21,7 @@ N_CANDIDATES = 6
 VOICED = np.float32(0.7)
 GATE = np.float32(0.001)
 _N = 512  # bins but one
+_N_HARMONICS = 14  # 2 … 15
 _FLOOR = 25.0  # Hz, where the octave axis begins
 
 
@@ -81,7 +82,7 @@ def _axis() -> _Axis:
     per_octave = (_N + 1) / _octaves(_N * width / _FLOOR)
     shift = per_octave * _octaves(65 / 50) - 1
     weight = np.array([0.5 + math.atan(3 * (j + 1 - shift) / per_octave) / math.pi for j in range(_N + 1)])
-    shifts = np.array([math.floor(float(np.float32(per_octave)) * math.log2(h)) for h in range(2, 16)])
+    shifts = np.array([math.floor(float(np.float32(per_octave)) * math.log2(h)) for h in range(2, 2 + _N_HARMONICS)])
     damping = np.full(len(shifts), 0.85, np.float32)
     for i in range(1, len(shifts)):
         damping[i] = damping[i - 1] * np.float32(0.85)
@@ -95,9 +96,9 @@ def _octaves(ratio: float) -> float:
     return math.log(ratio) / math.log(2)
 
 
-def track(samples: FloatArray, count: int, tracker: Tracker = COMPARE_2016) -> Track:
+def track(signal: FloatArray, count: int, tracker: Tracker = COMPARE_2016) -> Track:
     """Fundamental frequency and voicing of `count` 60 ms frames."""
-    peaks, spectra, silent = _peaks(samples, count, tracker.keeps_spectra or is_shared())
+    peaks, spectra, silent = _peaks(signal, count, tracker.keeps_spectra or is_shared())
     frequency, voicing = _within(*peaks, tracker.lowest, tracker.highest)
     f0, final, n_decided = _best_path(frequency, voicing, tracker.memory)
     f0[silent] = 0
@@ -106,29 +107,31 @@ def track(samples: FloatArray, count: int, tracker: Tracker = COMPARE_2016) -> T
 
 
 @once
-def _peaks(samples: FloatArray, count: int, keeps_spectra: bool) -> tuple[tuple[FloatArray, ...], FloatArray, AnyArray]:
+def _peaks(signal: FloatArray, count: int, keeps_spectra: bool) -> tuple[FloatArray, FloatArray, AnyArray]:
     """What does not depend on the tracker: candidates of any frequency, spectra if they are kept, silent frames."""
     window = gauss()
     spectra = np.empty((count if keeps_spectra else 0, _N + 1), np.float32)
-    peaks = _candidates(samples, window, count, spectra, *_axis(), *plan(N_FFT_LONG))
-    return peaks, spectra, ~(rms_of_frames(samples, window, count) > GATE)
+    peaks, silent = np.zeros((3, count, N_CANDIDATES), np.float32), np.empty(count, np.bool_)
+    for first, last, samples in blocks_of(signal, count, LONG):
+        tables = *_axis(), *plan(N_FFT_LONG)
+        _candidates(samples, window, last - first, spectra[first:last], *peaks[:, first:last], *tables)
+        silent[first:last] = ~(rms_of_frames(samples, window, last - first) > GATE)
+    return peaks, spectra, silent
 
 
 @compiled
 def _candidates(  # type: ignore[no-untyped-def]
-    samples, window, count, spectra,
+    samples, window, count, spectra, frequency, voicing, score,
     place, shares, sweep, spans, weight, shifts, damping, first, step,
     sizes, kinds, plain, twisted, order, split, half,
 ):  # fmt: skip
-    """Frequencies (Hz), voicing and heights of the six highest peaks, shape (count, 6) each; empty slots are 0."""
-    frequency = np.zeros((count, N_CANDIDATES), np.float32)
-    voicing, score = np.zeros_like(frequency), np.zeros_like(frequency)
+    """Frequencies (Hz), voicing and heights of the six highest peaks into arrays (count, 6) of 0."""
     re, im = np.empty((_N, LANES), np.float32), np.empty((_N, LANES), np.float32)
     magnitude = np.empty((_N + 1, LANES), np.float32)
     smooth, curve = np.empty((_N + 1, LANES)), np.empty((_N + 1, LANES))
     flags, mean = np.zeros((_N + 5, LANES), np.uint8), np.empty(LANES)
     places = np.empty(_N, np.int64)
-    octave, total = np.empty((_N + 1, LANES), np.float32), np.empty((_N + 1, LANES), np.float32)
+    octave, total = np.zeros((_N + 1 + shifts[-1], LANES), np.float32), np.empty((_N + 1, LANES), np.float32)
     for begin in range(0, count, LANES):
         load_frames(re, im, samples, window, begin, count)
         magnitudes_into(magnitude, re, im, sizes, kinds, plain, twisted, order, split, half)
@@ -153,20 +156,17 @@ def _candidates(  # type: ignore[no-untyped-def]
         for t in range(min(LANES, count - begin)):
             rows = frequency[begin + t], voicing[begin + t], score[begin + t]
             _pick(total, t, mean[t] / (_N + 1), first, step, places, *rows)
-    return frequency, voicing, score
 
 
 @compiled
 def _add_harmonics(octave, total, shifts, damping):  # type: ignore[no-untyped-def]
-    """Sum of the spectrum and its fourteen damped harmonics; both arrays are (target, lane)."""
+    """Sum of the spectrum, which is 0 above its last target, and its damped harmonics; arrays are (target, lane)."""
     for j in range(_N + 1):
         for t in range(LANES):
-            total[j, t] = octave[j, t]
-    for i in range(len(shifts)):
-        above, weight = shifts[i], damping[i]
-        for j in range(_N + 1 - above):
-            for t in range(LANES):
-                total[j, t] += np.float32(octave[j + above, t] * weight)
+            value = octave[j, t]
+            for i in range(_N_HARMONICS):
+                value += np.float32(octave[j + shifts[i], t] * damping[i])
+            total[j, t] = value
 
 
 @compiled
@@ -314,7 +314,7 @@ def _best_path(frequency, voicing, memory):  # type: ignore[no-untyped-def]
     count = len(frequency)
     unvoiced = N_CANDIDATES
     n_states = N_CANDIDATES + 1
-    back = np.zeros((count, n_states), np.int64)
+    back = np.zeros((count, n_states), np.int8)
     chosen = np.zeros(count, np.int64)
     cost, before = np.zeros(n_states), np.zeros(n_states)
     at = np.empty(n_states, np.int64)

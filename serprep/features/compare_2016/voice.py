@@ -8,20 +8,25 @@ import numpy as np
 
 from serprep._typing import FloatArray
 from serprep.features.compare_2016.compiled import compiled
-from serprep.features.compare_2016.framing import HOP, LONG
+from serprep.features.compare_2016.framing import HOP, LONG, blocks_of
 from serprep.features.compare_2016.pitch import vertex
 
 _PERIOD = 1 / 16_000  # s, of a sample
 NO_HARMONICS = np.float32(-100)  # dB
+_BACK = 4096  # samples before its frame that a walk may begin at: periods have 308 at most, so it is nearer
 _CLOSE = 1e-9  # correlations nearer than this are summed again in the defined order
 
 
-def voice_quality(samples: FloatArray, f0: FloatArray, shortest: float = 0.75, longest: float = 1.25) -> FloatArray:
+def voice_quality(signal: FloatArray, f0: FloatArray, shortest: float = 0.75, longest: float = 1.25) -> FloatArray:
     """Local jitter, jitter of differences, shimmer, log HNR (dB) per 60 ms frame, shape (n_frames, 4).
 
     A period is searched between `shortest` and `longest` times that of the pitch.
     """
-    found: FloatArray = _walk(samples, f0, shortest, longest)
+    found, state = np.zeros((len(f0), 4), np.float32), np.zeros(9)
+    for first, last, samples in blocks_of(signal, len(f0), LONG, _BACK):
+        before = max(0, HOP * first - _BACK)  # samples before those of the block
+        _walk(samples, HOP * first - before, f0[first:last], shortest, longest, state, found[first:last])
+        state[0] -= HOP * (last - first)
     return found
 
 
@@ -44,6 +49,41 @@ def _correlation(samples, first, lag):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def _correlations(samples, first, lag, found):  # type: ignore[no-untyped-def]
+    """Those of a lag and of its neighbours, each summed in order, side by side: a sum alone waits for itself."""
+    n, x = lag - 1, samples[first:]
+    x_sum = y0 = y1 = y2 = 0.0
+    for i in range(n):
+        x_sum += np.float64(x[i])
+        y0 += np.float64(x[n + i])
+        y1 += np.float64(x[n + 1 + i])
+        y2 += np.float64(x[n + 2 + i])
+    y1 += np.float64(x[2 * n + 1])
+    y2 += np.float64(x[2 * n + 2])
+    y2 += np.float64(x[2 * n + 3])
+    x1 = x_sum + np.float64(x[n])
+    x_mean = (x_sum / n, x1 / (n + 1), (x1 + np.float64(x[n + 1])) / (n + 2))
+    y_mean = (y0 / n, y1 / (n + 1), y2 / (n + 2))
+    xx, yy, xy = np.zeros(3), np.zeros(3), np.zeros(3)
+    xx0 = xx1 = xx2 = yy0 = yy1 = yy2 = xy0 = xy1 = xy2 = 0.0
+    for i in range(n):
+        value = np.float64(x[i])
+        a, b = value - x_mean[0], np.float64(x[n + i]) - y_mean[0]
+        xy0, xx0, yy0 = xy0 + a * b, xx0 + a * a, yy0 + b * b
+        a, b = value - x_mean[1], np.float64(x[n + 1 + i]) - y_mean[1]
+        xy1, xx1, yy1 = xy1 + a * b, xx1 + a * a, yy1 + b * b
+        a, b = value - x_mean[2], np.float64(x[n + 2 + i]) - y_mean[2]
+        xy2, xx2, yy2 = xy2 + a * b, xx2 + a * a, yy2 + b * b
+    xx[0], xx[1], xx[2], yy[0], yy[1], yy[2] = xx0, xx1, xx2, yy0, yy1, yy2
+    xy[0], xy[1], xy[2] = xy0, xy1, xy2
+    for m in range(3):
+        for i in range(n, n + m):
+            a, b = np.float64(x[i]) - x_mean[m], np.float64(x[n + m + i]) - y_mean[m]
+            xy[m], xx[m], yy[m] = xy[m] + a * b, xx[m] + a * a, yy[m] + b * b
+        found[m] = xy[m] / (np.sqrt(xx[m]) * np.sqrt(yy[m]))
+
+
+@compiled
 def _screen(samples, first, low, high, found):  # type: ignore[no-untyped-def]
     """Correlations of all lags to about 1e-12, lags side by side; False where they cannot be trusted."""
     end, n_lags = 2 * high, high - low + 1
@@ -54,7 +94,12 @@ def _screen(samples, first, low, high, found):  # type: ignore[no-untyped-def]
         x[i] = samples[first + i]
         sums[i + 1] = sums[i] + x[i]
         squares[i + 1] = squares[i] + x[i] * x[i]
-    for i in range(high):
+    n_common = low - low % 4  # samples that all lags reach
+    for i in range(0, n_common, 4):
+        a, b, c, d, later = x[i], x[i + 1], x[i + 2], x[i + 3], x[low + i :]
+        for m in range(n_lags):
+            products[m] += (a * later[m] + b * later[m + 1]) + (c * later[m + 2] + d * later[m + 3])
+    for i in range(n_common, high):
         shortest = max(low, i + 1)  # lag that still reaches sample i
         value, later, into = x[i], x[shortest + i : high + i + 1], products[shortest - low :]
         for m in range(len(into)):
@@ -97,8 +142,7 @@ def _match(samples, first, low, high, found):  # type: ignore[no-untyped-def]
                 else:
                     trusted = trusted and found[i] < found[best] - _CLOSE
     if trusted:
-        for i in range(best - 1, best + 2):
-            found[i] = _correlation(samples, first, low + i)
+        _correlations(samples, first, low + best, found[best - 1 :])
         return best
     for i in range(n):
         found[i] = _correlation(samples, first, low + i)
@@ -114,14 +158,14 @@ def _amplitude(samples, first, lag):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _walk(samples, f0, shortest, longest):  # type: ignore[no-untyped-def]
+def _walk(samples, origin, f0, shortest, longest, state, out):  # type: ignore[no-untyped-def]
+    """Frames one after the other, the first from sample `origin` on; `state` is what the next one needs to know."""
     n_samples, count = len(samples), len(f0)
-    out = np.zeros((count, 4), np.float32)
     zero, one = np.float32(0), np.float32(1)
-    start = deficit = 0
-    held_jitter = held_ddp = held_shimmer = zero
-    last_period = last_difference = zero
-    has_period = has_difference = False
+    start, deficit = origin + int(state[0]), int(state[1])
+    held_jitter, held_ddp, held_shimmer = np.float32(state[2]), np.float32(state[3]), np.float32(state[4])
+    last_period, last_difference = np.float32(state[5]), np.float32(state[6])
+    has_period, has_difference = state[7] != 0, state[8] != 0
     found = np.empty(1024)
     average = np.empty(1024, np.float32)
     bounds = np.empty(4096, np.int64)
@@ -136,8 +180,8 @@ def _walk(samples, f0, shortest, longest):  # type: ignore[no-untyped-def]
             low, high = int(np.floor(shortest * period)), int(np.ceil(longest * period))
             span = max(nominal, 2 * high + 2)
         span = min(span, LONG + deficit)
-        if HOP * t - deficit != start:
-            start = HOP * t
+        if origin + HOP * t - deficit != start:
+            start = origin + HOP * t
             span = min(span, LONG)
         n = min(span, n_samples - start)
         if not voiced:
@@ -201,7 +245,10 @@ def _walk(samples, f0, shortest, longest):  # type: ignore[no-untyped-def]
         out[t, 3] = _log_hnr(samples, start, n, q, step, tau, bounds, n_bounds, average)
         start += carry
         deficit = nominal - carry
-    return out
+    state[0], state[1] = start - origin, deficit
+    state[2], state[3], state[4] = held_jitter, held_ddp, held_shimmer
+    state[5], state[6] = last_period, last_difference
+    state[7], state[8] = 1.0 if has_period else 0.0, 1.0 if has_difference else 0.0
 
 
 @compiled

@@ -38,8 +38,8 @@ def frames_of(signal: FloatArray) -> Frames:
     """Frames of a signal of at least 960 samples."""
     samples = samples_of(signal)
     n_long, n_short = n_frames(len(samples), LONG), n_frames(len(samples), SHORT)
-    pitch = track(samples, n_long, TRACKER)
-    quality = voice_quality(samples, pitch.f0, *SEARCH)
+    pitch = track(signal, n_long, TRACKER)
+    quality = voice_quality(signal, pitch.f0, *SEARCH)
     magnitude, predictors = spectra_and_predictors(samples, n_short)
     power = magnitude * magnitude
     bands, loudness = loudness_of(power)

@@ -102,6 +102,6 @@ def test_contours_do_not_depend_on_how_many_spectra_are_there_at_a_time(monkeypa
     signal = np.random.default_rng(0).uniform(-0.3, 0.3, 16_123).astype(np.float32)
     signal[4000:5000] = 0
     expected = contours_of(signal)
-    monkeypatch.setattr("serprep.features.compare_2016.contours.BLOCK", block)
+    monkeypatch.setattr("serprep.features.compare_2016.framing.BLOCK", block)
     for found, whole in zip(contours_of(signal), expected, strict=True):
         np.testing.assert_array_equal(found, whole)

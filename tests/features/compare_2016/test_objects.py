@@ -56,6 +56,20 @@ def test_other_types_and_strides_have_their_own_code(kept_function):
     assert len(list(path.parent.glob("*.native"))) == 2
 
 
+def test_every_type_of_argument_arrives(tmp_path, monkeypatch):
+    monkeypatch.setattr(compiled, "folder_for", lambda source: tmp_path)
+
+    @compiled.compiled
+    def given(flag, weight, cube, whole, flags, factor):
+        n_layers, n_rows, n_columns = cube.shape
+        return flag, weight, cube[1, 2, 3] + n_layers + 10 * n_rows + 100 * n_columns, whole, flags[1], factor
+
+    cube, flags = np.arange(24.0).reshape(2, 3, 4), np.array([False, True])
+    assert given(True, np.float32(0.5), cube, 7, flags, 0.25) == (True, 0.5, 23 + 432, 7, True, 0.25)
+    assert given(False, np.float32(1.5), cube, -7, ~flags, 2.5) == (False, 1.5, 23 + 432, -7, False, 2.5)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_code_that_needs_more_than_the_c_library_is_left_to_numba(tmp_path, monkeypatch):
     monkeypatch.setattr(compiled, "folder_for", lambda source: tmp_path)
 

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from serprep.features.compare_2016 import pitch
-from serprep.features.compare_2016.framing import samples_of
 from serprep.features.compare_2016.pitch import track, vertex
 from serprep.testing.signals import generated_signal
 
@@ -29,7 +28,7 @@ def test_the_height_of_a_vertex_is_taken_at_its_rounded_place():
 )
 def test_pure_tones_have_the_specified_pitch(frequency, f0, voicing):
     signal = (0.5 * np.sin(2 * np.pi * frequency * np.arange(16_000) / 16_000)).astype(np.float32)
-    found = track(samples_of(signal), 95)
+    found = track(signal, 95)
     assert np.median(found.f0) == pytest.approx(f0, abs=0.01)
     assert np.median(found.voicing) == pytest.approx(voicing, abs=1e-3)
 
@@ -37,14 +36,14 @@ def test_pure_tones_have_the_specified_pitch(frequency, f0, voicing):
 def test_silence_and_what_is_too_soft_are_unvoiced():
     soft = 0.0005 * np.sin(2 * np.pi * 200 * np.arange(16_000) / 16_000)
     for signal in (np.zeros(16_000, np.float32), soft.astype(np.float32)):
-        found = track(samples_of(signal), 95)
+        found = track(signal, 95)
         assert not found.f0.any() and not found.voicing.any()
 
 
 def test_a_harmonic_tone_without_its_fundamental_has_its_pitch():
     t = np.arange(16_000) / 16_000
     signal = sum(0.1 * np.sin(2 * np.pi * 150 * h * t + h) for h in range(3, 12)).astype(np.float32)
-    assert np.median(track(samples_of(signal), 95).f0) == pytest.approx(150, rel=0.01)
+    assert np.median(track(signal, 95).f0) == pytest.approx(150, rel=0.01)
 
 
 def test_peaks_keep_two_neighbours_on_either_side():
@@ -82,7 +81,7 @@ def test_the_spline_is_the_natural_cubic_one():
 
 @pytest.mark.parametrize(("kind", "decided"), [("tone of 610 Hz", 29), ("noise", 3), ("silence", 3)])
 def test_frames_are_decided_when_paths_meet(kind, decided):
-    found = track(samples_of(generated_signal(kind, 32_000)), 195)
+    found = track(generated_signal(kind, 32_000), 195)
     assert 195 - decided <= found.n_decided < 195
     if decided == 29:  # they hardly ever meet
         assert found.n_decided == 195 - 29

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from serprep.features.compare_2016 import voice
-from serprep.features.compare_2016.framing import samples_of
 from serprep.features.compare_2016.pitch import track
 from serprep.features.compare_2016.voice import voice_quality
 
@@ -17,12 +16,12 @@ def pulses(periods, amplitudes=(1.0,)):
         x[at : at + 60] += amplitudes[number % len(amplitudes)] * pulse
         at += periods[number % len(periods)]
         number += 1
-    return samples_of(x.astype(np.float32))
+    return x.astype(np.float32)
 
 
-def quality(samples):
-    f0 = track(samples, (len(samples) - 960) // 160 + 1).f0
-    return f0, voice_quality(samples, f0)
+def quality(signal):
+    f0 = track(signal, (len(signal) - 960) // 160 + 1).f0
+    return f0, voice_quality(signal, f0)
 
 
 def test_equal_periods_have_neither_jitter_nor_shimmer():

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import scipy
 
-from serprep.features.compare_2016.framing import samples_of
 from serprep.features.compare_2016.pitch import track
 from serprep.features.egemaps_v02 import harmonics
 from serprep.features.egemaps_v02.frames import TRACKER
@@ -20,8 +19,7 @@ def spectrum(peaks):
 
 
 def test_the_ratio_is_that_of_the_autocorrelation():
-    samples = samples_of(generated_signal("cut speech", 16_000, seed=2))
-    pitch = track(samples, 95, TRACKER)
+    pitch = track(generated_signal("cut speech", 16_000, seed=2), 95, TRACKER)
     found = harmonics.noise_ratio(pitch.magnitude, pitch.f0)
     assert (pitch.f0 > 0).sum() > 20 and not found[pitch.f0 == 0].any()
     for t in np.flatnonzero(pitch.f0):

@@ -10,6 +10,7 @@ from scipy.optimize import minimize_scalar
 from serprep.errors import TrainError
 from serprep.recipe import Recipe
 from serprep.store.store import Store
+from serprep_models.scores import Result, Summary
 from serprep_models.scores.calibration import Calibration, abstention, before_and_after, fit_temperature, scaled
 from serprep_models.scores.intervals import beyond_rows
 from serprep_models.scores.metrics import nlls
@@ -61,12 +62,12 @@ def test_tables_show_what_probabilities_were_before() -> None:
     raw = np.array([[0.9, 0.1], [0.2, 0.8]])
     frame = pd.DataFrame(scaled(raw, 2.0), columns=["p_a", "p_b"])
     frame = frame.assign(system="s", fold="1", seed=0, speaker=["x", "y"], truth=["a", "b"], prediction=["a", "b"])
-    results = [{"system": "s", "fold": "1", "seed": 0, "calibration": {"temperature": 2.0}}]
+    results = [Result(system="s", fold="1", calibration={"temperature": 2.0})]
     before = before_and_after(frame, ["a", "b"], results)
     assert before["s"]["nll"] == pytest.approx(-np.log([0.9, 0.8]).mean())
-    rows = beyond_rows([{"system": "s", "nll": 0.5, "uncalibrated": before["s"]}, {"system": "t", "nll": 1.0}])
-    assert [row["system"] for row in rows] == ["s", "s, not calibrated", "t"]
-    assert rows[1]["nll"] == before["s"]["nll"]
+    rows = beyond_rows([Summary(system="s", nll=0.5, uncalibrated=before["s"]), Summary(system="t", nll=1.0)])
+    assert [row.system for row in rows] == ["s", "s, not calibrated", "t"]
+    assert rows[1].nll == before["s"]["nll"]
 
 
 def test_nothing_that_is_scored_has_a_part_in_it(

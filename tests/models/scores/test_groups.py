@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from serprep.errors import TrainError
-from serprep_models.scores import summarise
+from serprep_models.scores import Result, summarise
 from serprep_models.scores.groups import banded, compare_groups, group_columns, score_groups
 
 LABELS = ("a", "b", "c")
@@ -38,11 +38,11 @@ def test_scores_within_a_group_are_those_of_its_utterances_alone() -> None:
     assert list(found) == ["female", "male"]
     for group, row in found.items():
         own = frame[frame["id"].map(gender(frame)) == group]
-        (alone,) = summarise(own, LABELS, [{"system": "svm", "fold": "1", "seed": 0, "ua": None}])
-        assert row.ua == pytest.approx(alone["ua"])
-        assert row.macro_f1 == pytest.approx(alone["macro_f1"])
-        assert row.macro_f1_interval == pytest.approx(alone["macro_f1_interval"])
-        assert row.recall == pytest.approx(alone["recall"])
+        (alone,) = summarise(own, LABELS, [Result(system="svm", fold="1")])
+        assert row.ua == pytest.approx(alone.ua)
+        assert row.macro_f1 == pytest.approx(alone.macro_f1)
+        assert row.macro_f1_interval == pytest.approx(alone.macro_f1_interval)
+        assert row.recall == pytest.approx(alone.recall)
         assert (row.n_speakers, row.n_utterances, row.too_few) == (6, 36, False)
     assert found["male"].worst and not found["female"].worst
 
