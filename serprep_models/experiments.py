@@ -358,7 +358,8 @@ def _augmented(
     conditions, roles = recipe.train.augmentations, {"train", "dev"} if recipe.train.refit else {"train"}
     if not conditions:
         return list(waiting)
-    rows = [row for row, own in enumerate(bound.roles) if roles & set(own) and store.emotions[row]]
+    known = waiting[0].target.known(store)
+    rows = [row for row, own in enumerate(bound.roles) if roles & set(own) and known[row]]
     path = build_augmented(recipe, store, conditions, parents=rows, pool=pool, quiet=quiet).path
     return [replace(experiment, augmented=path) for experiment in waiting]
 
