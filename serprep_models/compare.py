@@ -75,8 +75,8 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
         scores = DimensionScores.of(predictions, {name: (low, high) for name, (low, high) in scales.items()})
         apart = [row for row in scores.differences if of[row.first][0] != of[row.second][0]]
         return Comparison(
-            summary=(),
-            comparisons=(),
+            summary=[],
+            comparisons=[],
             dimensions=replace(scores, differences=corrected_for(apart)),
             notes=(*_differences(sides), *_lacking(results, of), *_devices(results, of)),
             scored=scored,
