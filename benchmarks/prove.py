@@ -5,6 +5,7 @@ Run as ``make prove`` (about twenty minutes on two cores); the recordings lie in
 native functionals are goes to docs/compare_2016.md.
 """
 
+import argparse
 import hashlib
 import sys
 import tempfile
@@ -13,9 +14,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
+import bucket
+import chaos
 import compare_2016
 import faults
 import fingerprint
@@ -164,6 +168,10 @@ def prove_fingerprint() -> None:
 
 def main() -> None:
     """All proofs, in order of cost."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the builds in chaos")
+    parser.add_argument("--files", type=int, default=60, help="recordings of the builds in chaos")
+    given = parser.parse_args()
     say("# What was proved, and with what result?\n")
     say("Written by `make prove`.\n")
     names = ("serprep", "numpy", "numba", "scipy", "opensmile", "zarr", "dask")
@@ -175,7 +183,13 @@ def main() -> None:
     faults.kill(say)
     faults.suspend(say)
     faults.kill_training(say)
+    if find_spec("moto"):
+        bucket.race(say, rounds=10)
+    else:
+        say("Left out for want of moto, a mock of S3: two builds, two taggers, two collectors, and chaos.\n")
     if CORPORA.is_dir():
+        if find_spec("moto"):
+            chaos.chaos(say, seeds=given.seeds, n_files=given.files)
         prove_fingerprint()
         prove_functionals()
         compare_2016.write_page()

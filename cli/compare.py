@@ -18,21 +18,13 @@ def compare(places: tuple[Path, ...], as_json: bool) -> None:
     A and B are recipes, or folders of experiments as `serprep train` names them.  Nothing is trained;
     of runs with --train-from, name the folder.
     """
-    from serprep_models.catalogue import resolve
     from serprep_models.compare import compare_experiments
-    from serprep_models.run import finished_of
     from serprep_models.scores import pairs_json
+    from serprep_models.versus import sides_of
 
     if len(set(places)) < 2:
         raise click.UsageError("name two recipes or folders of experiments, or more" + _others(places[0]))
-    places = tuple(place if place.suffix == ".toml" else resolve(place) for place in places)
-    names = [place.stem if place.suffix == ".toml" else place.name for place in places]
-    found = compare_experiments(
-        {
-            name if names.count(name) == 1 else str(place): finished_of(place)[2] if place.suffix == ".toml" else place
-            for name, place in zip(names, places, strict=True)
-        }
-    )
+    found = compare_experiments(sides_of(places))
     if as_json:
         pairs = pairs_json(found.comparisons, found.summary, sides=True)
         told = {"summary": [row.json for row in found.summary], "comparisons": pairs, "notes": list(found.notes)}
@@ -47,7 +39,7 @@ def _others(place: Path) -> str:
     from serprep.errors import SerprepError, one_line
     from serprep.recipe import read_recipe
     from serprep_models.catalogue import experiments_in
-    from serprep_models.run import finished_of
+    from serprep_models.finished import finished_of
 
     try:
         own = finished_of(place)[2].folder

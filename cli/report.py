@@ -7,13 +7,14 @@ import click
 from .output import json_option, print_json, train_from_option
 
 
-@click.command(short_help="A self-contained HTML page of a recipe's results, or of a store.")
+@click.command(short_help="A self-contained HTML page of results, of two side by side, or of a store.")
 @click.argument("what", metavar="RECIPE|STORE")
+@click.argument("other", metavar="[RECIPE]", required=False)
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="The page; default: beside a recipe's results, report.html for a store.",
+    help="The page; default: beside a recipe's results, else report.html.",
 )
 @train_from_option
 @click.option(
@@ -33,13 +34,29 @@ from .output import json_option, print_json, train_from_option
 )
 @json_option
 def report(
-    what: str, output: Path | None, train_from: Path | None, audio: Path | None, with_sound: int, as_json: bool
+    what: str,
+    other: str | None,
+    output: Path | None,
+    train_from: Path | None,
+    audio: Path | None,
+    with_sound: int,
+    as_json: bool,
 ) -> None:
-    """Write a page about the finished experiments of a RECIPE, or about what is in a STORE."""
+    """Write a page about the finished experiments of a RECIPE, or about what is in a STORE.
+
+    With two, RECIPES, DATASETS or folders of experiments, the page compares them: scores side by side,
+    differences with their tests, and what is other in recipes and versions.  Nothing is trained.
+    """
     from serprep_models.report import report_store
     from serprep_models.run import report_recipe
 
-    if what.endswith(".toml"):
+    if other is not None:
+        from serprep_models.versus import report_versus
+
+        if train_from or with_sound:
+            raise click.UsageError("--train-from and --with-sound are for one RECIPE")
+        page = report_versus(Path(what), Path(other), path=output or Path("report.html"))
+    elif what.endswith(".toml"):
         page = report_recipe(Path(what), path=output, train_from=train_from, audio=audio, with_sound=with_sound)
     elif train_from:
         raise click.UsageError("--train-from is for a RECIPE; a STORE has no experiments")

@@ -359,6 +359,12 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
     if corpus.name and not corpora:
         raise RecipeError(f"[corpus] name is {shown(corpus.name)}; it is for several corpora, written as [[corpus]]")
     features, training = _features(tables["features"], folder), _training(tables["train"])
+    split = _configured(SplitConfig, tables["split"], "split")
+    if "other_folds" in tables["split"] and len(split.groups) == 1:
+        raise RecipeError(
+            f"[split] other_folds divides the second column of group, which is {shown(split.groups[0])} alone; "
+            "name two columns, or leave other_folds out"
+        )
     if corpora and training.submission != "none":
         raise RecipeError(f"[train] submission is {shown(training.submission)}; expected one corpus, [corpus]")
     return Recipe(
@@ -368,7 +374,7 @@ def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe
         corpora=corpora,
         features=features,
         store=_configured(StoreConfig, tables["store"], "store"),
-        split=_configured(SplitConfig, tables["split"], "split"),
+        split=split,
         train=training,
         test=_testing(tables["test"]),
         name=name,

@@ -5,6 +5,7 @@ extractors and their revisions.  Container, chunks, compression, library version
 paths, dates and machines are not part of it.
 """
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from serprep.forms import SUFFIXES, form_of, stem_of
 from serprep.place.place import Place, at
 
 STORE_FORMAT = 1
+CONDITIONS = "conditions"  # the folder of a data set that holds its stores in other conditions, a data set itself
 
 _VERSION = re.compile(r"[0-9a-f]{64}")
 _TAG = re.compile(r"(?!latest$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -69,6 +71,19 @@ def versions(dataset: str) -> list[str]:
     except OSError as error:
         reason = f"{error.strerror or one_line(error)}; expected the folder of a data set"
         raise StoreError(f"{one_line(dataset)}: {reason}") from None
+
+
+def refuse_inside(folder: str) -> None:
+    """Raise a StoreError if a folder or URL lies in a data set, or in a store: what is there is serprep's own."""
+    place = at(folder)
+    place.refuse_store()
+    for above in place.above():
+        with contextlib.suppress(StoreError):  # what cannot be looked at is no data set of this user
+            if versions(above.root):
+                break
+    else:
+        return
+    raise StoreError(f"{one_line(folder)}: it lies in the data set {one_line(above.root)}; name a place outside of it")
 
 
 def stores_of(dataset: str) -> list[str]:

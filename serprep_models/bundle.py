@@ -24,11 +24,12 @@ from serprep.errors import TrainError, one_line
 from serprep.files import read_regular, write_whole
 from serprep.fitness import own
 from serprep.manifest.table import to_csv
+from serprep.recipe import Recipe
 from serprep.version import read_build
 from serprep_models.catalogue import place_of
 from serprep_models.experiment import PREDICTIONS
 from serprep_models.experiments import REVISION, Outcome
-from serprep_models.run import finished_of
+from serprep_models.finished import finished_of
 
 FORMAT = 1
 ABOUT, RECIPE, SPLIT, ROWS, EXCLUDE = "bundle.json", "recipe.toml", "split.json", "utterances.csv", "exclude.txt"
@@ -90,15 +91,28 @@ def bundle(recipe_path: Path, destination: Path) -> dict[str, Any]:
         except TrainError:
             raise TrainError(f"{one_line(destination)} is there and no bundle; name another file") from None
     recipe, _, outcome = finished_of(recipe_path)
+    about, data = packed(recipe, outcome, path=recipe_path)
+    write_whole(destination, data)
+    return about
+
+
+def packed(recipe: Recipe, outcome: Outcome, *, path: Path) -> tuple[dict[str, Any], bytes]:
+    """``bundle.json`` of what experiments gave, and the bundle.
+
+    Raises
+    ------
+    TrainError
+        If a bundle cannot hold what the recipe at `path` asks for.
+    """
     if recipe.corpus.manifest:
-        raise TrainError(f"{one_line(recipe_path)}: it reads a manifest; a bundle is made of a recipe with a reader")
+        raise TrainError(f"{one_line(path)}: it reads a manifest; a bundle is made of a recipe with a reader")
     if recipe.corpora:
-        raise TrainError(f"{one_line(recipe_path)}: it has several corpora; a bundle is made of a recipe with one")
+        raise TrainError(f"{one_line(path)}: it has several corpora; a bundle is made of a recipe with one")
     store = outcome.store
     built = read_build(recipe.dataset_path, f"versions/{store.version}")
     about = {
         "format": FORMAT,
-        "recipe": recipe_path.stem,
+        "recipe": path.stem,
         "version": store.version,
         "seal": store.seal,
         "container": store.format,
@@ -117,18 +131,17 @@ def bundle(recipe_path: Path, destination: Path) -> dict[str, Any]:
     }
     files = {
         ABOUT: json.dumps(about, indent=1, sort_keys=True, allow_nan=False).encode(),
-        RECIPE: read_regular(recipe_path),
+        RECIPE: read_regular(path),
         SPLIT: (outcome.folder / SPLIT).read_bytes(),
         ROWS: to_csv(store.manifest()).encode(),
     }
     if recipe.corpus.exclude:
         files[EXCLUDE] = read_regular(recipe.path(recipe.corpus.exclude))
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as file:
         for name, data in sorted(files.items()):
             file.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)  # of 1980: same results, same bytes
-    write_whole(destination, packed.getvalue())
-    return about
+    return about, zipped.getvalue()
 
 
 def read_bundle(path: Path) -> Bundle:

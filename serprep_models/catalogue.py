@@ -121,12 +121,12 @@ def resolve(place: Path) -> Path:
 
 
 def _by_age(root: Path) -> list[Path]:
-    """Folders of experiments, that with the latest result first; those without one last."""
+    """Folders of experiments, that with the latest result first; those without one, and those on all rows, last."""
     try:
         folders = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
     except OSError:
         return []
-    return sorted(folders, key=lambda path: (-_last(path), path.name))
+    return sorted(folders, key=lambda path: (_json(path / ABOUT).get("on_all") is True, -_last(path), path.name))
 
 
 def _last(folder: Path) -> float:

@@ -27,8 +27,8 @@ from serprep_models.scores.distributions import RaterScore, score_raters
 class Comparison:
     """What several experiments folders hold; systems are named "name: system"."""
 
-    summary: list[Summary]
-    comparisons: list[Pair]  # of systems of different folders
+    summary: Sequence[Summary]
+    comparisons: Sequence[Pair]  # of systems of different folders
     notes: tuple[str, ...]
     scored: str
     submissions: tuple[str, ...] = ()
@@ -89,7 +89,7 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
     for first, second in combinations(sides, 2):
         side_of = known_speakers["system"].map(lambda system: of[system][0])
         pair = [known_speakers[side_of == name] for name in (first, second)]
-        before, after = (_store_of(sides[name]) for name in (first, second))
+        before, after = (store_of(sides[name]) for name in (first, second))
         if before is not None and after is not None and before.version != after.version:
             pair, note = _on_shared(pair, (before, after), names=(first, second))
             shared.append(note)
@@ -140,7 +140,7 @@ def _read(folder: Path) -> tuple[list[Result], pd.DataFrame]:
     return results, pd.concat(parts, ignore_index=True)
 
 
-def _store_of(side: Path | Outcome) -> Store | None:
+def store_of(side: Path | Outcome) -> Store | None:
     """The store that a side was trained on; None where it is gone."""
     if not isinstance(side, Path):
         return side.store
@@ -214,15 +214,15 @@ def _lacking(results: Sequence[Result], of: Mapping[str, tuple[str, str]]) -> It
 def _differences(sides: Mapping[str, Path | Outcome]) -> Iterator[str]:
     """Keys of ``[train]`` in which a side differs from the first."""
     (first, place), *others = ((name, side if isinstance(side, Path) else side.folder) for name, side in sides.items())
-    base = _train_of(place)
+    base = train_of(place)
     for name, folder in others:
-        own = _train_of(folder)
+        own = train_of(folder)
         other = [f"{key} {base.get(key)} → {own.get(key)}" for key in {**base, **own} if base.get(key) != own.get(key)]
         if base and own:
             yield f"[train] from {first} to {name}: {one_line(', '.join(other) or 'no difference')}"
 
 
-def _train_of(folder: Path) -> dict[str, Any]:
+def train_of(folder: Path) -> dict[str, Any]:
     """``[train]`` as a whole run, or a checkpoint, tells it; nothing where neither does."""
     for path in (folder / "results.json", *files_of(folder, ABOUT)[:1]):
         about = _json(path)

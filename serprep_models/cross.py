@@ -188,7 +188,7 @@ def _train_on_all(recipe: Recipe, store: Store, systems: Sequence[str], *, pool:
     recipe = replace(recipe, train=replace(recipe.train, refit=False))  # there is no dev part
     folder = experiments_folder(recipe, store, split)
     path = write_split(split, folder / "split.json")
-    tell(folder, recipe, store, split)
+    tell(folder, recipe, store, split, on_all=True)  # it is never the latest: nothing of it is scored
     experiments = [
         Experiment(
             folder=str(place_of(folder, system, 0, seed)),

@@ -104,6 +104,7 @@ class Outcome:
     seconds: float
     notes: tuple[str, ...] = ()  # what a reader of the scores must know
     partial: str = ""  # which experiments of the recipe are missing
+    missing: tuple[tuple[str, str, int], ...] = ()  # system, fold, seed of those that were asked for and are unfinished
     scored: str = "test"  # the role that is scored
     submissions: tuple[str, ...] = ()  # files with predictions of the test part, as a challenge takes them
     warnings: tuple[str, ...] = ()  # what makes scores other than they seem: leaks, label conflicts, confounding
@@ -162,6 +163,7 @@ def run_experiments(
     only_finished: bool = False,
     quiet: bool = True,
     warn: Callable[[Sequence[str]], object] | None = None,
+    ended: Callable[[], object] | None = None,
 ) -> Outcome:
     """Train and score every system, fold and seed that is not finished yet.
 
@@ -180,6 +182,8 @@ def run_experiments(
     quiet : bool
     warn : callable, optional
         Is called with what a reader of the scores must know, before anything is trained.
+    ended : callable, optional
+        Is called whenever an experiment has ended.
 
     Returns
     -------
@@ -235,8 +239,10 @@ def run_experiments(
         for number in numbers
         for seed in list(seeds or recipe.train.seeds)[: None if specs[system].seeded else 1]
     ]
+    unfinished: list[Experiment] = []
     if only_finished:
-        experiments = [experiment for experiment in experiments if finished(experiment)]
+        whole, experiments = experiments, [experiment for experiment in experiments if finished(experiment)]
+        unfinished = [experiment for experiment in whole if experiment not in experiments]
         if not experiments:
             raise TrainError("no experiment of it is finished: run `serprep run` with the recipe first")
     for number in sorted({experiment.fold for experiment in experiments}):
@@ -261,6 +267,8 @@ def run_experiments(
                 where = f"{experiment.system}, fold {experiment.fold + 1}, seed {experiment.seed}"
                 raise TrainError(f"{where}: {receipt.reason}; run again")
             travel.fetch([experiment])
+            if ended is not None:
+                ended()
     order = {system: place for place, system in enumerate(chosen)}
     experiments.sort(key=lambda experiment: (order[experiment.system], experiment.fold, experiment.seed))
     results = []
@@ -317,6 +325,7 @@ def run_experiments(
             *_speaker_note(scored),
         ),
         partial=partial,
+        missing=tuple((experiment.system, split.folds[experiment.fold], experiment.seed) for experiment in unfinished),
         scored=role,
         submissions=tuple(map(str, submissions)),
         warnings=warnings,
@@ -349,7 +358,8 @@ def _augmented(
     conditions, roles = recipe.train.augmentations, {"train", "dev"} if recipe.train.refit else {"train"}
     if not conditions:
         return list(waiting)
-    rows = [row for row, own in enumerate(bound.roles) if roles & set(own) and store.emotions[row]]
+    known = waiting[0].target.known(store)
+    rows = [row for row, own in enumerate(bound.roles) if roles & set(own) and known[row]]
     path = build_augmented(recipe, store, conditions, parents=rows, pool=pool, quiet=quiet).path
     return [replace(experiment, augmented=path) for experiment in waiting]
 
@@ -380,10 +390,10 @@ def _conditioned(
     return pd.concat(frames, ignore_index=True)
 
 
-def tell(folder: Path, recipe: Recipe, store: Store, split: Split) -> None:
-    """Write what the folder's name is a digest of, for people and for `serprep experiments`."""
+def tell(folder: Path, recipe: Recipe, store: Store, split: Split, **besides: object) -> None:
+    """Write what the folder's name is a digest of, for people and for `serprep experiments`, and what else there is."""
     about = {"recipe": recipe.name, "version": store.version, "split": split.digest, "train": asdict(recipe.train)}
-    text = (json.dumps(about, indent=1) + "\n").encode()
+    text = (json.dumps(about | besides, indent=1) + "\n").encode()
     path = folder / ABOUT
     if not path.is_file() or path.read_bytes() != text:
         write_whole(path, text)

@@ -9,10 +9,11 @@ Names of utterances, speakers, labels and systems are text written by others: `s
 escapes all of them.
 """
 
+import base64
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,11 @@ class Report:
     doubt_note: str = ""  # which recordings were not compared with each other
     made: str = ""  # when the last experiment ended
     repeat: str = ""  # the command that repeats it
+    sources: Mapping[str, str] = field(default_factory=dict)  # name → text of the recipes
+    bundle: bytes = b""  # what results can be checked by
     partial: str = ""  # which experiments are missing; then no system is called the best
+    unfinished: str = ""  # how many are finished, and which are missing; as `partial`
+    running: bool = False  # the page loads itself again
 
 
 def write_report(report: Report, path: Path) -> Path:
@@ -98,8 +103,13 @@ def write_report(report: Report, path: Path) -> Path:
     ...     write_report(report, Path(folder) / "report.html").name
     'report.html'
     """
+    return write_page(render(report), path)
+
+
+def write_page(text: str, path: Path) -> Path:
+    """The path of a page, which appears there whole; an existing one is replaced."""
     refuse_store(path)
-    page = render(report).encode("utf-8", "replace")  # file names may hold bytes that are no UTF-8
+    page = text.encode("utf-8", "replace")  # file names may hold bytes that are no UTF-8
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".report-{os.getpid()}.tmp")
     try:
@@ -113,9 +123,10 @@ def write_report(report: Report, path: Path) -> Path:
 def render(report: Report) -> str:
     """The page as text; `write_report` puts it into a file."""
     leaks = any(row["severity"] == "leak" for row in report.audit or ())
-    verdict = judge(report.summary, report.comparisons, partial=bool(report.partial), leaks=leaks)
+    partial = bool(report.partial or report.unfinished)
+    verdict = judge(report.summary, report.comparisons, partial=partial, leaks=leaks)
     if report.dimensions.scores:
-        verdict = report.dimensions.verdict(partial=bool(report.partial), leaks=leaks)
+        verdict = report.dimensions.verdict(partial=partial, leaks=leaks)
     leader = next((row for row in report.summary if row.system == verdict.leader), None)
     chance = 1 / len(report.labels) if report.labels else None
     values = {
@@ -139,7 +150,7 @@ def render(report: Report) -> str:
         Path(__file__).parent / "page.html.j2",
         values,
         title=f"{report.title} · results",
-        filters={"interval": _interval, "spread": _spread, "p_value": _p_value},
+        filters={**FILTERS, "spread": _spread},
     )
 
 
@@ -169,6 +180,13 @@ def _spread(row: Summary) -> str:
     if not _defined(row.ua_fold_mean):
         return "undefined"
     return f"{percent(row.ua_fold_mean)} ± {percent(row.ua_fold_std, '–')}"
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+FILTERS: dict[str, Callable[..., str]] = {"base64": _base64, "interval": _interval, "p_value": _p_value}
 
 
 def _plural(n: int, noun: str) -> str:

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serprep.errors import StoreError
-from serprep.files import write_whole
+from serprep.errors import SerprepError, StoreError
+from serprep.files import read_regular, write_whole
 from serprep.pipeline.build import BuildResult
 from serprep.recipe import Recipe, TrainConfig
 from serprep.split import describe
 from serprep.store.store import Store, open_store
 from serprep.systems import is_floor
 from serprep.version import read_build
-from serprep_models.catalogue import place_of
+from serprep_models.bundle import packed
+from serprep_models.catalogue import files_of, place_of
 from serprep_models.checkpoint import ABOUT
 from serprep_models.experiments import Outcome
 from serprep_models.listen import by_speaker, surely_wrong
@@ -33,6 +34,8 @@ from serprep_models.train import HISTORY
 
 _OF_EPOCHS = ("train_", "dev_")  # begin the names of their losses and scores
 DOUBTFUL = "doubtful.csv"  # in the folder of the experiments
+MISSING = 10  # experiments that are named
+LARGEST_BUNDLE = 1_000_000  # bytes inside a page
 
 
 def report_outcome(
@@ -41,10 +44,15 @@ def report_outcome(
     *,
     built: BuildResult | None,
     path: Path,
+    train_from: Path | None = None,
     audio: Path | None = None,
     with_sound: int = 0,
+    running: bool = False,
 ) -> Path:
-    """Write the page of a run, with so many recordings in it, and `DOUBTFUL` into the folder of its experiments."""
+    """Write the page of a run, with so many recordings in it, and `DOUBTFUL` into the folder of its experiments.
+
+    The page of one that is `running` loads itself again, and has no bundle yet.
+    """
     store, split = outcome.store, outcome.split
     labels = store.labels
     groups = {entry["fold"]: entry["test_groups"] for entry in describe(split)}
@@ -111,6 +119,8 @@ def report_outcome(
         caution=TRANSDUCTIVE if recipe.train.transductive else "",
         warnings=outcome.warnings,
         partial=outcome.partial,
+        unfinished=_unfinished(outcome),
+        running=running,
         predict={names[system]: outcome.predict_command(system) for system in names},
         speakers=pd.DataFrame() if dimensions.scores else by_speaker(outcome.predictions, labels, names),
         wrong=[]
@@ -121,7 +131,9 @@ def report_outcome(
         doubt=doubt,
         doubt_note=not_compared,
         made=_made(outcome),
-        repeat=f"serprep run {shlex.quote(f'{recipe.name}.toml')}" if recipe.name else "",
+        repeat=_repeat(recipe, train_from),
+        sources=_sources(recipe, train_from),
+        bundle=b"" if running or train_from else _bundle(recipe, outcome),
     )
     return write_report(report, path)
 
@@ -162,10 +174,42 @@ def _leader(outcome: Outcome) -> str:
 
 def _made(outcome: Outcome) -> str:
     """When the last experiment ended, in UTC."""
-    with contextlib.suppress(OSError):
-        ended = (outcome.folder / "results.json").stat().st_mtime
-        return datetime.fromtimestamp(ended, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return ""
+    ended = max((path.stat().st_mtime for path in files_of(outcome.folder, "result.json")), default=0.0)
+    return datetime.fromtimestamp(ended, UTC).strftime("%Y-%m-%d %H:%M UTC") if ended else ""
+
+
+def _repeat(recipe: Recipe, train_from: Path | None) -> str:
+    """The command that repeats a run, given in the recipe's folder."""
+    words = ["serprep", "run", f"{recipe.name}.toml", *(["--train-from", str(train_from)] if train_from else [])]
+    return shlex.join(words) if recipe.name else ""
+
+
+def _sources(recipe: Recipe, train_from: Path | None) -> dict[str, str]:
+    """Name → text of the recipe, and of that whose ``[train]`` was taken; nothing of one that is no file."""
+    sources = {}
+    for path in (recipe.folder / f"{recipe.name}.toml", *([train_from] if train_from else [])):
+        with contextlib.suppress(OSError):
+            lines = read_regular(path).decode("utf-8", "replace").splitlines()
+            sources[path.name] = "\n".join(line.expandtabs(4) for line in lines)
+    return sources
+
+
+def _bundle(recipe: Recipe, outcome: Outcome) -> bytes:
+    """What results can be checked by; nothing where there is none, or it is too large for a page."""
+    with contextlib.suppress(SerprepError, OSError):
+        data = packed(recipe, outcome, path=recipe.folder / f"{recipe.name}.toml")[1]
+        return data if len(data) <= LARGEST_BUNDLE else b""
+    return b""
+
+
+def _unfinished(outcome: Outcome) -> str:
+    """How many experiments are finished, and which are missing; "" where none is."""
+    if not outcome.missing:
+        return ""
+    done, n = len(outcome.results), len(outcome.missing)
+    names = [f"{system} fold {fold} seed {seed}" for system, fold, seed in outcome.missing[:MISSING]]
+    more = f" and {n - MISSING} more" if n > MISSING else ""
+    return f"{done} of {done + n} experiments are finished; missing: {', '.join(names)}{more}"
 
 
 def report_store(place: str, *, path: Path) -> Path:

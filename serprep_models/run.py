@@ -1,18 +1,22 @@
 """The whole path of a recipe: build, split, train, score, and write the page."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
-from serprep.errors import TrainError, one_line
+from serprep.errors import SerprepError
 from serprep.parallel import WAIT, Workers
 from serprep.pipeline.build import BuildResult, build
-from serprep.recipe import Recipe, read_recipe, read_training
+from serprep.recipe import OtherRooms, Recipe
 from serprep.store.store import open_store
-from serprep_models.built import find_built
 from serprep_models.experiments import Outcome, check_recipe, run_experiments
+from serprep_models.finished import finished_of, trained_as
 from serprep_models.report import report_outcome
+
+EVERY = 5.0  # seconds, at least, from one writing of an unfinished page to the next
 
 
 def run_recipe(
@@ -64,31 +68,50 @@ def run_recipe(
         The last is where the page is, or would be with ``page=False``.
     """
     given: dict[str, Any] = {"device": device, "memory_budget": memory_budget}  # instead of the recipe's
-    recipe = _trained_as(recipe, train_from)
+    recipe = trained_as(recipe, train_from)
     how = replace(recipe.train, **{name: value for name, value in given.items() if value is not None})
     recipe = replace(recipe, train=how)
     asked = check_recipe(recipe, systems or recipe.train.systems)
     used = Workers(workers, scheduler, wait=wait_for_workers, memory=memory_per_worker) if pool is None else pool
     try:
         built = build(recipe, asked=asked, pool=used, on_bad_audio=on_bad_audio, quiet=quiet)
-        outcome = run_experiments(
-            recipe,
-            open_store(built.store),
-            pool=used,
-            asked=asked,
-            systems=systems,
-            folds=folds,
-            seeds=seeds,
-            quiet=quiet,
-            warn=warn,
-        )
+        store = open_store(built.store)
+        some: dict[str, Any] = {"asked": asked, "systems": systems, "folds": folds, "seeds": seeds}
+
+        def show() -> None:
+            """Write the page of what is finished so far."""
+            seen = replace(recipe, test=OtherRooms(), train=replace(recipe.train, submission="none"))
+            so_far = run_experiments(seen, store, pool=Workers(), only_finished=True, **some)
+            if so_far.missing:
+                report_outcome(
+                    seen, so_far, built=built, path=_page(recipe, so_far), train_from=train_from, running=True
+                )
+
+        ended = seldom(show) if page else None
+        outcome = run_experiments(recipe, store, pool=used, quiet=quiet, warn=warn, ended=ended, **some)
     finally:
         if pool is None:
             used.close()
     path = _page(recipe, outcome)
     if page:
-        report_outcome(recipe, outcome, built=built, path=path)
+        report_outcome(recipe, outcome, built=built, path=path, train_from=train_from)
     return built, outcome, path
+
+
+def seldom(write: Callable[[], object], *, every: float = EVERY) -> Callable[[], None]:
+    """`write`, at most once in so many seconds and for a tenth of the time, and never a reason to stop."""
+    due = 0.0
+
+    def called() -> None:
+        nonlocal due
+        began = monotonic()
+        if began < due:
+            return
+        with contextlib.suppress(SerprepError, OSError):
+            write()
+        due = monotonic() + max(every, 10 * (monotonic() - began))
+
+    return called
 
 
 def report_recipe(
@@ -115,29 +138,9 @@ def report_recipe(
     """
     recipe, built, outcome = finished_of(recipe_path, train_from=train_from)
     page = path or _page(recipe, outcome)
-    return report_outcome(recipe, outcome, built=built, path=page, audio=audio, with_sound=with_sound)
-
-
-def finished_of(recipe_path: Path, *, train_from: Path | None = None) -> tuple[Recipe, BuildResult, Outcome]:
-    """What is finished of a recipe; nothing is built or trained.
-
-    Raises
-    ------
-    StoreError, TrainError
-        If there is no store of it, or no experiment is finished; the message says what to run.
-    """
-    recipe = _trained_as(read_recipe(recipe_path), train_from)
-    built, store = find_built(recipe, name=str(recipe_path))
-    try:
-        outcome = run_experiments(recipe, store, pool=Workers(), only_finished=True)
-    except TrainError as error:
-        raise TrainError(f"{one_line(recipe_path)}: {error}") from None
-    return recipe, built, outcome
-
-
-def _trained_as(recipe: Recipe, other: Path | None) -> Recipe:
-    """The recipe, with the ``[train]`` of another one if it is given."""
-    return recipe if other is None else replace(recipe, train=read_training(other))
+    return report_outcome(
+        recipe, outcome, built=built, path=page, train_from=train_from, audio=audio, with_sound=with_sound
+    )
 
 
 def _page(recipe: Recipe, outcome: Outcome) -> Path:

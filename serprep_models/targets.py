@@ -19,6 +19,7 @@ from serprep.errors import TrainError, first_ten, one_line
 from serprep.recipe import TrainConfig
 from serprep.store.store import Store
 from serprep.text import as_float, did_you_mean
+from serprep_models.children import parents_of
 from serprep_models.raters import read_said
 from serprep_models.scores import score
 from serprep_models.scores.dimensions import predicted_of, score_numbers, truth_of
@@ -93,7 +94,8 @@ class Raters(Emotion):
     def truth(self, store: Store, rows: Any) -> AnyArray:
         """Distributions."""
         said = read_said(Path(self.path))
-        return said.of([store.ids[row] for row in rows]).astype(np.float32)
+        parents = parents_of(store)  # of what was made from another, raters heard that
+        return said.of([store.ids[parents[row]] for row in rows]).astype(np.float32)
 
     def score(self, predictions: pd.DataFrame, store: Store) -> dict[str, Any]:
         """Of labels, and how far from the raters."""

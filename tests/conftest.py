@@ -10,6 +10,8 @@ from unittest.mock import patch
 import pytest
 
 from helpers.inline import Inline
+from helpers.shop import shop  # noqa: F401 - a fixture
+from helpers.small import dataset, matrix, other, small, svm, trained  # noqa: F401 - fixtures
 
 os.environ["SERPREP_CACHE"] = ""  # each data set has its own, beside its stores; nothing is written into the user's
 
@@ -42,7 +44,7 @@ def inline():
 
 @pytest.fixture(scope="session")
 def serprep():
-    """Runs ``serprep`` as its entry point does, but in this process; `test_cli` runs the installed command."""
+    """Runs ``serprep`` as its entry point does, but in this process; `cli/test_main.py` runs the installed command."""
 
     def run(*arguments, cwd="."):
         from serprep_cli.main import main

@@ -1,18 +1,21 @@
 """The documents agree with the code: rows, keys, defaults, examples, links."""
 
 import dataclasses
+import importlib
+import importlib.util
 import json
 import re
-import sys
 import tomllib
 import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from serprep_cli.main import cli
 
+from serprep import doctor, errors
 from serprep.columns import COLUMNS, DIMENSIONS
 from serprep.config import hints_of, words_of
 from serprep.corpora import CORPORA
@@ -161,12 +164,6 @@ def test_default_segments_are_documented() -> None:
     text = section(page("recipe.md"), "`[features.segments]`")
     for name, segment in SEGMENTS.items():
         assert f"{name} = {{ length = {segment.length}, hop = {segment.hop} }}" in text
-
-
-@pytest.mark.parametrize("example", blocks(page("recipe.md"), "toml"))
-def test_recipe_examples_parse(example: str, tmp_path: Path) -> None:
-    recipe = recipe_from(tomllib.loads(example), folder=tmp_path, name="example")
-    assert recipe.corpus.reader in CORPORA
 
 
 def test_minimal_recipe_is_minimal(tmp_path: Path) -> None:
@@ -373,13 +370,6 @@ def test_a_page_answers_one_question(path: Path) -> None:
     assert len(titles) == 1 and titles[0].endswith("?")
 
 
-@pytest.mark.parametrize("name", ["tutorial.md", "howto.md"])
-def test_examples_of_the_tutorial_and_the_how_to_are_recipes(name: str, tmp_path: Path) -> None:
-    corpus = {"corpus": {"reader": "pattern", "root": "recordings", "pattern": "{emotion}/{speaker}_{text}.wav"}}
-    for example in blocks(page(name), "toml"):
-        recipe_from(corpus | tomllib.loads(example), folder=tmp_path, name="example")
-
-
 def test_python_of_the_how_to_runs() -> None:
     for example in blocks(page("howto.md"), "python"):
         exec(compile(example, "howto.md", "exec"), {})  # noqa: S102 - our own page
@@ -393,15 +383,45 @@ def test_the_site_s_contents_name_every_page() -> None:
     assert missing == []
 
 
-def test_every_command_and_error_stands_in_the_generated_reference() -> None:
-    sys.path.insert(0, str(DOCS / "site"))
-    try:
-        import generate
-    finally:
-        sys.path.pop(0)
-    text = generate.commands()
-    assert [name for name in cli.commands if f"## serprep {name}\n" not in text] == []
-    assert "## AudioError" in generate.errors() and "`logmel`" in generate.names() and "`majority`" in generate.names()
+@pytest.fixture
+def generate(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What writes the reference."""
+    monkeypatch.syspath_prepend(DOCS / "site")
+    return importlib.import_module("generate")
+
+
+def test_every_command_option_and_error_stands_in_the_generated_reference(generate: Any) -> None:
+    written = generate.commands()
+    for name, command in cli.commands.items():
+        text = section(written, f"serprep {name}")
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert max(parameter.opts, key=len) in text, (name, parameter.name)
+    known, waiting = set(), [errors.SerprepError]
+    while waiting:
+        known.add(error := waiting.pop())
+        waiting += error.__subclasses__()
+    ours = {error.__name__ for error in known if error.__module__.startswith("serprep")}
+    assert len(ours) > 10 and set(re.findall(r"^## (\w+)$", generate.errors(), re.MULTILINE)) == ours
+
+
+def test_every_name_along_every_axis_stands_in_the_generated_reference_with_a_description(generate: Any) -> None:
+    written = generate.names()
+    registries = [*doctor.AXES, "serprep.conditions.registry:CONDITIONS"]
+    assert set(generate.AXES.values()) == set(registries)
+    for title, place in generate.AXES.items():
+        module, _, attribute = place.partition(":")
+        described = rows(section(written, title))
+        assert list(described) == list(getattr(importlib.import_module(module), attribute).names)
+        assert all(len(text) > 3 and "subclasses" not in text for _, text in described.values()), title
+
+
+def test_every_page_of_the_reference_is_in_the_site_s_contents(generate: Any, tmp_path: Path) -> None:
+    generate.write(tmp_path / "reference")
+    written = {f"reference/{path.stem}" for path in (tmp_path / "reference").iterdir()}
+    assert written == set(re.findall(r"^reference/\w+$", page("index.md"), re.MULTILINE))
+    for name in generate.MODULES:
+        assert importlib.util.find_spec(name), name
 
 
 def test_documents_named_by_the_code_exist() -> None:

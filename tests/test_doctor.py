@@ -2,7 +2,6 @@ import json
 from importlib.metadata import version
 
 import numpy as np
-import pytest
 
 from serprep import doctor
 from serprep.doctor import Finding, examine, summary
@@ -70,23 +69,3 @@ def test_a_package_beside_serprep_that_cannot_be_loaded_is_named(monkeypatch):
     monkeypatch.setattr(doctor, "import_module", lambda _: type("Module", (), {"X": registry}))
     (finding,) = doctor._plugins()
     assert (finding.part, finding.state, finding.remedy) == ("serprep.things theirs", "wrong", "update things 1.2")
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion(shell):
-    from click.testing import CliRunner
-    from serprep_cli.main import cli
-
-    result = CliRunner().invoke(cli, ["completion", shell])
-    assert result.exit_code == 0 and f"_SERPREP_COMPLETE={shell}_complete" in result.output
-
-
-def test_the_command_prints_what_was_found(monkeypatch):
-    from click.testing import CliRunner
-    from serprep_cli.main import cli
-
-    monkeypatch.setattr(doctor, "examine", lambda: iter([Finding("numpy", "wrong", "1.0", "pip install numpy")]))
-    result = CliRunner().invoke(cli, ["doctor"])
-    assert result.exit_code == 1 and "pip install numpy" in result.output and "1 wrong: numpy" in result.output
-    result = CliRunner().invoke(cli, ["doctor", "--json"])
-    assert json.loads(result.stdout)["findings"][0]["part"] == "numpy"

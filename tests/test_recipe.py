@@ -50,7 +50,7 @@ format = "hdf5"
 segment_dtype = "float16"
 [split]
 protocol = "group-k-fold"
-group = "session"
+group = ["session", "text"]
 folds = 6
 dev_groups = 2
 other_folds = 3
@@ -155,7 +155,7 @@ def test_every_key_arrives(tmp_path):
     assert recipe.store == StoreConfig(format="hdf5", segment_dtype="float16")
     assert recipe.split == SplitConfig(
         protocol="group-k-fold",
-        group="session",
+        group=("session", "text"),
         folds=6,
         dev_groups=2,
         other_folds=3,
@@ -283,6 +283,7 @@ def test_home_and_urls(tmp_path):
             "[split]\nkind = 1\n",
             r"unknown key 'kind'; expected one of protocol, group, folds, other_folds, dev_groups, dev_group",
         ),
+        ("[split]\nother_folds = 2\n", r"other_folds divides the second column of group, which is 'speaker' alone;"),
         ("[train]\nlr = 1\n", r"unknown key 'lr'; expected one of systems, seeds, epochs, batch_size, learning_rate"),
         ("[features.segments]\nshort = { length = 30 }\n", r"\[features.segments.short\] needs hop"),
         ("[features.segments]\nshort = 30\n", r"features.segments.short is 30; expected a table"),

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import sys
 from pathlib import Path
 
 import click
@@ -29,6 +30,7 @@ AXES = {
     "Kinds of feature": "serprep.features.kinds:REGISTRY",
     "Systems": "serprep.systems:SYSTEMS",
     "Exports": "serprep.exports:FORMS",
+    "Conditions": "serprep.conditions.registry:CONDITIONS",
 }
 
 
@@ -52,8 +54,9 @@ def names() -> str:
         pages.append(f"## {title}\n\n| name | what it is |\n| --- | --- |")
         for name in registry.names:
             thing = registry[name]
-            text = getattr(thing, "title", "") or inspect.getdoc(thing if inspect.isclass(thing) else type(thing)) or ""
-            pages.append(f"| `{name}` | {text.splitlines()[0] if text else ''} |")
+            own, module = vars(type(thing)).get("__doc__"), sys.modules[type(thing).__module__]
+            text = getattr(thing, "title", "") or own or module.__doc__ or "–"
+            pages.append(f"| `{name}` | {text.splitlines()[0]} |")
         pages.append("")
     return "\n".join(pages)
 

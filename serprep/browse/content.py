@@ -9,7 +9,7 @@ import numpy as np
 from serprep.browse.detail import detail
 from serprep.browse.listing import about, listing
 from serprep.browse.page import answer
-from serprep.browse.plane import Plane, places_of, plane_of, row_kinds
+from serprep.browse.plane import UMAP, Plane, maps_of, neighbours_of, places_of, plane_of, row_kinds
 from serprep.browse.sound import sound_of
 from serprep.browse.subject import Subject
 
@@ -34,16 +34,18 @@ class Content:
         return answer("rows", listing(self.subject))
 
     def map(self, number: int) -> bytes | None:
-        """Where each utterance lies by the kind of that number; None where there is none."""
-        kinds = row_kinds(self.subject.store)
-        if number >= len(kinds):
+        """Where each utterance lies on the map of that number; None where there is none."""
+        store = self.subject.store
+        maps = maps_of(store)
+        if number >= len(maps):
             return None
+        kind, way = maps[number]
         with self._lock:
             if number not in self._maps:
-                plane = self._plane(kinds[number])
-                places = places_of(self.subject.store, kinds[number], plane)
+                plane = self._plane(kind)
+                places = neighbours_of(store, kind) if way == UMAP else places_of(store, kind, plane)
                 value: dict[str, Any] = {
-                    "kind": kinds[number],
+                    "way": way,
                     "x": np.round(places[:, 0], 3).tolist(),
                     "y": np.round(places[:, 1], 3).tolist(),
                     "shares": plane.shares,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from serprep.browse.content import Content
 from serprep.browse.page import FILES, file, index, policy
-from serprep.browse.plane import row_kinds
+from serprep.browse.plane import maps_of
 from serprep.browse.subject import Subject
 from serprep.errors import AudioError, StoreError, one_line
 from serprep.files import write_whole
@@ -34,7 +34,7 @@ def export(subject: Subject, folder: Path, *, progress: Callable[[int], object] 
         write(name, file(name))
     write("data/corpus.js", content.corpus)
     write("data/rows.js", content.rows)
-    for number in range(len(row_kinds(subject.store))):
+    for number in range(len(maps_of(subject.store))):
         write(f"data/map/{number}.js", content.map(number))
     for number in range(len(subject)):
         write(f"data/utterance/{number}.js", content.utterance(number))

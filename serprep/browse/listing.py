@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from serprep._typing import DoubleArray
-from serprep.browse.plane import row_kinds
+from serprep.browse.plane import maps_of
 from serprep.browse.subject import Subject
 from serprep.manifest.marks import COLUMNS, LEAVE_OUT, MARKS
 
@@ -26,7 +26,7 @@ def about(subject: Subject) -> dict[str, Any]:
         "hours": store.hours,
         "labels": list(store.labels),
         "systems": list(subject.probabilities),
-        "maps": row_kinds(store),
+        "maps": maps_of(store),
         "words": MARKS,
         "leave_out": LEAVE_OUT,
         "mark_columns": COLUMNS,

@@ -1,4 +1,4 @@
-"""Utterances in two dimensions: the first two principal components of any kind that is one row each.
+"""Utterances in two dimensions, by any kind that is one row each: principal components, and UMAP where installed.
 
 Columns are centred and divided by their deviation; those that do not vary take no part.  Of more
 than `SAMPLE` utterances the components are those of a sample that is spread evenly over the store,
@@ -7,6 +7,7 @@ and all utterances are projected on them, in blocks.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -14,17 +15,20 @@ from serprep._typing import DoubleArray
 from serprep.store.store import Store
 
 SAMPLE = 1000  # utterances
+PCA, UMAP = "PCA", "UMAP"  # ways of making a map
+COMPONENTS = 30  # principal ones that UMAP sees
+NEIGHBOURS = 15  # that it keeps together
 _BLOCK = 2000  # utterances read at a time
 
 
 @dataclass(frozen=True)
 class Plane:
-    """Two directions through the utterances of a store."""
+    """Directions through the utterances of a store."""
 
     mean: DoubleArray  # (n_columns,)
     deviation: DoubleArray  # (n_columns,); 0: the column does not vary
-    directions: DoubleArray  # (n_columns, 2), of length 1, across one another
-    shares: tuple[float, float]  # of the variance
+    directions: DoubleArray  # (n_columns, n), of length 1, across one another
+    shares: tuple[float, ...]  # of the variance, (n,)
     n_sample: int
 
     def scaled(self, rows: DoubleArray) -> DoubleArray:
@@ -39,8 +43,14 @@ def row_kinds(store: Store) -> list[str]:
     return [table.kind for table in store.tables if table.per_utterance and len(table.row) == 1 and table.row[0] > 1]
 
 
-def plane_of(store: Store, kind: str) -> Plane:
-    """The plane of the largest variance of a kind's rows.
+def maps_of(store: Store) -> list[tuple[str, str]]:
+    """Kinds that can be mapped, each with a way to do it: `PCA`, and `UMAP` where umap-learn is installed."""
+    ways = (PCA, UMAP) if find_spec("umap") else (PCA,)
+    return [(kind, way) for way in ways for kind in row_kinds(store)]
+
+
+def plane_of(store: Store, kind: str, n: int = 2) -> Plane:
+    """The `n` directions of the largest variance of a kind's rows.
 
     Examples
     --------
@@ -52,34 +62,48 @@ def plane_of(store: Store, kind: str) -> Plane:
         mean, deviation = rows.mean(axis=0), rows.std(axis=0)
     known = np.isfinite(mean) & np.isfinite(deviation)
     plane = Plane(
-        np.where(known, mean, 0), np.where(known, deviation, 0), np.zeros((rows.shape[1], 2)), (0, 0), len(rows)
+        np.where(known, mean, 0), np.where(known, deviation, 0), np.zeros((rows.shape[1], n)), (0,) * n, len(rows)
     )
-    directions, shares = directions_of(plane.scaled(rows))
+    directions, shares = directions_of(plane.scaled(rows), n)
     return Plane(plane.mean, plane.deviation, directions, shares, len(rows))
 
 
-def directions_of(rows: DoubleArray) -> tuple[DoubleArray, tuple[float, float]]:
-    """First two principal directions of centred rows, each with its largest part positive; shares of the variance.
+def directions_of(rows: DoubleArray, n: int = 2) -> tuple[DoubleArray, tuple[float, ...]]:
+    """First `n` principal directions of centred rows, each with its largest part positive; shares of the variance.
 
     They are eigenvectors of the smaller of the two products of the rows with themselves.
     """
     wide = rows.shape[1] > rows.shape[0]
     values, vectors = np.linalg.eigh(rows @ rows.T if wide else rows.T @ rows)
     values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
-    directions = np.zeros((rows.shape[1], 2))
-    for place in range(min(2, len(values))):
+    directions = np.zeros((rows.shape[1], n))
+    for place in range(min(n, len(values))):
         direction = rows.T @ vectors[:, place] if wide else vectors[:, place]
         length = np.linalg.norm(direction)
         if values[place] > values[0] * 1e-12 and length:
             directions[:, place] = direction / length * np.sign(direction[np.abs(direction).argmax()])
     total = values.sum() or 1.0
-    first, second = [*(float(value / total) for value in values[:2]), 0.0, 0.0][:2]
-    return directions, (round(first, 6), round(second, 6))
+    shares = np.zeros(n)
+    shares[: len(values)] = values[:n] / total
+    return directions, tuple(np.round(shares, 6).tolist())
 
 
 def places_of(store: Store, kind: str, plane: Plane) -> DoubleArray:
-    """Where each utterance lies in a plane, shape (n, 2)."""
+    """Where each utterance lies along the directions of a plane, shape (n_utterances, n)."""
     return np.concatenate([plane.scaled(rows) @ plane.directions for _, rows in _blocks(store, kind)])
+
+
+def neighbours_of(store: Store, kind: str) -> DoubleArray:
+    """Where UMAP (McInnes et al. 2018) puts each utterance, shape (n, 2): like ones lie together.
+
+    It sees the first `COMPONENTS` principal components, and draws from a fixed seed.
+    """
+    rows = places_of(store, kind, plane_of(store, kind, COMPONENTS))
+    if len(rows) <= NEIGHBOURS:
+        return rows[:, :2]
+    from umap import UMAP as Umap
+
+    return np.asarray(Umap(n_neighbors=NEIGHBOURS, random_state=0, n_jobs=1).fit_transform(rows), np.float64)
 
 
 def _blocks(store: Store, kind: str) -> Iterator[tuple[int, DoubleArray]]:

@@ -17,7 +17,7 @@ from serprep.place.place import at
 
 YOUNG = 24 * 3600.0  # seconds; younger things never go
 MAX_SIZE = 20_000_000_000  # bytes
-_PART = re.compile(r"[0-9a-f]{32}\.part")
+_PART = re.compile(r"[0-9a-f]{32}\.(?:part|json|txt)")  # features and levels, lists of failures, memos
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class Collected:
 
     cache: str
     removed: bool  # False: a dry run
-    parts: tuple[str, ...]  # the longest unused first
+    parts: tuple[str, ...]  # the longest unused first; memos and lists of failures among them
     temporary: tuple[str, ...]  # left by builds that were killed
     bytes: int  # of these
     kept: int  # parts that stay
@@ -105,7 +105,7 @@ def collect(folder: str = "", *, max_size: int = MAX_SIZE, yes: bool = False) ->
 
 
 def _files(root: Path, *, parts: bool) -> Iterator[_File]:
-    """Parts, or what was on its way to become one; nothing else in the folder is looked at."""
+    """Parts, lists of failures and memos, or what was on its way to become one; nothing else is looked at."""
     for kind in sorted(path for path in root.iterdir() if path.is_dir() and not path.is_symlink()):
         for path in kind.iterdir():
             mine = _PART.fullmatch(path.name) if parts else path.name.startswith(".") and path.name.endswith(".tmp")

@@ -348,6 +348,7 @@ class Cache:
                 folder, inside = self._at(name)
                 values = load_object(folder.read(inside))
                 found.update({_key(key): _reason(reason) for key, reason in values.items()})
+                self._touch(name)
             except (OSError, ValueError):
                 continue  # damaged or removed: those utterances are tried again
         return found

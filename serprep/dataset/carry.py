@@ -20,7 +20,7 @@ from serprep.place.place import Place, at
 from serprep.progress import Progress
 from serprep.store.container import digest_of
 from serprep.store.store import Store, open_store
-from serprep.version import build_digest, build_number, is_version, read_build, tags, versions
+from serprep.version import build_digest, build_number, is_version, read_build, refuse_inside, tags, versions
 
 EXPERIMENTS = "experiments"
 _PIECE = 1 << 20
@@ -56,7 +56,7 @@ def carry(source: str, destination: str, *, quiet: bool = True) -> Carried:
     Raises
     ------
     StoreError
-        If the store lies in no data set, is damaged, or something arrived as other bytes.
+        If the store lies in no data set, the destination in one, it is damaged, or something arrived as other bytes.
     """
     store = open_store(source)
     folder, _, file = store.path.rstrip("/").rpartition("/")
@@ -64,7 +64,7 @@ def carry(source: str, destination: str, *, quiet: bool = True) -> Carried:
     if above != "versions" or not is_version(stem_of(file)):
         raise StoreError(f"{one_line(store.path)}: it lies in no data set; name DATASET@VERSION, or take `convert`")
     there, here, name = at(destination.rstrip("/")), at(root or "."), f"versions/{file}"
-    there.refuse_store()
+    refuse_inside(there.root)
     if not there.root or there.exists():
         raise StoreError(f"{one_line(destination)!r} is no folder; expected the folder or URL of a data set")
     if here.path() == there.path():

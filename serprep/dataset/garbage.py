@@ -20,7 +20,7 @@ from serprep.errors import StoreError, one_line
 from serprep.forms import SUFFIXES, form_of, stem_of
 from serprep.place.place import Entry, Place, at
 from serprep.store.store import Store
-from serprep.version import is_version, latest, read_build, stores_of, tags, version_named
+from serprep.version import CONDITIONS, is_version, latest, read_build, stores_of, tags, version_named, versions
 
 #: A temporary file or folder of ours, or what lies in it.
 _TEMPORARY = re.compile(r"((?:(?:versions|tags|cache/[^/]+|experiments(?:/[^/]+)*?)/)?\.[^/]*\.tmp)(?:/|$)")
@@ -139,6 +139,11 @@ def _find_garbage(place: Place, *, yes: bool) -> Garbage:
             keys |= own
         else:
             going.append(name)
+    for name in versions(f"{root}/{CONDITIONS}"):
+        try:
+            keys |= _keys(Store(f"{root}/{CONDITIONS}/{name}"))
+        except StoreError as error:
+            damaged[f"{CONDITIONS}/{name}"] = str(error)
     parts: list[str] = []
     if damaged:
         notes.append("parts of the cache are not looked at while a store is damaged: they may be needed to repair it")

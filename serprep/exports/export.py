@@ -8,13 +8,14 @@ from pathlib import Path
 from serprep.errors import SerprepError, StoreError, one_line
 from serprep.exports import FORMS
 from serprep.exports.source import Source
-from serprep.files import discard, refuse_store
+from serprep.files import discard
 from serprep.place.corpus import as_root
 from serprep.place.place import at
 from serprep.progress import Progress
 from serprep.split.bind import bind
 from serprep.split.file import read_split, write_split
 from serprep.store.store import open_store
+from serprep.version import refuse_inside
 
 
 @dataclass(frozen=True)
@@ -97,12 +98,12 @@ def _new_folder(destination: str | Path) -> Path:
     Raises
     ------
     StoreError
-        If there is something, it lies in a store, or it is not on this machine.
+        If there is something, it lies in a store or a data set, or it is not on this machine.
     """
     place = at(destination)
     if not place.direct():
         raise StoreError(f"{one_line(destination)}: an export is written to a folder on this machine; name one")
-    refuse_store(place.direct())
+    refuse_inside(str(destination))
     if place.holds():
         raise StoreError(
             f"{one_line(destination)}: it exists; nothing is overwritten: remove it or choose another name"

@@ -354,8 +354,11 @@ def extract(
             f"than {features.shortest}; leave it out"
         )
     several = sum(features.kind(name).shares for name in kinds) > 1
+    # contours last: an hour's are kept while what follows is computed
+    order = sorted(kinds, key=lambda name: features.kind(name).shape_of(features.configs[name]) != "row")
     with sharing() if several else nullcontext():
-        return {name: _rows(signal, features, name, utterance) for name in kinds}
+        computed = {name: _rows(signal, features, name, utterance) for name in order}
+    return {name: computed[name] for name in kinds}
 
 
 def _rows(signal: FloatArray, features: Features, name: str, utterance: str) -> FloatArray:

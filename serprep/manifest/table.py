@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from serprep._json import load_json
 from serprep.columns import COLUMNS, DIMENSIONS, FIRST, LAST, REQUIRED, RESERVED
@@ -316,14 +317,14 @@ def _append(columns: Mapping[str, Column], header: Sequence[str], rows: Sequence
     ValueError
         If a cell is wrong, or a row has too many or too few.
     """
-    for cells in rows:
-        if len(cells) != len(header):
-            raise ValueError(f"{len(cells)} cells, the header has {len(header)}; quote cells that hold commas")
+    for row in rows:
+        if len(row) != len(header):
+            raise ValueError(f"{len(row)} cells, the header has {len(header)}; quote cells that hold commas")
     cells_of = dict(zip(header, zip(*rows, strict=True), strict=True))
     for name, column in columns.items():
-        cells = cells_of.get(name) or [""] * len(rows)
+        texts: Sequence[Any] = cells_of.get(name) or [""] * len(rows)
         plain = name not in FIELDS or COLUMNS[name].type == "text"
-        column.extend(cells if plain else map(COLUMNS[name].value, cells))
+        column.extend(texts if plain else map(COLUMNS[name].value, texts))
 
 
 def _problems_in(rows: Iterable[tuple[int, Sequence[str]]], header: Sequence[str], place: str) -> Iterator[str]:

@@ -21,6 +21,7 @@ from serprep.store.pack import pack
 from serprep.store.store import Store, open_store
 from serprep.store.writer import Origins
 from serprep.utterance import Utterance, Utterances
+from serprep.version import CONDITIONS
 
 PARENT = "parent"  # column of a child: the id of the utterance that it was made from
 
@@ -125,7 +126,7 @@ def _packed(
     packed = pack(
         made,
         origins,
-        dataset=f"{recipe.dataset_path}/conditions",
+        dataset=f"{recipe.dataset_path}/{CONDITIONS}",
         labels=store.labels,
         features=store.features.settled(),
         config=recipe.store,

@@ -7,8 +7,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from serprep.columns import COLUMNS
 from serprep.corpora import read_corpus
-from serprep.errors import CorpusError, ManifestError, one_line
+from serprep.errors import CorpusError, ManifestError, RecipeError, one_line
 from serprep.files import read_regular
 from serprep.manifest.locate import Located, locate
 from serprep.manifest.marks import corrections, read_marks
@@ -40,9 +41,22 @@ class Asked(Selection):
 
 
 def gather(recipe: Recipe) -> Asked:
-    """Read the recipe's corpus or manifest, or several, and select its rows; no audio is touched."""
-    if recipe.corpora:
-        return _joined(recipe)
+    """Read the recipe's corpus or manifest, or several, and select its rows; no audio is touched.
+
+    Raises
+    ------
+    SerprepError
+        If that cannot be read, or lacks a column that ``[train] groups`` names.
+    """
+    asked = _joined(recipe) if recipe.corpora else _read(recipe)
+    known = asked.manifest.columns
+    if missing := [name for name in recipe.train.groups if name not in {*known, *COLUMNS}]:
+        raise RecipeError(f"[train] groups: no column {one_line(missing[0])!r}; the corpus has {', '.join(known)}")
+    return asked
+
+
+def _read(recipe: Recipe) -> Asked:
+    """What is asked for of one corpus."""
     corpus, root = recipe.corpus, recipe.root
     warnings: tuple[str, ...] = ()
     if corpus.manifest:
@@ -84,7 +98,7 @@ def gather(recipe: Recipe) -> Asked:
 def _joined(recipe: Recipe) -> Asked:
     """What is asked for of several corpora; ids, and what tells speakers apart, begin with the corpus's name."""
     root = recipe.root
-    alone = {one.name: gather(replace(recipe, corpus=one, corpora=())) for one in recipe.corpora}
+    alone = {one.name: _read(replace(recipe, corpus=one, corpora=())) for one in recipe.corpora}
     infos = [asked.manifest.info for asked in alone.values()]
     info = {
         key: "; ".join(dict.fromkeys(str(info[key]) for info in infos if info.get(key)))
@@ -96,11 +110,17 @@ def _joined(recipe: Recipe) -> Asked:
     if not any(one.emotions for one in recipe.corpora):
         labels = tuple(sorted(labels))
     located = [asked.located for asked in alone.values() if asked.located]
+    warnings = [f"{one_line(name)}: {warning}" for name, asked in alone.items() for warning in asked.warnings]
+    warnings += [
+        f"{one_line(name)}: its own column 'corpus' is replaced by its name"
+        for name, asked in alone.items()
+        if "corpus" in asked.manifest.columns
+    ]
     return Asked(
         manifest,
         {f"{name}: {why}": n for name, asked in alone.items() for why, n in asked.dropped.items()},
         labels,
-        tuple(f"{one_line(name)}: {warning}" for name, asked in alone.items() for warning in asked.warnings),
+        tuple(warnings),
         Located(manifest.utterances, (), sum(one.n_missing for one in located), sum(one.n_paths for one in located)),
         root,
     )

@@ -26,7 +26,7 @@ from serprep.manifest.look import look
 from serprep.manifest.table import Manifest
 from serprep.parallel import Workers
 from serprep.pipeline.extract import compute_features
-from serprep.pipeline.table_files import Block, Head, write_csv, writer_of
+from serprep.pipeline.table_files import Block, Head, is_alike, write_csv, writer_of
 from serprep.place.corpus import walk
 from serprep.progress import Progress
 from serprep.store.writer import Origins
@@ -108,7 +108,7 @@ def write_table(
     Raises
     ------
     SerprepError
-        If nothing can be computed, or the table cannot be written.
+        If nothing can be computed, the table cannot be written, or `output` is a file of another kind.
     """
     write = writer_of(output.suffix) if output else write_csv
     kind, config = set_of(feature_set, level)
@@ -118,6 +118,8 @@ def write_table(
     hop = kind.hop(config, features.signal)
     place = "" if kind.shape_of(config) == "row" else "start" if hop else "row"
     head = Head(f"serprep {feature_set} {level}".rstrip(), place, columns)
+    if output and output.is_file() and not is_alike(output, write, head):
+        raise FeatureError(f"{one_line(output)} is there and holds something else; name another file, or remove it")
     few = workers is None and len(recordings) <= FEW
     pool: Any = _Here() if few else Workers(workers)
     with tempfile.TemporaryDirectory(prefix="serprep-") as scratch:

@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -87,6 +88,22 @@ def write_parquet(file: BinaryIO, head: Head, blocks: Iterable[Block]) -> None:
 
 def _leading(head: Head) -> tuple[str, ...]:
     return ("file", head.place) if head.place else ("file",)
+
+
+def is_alike(path: Path, write: Writer, head: Head) -> bool:
+    """Whether a file holds what would be written: a table of the same columns, or nothing."""
+    start = io.BytesIO()
+    write(start, head, ())
+    if write is not write_parquet:
+        with path.open("rb") as file:
+            there = file.read(len(start.getvalue()))
+        return there in (b"", start.getvalue())
+    from pyarrow import parquet
+
+    try:
+        return not path.stat().st_size or bool(parquet.read_schema(path).equals(parquet.read_schema(start)))
+    except ValueError:  # no Parquet
+        return False
 
 
 WRITERS: dict[str, Writer] = {".csv": write_csv, ".arff": write_arff, ".parquet": write_parquet}

@@ -103,6 +103,10 @@ class Here(Place):
         """Raise a StoreError in a store, also where links lead into one."""
         refuse_store(self.root)
 
+    def above(self) -> Iterator["Here"]:
+        """Folders that it really lies in, the nearest first."""
+        return (Here(str(path)) for path in Path(os.path.realpath(self.root)).parents)
+
     def unwritable(self) -> str:
         """Why nothing can be written; nobody's home is made."""
         folder = self._at()

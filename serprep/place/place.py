@@ -117,6 +117,10 @@ class Place(ABC):
         """Raise a StoreError if it is a store or lies in one: a store never changes."""
 
     @abstractmethod
+    def above(self) -> Iterator["Place"]:
+        """The places that it lies in, the nearest first."""
+
+    @abstractmethod
     def unwritable(self) -> str:
         """Why nothing can be written into this folder, or ""; it is made where there is none."""
 

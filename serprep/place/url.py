@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -74,13 +75,18 @@ class Url(Place):
 
     def refuse_store(self) -> None:
         """Raise a StoreError in a store, at each prefix that is named like one."""
+        for place in (self, *self.above()):
+            form = form_of(place.root.rpartition("/")[2])
+            with contextlib.suppress(OSError):  # what does not answer says so when it is written
+                if form and place.exists(form.mark):
+                    raise in_store(self.root, "" if place is self else place.root)
+
+    def above(self) -> Iterator["Url"]:
+        """Those whose prefixes begin it; the bucket's last."""
         scheme, _, rest = self.root.partition("://")
         parts = rest.split("/")
-        for n in range(len(parts), 1, -1):
-            above, form = Url(f"{scheme}://{'/'.join(parts[:n])}"), form_of(parts[n - 1])
-            with contextlib.suppress(OSError):  # what does not answer says so when it is written
-                if form and above.exists(form.mark):
-                    raise in_store(self.root, "" if n == len(parts) else above.root)
+        for n in range(len(parts) - 1, 0, -1):
+            yield Url(f"{scheme}://{'/'.join(parts[:n])}")
 
     def unwritable(self) -> str:
         """Not known before it is tried."""
@@ -146,16 +152,22 @@ class Url(Place):
 
     def withdraw(self, name: str, mark: str, *, unless: Callable[[], bool] = lambda: False) -> None:
         """Remove the mark first: from then on it is none.  What has none is seen until it is gone."""
+        folder, _, last = name.rpartition("/")
+        claim = f"{folder}/.{last[:16]}.going.tmp".lstrip("/")  # of two who restore and remove, a torn one would stay
+        if not self.create(claim, uuid.uuid4().bytes):
+            return
         try:
             data = self.read(f"{name}/{mark}") if mark else b""
+            if mark:
+                self.remove(f"{name}/{mark}")
+            if not unless():
+                self.remove_all([name])
+            elif mark:
+                self.write(f"{name}/{mark}", data)
         except FileNotFoundError:  # somebody else was faster
-            data = b""
-        if mark:
-            self.remove(f"{name}/{mark}")
-        if not unless():
-            self.remove_all([name])
-        elif data:
-            self.write(f"{name}/{mark}", data)
+            pass
+        finally:
+            self.remove(claim)
 
     def growing(self, name: str) -> str:
         """Itself: without the mark it is none yet."""

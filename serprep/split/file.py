@@ -23,14 +23,14 @@ def write_split(split: Split, path: Path) -> Path:
         "manifest_digest": split.manifest_digest,
         "notes": list(split.notes),
     }
-    lines = [f" {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}," for name, value in head.items()]
-    rows = [
+    lines = [f" {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)},\n" for name, value in head.items()]
+    rows = (
         f"  {json.dumps(name, ensure_ascii=False)}: "
         + json.dumps({"speaker": row.speaker, "group": row.group, "roles": list(row.roles)}, ensure_ascii=False)
-        for name, row in sorted(split.utterances.items())
-    ]
-    text = "{\n" + "\n".join(lines) + '\n "utterances": {\n' + ",\n".join(rows) + "\n }\n}\n"
-    write_whole(path, text.encode())
+        for name, row in sorted(split.utterances.items(), key=lambda item: item[0])
+    )
+    body = b",\n".join(row.encode() for row in rows)
+    write_whole(path, b"".join([b"{\n", "".join(lines).encode(), b' "utterances": {\n', body, b"\n }\n}\n"]))
     return path
 
 

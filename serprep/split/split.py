@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,14 +38,16 @@ class Split:
     @property
     def rows_digest(self) -> str:
         """SHA-256 of the sorted (id, speaker, group) rows, hex: what the split is bound to."""
-        rows = sorted([name, row.speaker, row.group] for name, row in self.utterances.items())
-        return hashlib.sha256(canonical_json(rows)).hexdigest()
+        return _digest(
+            b"[", ([name, row.speaker, row.group] for name, row in sorted(self.utterances.items(), key=_name))
+        )
 
     @property
     def digest(self) -> str:
         """SHA-256 of everything that decides training: rows and roles, hex."""
-        rows = sorted([name, row.speaker, row.group, *row.roles] for name, row in self.utterances.items())
-        return hashlib.sha256(canonical_json([list(self.folds), rows])).hexdigest()
+        rows = sorted(self.utterances.items(), key=_name)
+        begin = b"[" + canonical_json(list(self.folds)) + b",["
+        return _digest(begin, ([name, row.speaker, row.group, *row.roles] for name, row in rows), end=b"]]")
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -59,6 +61,19 @@ class Split:
     def ids(self, fold: int, role: str) -> list[str]:
         """Sorted ids of one role in one fold."""
         return sorted(name for name, row in self.utterances.items() if row.roles[fold] == role)
+
+
+def _name(item: tuple[str, Assignment]) -> str:
+    return item[0]
+
+
+def _digest(begin: bytes, rows: Iterable[list[str]], *, end: bytes = b"]") -> str:
+    """SHA-256, hex, of a canonical JSON text that ends with these rows, without holding it."""
+    total = hashlib.sha256(begin)
+    for number, row in enumerate(rows):
+        total.update(b"," * (number > 0) + canonical_json(row))
+    total.update(end)
+    return total.hexdigest()
 
 
 def groups_of(rows: Utterances, columns: Sequence[str]) -> list[str]:

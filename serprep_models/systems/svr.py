@@ -76,7 +76,8 @@ class SVR(SystemSpec[Options]):
             known = ~np.isnan(truth[:, place])
             train = _Part(values=values[known], numbers=truth[known, place].astype(np.float64))
             own = [speaker for speaker, told in zip(speakers, known, strict=True) if told]
-            sides = _inner(train, own) if dev is None else [(train, _known(*dev, place))]
+            parents = (np.cumsum(known) - 1)[fold.parents(rows)[known]]
+            sides = _inner(train, own, parents) if dev is None else [(train, _known(*dev, place))]
             scores = {c: _mean_concordance(sides, c=c, epsilon=options.epsilon) for c in options.c}
             best = max(options.c, key=lambda c: (-1.0 if scores[c] is None else scores[c], -c))
             weights.append(_fitted(train, c=best, epsilon=options.epsilon))
@@ -100,12 +101,15 @@ def _known(values: FloatArray, truth: FloatArray, place: int) -> _Part:
     return _Part(values=values[known], numbers=truth[known, place].astype(np.float64))
 
 
-def _inner(train: _Part, speakers: Sequence[str]) -> list[tuple[_Part, _Part]]:
-    """Sides to learn from and to try on; speakers are kept together where there are two or more."""
+def _inner(train: _Part, speakers: Sequence[str], parents: IntArray) -> list[tuple[_Part, _Part]]:
+    """Sides to learn from and to try on; speakers are kept together where there are two or more.
+
+    Children are learnt from beside their parents, and nothing is tried on them.
+    """
     from sklearn.model_selection import GroupKFold, KFold
 
-    groups = len(set(speakers))
-    n_folds = min(N_FOLDS, groups if groups > 1 else len(train.numbers))
+    groups, recordings = len(set(speakers)), np.flatnonzero(parents == np.arange(len(parents)))
+    n_folds = min(N_FOLDS, groups if groups > 1 else len(recordings))
     if n_folds < 2:
         return []
     folds = GroupKFold(n_folds) if groups > 1 else KFold(n_folds)
@@ -113,7 +117,11 @@ def _inner(train: _Part, speakers: Sequence[str]) -> list[tuple[_Part, _Part]]:
     def part(chosen: IntArray) -> _Part:
         return _Part(values=train.values[chosen], numbers=train.numbers[chosen])
 
-    return [(part(learn), part(tried)) for learn, tried in folds.split(train.values, groups=list(speakers))]
+    own = [speakers[place] for place in recordings.tolist()] if groups > 1 else None
+    return [
+        (part(np.flatnonzero(np.isin(parents, recordings[learn]))), part(recordings[tried]))
+        for learn, tried in folds.split(recordings, groups=own)
+    ]
 
 
 def _mean_concordance(sides: Sequence[tuple[_Part, _Part]], *, c: float, epsilon: float) -> float | None:

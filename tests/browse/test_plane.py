@@ -1,7 +1,13 @@
+import json
+import re
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from serprep.browse import plane
+from serprep.browse.content import Content
 from serprep.browse.plane import Plane, directions_of, places_of, plane_of, row_kinds
 
 
@@ -42,3 +48,30 @@ def test_places_are_projections_of_all_rows_on_the_components(subject, monkeypat
 def test_what_does_not_vary_and_what_is_no_number_is_at_the_mean():
     made = Plane(np.array([1.0, 2.0]), np.array([0.0, 2.0]), np.zeros((2, 2)), (0, 0), 3)
     assert made.scaled(np.array([[9.0, 6.0], [1.0, np.nan]])).tolist() == [[0, 2], [0, 0]]
+
+
+def test_umap_maps_components_where_it_is_installed_and_only_then(subject, monkeypatch):
+    class Umap:
+        def __init__(self, **options):
+            assert options == {"n_neighbors": 5, "random_state": 0, "n_jobs": 1}, "else maps differ from day to day"
+
+        def fit_transform(self, rows):
+            rows = np.asarray(rows)
+            assert rows.shape == (len(subject.store), plane.COMPONENTS)
+            return -rows[:, [1, 0]]
+
+    store, component = subject.store, places_of(subject.store, "imported", plane_of(subject.store, "imported"))
+    monkeypatch.setattr(plane, "find_spec", lambda name: None)
+    assert plane.maps_of(store) == [("imported", "PCA")] and json.loads(drawn(subject, 0))["way"] == "PCA"
+    monkeypatch.setattr(plane, "find_spec", lambda name: name == "umap")
+    assert plane.maps_of(store) == [("imported", "PCA"), ("imported", "UMAP")]
+    assert np.allclose(plane.neighbours_of(store, "imported"), component), "too few to have neighbours"
+    monkeypatch.setattr(plane, "NEIGHBOURS", 5)
+    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=Umap))
+    told = json.loads(drawn(subject, 1))
+    assert told["way"] == "UMAP" and np.allclose(told["x"], -component[:, 1], atol=6e-4)
+
+
+def drawn(subject, number):
+    """A map as the page is given it."""
+    return re.fullmatch(r'serprep\.take\("map/\d",(.*)\);\n', Content(subject).map(number).decode())[1]

@@ -37,9 +37,13 @@ def test_the_longest_unused_go_first_and_only_beyond_the_size(cache):
 
 def test_what_a_build_uses_is_not_the_longest_unused(cache):
     cache, names, size = cache
-    assert cache.find("logmel", [bytes([0] * 32)]).found.all()
+    cache.write_failures({bytes(32): "silent"})
+    (failures,) = Path(cache.root).glob("failures/*")
+    os.utime(failures, (time.time() - 9 * DAY,) * 2)
+    assert cache.find("logmel", [bytes([0] * 32)]).found.all() and cache.failures() == {bytes(32): "silent"}
     found = collect(cache.root, max_size=0, yes=True)
     assert found.parts == tuple(names[1:]) and cache.folder.exists(names[0])
+    size += failures.stat().st_size
     assert found.notes == (f"{size} bytes more than asked for stay: they were used less than a day ago",)
 
 
@@ -60,6 +64,7 @@ def test_only_parts_and_leftovers_are_touched(cache, tmp_path):
     cache, names, _ = cache
     root = Path(cache.root)
     cache.write_failures({bytes(32): "silent"})
+    cache._write(memo := f"memo/{'0' * 32}.txt", b"")
     (root / "logmel" / ".x.part.0123.tmp").write_bytes(b"half")
     (root / "mine.part").write_bytes(b"mine")
     (root / "logmel" / "notes.part").write_bytes(b"mine")
@@ -68,10 +73,11 @@ def test_only_parts_and_leftovers_are_touched(cache, tmp_path):
     (root / "link").symlink_to(tmp_path / "elsewhere")
     for path in [*root.rglob("*"), *(tmp_path / "elsewhere").iterdir()]:
         os.utime(path, (time.time() - 9 * DAY,) * 2)
+    failures = cache._names("failures")
     found = collect(cache.root, max_size=0, yes=True)
-    assert sorted(found.parts) == sorted(names) and found.temporary == ("logmel/.x.part.0123.tmp",)
+    assert sorted(found.parts) == sorted([*names, *failures, memo]) and found.temporary == ("logmel/.x.part.0123.tmp",)
     left = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
-    assert left == {"mine.part", "logmel/notes.part", *cache._names("failures")}
+    assert left == {"mine.part", "logmel/notes.part"}
     assert (tmp_path / "elsewhere" / f"{'0' * 32}.part").exists()
 
 

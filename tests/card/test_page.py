@@ -11,7 +11,7 @@ from helpers.builds import recipe as small_recipe
 from helpers.inline import Inline
 from serprep.card import card_of, make_card, write_card
 from serprep.errors import StoreError
-from serprep.manifest.table import make_manifest, write_manifest
+from serprep.manifest.table import make_manifest
 from serprep.pipeline.build import build
 from serprep.store.store import open_store
 from serprep.testing import write_synthetic_corpus
@@ -125,18 +125,6 @@ def test_players_only_where_they_are_asked_for(built, tmp_path):
     assert page.count(b"<audio") == 3 and page.count(b"data:audio/ogg") == 3
     with pytest.raises(StoreError, match="does not say where its recordings are"):
         card_of(result.store, output=str(tmp_path / "a.html"), with_sound=1)
-
-
-def test_the_command_writes_cards_of_stores_and_manifests(built, serprep, tmp_path):
-    _, result = built
-    done = serprep("card", result.store, "-o", tmp_path / "card.html")
-    assert done.returncode == 0 and (tmp_path / "card.html").is_file()
-    write_manifest(open_store(result.store).manifest(), tmp_path)
-    done = serprep("card", tmp_path)
-    assert done.stdout.strip() == str(tmp_path / "card.html")
-    assert "serprep manifest" in (tmp_path / "card.html").read_text(encoding="utf-8")
-    done = serprep("card", tmp_path / "nothing")
-    assert done.returncode == 1 and "no store there" in done.stderr
 
 
 def test_a_card_is_small(built):

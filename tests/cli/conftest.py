@@ -1,5 +1,6 @@
-"""What the tests of the data set's commands share: a small data set."""
+"""What the tests of commands share: a small project, and a small data set of two versions."""
 
+import json
 import os
 import time
 from pathlib import Path
@@ -8,9 +9,27 @@ import numpy as np
 import pytest
 import soundfile
 
+from helpers.command import installed
 from helpers.inline import Inline
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
+from serprep.testing import write_synthetic_corpus
+
+RECIPE = """\
+[dataset]
+path = "stores"
+[corpus]
+reader = "pattern"
+root = "corpus"
+pattern = "{emotion}/{speaker}_{text}_{take}.wav"
+[split]
+protocol = "group-k-fold"
+folds = 2
+[train]
+systems = ["plain-crnn", "majority"]
+seeds = [0]
+epochs = 1
+"""
 
 
 @pytest.fixture
@@ -36,3 +55,36 @@ def two_versions(tmp_path):
     for path in sorted((tmp_path / "data").rglob("*"), reverse=True):
         os.utime(path, (then, then))
     return Path(tmp_path / "data"), results[0].version, results[1].version
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory) -> Path:
+    """A folder of a recipe and a small corpus, one file of which is no recording."""
+    folder = tmp_path_factory.mktemp("project")
+    write_synthetic_corpus(folder / "corpus", n_speakers=2, n_texts=2)
+    (folder / "corpus" / "sad" / "synth02_t09_1.wav").write_bytes(b"not a recording")
+    (folder / "recipe.toml").write_text(RECIPE, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(project) -> dict:
+    """What `serprep build --json` says of it."""
+    result = installed("build", "recipe.toml", "--json", "--workers", 1, cwd=project)
+    assert result.returncode == 3
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="session")
+def ran(project, built, serprep):
+    """What `serprep run --json` did with it."""
+    return serprep("run", "recipe.toml", "--json", "--workers", 1, cwd=project)
+
+
+@pytest.fixture(scope="session")
+def listed(project, serprep, tmp_path_factory):
+    """A folder with the manifest of its corpus, and what `serprep manifest --json` said."""
+    folder = tmp_path_factory.mktemp("listed")
+    pattern = "{emotion}/{speaker}_{text}_{take}.wav"
+    done = serprep("manifest", "pattern", project / "corpus", "-o", folder, "--pattern", pattern, "--json")
+    return folder, json.loads(done.stdout)

@@ -53,3 +53,14 @@ def test_another_kind_of_path_is_answered_with_what_works(serprep, two_versions,
         found = serprep(command, place, *more)
         assert found.returncode == 1 and found.stdout == "" and found.stderr.count("\n") == 1
         assert advice in found.stderr
+
+
+def test_info_describes_the_store(built, project, serprep) -> None:
+    about = json.loads(serprep("info", "stores@latest", "--json", cwd=project).stdout)
+    assert about["version"] == built["version"]
+    assert about["n_utterances"] == 16
+    assert about["arrays"]["functionals/compare_2016"] == {"shape": [16, 6373], "dtype": "float32"}
+    assert about["arrays"]["utterances/id"]["dtype"] == "string"
+    assert "synthetic" not in about["features"]
+    text = serprep("info", f"stores@{built['version'][:8]}", cwd=project).stdout
+    assert "angry 4, happy 4, neutral 4, sad 4" in text

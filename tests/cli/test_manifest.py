@@ -73,3 +73,10 @@ def test_what_raters_said_lies_beside_the_manifest(serprep, tmp_path):
     done = serprep("manifest", "emodb", tmp_path / "other", "-o", tmp_path / "made")
     assert done.returncode == 0 and "raters.jsonl" not in done.stdout
     assert not (tmp_path / "made" / "raters.jsonl").exists()  # it would be another manifest's
+
+
+def test_it_says_what_the_manifest_holds(listed) -> None:
+    _, values = listed
+    assert values["n_utterances"] == 17
+    assert values["emotions"] == {"angry": 4, "happy": 4, "neutral": 4, "sad": 5}
+    assert list(values["unreadable"]) == ["sad/synth02_t09_1.wav"]

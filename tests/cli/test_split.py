@@ -46,3 +46,8 @@ def test_a_class_of_one_speaker_is_one_line(serprep, tmp_path):
         "leave it out or merge it\n"
     )
     assert not (tmp_path / "split.json").exists()
+
+
+def test_folds_are_by_speaker(listed, tmp_path, serprep) -> None:
+    split = json.loads(serprep("split", listed[0], "-o", tmp_path / "split.json", "--json").stdout)
+    assert [fold["test_groups"] for fold in split["folds"]] == ["synth01", "synth02"]

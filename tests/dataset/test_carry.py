@@ -110,6 +110,9 @@ def test_what_cannot_travel_is_one_line(made, tmp_path):
     data, first, _ = made
     with pytest.raises(StoreError, match="the data set that it lies in"):
         carry(str(data), str(data))
+    for inside in (f"{data}/experiments", f"{data}/versions/more"):
+        with pytest.raises(StoreError, match=rf"it lies in the data set {data}; name a place outside of it"):
+            carry(f"{data}@paper", inside)
     shutil.copytree(data / "versions" / f"{first}.zarr", tmp_path / "alone.zarr")
     with pytest.raises(StoreError, match="it lies in no data set; name DATASET@VERSION"):
         carry(str(tmp_path / "alone.zarr"), str(tmp_path / "copy"))
@@ -121,12 +124,3 @@ def test_what_cannot_travel_is_one_line(made, tmp_path):
         with pytest.raises(StoreError, match=r"is no folder; expected the folder or URL of a data set"):
             carry(str(made[0]), no_folder)
     assert (tmp_path / "file").read_text() == "mine"
-
-
-def test_the_commands(serprep, made, tmp_path):
-    data, first, _ = made
-    pushed = serprep("push", f"{data}@paper", tmp_path / "there" / "set", "--json")
-    assert json.loads(pushed.stdout)["version"] == first and pushed.stderr == ""
-    pulled = serprep("pull", f"{tmp_path}/there/set@paper", cwd=tmp_path)
-    assert pulled.returncode == 0 and f"version      {first}" in pulled.stdout
-    assert verify(f"{tmp_path}/set@paper").ok

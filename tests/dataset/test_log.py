@@ -25,6 +25,7 @@ from serprep.errors import StoreError
 from serprep.pipeline.build import build
 from serprep.recipe import recipe_from
 from serprep.store.store import Store, open_store
+from serprep.version import CONDITIONS
 
 DAY = 24 * 3600
 
@@ -485,6 +486,21 @@ def test_a_part_goes_when_no_kept_store_names_its_keys(made, data):
     left -= {name for name in left if name.startswith("levels/")}  # of utterances that version 3 has, too
     assert left == (parts.keys() | {young, "logmel/twin.part"}) - expected
     assert len(list((data / "cache" / "failures").iterdir())) == 1
+
+
+def test_parts_of_stores_in_other_conditions_stay(made, data):
+    first = names(made, 1)[0]
+    kept = {row.tobytes() for row in open_store(data).keys("logmel/20")}
+    only = {row.tobytes() for row in open_store(data / first).keys("logmel/30")} - kept
+    part = Cache(str(data / "cache")).write("logmel", [min(only)], [np.zeros((2, 40), "f4")], [500])
+    grow_old(data, days=3)
+    assert f"cache/{part}" in gc(data).parts
+    shutil.copytree(data / first, data / CONDITIONS / first)
+    assert f"cache/{part}" not in gc(data).parts
+    writable(data / CONDITIONS)
+    (data / CONDITIONS / first / "zarr.json").write_text("{}")
+    found = gc(data)
+    assert (list(found.damaged), found.parts) == ([f"{CONDITIONS}/{first}"], ())
 
 
 def test_a_part_of_a_tagged_version_stays(made, data):

@@ -1,6 +1,7 @@
 """What every form has in common: what stands in it, whole or not at all, and how it is refused."""
 
 import json
+import shutil
 
 import pytest
 
@@ -50,6 +51,12 @@ def test_what_cannot_be_is_one_line(shop, tmp_path):
         export(shop.store.path, shop.root, form="csv")
     with pytest.raises(StoreError, match="a store never changes"):
         export(shop.store.path, f"{shop.store.path}/out", form="csv")
+    (tmp_path / "set/versions/" / f"{shop.store.version}.zarr").mkdir(parents=True)
+    (tmp_path / "set/versions" / f"{shop.store.version}.build.json").touch()
+    for inside in ("out", "experiments/out"):
+        with pytest.raises(StoreError, match=r"it lies in the data set .*/set; name a place outside of it"):
+            export(shop.store.path, tmp_path / "set" / inside, form="csv")
+    shutil.rmtree(tmp_path / "set")
     with pytest.raises(StoreError, match="a folder on this machine"):
         export(shop.store.path, "memory://out", form="csv")
     with pytest.raises(SplitError, match="expected a split file"):
@@ -73,11 +80,3 @@ def test_another_recording_is_named(shop, tmp_path):
     with pytest.raises(CorpusError, match=r"x/a\.wav: .*name the folder that the store was built from"):
         export(shop.store.path, tmp_path / "out", form="webdataset", audio=tmp_path)
     assert not (tmp_path / "out").exists()
-
-
-def test_the_command_says_what_it_wrote(serprep, shop, tmp_path):
-    done = serprep("export", shop.store.path, "--to", "npz", tmp_path / "out", "--split", shop.paths[3], "--json")
-    assert (done.returncode, done.stderr) == (0, "")
-    written = json.loads(done.stdout)
-    assert written["version"] == shop.store.version and written["n_utterances"] == 6 and written["n_files"] == 3
-    assert "Error: unknown form 'nzp'" in serprep("export", shop.store.path, tmp_path / "o2", "--to", "nzp").stderr

@@ -1,9 +1,6 @@
 """The experiments of a data set, listed and called by short names."""
 
 import json
-import os
-import shutil
-from pathlib import Path
 
 import pytest
 
@@ -11,21 +8,6 @@ from serprep.errors import TrainError
 from serprep_models import catalogue
 from serprep_models.catalogue import experiments_in, resolve
 from serprep_models.predictor import load
-
-
-@pytest.fixture
-def dataset(trained: Path, tmp_path: Path) -> Path:
-    """Two experiments of one data set, the second an hour older and hardly told of."""
-    for name, seconds in (("aaaa1111bbbb2222", 7200), ("aaaa1111cccc3333", 3600)):
-        folder = shutil.copytree(trained, tmp_path / "data" / "experiments" / name)
-        # other tests train more in the folder that all share
-        for more in (*folder.glob("compare-svm"), *folder.glob("majority"), *folder.glob("*/fold-0[!1]")):
-            shutil.rmtree(more, ignore_errors=True)  # some lie in others
-        for path in folder.rglob("result.json"):
-            os.utime(path, (seconds, seconds))
-    (tmp_path / "data/experiments/aaaa1111cccc3333/experiment.json").write_text("[" * 100_000)
-    (tmp_path / "data/experiments/.cache").mkdir()
-    return tmp_path / "data"
 
 
 def test_what_there_is_the_latest_first(dataset, small) -> None:
@@ -62,15 +44,3 @@ def test_short_names_stand_for_folders(dataset) -> None:
     with pytest.raises(TrainError, match="2 experiments begin so: aaaa1111bbbb2222, aaaa1111cccc3333; give more"):
         resolve(dataset / "aaaa1111")
     assert len(load(dataset / "latest" / "plain-crnn").checkpoints) == 1
-
-
-def test_the_command_lists_them(dataset, serprep) -> None:
-    told = serprep("experiments", dataset)
-    assert told.returncode == 0 and "aaaa1111b (latest), " in told.stdout
-    assert "split    group-k-fold by speaker, 2 folds" in told.stdout
-    found = json.loads(serprep("experiments", dataset, "--json").stdout)["experiments"]
-    assert [one["name"] for one in found] == ["aaaa1111b", "aaaa1111c"]
-    (dataset / "recipe.toml").write_text('[dataset]\npath = "."\n[corpus]\nreader = "table"\nroot = "."\n')
-    assert serprep("experiments", dataset / "recipe.toml").stdout == told.stdout
-    none = serprep("experiments", dataset / "experiments" / ".cache")
-    assert (none.returncode, none.stderr.count("\n")) == (1, 1)

@@ -55,7 +55,7 @@ def test_no_child_is_developed_on_or_tested_or_comes_from_there(small, augmented
     recipe, store = small
     bound = bind(split_of(recipe, store.manifest()), store.manifest())
     for fold in range(2):
-        clean = rows_of(bound, store, fold)
+        clean = rows_of(bound, fold, [bool(label) for label in store.emotions])
         found = with_children(store, augmented, clean)
         ids = {role: [augmented.ids[row] for row in rows] for role, rows in found.items()}
         for role in ("dev", "test"):
@@ -76,7 +76,7 @@ def test_statistics_are_of_what_is_trained_on_and_the_rest_of_recordings(small, 
     assert about["version"] == store.version
     assert about["calibration"]["n"] == len(rows) == 16  # no child has a part in the temperature
     (result,) = outcome.results
-    assert (result["n_train"], result["n_children"]) == (16, 16)
+    assert (result.n_train, result.n_children) == (16, 16)
     assert set(outcome.predictions["id"]) == set(outcome.split.ids(0, "test"))
     assert any("16 and 16 (conditions off); no child is developed on or tested" in note for note in outcome.notes)
 
@@ -134,3 +134,26 @@ def test_what_cannot_be_trained_on_is_told(augment, message, tmp_path):
     values = {"corpus": {"reader": "ravdess", "root": "."}, "train": {"augment": augment}}
     with pytest.raises(RecipeError, match=message):
         recipe_from(values, folder=tmp_path, name="r")
+
+
+def test_a_regression_tries_recordings_alone():
+    from serprep_models.systems.svr import _inner, _Part
+
+    parents = np.repeat(np.arange(0, 20, 2), 2)  # every other one is the child of the one before
+    train = _Part(values=np.arange(20.0, dtype=np.float32)[:, None], numbers=np.arange(20.0))
+    sides = _inner(train, [""] * 20, parents)
+    assert sorted(np.concatenate([tried.numbers for _, tried in sides])) == sorted(set(parents))
+    for learn, tried in sides:
+        assert set(learn.numbers) == {float(i) for i in range(20) if parents[i] not in tried.numbers}
+
+
+def test_raters_heard_the_parent(augmented, monkeypatch):
+    from serprep_models import targets
+
+    class Said:
+        def of(self, ids):
+            return np.array([[len(name), "~" in name] for name in ids], np.float64)
+
+    monkeypatch.setattr(targets, "read_said", lambda path: Said())
+    truth = targets.Raters("").truth(augmented, range(len(augmented)))
+    assert not truth[:, 1].any() and (truth == truth[parents_of(augmented)]).all()

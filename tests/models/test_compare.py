@@ -154,18 +154,3 @@ def test_versions_that_differ_by_a_label_are_compared_on_what_they_share(two, sm
     Later.column = staticmethod(lambda name: digests if name == "audio_digest" else store.column(name))
     found = compare_experiments({"a": first, "b": second})
     assert any("on the 30 utterances they share; 2 are only in a, 2 only in b" in note for note in found.notes)
-
-
-def test_a_single_recipe_is_told_what_to_compare_it_with(two, small, monkeypatch, serprep):
-    first, second = two
-    recipe, _ = small
-    folders = sorted(path for path in first.folder.parent.iterdir() if path.is_dir())
-    monkeypatch.setattr("serprep_models.run.finished_of", lambda place: (recipe, None, second))
-    monkeypatch.setattr("serprep.recipe.read_recipe", lambda place: recipe)
-    monkeypatch.setattr("serprep_models.catalogue._by_age", lambda root: [second.folder, first.folder])
-    found = serprep("compare", "mine.toml")
-    assert found.returncode == 2 and second.folder in folders
-    said = f"another one of the data set is there: serprep compare mine.toml {first.folder.parent}/"
-    assert said in found.stderr and found.stderr.rstrip().endswith(first.folder.name[:8])
-    monkeypatch.setattr("serprep_models.catalogue._by_age", lambda root: [second.folder])
-    assert serprep("compare", "mine.toml").stderr.rstrip().endswith("or more")

@@ -16,10 +16,9 @@ from safetensors.numpy import load_file
 import serprep_models
 from serprep._json import canonical_json
 from serprep.errors import SplitError, TrainError
-from serprep.split import SplitConfig, make_split, read_split, write_split
+from serprep.split import SplitConfig, make_split, write_split
 from serprep.version import build_digest
 from serprep_models import experiment, train
-from serprep_models.examples import Stored
 from serprep_models.experiments import check_recipe, experiments_folder, run_experiments
 from serprep_models.predict import predict_store
 from serprep_models.report import report_outcome, report_store
@@ -27,12 +26,6 @@ from serprep_models.run import run_recipe
 from serprep_models.standardise import training_statistics
 from serprep_models.systems import svm
 from serprep_models.systems.svm import compare_svm
-
-
-@pytest.fixture(scope="module")
-def outcome(small, pool):
-    recipe, store = small
-    return run_experiments(recipe, store, pool=pool)
 
 
 def test_every_system_fold_and_seed_is_there(outcome) -> None:
@@ -141,31 +134,6 @@ def test_real_recordings_from_folder_to_score(corpora, pool, tmp_path) -> None:
     assert page.is_file()
 
 
-@pytest.mark.parametrize(
-    ("name", "change"),
-    [
-        ("result.json", lambda text: text.replace('"wa": 0.25', '"wa": 0.99')),
-        ("result.json", lambda text: "{bad"),
-        ("result.json", lambda text: "[]"),
-        ("predictions.csv", lambda text: "\n".join(text.splitlines()[:-1])),
-        ("predictions.csv", None),
-        ("checkpoint.json", lambda text: text + " "),
-        ("weights.safetensors", None),
-    ],
-)
-def test_results_that_were_changed_are_not_believed_but_run_again(outcome, small, pool, name, change) -> None:
-    recipe, store = small
-    system = "plain-crnn" if name in ("checkpoint.json", "weights.safetensors") else "majority"
-    path = outcome.folder / system / "fold-01" / "seed-0" / name
-    before = path.read_bytes()
-    path.unlink() if change is None else path.write_text(change(before.decode()), encoding="utf-8")
-    again = run_experiments(recipe, store, pool=pool)
-    assert again.n_kept == 9
-    assert again.summary == outcome.summary
-    if name != "result.json":
-        assert path.read_bytes() == before
-
-
 def test_a_part_of_the_experiments_does_not_pass_for_the_whole(outcome, small, pool) -> None:
     recipe, store = small
     part = run_experiments(recipe, store, pool=pool, systems=["plain-crnn", "majority"], folds=["1"])
@@ -200,65 +168,6 @@ def test_utterances_that_only_the_split_knows_are_counted(small, pool, tmp_path)
     train = dataclasses.replace(recipe.train, systems=("majority",))
     other = dataclasses.replace(recipe, train=train, split=SplitConfig(protocol="list", file=str(path)))
     assert "1 utterances of the split are not in the store" in run_experiments(other, store, pool=pool).notes
-
-
-def test_a_killed_experiment_goes_on_and_its_state_is_gone_afterwards(small, tmp_path, monkeypatch) -> None:
-    recipe, store = small
-    split = write_split(make_split(store.manifest(), recipe.split), tmp_path / "split.json")
-    how = dataclasses.replace(recipe.train, device="cpu")
-    whole, killed = (
-        experiment.Experiment(
-            folder=str(tmp_path / name),
-            store=store.path,
-            split=str(split),
-            system="plain-crnn",
-            fold=0,
-            seed=0,
-            how=how,
-        )
-        for name in ("whole", "killed")
-    )
-    experiment.run_experiment(whole)
-    save = train._Training.save
-
-    def die(self, folder):
-        save(self, folder)
-        raise KeyboardInterrupt("now")
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match="now"):
-        patch.setattr(train._Training, "save", die)
-        patch.setattr(train.train, "__kwdefaults__", {**train.train.__kwdefaults__, "save_every": 0.0})
-        experiment.run_experiment(killed)
-    assert (tmp_path / "killed" / train.STATE).is_file() and not experiment.finished(killed)
-    assert experiment.n_epochs_done(killed) == 0
-    experiment.run_experiment(killed)
-    assert experiment.finished(killed) and experiment.n_epochs_done(killed) == 2
-    assert not (tmp_path / "killed" / train.STATE).exists()
-    for name in ("weights.safetensors", "predictions.csv"):
-        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-
-
-def test_a_fold_larger_than_the_budget_is_streamed_and_learns_the_same_statistics(small, tmp_path, monkeypatch) -> None:
-    recipe, store = small
-    split = write_split(make_split(store.manifest(), recipe.split), tmp_path / "split.json")
-    how = dataclasses.replace(recipe.train, memory_budget=1, batch_size=2)
-    streamed = experiment.Experiment(
-        folder=str(tmp_path / "experiment"),
-        store=store.path,
-        split=str(split),
-        system="hsf-crnn",
-        fold=0,
-        seed=0,
-        how=how,
-    )
-    loaded = []
-    load = Stored.load
-    monkeypatch.setattr(Stored, "load", lambda self, chosen=None: loaded.append(chosen) or load(self, chosen))
-    experiment.run_experiment(streamed)
-    assert loaded and all(chosen is not None for chosen in loaded)  # windows, never a whole part
-    assert sorted(experiment.read_predictions(tmp_path / "experiment" / "predictions.csv")["id"]) == sorted(
-        read_split(split).ids(0, "test")
-    )
 
 
 LAYERS = {"layers": [32], "batch_norm": True, "activation": "relu", "dropout": 0.2, "auxiliary_heads": True}

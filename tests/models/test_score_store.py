@@ -1,19 +1,14 @@
 """Scores of a system that exists on a store that exists, and what of the store was in its training."""
 
-import json
-import shutil
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from serprep.errors import TrainError
 from serprep.metrics import uar
-from serprep.split import read_split
-from serprep_models.checkpoint import read_checkpoint
 from serprep_models.predict import predict_store
 from serprep_models.score_store import score_store
-from serprep_models.seen import Seen, copies_within, find_seen
+from serprep_models.seen import copies_within
 
 MAP = {"joy": "happy"}
 
@@ -48,55 +43,6 @@ def test_a_copy_of_a_training_utterance_is_named_scaled_or_not(svm, other):
     first, second = seen.warnings
     assert first.startswith("1 of 8 scored utterances are recordings of training: ")
     assert f"({copied[1]} in training)" in second and "sound like" in second
-
-
-def test_only_train_and_dev_of_its_fold_count_as_seen(svm, small):
-    _, store = small
-    ids = read_split(svm[0].parents[2] / "split.json").ids(0, "test")
-    checkpoint = read_checkpoint(svm[0])
-    rows = [row for row, name in enumerate(store.ids) if name in set(ids)]
-    seen = find_seen([checkpoint], [svm[0]], store, rows=rows)
-    assert (seen.speakers, seen.recordings, seen.sounds, seen.warnings) == ((), (), (), ())
-    every = find_seen([checkpoint], [svm[0]], store, rows=range(len(store)))
-    assert {here for here, _ in every.recordings} == set(store.ids) - set(ids)
-    assert set(every.speakers) == {store.speakers[row] for row in range(len(store)) if row not in rows}
-
-
-def test_a_checkpoint_that_was_moved_is_told_its_store(svm, small, other, tmp_path):
-    _, store = small
-    moved = tmp_path / "moved"
-    shutil.copytree(svm[0], moved)
-    checkpoint = read_checkpoint(moved)
-    alone = find_seen([checkpoint], [moved], other[1], rows=[0])
-    assert alone.notes == (
-        "the store of training is not there: speakers and recordings were not compared; name it with --trained-on",
-    )
-    every = find_seen([checkpoint], [moved], other[1], rows=range(10), trained_on=store)  # without its split: all rows
-    assert len(every.recordings) == 1
-    with pytest.raises(TrainError, match=r"is not what .*moved was trained on; expected version"):
-        find_seen([checkpoint], [moved], store, rows=[0], trained_on=other[1])
-
-
-def test_names_of_speakers_of_other_corpora_are_no_proof():
-    same, others = (Seen(speakers=("03", "08"), same_corpus=known) for known in (True, False))
-    assert same.warnings[0].startswith("2 speakers of training are in it: 03, 08; ") and same.remarks == ()
-    assert others.warnings == () and others.remarks[0].startswith("2 speakers have names of training speakers: 03, 08;")
-
-
-def test_the_command_says_all_of_it(svm, other, serprep):
-    _, store, copied = other
-    told = serprep("score", svm[0], store.path, "--map", "joy=happy")
-    assert told.returncode == 0, told.stderr
-    assert "warning: 1 of 8 scored utterances sound like recordings of training" in told.stderr
-    assert "bored    dropped" in told.stdout and "joy      happy" in told.stdout
-    assert "compare-svm" in told.stdout and "truth" in told.stdout
-    found = json.loads(serprep("score", svm[0], store.path, "--map", "joy=happy", "--json").stdout)
-    assert found["labels"] == ["angry", "happy", "sad"] and found["n_dropped"] == 2
-    assert found["seen"]["recordings"][0][1] == copied[0]
-    assert {row["label"]: row["scored_as"] for row in found["mapping"]}["joy"] == "happy"
-    assert serprep("score", svm[0], store.path, "--map", "joy").returncode == 2
-    wrong = serprep("score", svm[0], store.path, "--map", "jy=happy")
-    assert (wrong.returncode, wrong.stderr.strip()) == (1, "Error: no label 'jy' to map; did you mean 'joy'?")
 
 
 class Doubled:

@@ -8,7 +8,7 @@ import soundfile
 
 from helpers.builds import FAST, PATTERN, noise, recipe, table
 from helpers.inline import Inline
-from serprep.errors import CorpusError, ManifestError, SplitError, StoreError
+from serprep.errors import CorpusError, ManifestError, RecipeError, SplitError, StoreError
 from serprep.pipeline.build import build
 from serprep.pipeline.gather import gather
 from serprep.recipe import recipe_from
@@ -132,6 +132,11 @@ def test_several_corpora_never_share_a_speaker_or_an_id(tmp_path):
     assert [store.column("path")[row] for row in (0, 7)] == ["x/a/angry/s1_t1_1.wav", "b/low/s2_t1_1.wav"]
     split = make_split(store.manifest(), asked.split)
     assert split.folds == ("one", "two")
+    named = ({**both[0], "pattern": "{emotion}/{speaker}_{text}_{corpus}.wav"}, both[1])
+    assert gather(several(tmp_path, *named)).warnings == ("one: its own column 'corpus' is replaced by its name",)
+    assert gather(several(tmp_path, *both, train={"groups": ["corpus", "duration"]})).manifest == gather(asked).manifest
+    with pytest.raises(RecipeError, match=r"\[train\] groups: no column 'gendre'; the corpus has id, path, .*corpus"):
+        gather(several(tmp_path, *both, train={"groups": ["gendre"]}))
     assert split.ids(0, "test") == store.ids[:4] and split.ids(0, "train") == store.ids[4:]
     dev = make_split(store.manifest(), replace(asked.split, dev_groups=1))
     assert len({dev.utterances[name].speaker for name in dev.ids(0, "dev")}) == 1  # a speaker, no corpus

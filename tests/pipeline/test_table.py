@@ -87,15 +87,22 @@ def test_what_cannot_be_used_is_named_and_the_rest_is_written(recordings, tmp_pa
 
 def test_a_table_is_whole_or_not_there(recordings, tmp_path, monkeypatch):
     before = tmp_path / "x.csv"
-    before.write_text("old")
+    before.touch()
     (tmp_path / "bad.wav").write_bytes(b"no sound at all")
     with pytest.raises(FeatureError, match=r"bad\.wav: not a recording"):
         write_table([str(tmp_path / "bad.wav")], before)
     monkeypatch.setattr(Cache, "read", lambda self, places: (_ for _ in ()).throw(MemoryError("no more")))
     with pytest.raises(MemoryError, match="no more"):
         write_table(recordings, before, feature_set="signal")
-    assert before.read_text() == "old"
+    assert before.read_bytes() == b""
     assert not [path for path in tmp_path.iterdir() if path.suffix == ".tmp"]
+
+
+def test_somebody_s_own_file_is_not_replaced(recordings, tmp_path):
+    (tmp_path / "labels.csv").write_text("file,speaker,emotion\n1.wav,s1,sad\n")
+    with pytest.raises(FeatureError, match=r"labels\.csv is there and holds something else; name another file"):
+        write_table(recordings, tmp_path / "labels.csv")
+    assert (tmp_path / "labels.csv").read_text().startswith("file,speaker")
 
 
 def test_what_is_cached_is_not_computed_again_and_what_vanished_is(recordings, tmp_path, monkeypatch):

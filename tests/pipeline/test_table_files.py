@@ -6,7 +6,7 @@ import pytest
 
 from serprep.errors import FeatureError
 from serprep.pipeline import table_files
-from serprep.pipeline.table_files import WRITERS, Block, Head, writer_of
+from serprep.pipeline.table_files import WRITERS, Block, Head, is_alike, writer_of
 
 VALUES = np.array([[0.1, -1e-20], [3.4028235e38, np.nan], [1 / 3, 4096.5]], np.float32)
 BLOCKS = [
@@ -56,6 +56,14 @@ def test_parquet_has_float32_and_the_same_names(place, kind):
     assert not kind or str(found.schema.field("start").type) == kind
     assert str(found.schema.field("plain_0.5").type) == "float"
     np.testing.assert_array_equal(np.column_stack([found.column(name) for name in found.column_names[-2:]]), VALUES)
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_a_file_of_the_same_columns_is_told_from_others(suffix, tmp_path):
+    path, head = tmp_path / "x", Head("serprep x", "start", ("mfcc[1]", "plain_0.5"))
+    for data, alike in ((written(suffix, "start"), True), (written(suffix, ""), False), (b"", True), (b"old", False)):
+        path.write_bytes(data)
+        assert is_alike(path, WRITERS[suffix], head) == alike
 
 
 def test_a_suffix_that_nothing_writes_is_refused(monkeypatch):

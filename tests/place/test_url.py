@@ -31,8 +31,19 @@ def test_the_mark_is_written_last_and_removed_first(folder, monkeypatch):
     folder.withdraw("s", "b")
     url = folder.path("s")
     uploads = [*(("upload", f"{url}/{name}") for name in "ac"), ("create", f"{url}/b")]
-    assert order[:-2] == [*uploads, ("remove", f"{url}/b"), *uploads, ("remove", f"{url}/b")]
-    assert sorted(order[-2:]) == [("remove", f"{url}/a"), ("remove", f"{url}/c")]
+    claim = folder.path(".s.going.tmp")
+    begin = [*uploads, ("remove", f"{url}/b"), *uploads, ("create", claim), ("remove", f"{url}/b")]
+    assert order[:-3] == begin and order[-1] == ("remove", claim)
+    assert sorted(order[-3:-1]) == [("remove", f"{url}/a"), ("remove", f"{url}/c")]
+
+
+def test_of_two_who_withdraw_one_does(folder):
+    folder.write("s/b", b"mark")
+    folder.withdraw("s", "b", unless=lambda: bool(folder.withdraw("s", "b")))
+    assert folder.files() == set()
+    folder.write("s/b", b"mark")
+    folder.withdraw("s", "b", unless=lambda: folder.withdraw("s", "b") is None)
+    assert folder.files() == {"s/b"}
 
 
 def test_nothing_here_reads_it(folder):

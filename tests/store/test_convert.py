@@ -1,8 +1,6 @@
-import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from helpers.inline import Inline
@@ -171,33 +169,6 @@ def test_a_conversion_that_fails_leaves_nothing(built, tmp_path, monkeypatch):
         with pytest.raises(StoreError, match="No space left on device; free space or make its folder writable"):
             convert(built["zarr"], tmp_path / name)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_command_converts_and_says_so(built, serprep, tmp_path):
-    done = serprep("convert", built["zarr"], tmp_path / "x.h5", "--json")
-    assert done.returncode == 0, done.stderr
-    about = json.loads(done.stdout)
-    assert done.returncode == 0 and done.stderr == ""
-    assert about == {
-        "version": built["zarr"].stem,
-        "store": str(tmp_path / "x.h5"),
-        "format": "hdf5",
-        "n_utterances": 6,
-        "seal": open_store(tmp_path / "x.h5").seal,
-    }
-    shown = json.loads(serprep("info", tmp_path / "x.h5", "--json").stdout)
-    other = json.loads(serprep("info", built["zarr"], "--json").stdout)
-    assert (shown["format"], other["format"]) == ("hdf5", "zarr")
-    assert {k: v for k, v in shown.items() if k not in ("format", "path", "seal")} == {
-        k: v for k, v in other.items() if k not in ("format", "path", "seal")
-    }
-    again = serprep("convert", built["zarr"], tmp_path / "x.h5")
-    assert again.returncode == 1 and again.stderr.startswith("Error: ") and again.stderr.count("\n") == 1
-    plain = serprep("convert", tmp_path / "x.h5", tmp_path / "y.zarr")
-    assert plain.returncode == 0 and f"version      {about['version']}" in plain.stdout
-    np.testing.assert_array_equal(
-        open_store(tmp_path / "y.zarr").read_functionals([3]), open_store(built["zarr"]).read_functionals([3])
-    )
 
 
 @pytest.mark.parametrize("name", ["inner.zarr", "inner.h5", "deep/er/inner.zarr"])

@@ -298,7 +298,7 @@ document.addEventListener("keydown", (event) => {
 function prepareMap() {
   const { maps } = state.corpus;
   if (!maps.length) { at("map-note").textContent = "The store has no features of one row an utterance, such as functionals: nothing to map."; at("plane").hidden = true; return; }
-  at("kind").replaceChildren(...maps.map((name, place) => element("option", name, { value: String(place) })));
+  at("kind").replaceChildren(...maps.map(([name, way], place) => element("option", way === "PCA" ? name : `${name}, ${way}`, { value: String(place) })));
   at("colour").replaceChildren(...state.columns.map((column, place) => element("option", column.name, { value: String(place) })));
   at("colour").value = String(columnOf("label"));
   at("kind").addEventListener("change", loadMap);
@@ -320,7 +320,8 @@ async function loadMap() {
     state.map = await serprep.load(`map/${at("kind").value}`);
   } catch (error) { at("map-note").textContent = error.message; return; }
   const [first, second] = state.map.shares.map((share) => `${(100 * share).toFixed(1)} %`);
-  at("map-note").textContent = `First two principal components of ${state.map.n_sample} utterances: ${first} and ${second} of the variance. Drag to select, click to choose.`;
+  const made = state.map.way === "PCA" ? `First two principal components of ${state.map.n_sample} utterances: ${first} and ${second} of the variance.` : `${state.map.way}: near means alike; how far apart groups lie means little.`;
+  at("map-note").textContent = `${made} Drag to select, click to choose.`;
   paintMap();
   redraw();
 }

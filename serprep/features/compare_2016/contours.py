@@ -68,8 +68,9 @@ def contours_of(signal: FloatArray) -> Contours:
         rows[:N_BANDS], rows[N_BANDS:-N_COEFFICIENTS] = bands.T, spectral(magnitude, power)[before:].T
         rows[-N_COEFFICIENTS:] = mfcc(bands).T
     energy[1] = rasta_in_place(spectrum[:N_BANDS])
-    groups = _smoothed(voice, energy, n_long, pitch.n_decided, n_short)
-    return Contours(n_long, pitch.n_decided, *groups, spectrum)
+    n_decided = pitch.n_decided
+    voice, voice_delta, energy, energy_delta = _smoothed(voice, energy, n_long, n_decided, n_short)
+    return Contours(n_long, n_decided, voice, voice_delta, energy, energy_delta, spectrum)
 
 
 @compiled

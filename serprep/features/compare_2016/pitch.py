@@ -163,10 +163,12 @@ def _add_harmonics(octave, total, shifts, damping):  # type: ignore[no-untyped-d
     """Sum of the spectrum, which is 0 above its last target, and its damped harmonics; arrays are (target, lane)."""
     for j in range(_N + 1):
         for t in range(LANES):
-            value = octave[j, t]
-            for i in range(_N_HARMONICS):
-                value += np.float32(octave[j + shifts[i], t] * damping[i])
-            total[j, t] = value
+            total[j, t] = octave[j, t]
+    for i in range(0, _N_HARMONICS, 2):  # two at a time: most of it is reading and writing
+        for j in range(_N + 1 - shifts[i]):
+            near, far, sums = octave[j + shifts[i]], octave[j + shifts[i + 1]], total[j]
+            for t in range(LANES):
+                sums[t] = (sums[t] + np.float32(near[t] * damping[i])) + np.float32(far[t] * damping[i + 1])
 
 
 @compiled

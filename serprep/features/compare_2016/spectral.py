@@ -112,14 +112,18 @@ def _moments(out, p, total, centroid):  # type: ignore[no-untyped-def]
 
 @compiled
 def _harmonicity(p):  # type: ignore[no-untyped-def]
+    is_extreme = np.empty(_N, np.uint8)
+    before, last, following, after = p[1:], p[2:], p[4:], p[5:]
+    for k in range(3, 255):
+        x, i = p[k], k - 3
+        high = (x > before[i]) & (x > last[i]) & (x > following[i]) & (x > after[i])
+        low = (x < before[i]) & (x < last[i]) & (x < following[i]) & (x < after[i])
+        is_extreme[k] = high | low
     found = np.empty(_N, np.float32)
     n = 0
     for k in range(3, 255):  # without a branch: extremes cannot be predicted
-        x = p[k]
-        high = (x > p[k - 2]) & (x > p[k - 1]) & (x > p[k + 1]) & (x > p[k + 2])
-        low = (x < p[k - 2]) & (x < p[k - 1]) & (x < p[k + 1]) & (x < p[k + 2])
-        found[n] = x
-        n += int(high | low)
+        found[n] = p[k]
+        n += is_extreme[k]
     total = np.float32(0)
     for i in range(1, n):
         total += abs(np.float32(found[i] - found[i - 1]))

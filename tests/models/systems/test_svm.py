@@ -1,10 +1,9 @@
-"""The floor and the classic."""
+"""The classic."""
 
 import numpy as np
 import pytest
 from scipy.special import softmax
 
-from serprep_models.systems.majority import majority
 from serprep_models.systems.svm import (
     NEVER,
     Labelled,
@@ -25,11 +24,6 @@ def drawn(n: int, n_features: int, *, n_labels: int = 3, apart: float = 0.3, see
     values = rng.normal(size=(n, n_features))
     values[:, :n_labels] += apart * np.eye(n_labels)[labels] * np.sqrt(n_features)
     return Labelled(values=values.astype("f4"), labels=labels, speakers=[f"s{i // 3 % 6}" for i in range(n)])
-
-
-def test_majority_predicts_the_most_frequent_training_label() -> None:
-    scores = majority(np.array([2, 2, 0]), 4, 3)
-    assert scores.tolist() == [[0, 0, 1]] * 4
 
 
 def test_svm_separates_what_is_separable_and_names_labels_by_place() -> None:

@@ -1,1 +1,0 @@
-from helpers.shop import shop  # noqa: F401 - a fixture
