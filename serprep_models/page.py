@@ -56,6 +56,7 @@ class Report:
     audit: list[dict[str, Any]] | None = None
     comparisons: Sequence[Pair] = ()
     groups: Groups = field(default_factory=Groups)  # scores within groups, and their differences
+    raters: Sequence[Any] = ()  # a `RaterScore` per system and third of the utterances, where raters are the target
     dimensions: DimensionScores = field(default_factory=DimensionScores)  # of numbers, in place of the summary
     numbers: pd.DataFrame = field(default_factory=pd.DataFrame)  # the leading system's predictions of them
     conditions: Sequence[Any] = ()  # a `ConditionScore` per condition and system, "clean" first

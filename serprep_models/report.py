@@ -88,6 +88,7 @@ def report_outcome(
         summary=[replace(row, system=names[row.system]) for row in outcome.summary],
         comparisons=[replace(pair, first=names[pair.first], second=names[pair.second]) for pair in outcome.comparisons],
         groups=outcome.groups,
+        raters=[replace(row, system=names[row.system]) for row in outcome.raters],
         dimensions=replace(
             dimensions,
             scores=tuple(replace(row, system=names[row.system]) for row in dimensions.scores),

@@ -16,6 +16,7 @@ from serprep.testing import write_layout
 from serprep_models.compare import compare_experiments
 from serprep_models.experiments import run_experiments
 from serprep_models.raters import read_said, said_of, shares
+from serprep_models.report import report_outcome
 from serprep_models.scores.distributions import divergences
 
 EMOTIONS = {"ang": "angry", "hap": "happy", "exc": "happy", "neu": "neutral", "sad": "sad", "xxx": ""}
@@ -125,6 +126,12 @@ def test_divergences_of_a_run_are_those_of_its_predictions(outcome) -> None:
     assert any("svm, majority: learn the majority's label" in note for note in outcome.notes)
     history = (outcome.folder / "mlp/fold-01/seed-0/history.jsonl").read_text().splitlines()
     assert 0 < json.loads(history[-1])["train_agreement"] < 1
+
+
+def test_the_page_shows_divergences_by_thirds(outcome, folder, tmp_path) -> None:
+    page = report_outcome(recipe_for(folder), outcome, built=None, path=tmp_path / "page.html").read_text()
+    assert "Against what raters said" in page and "raters agree least" in page
+    assert f"{outcome.raters[0].kl:.3f}" in page
 
 
 def test_soft_and_hard_labels_are_compared_on_the_same_utterances(outcome, folder, store) -> None:
