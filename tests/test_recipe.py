@@ -89,6 +89,7 @@ groups = ["gender"]
 calibrate = "temperature"
 submission = "compare2021"
 secondary = 0.25
+augment = ["telephone"]
 
 [train.hsf-crnn]
 activation = "relu"
@@ -195,6 +196,7 @@ def test_every_key_arrives(tmp_path):
         calibrate="temperature",
         submission="compare2021",
         secondary=0.25,
+        augment=("telephone",),
         options={
             "hsf-crnn": {
                 "activation": "relu",
@@ -284,7 +286,7 @@ def test_home_and_urls(tmp_path):
             r"unknown key 'kind'; expected one of protocol, group, folds, other_folds, dev_groups, dev_group",
         ),
         ("[split]\nother_folds = 2\n", r"other_folds divides the second column of group, which is 'speaker' alone;"),
-        ("[train]\nlr = 1\n", r"unknown key 'lr'; expected one of systems, seeds, epochs, batch_size, learning_rate"),
+        ("[train]\nlr = 1\n", r"unknown key 'lr'; expected one of target, scales, secondary, systems, seeds, epochs, "),
         ("[features.segments]\nshort = { length = 30 }\n", r"\[features.segments.short\] needs hop"),
         ("[features.segments]\nshort = 30\n", r"features.segments.short is 30; expected a table"),
         ("[features.segments]\na = { length = 9, hop = 1 }\nb = { length = 9, hop = 2 }\n", r"one length \(9\)"),
@@ -363,7 +365,7 @@ def test_a_table_that_is_none(tmp_path, table):
         ('[corpus]\nreader = "a"\n', r"\[corpus\] needs root"),
         (LEAST + "[corpus.emotions]\n", r"\[corpus.emotions\] is empty"),
         (LEAST + "[corpus.emotions]\nsad = 1\n", r"\[corpus.emotions\]: expected text on both sides"),
-        (LEAST + '[corpus.emotions]\nsad = ""\n', r"\[corpus.emotions\]: expected text on both sides"),
+        (LEAST + '[corpus.emotions]\nsad = ""\n', r"\[corpus.emotions\] is empty"),
         (LEAST + "[corpus.columns]\npath = ['x']\n", r"\[corpus.columns\]: expected text on both sides"),
         (LEAST + 'emotions = ["sad"]\n', r"\[corpus\] emotions is \['sad'\]; expected a table"),
         (LEAST + 'name = "x"\n', r"\[corpus\] name is 'x'; it is for several corpora, written as \[\[corpus\]\]"),
