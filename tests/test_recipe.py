@@ -363,7 +363,7 @@ def test_a_table_that_is_none(tmp_path, table):
         ('[corpus]\nreader = "a"\n', r"\[corpus\] needs root"),
         (LEAST + "[corpus.emotions]\n", r"\[corpus.emotions\] is empty"),
         (LEAST + "[corpus.emotions]\nsad = 1\n", r"\[corpus.emotions\]: expected text on both sides"),
-        (LEAST + '[corpus.emotions]\nsad = ""\n', r"\[corpus.emotions\]: expected text on both sides"),
+        (LEAST + '[corpus.emotions]\nsad = ""\n', r"\[corpus.emotions\] is empty: name the emotions to keep"),
         (LEAST + "[corpus.columns]\npath = ['x']\n", r"\[corpus.columns\]: expected text on both sides"),
         (LEAST + 'emotions = ["sad"]\n', r"\[corpus\] emotions is \['sad'\]; expected a table"),
         (LEAST + 'name = "x"\n', r"\[corpus\] name is 'x'; it is for several corpora, written as \[\[corpus\]\]"),
