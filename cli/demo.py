@@ -30,10 +30,8 @@ folds = 4
 [train]
 systems = ["plain-crnn", "multi-crnn", "hsf-crnn", "compare-svm", "majority"]
 seeds = [0, 1]
-epochs = 20
+epochs = 60
 batch_size = 16
-learning_rate = 3e-3
-schedule = "one-cycle"
 """
 
 

@@ -87,6 +87,8 @@ UNTESTED = {  # modules without a test file of their own
     "store/hdf5_array.py": "shown in store/test_hdf5_store.py, with the files that hold them",
     "features/_opensmile_helper.py": "a program that opensmile_fork starts, shown there",
     "serprep_models/fold.py": "shown in models/test_experiments.py, with the systems that fit on it",
+    "serprep_models/finished.py": "shown in models/test_report.py, with the pages of what is finished",
+    "serprep_models/versus.py": "shown in models/test_report.py, with the page of two recipes",
     "serprep_models/objectives.py": "shown in models/test_targets.py, with the systems that learn by them",
     "serprep_models/systems/svr.py": "shown in models/test_targets.py, with what it predicts",
     "serprep_models/systems/options.py": "two dataclasses, shown in models/systems/test_crnn.py, with what they change",

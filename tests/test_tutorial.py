@@ -29,6 +29,7 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_tutorial_walks_from_recordings_to_predictions(here, serprep):
     (writes,) = re.findall(r'`python -c "(from serprep.testing .*?)"`', PAGE)
     exec(writes)  # noqa: S102 - our own page
