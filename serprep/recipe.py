@@ -92,9 +92,6 @@ class CorpusConfig:
 class TrainConfig:
     """``[train]``: which systems, how often, how long; what is of one system stands in ``[train.<system>]``."""
 
-    target: str | tuple[str, ...] = "emotion"  # or "raters", or columns of numbers, such as ["arousal", "valence"]
-    scales: Mapping[str, Any] = field(default_factory=dict)  # column of numbers → where its scale begins and ends
-    secondary: float = within(0, 1, default=0.5)  # weight of what a rater said besides the first; with raters
     systems: tuple[str, ...] = ()  # default: the paper's and the baselines
     seeds: tuple[int, ...] = within(0, 2**31 - 1, default=(0, 1, 2), different=True)
     epochs: int = within(1, 100_000, default=60)
@@ -125,6 +122,9 @@ class TrainConfig:
     groups: tuple[str, ...] = ()  # columns whose groups are scored apart; default: those that corpora often have
     submission: Literal["none", "compare2018", "compare2019", "compare2021"] = "none"  # of the test predictions
     augment: Mapping[str, Any] | tuple[str, ...] = ()  # in what conditions training utterances are trained on as well
+    target: str | tuple[str, ...] = "emotion"  # or "raters", or columns of numbers, such as ["arousal", "valence"]
+    scales: Mapping[str, Any] = field(default_factory=dict)  # column of numbers → where its scale begins and ends
+    secondary: float = within(0, 1, default=0.5)  # weight of what a rater said besides the first; with raters
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # system → its table [train.<system>]
 
     def __post_init__(self) -> None:
