@@ -165,6 +165,9 @@ def prepare(
     finally:
         if compiling in LISTENERS:
             LISTENERS.remove(compiling)
+        for helper in helpers:
+            helper.kill()  # of an end before its own
+            helper.wait()
 
 
 def prepare_half() -> None:
