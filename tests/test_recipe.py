@@ -89,6 +89,7 @@ groups = ["gender"]
 calibrate = "temperature"
 submission = "compare2021"
 secondary = 0.25
+augment = ["telephone"]
 
 [train.hsf-crnn]
 activation = "relu"
@@ -195,6 +196,7 @@ def test_every_key_arrives(tmp_path):
         calibrate="temperature",
         submission="compare2021",
         secondary=0.25,
+        augment=("telephone",),
         options={
             "hsf-crnn": {
                 "activation": "relu",
