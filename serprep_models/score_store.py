@@ -14,6 +14,8 @@ from serprep_models.common_labels import CommonLabels, common_labels
 from serprep_models.predict import Predictions, predict_store
 from serprep_models.predictor import load
 from serprep_models.scores import Pair, Result, Summary, score, summarise
+from serprep_models.scores.dimensions import DimensionScores
+from serprep_models.scores.distributions import RaterScore
 from serprep_models.scores.groups import Groups, group_columns, score_groups
 from serprep_models.seen import Seen, find_seen
 
@@ -34,6 +36,8 @@ class StoreScores:
     scored: str = "test"
     comparisons: tuple[Pair, ...] = ()
     submissions: tuple[str, ...] = ()
+    dimensions: DimensionScores = DimensionScores()  # none: what learnt numbers or raters is scored by `run` alone
+    raters: tuple[RaterScore, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
