@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,8 @@ class StoreScores:
     scored: str = "test"
     comparisons: tuple[Pair, ...] = ()
     submissions: tuple[str, ...] = ()
-    dimensions: DimensionScores = DimensionScores()  # none: what learnt numbers or raters is scored by `run` alone
+    # none: what learnt numbers or raters is scored by `run` alone
+    dimensions: DimensionScores = field(default_factory=DimensionScores)
     raters: tuple[RaterScore, ...] = ()
 
     @property
