@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE =
 .PHONY: demo test quick prove docs bench clean
 
 demo: $(READY)
-	@echo "128 made-up recordings of eight speakers, five systems, one page: two to four minutes on two cores."
+	@echo "128 made-up recordings of eight speakers, five systems, one page: about two minutes on two cores."
 	@$(BIN)/serprep demo serprep-demo
 
 test: $(READY)

@@ -30,7 +30,7 @@ folds = 4
 [train]
 systems = ["plain-crnn", "multi-crnn", "hsf-crnn", "compare-svm", "majority"]
 seeds = [0, 1]
-epochs = 60
+epochs = 40
 batch_size = 16
 """
 
