@@ -159,15 +159,12 @@ def prepare(
     LISTENERS.append(compiling)
     try:
         contours_of(silence)
-        for helper in helpers:
-            helper.wait()
-        compute(silence)
     finally:
+        for helper in helpers:  # an interruption reaches it, too
+            helper.wait()
         if compiling in LISTENERS:
             LISTENERS.remove(compiling)
-        for helper in helpers:
-            helper.kill()  # of an end before its own
-            helper.wait()
+    compute(silence)
 
 
 def prepare_half() -> None:
