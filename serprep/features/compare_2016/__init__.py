@@ -158,13 +158,15 @@ def prepare(
 
     LISTENERS.append(compiling)
     try:
-        contours_of(silence)
+        for step in (contours_of, compute):
+            try:
+                step(silence)
+            finally:
+                while helpers:  # whatever happens; an interruption reaches them, too
+                    helpers.pop().wait()
     finally:
-        for helper in helpers:  # an interruption reaches it, too
-            helper.wait()
         if compiling in LISTENERS:
             LISTENERS.remove(compiling)
-    compute(silence)
 
 
 def prepare_half() -> None:
