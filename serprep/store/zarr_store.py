@@ -40,7 +40,7 @@ def create_array(path: str, spec: Array) -> None:
         group.mkdir(parents=True, exist_ok=True)
         if not (group / ROOT).exists():
             (group / ROOT).write_text(_GROUP, encoding="utf-8", newline="\n")
-    _create_array(f"{path}/{spec.name}", spec, spec.shape[0])
+    _create_array(Path(path, spec.name), spec, spec.shape[0])  # a text would be taken apart as a URL
 
 
 def _create_array(store: Any, spec: Array, n_rows: int) -> Any:
@@ -82,7 +82,7 @@ def write_rows(path: str, name: str, first: int, values: AnyArray) -> None:
 
     # a chunk that happens to equal the fill value must still exist: its absence means damage
     with zarr.config.set({"array.write_empty_chunks": True}):
-        array = zarr.open_array(store=path, path=name, mode="r+", zarr_format=3)
+        array = zarr.open_array(store=Path(path), path=name, mode="r+", zarr_format=3)
         array[first : first + len(values)] = values.astype(object) if array.dtype.kind == "T" else values
 
 
