@@ -290,7 +290,7 @@ def test_paths_that_cannot_be_files_are_refused(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"")
     with pytest.raises(AudioError, match="unreadable: "):
         read_bytes(tmp_path / "a.wav" / "b.wav")
-    with pytest.raises(AudioError, match="unreadable: .*embedded null"):
+    with pytest.raises(AudioError, match=r"unreadable: .*embedded null"):
         read_bytes(tmp_path / "a\0.wav")
     with pytest.raises(AudioError, match="unreadable: "):
         read_bytes(tmp_path / ("a" * 300))
