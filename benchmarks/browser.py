@@ -35,13 +35,13 @@ FIRST_ROW = """new MutationObserver((_, watching) => {
   watching.disconnect();
   requestAnimationFrame(() => { window.firstRow = performance.now(); });
 }).observe(document, { childList: true, subtree: true });"""
-SHOWN = """(todo) => new Promise((done) => {
+SHOWN = """(action) => new Promise((done) => {
   const began = performance.now();
-  todo();
+  action();
   requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(performance.now() - began))));
 })"""
 INPUT = "at('filters').dispatchEvent(new Event('input'))"
-TODO = {
+ACTIONS = {
     "filter by class": f"at('label').value = '1'; {INPUT}",
     "filter by class and what a system says": f"at('predicted').value = '2'; {INPUT}",
     "filter by duration": f"at('shortest').value = '0.1'; {INPUT}",
@@ -100,9 +100,9 @@ def look(page: Page, address: str) -> None:
         print(f"{time_of_day}: {page.evaluate('window.firstRow'):.0f} ms [{1000 * busy():.0f}]", flush=True)
     while not page.evaluate("state.places !== null"):
         page.wait_for_timeout(100)
-    for name, todo in TODO.items():
+    for name, action in ACTIONS.items():
         before = busy()
-        took = page.evaluate(f"({SHOWN})(() => {{ {todo}; }})")
+        took = page.evaluate(f"({SHOWN})(() => {{ {action}; }})")
         shown = page.locator("#count").inner_text()
         print(f"{name}: {took:.0f} ms [{1000 * (busy() - before):.0f}], {shown}", flush=True)
 

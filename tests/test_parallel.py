@@ -192,17 +192,23 @@ def test_a_large_item_is_sent_without_a_warning(pool):
 # -- nothing waits for ever ---------------------------------------------------------------
 
 
-def test_batches_nobody_works_on_are_handed_out_again_on_new_workers(monkeypatch, capsys):
-    """As if the scheduler had lost them: every look finds nobody at work, once."""
+def test_batches_nobody_works_on_are_handed_out_again_on_new_workers(monkeypatch, capsys, tmp_path):
+    """As if the scheduler had lost them: the first look finds nobody at work, and no batch is done before it."""
     with workers(1) as pool:
-        first = pool.client
-        works = iter([False])
-        monkeypatch.setattr(pool, "_look", lambda flight: next(works, True))
+        first, looked = pool.client, tmp_path / "looked"
+
+        def look(flight):
+            seen = looked.exists()
+            looked.touch()
+            return seen
+
+        monkeypatch.setattr(pool, "_look", look)
 
         def wait_for(item):
             import time
 
-            time.sleep(0.0 if item else 0.6)
+            while not looked.exists():
+                time.sleep(0.01)
             return item
 
         assert sorted(pool.run(wait_for, range(4))) == [(number, number) for number in range(4)]
