@@ -21,14 +21,11 @@ import numpy as np
 import uvicorn
 from playwright.sync_api import Page, sync_playwright
 
-from exports import inflated
+from exports import inflated, smallest
 from serprep.browse.server import HOST, application
 from serprep.browse.subject import Subject
 from serprep.card.page import make_card
-from serprep.pipeline.build import build
-from serprep.recipe import recipe_from
 from serprep.store.store import Store, open_store
-from serprep.testing import write_synthetic_corpus
 
 FIRST_ROW = """new MutationObserver((_, watching) => {
   if (!document.querySelector('.tabulator-row')) return;
@@ -55,19 +52,8 @@ ACTIONS = {
 
 
 def large(folder: Path, n: int) -> Store:
-    """A store of `n` utterances: 88 functionals and log-mel segments of each, without recordings."""
-    write_synthetic_corpus(folder / "corpus", n_speakers=8, n_texts=1)
-    values = {
-        "dataset": {"path": str(folder / "data")},
-        "corpus": {
-            "reader": "pattern",
-            "root": str(folder / "corpus"),
-            "pattern": "{emotion}/{speaker}_{text}_{take}.wav",
-        },
-        "features": {"functionals": {"enabled": False}, "egemaps": {}},
-    }
-    small = open_store(build(recipe_from(values, folder=folder, name="synthetic"), quiet=True).store)
-    return open_store(inflated(small, folder / f"{n}.zarr", n))
+    """A store of `n` utterances without recordings."""
+    return open_store(inflated(smallest(folder), folder / f"{n}.zarr", n))
 
 
 @contextmanager

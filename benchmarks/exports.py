@@ -198,8 +198,8 @@ def inflated(store: Store, path: Path, n: int) -> str:
     return str(path)
 
 
-def synthetic(folder: Path) -> None:
-    """Memory of 5 000 and 50 000 utterances, one segment of 30 and one of 50 frames and 88 functionals each."""
+def smallest(folder: Path) -> Store:
+    """A store of made-up recordings, one segment of 30 and one of 50 frames and 88 functionals each."""
     from serprep.testing import write_synthetic_corpus
 
     write_synthetic_corpus(folder / "corpus", n_speakers=8, n_texts=1)
@@ -212,7 +212,12 @@ def synthetic(folder: Path) -> None:
         },
         "features": {"functionals": {"enabled": False}, "egemaps": {}},
     }
-    small = open_store(build(recipe_from(values, folder=folder, name="synthetic"), quiet=True).store)
+    return open_store(build(recipe_from(values, folder=folder, name="synthetic"), quiet=True).store)
+
+
+def synthetic(folder: Path) -> None:
+    """Memory of 5 000 and 50 000 utterances."""
+    small = smallest(folder)
     stores = {n: inflated(small, folder / f"{n}.zarr", n) for n in (5_000, 50_000)}
     print("form         MB at 50000  seconds  peak MB at 5000  at 50000", flush=True)
     for form in FORMS:
