@@ -89,10 +89,18 @@ def _read(recipe: Recipe) -> Asked:
         warnings = (*warnings, told)
     chosen = select(manifest, emotions=corpus.emotions, exclude=exclude, marks=marks)
     located = locate(chosen.manifest.utterances, root)
-    warnings = (*warnings, *located.warnings, *spellings(chosen.manifest))
+    warnings = (*warnings, *located.warnings, *spellings(chosen.manifest), *_unlabelled(chosen.manifest))
     if located.utterances is not chosen.manifest.utterances:
         chosen = replace(chosen, manifest=make_manifest(located.utterances, manifest.info))
     return Asked(chosen.manifest, chosen.dropped, chosen.labels, warnings, located, root)
+
+
+def _unlabelled(manifest: Manifest) -> list[str]:
+    """That utterances are kept without a label, apart from a challenge's test part, which hides its own."""
+    cells = zip(manifest.column("emotion"), manifest.column("partition"), strict=True)
+    n = sum(not emotion and partition != "test" for emotion, partition in cells)
+    all_of_them = f"{n} of {len(manifest.utterances)} utterances have no label"
+    return [f"{all_of_them}: emotions are neither learnt from them nor scored on them"] if n else []
 
 
 def _joined(recipe: Recipe) -> Asked:

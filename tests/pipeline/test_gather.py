@@ -142,3 +142,15 @@ def test_several_corpora_never_share_a_speaker_or_an_id(tmp_path):
     assert len({dev.utterances[name].speaker for name in dev.ids(0, "dev")}) == 1  # a speaker, no corpus
     with pytest.raises(SplitError, match=r"needs several corpora: \[\[corpus\]\] tables in the recipe"):
         make_split(gather(recipe(tmp_path / "b", tmp_path / "alone")).manifest, asked.split)
+
+
+def test_utterances_that_are_kept_without_a_label_are_counted(own, tmp_path):
+    asked = recipe(own, tmp_path / "a")
+    assert not [line for line in gather(asked).warnings if "no label" in line]
+    first, *others = sorted(set(gather(asked).manifest.column("emotion")))
+    n = list(gather(asked).manifest.column("emotion")).count(first)
+    emotions = {first: ""} | {name: name for name in others}
+    unlabelled = replace(asked, corpus=replace(asked.corpus, emotions=emotions))
+    total = len(gather(unlabelled).manifest.utterances)
+    told = f"{n} of {total} utterances have no label: emotions are neither learnt from them nor scored on them"
+    assert told in gather(unlabelled).warnings
