@@ -20,7 +20,6 @@ _FORMANT_ROWS = [5, 6, 8, 9, 11, 12]  # frequencies and bandwidths, among what f
 def functionals_of(frames: Frames) -> FloatArray:
     """All functionals of one signal, shape (88,), float32."""
     n, decided = frames.n_frames, frames.n_decided
-    all_frames = smooth_plainly(frames.spectral)
     voiced = frames.voice[0] > np.float32(1e-6)
     rows = np.arange(n)
     if decided:
@@ -30,13 +29,17 @@ def functionals_of(frames: Frames) -> FloatArray:
     else:  # nothing was decided before the end: each part has its own way to begin
         pitch_limits = unvoiced_limits = np.ones(1, np.int64)
         voiced_limits, quality_limits = rows + 1, np.full(n, n)
-    pitch = smooth_known(frames.voice[:1], pitch_limits)[0]
+    # each group is summed up before the next is made: of an hour each takes 20 MB
     quality = frames.voice[1:].copy()
-    quality[_FORMANT_ROWS] = _where(voiced, quality[_FORMANT_ROWS])
+    for row in _FORMANT_ROWS:
+        quality[row, ~voiced] = 0
+    of_quality = _spreads(smooth_known(quality, quality_limits), True)
+    del quality
     spectral = frames.spectral[1:, :n]
-    quality = smooth_known(quality, quality_limits)
-    in_voice = smooth_known(_where(voiced, spectral), voiced_limits)
-    outside = smooth_known(_where(~voiced, spectral[:5]), unvoiced_limits)
+    in_voice = _spreads(smooth_known(_where(voiced, spectral), voiced_limits), True)
+    outside = _spreads(smooth_known(_where(~voiced, spectral[:5]), unvoiced_limits), True)
+    pitch = smooth_known(frames.voice[:1], pitch_limits)[0]
+    all_frames = smooth_plainly(frames.spectral)
     course, n_peaks = _course_of(all_frames[0])
     seconds = np.float32(len(all_frames[0])) * PERIOD
     return np.concatenate(
@@ -44,9 +47,9 @@ def functionals_of(frames: Frames) -> FloatArray:
             _course_of(pitch[pitch != 0])[0],
             course,
             _spreads(all_frames[5:], False),
-            _spreads(quality, True),
-            _spreads(in_voice, True),
-            _spreads(outside, True)[::2],
+            of_quality,
+            in_voice,
+            outside[::2],
             np.array([np.float32(n_peaks) / seconds], np.float32),
             _segments(pitch),
             np.array([_level(frames.energy)], np.float32),
