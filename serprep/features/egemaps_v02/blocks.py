@@ -76,7 +76,7 @@ def _spread(x, out):  # type: ignore[no-untyped-def]
 
 @compiled
 def _spreads(contours, known_only):  # type: ignore[no-untyped-def]
-    found = np.zeros(2 * len(contours), np.float32)
+    spreads = np.zeros(2 * len(contours), np.float32)
     kept = np.empty(contours.shape[1], np.float32)
     for c in range(len(contours)):
         count = 0
@@ -85,47 +85,47 @@ def _spreads(contours, known_only):  # type: ignore[no-untyped-def]
                 kept[count] = value
                 count += 1
         if count > 0:
-            _spread(kept[:count], found[2 * c :])
-    return found
+            _spread(kept[:count], spreads[2 * c :])
+    return spreads
 
 
 def _course_of(x: FloatArray) -> tuple[FloatArray, int]:
-    found: tuple[FloatArray, int] = _course(x, np.sort(x))
-    return found
+    course: tuple[FloatArray, int] = _course(x, np.sort(x))
+    return course
 
 
 @compiled
 def _course(x, ordered):  # type: ignore[no-untyped-def]
     """The ten values of pitch and loudness, and the number of peaks."""
-    found = np.zeros(10, np.float32)
+    values = np.zeros(10, np.float32)
     if len(x) == 0:
-        return found, 0
-    _spread(x, found)
+        return values, 0
+    _spread(x, values)
     for i in range(3):
-        found[2 + i] = percentile(ordered, (0.2, 0.5, 0.8)[i])
-    found[5] = abs(np.float32(found[4] - found[2]))
+        values[2 + i] = percentile(ordered, (0.2, 0.5, 0.8)[i])
+    values[5] = abs(np.float32(values[4] - values[2]))
     _, span = extremes(x, np.empty(3, np.float32))
     places, is_peak, count = turns(x, np.float32(np.float32(0.1) * span))
-    slopes(x, places, is_peak, count, found[6:])
+    slopes(x, places, is_peak, count, values[6:])
     n_peaks = 0
     for i in range(count):
         n_peaks += is_peak[i]
-    return found, n_peaks
+    return values, n_peaks
 
 
 @compiled
 def _segments(pitch):  # type: ignore[no-untyped-def]
     """Voiced stretches per second, mean and deviation of their lengths, and of the lengths of unvoiced ones (s)."""
-    found, values = np.zeros(5, np.float32), np.zeros(4, np.float32)
+    segments, values = np.zeros(5, np.float32), np.zeros(4, np.float32)
     lengths = np.empty(_MOST_RUNS, np.int64)
     _, count = run_lengths(pitch, lengths)
-    found[0] = np.float32(count) / np.float32(PERIOD * np.float32(len(pitch)))
+    segments[0] = np.float32(count) / np.float32(PERIOD * np.float32(len(pitch)))
     lengths_of(lengths, count, values)
-    found[1], found[2] = values[0], values[3]
+    segments[1], segments[2] = values[0], values[3]
     _, count = run_lengths((pitch == 0).astype(np.float32), lengths)
     lengths_of(lengths, count, values)
-    found[3], found[4] = values[0], values[3]
-    return found
+    segments[3], segments[4] = values[0], values[3]
+    return segments
 
 
 @compiled
