@@ -84,7 +84,7 @@ class Places(Sequence[Span | None]):
     table: AnyArray  # of PLACE, whose part is a number in `parts`, or -1
 
     @property
-    def found(self) -> AnyArray:
+    def cached(self) -> AnyArray:
         """Which are cached, shape (n,), bool."""
         return np.asarray(self.table["part"] >= 0)
 

@@ -149,7 +149,7 @@ def compute_features(
     numbers = [i for i in _missing(origins) if failure_key(key_at(origins, i)) not in failures]
     paths, starts = utterances.column("path"), utterances.column("start")
     numbers.sort(key=lambda i: (paths[i], starts[i] or 0.0))  # as a recording is decoded
-    needed = tuple(kind for kind, places in origins.places.items() if not places.found[numbers].all())
+    needed = tuple(kind for kind, places in origins.places.items() if not places.cached[numbers].all())
     prepare(features, needed, (lambda line: None) if quiet else None)
     cuts = _cuts([paths[i] for i in numbers], pool.n_workers, batch_size)
     memory = getattr(pool, "memory", None)

@@ -84,10 +84,10 @@ def _levels(
     keys = as_keys(level_key(*cells) for cells in zip(*(utterances.column(name) for name in names), strict=True))
     places = cache.find(KIND, keys)
     levels = np.zeros((len(utterances), 5), np.float32)
-    there = np.flatnonzero(places.found)
+    there = np.flatnonzero(places.cached)
     if len(there):
         levels[there] = np.concatenate(cache.read(places[there]))
-    missing = np.flatnonzero(~places.found).tolist()
+    missing = np.flatnonzero(~places.cached).tolist()
     remembered = cache.failures() if missing and not retry else {}
     reasons = {i: remembered[key] for i in missing if (key := keys[i].tobytes()) in remembered}
     paths = utterances.column("path")
