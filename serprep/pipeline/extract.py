@@ -329,7 +329,7 @@ def _elsewhere(batch: Batch, receipt: Receipt, i: int, pool: Workers, attempt: i
     """
     path = one_line(batch.items[0].path)
     if receipt.worker:
-        pool.distrust(receipt.worker, f"it cannot read {path}, which is there: {receipt.unread[i]}")
+        pool.members.distrust(receipt.worker, f"it cannot read {path}, which is there: {receipt.unread[i]}")
     if attempt == ATTEMPTS - 1:
         who = f"worker {receipt.worker}" if receipt.worker else "a worker"
         raise SerprepError(

@@ -117,7 +117,7 @@ def shared(recipe: Recipe, rows: Utterances, *, cache: str, pool: Workers) -> It
         yield
         return
     try:
-        with pool.admitting(test):
+        with pool.members.admitting(test):
             yield
     finally:
         for folder in folders:
