@@ -261,8 +261,8 @@ class Store:
     @cached_property
     def _layout(self) -> dict[str, Array]:
         """Every array that the attributes announce; lengths that they do not tell are `_ANY`."""
-        found = self.specs({table.name: _ANY for table in self.tables}, numbers=())
-        return {array.name: array for array in found}
+        specs = self.specs({table.name: _ANY for table in self.tables}, numbers=())
+        return {array.name: array for array in specs}
 
     def specs(self, n_rows: Mapping[str, int], *, numbers: Sequence[str]) -> list[Array]:
         """The arrays of a store of this configuration; `numbers` are the dimensions that are not stored as text."""
