@@ -89,12 +89,12 @@ def predict_experiment(task: _Task) -> None:
         known = fold_statistics(store, (), predictor.names, how=how)
     sizes = np.asarray(sum(row_bytes(store, rows, name) for name in predictor.names))
     with one_thread():
-        found = [
+        blocks = [
             predictor.probabilities(stored_values(store, some, predictor), rows=some, known=known)
             for some in parts(rows, sizes, at_most=256)
         ]
     chances = np.empty((len(rows), len(store.labels)), np.float32)
-    chances[order] = np.concatenate(found)
+    chances[order] = np.concatenate(blocks)
     table = clean.assign(prediction=[store.labels[best] for best in chances.argmax(axis=1)])
     table = table.assign(**{f"p_{label}": chances[:, i] for i, label in enumerate(store.labels)})
     write_whole(_file(task), table.to_csv(index=False, lineterminator="\n").encode())
@@ -112,7 +112,7 @@ def score_conditions(predictions: pd.DataFrame, labels: Sequence[str]) -> tuple[
     known = predictions[predictions["truth"] != ""]
     scores = []
     for (condition, system), own in known.groupby(["condition", "system"], sort=False):
-        found = scores_of_counts(speaker_counts(own, labels), labels, known=bool((own["speaker"] != "").all()))
-        told = {key: found[key] for name in ("ua", "macro_f1") for key in (name, f"{name}_interval")}
+        measures = scores_of_counts(speaker_counts(own, labels), labels, known=bool((own["speaker"] != "").all()))
+        told = {key: measures[key] for name in ("ua", "macro_f1") for key in (name, f"{name}_interval")}
         scores.append(ConditionScore(system=str(system), condition=str(condition), **told))
     return tuple(scores)

@@ -333,11 +333,11 @@ def run_experiments(
     )
     if not (systems or folds or seeds or only_finished):  # a part must not pass for the whole
         origin = {"version": store.version, "split": split.digest, "train": asdict(recipe.train)}
-        found = origin | scores_json(outcome) | {"warnings": list(warnings), "groups": asdict(outcome.groups)}
-        found["conditions"] = [asdict(row) for row in outcome.conditions]
-        found |= {"dimensions": asdict(outcome.dimensions)} if numeric else {}
-        found |= {"raters": [asdict(row) for row in outcome.raters]} if said else {}
-        text = json.dumps(found, indent=1)
+        content = origin | scores_json(outcome) | {"warnings": list(warnings), "groups": asdict(outcome.groups)}
+        content["conditions"] = [asdict(row) for row in outcome.conditions]
+        content |= {"dimensions": asdict(outcome.dimensions)} if numeric else {}
+        content |= {"raters": [asdict(row) for row in outcome.raters]} if said else {}
+        text = json.dumps(content, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
 
@@ -375,17 +375,24 @@ def _conditioned(
     quiet: bool,
 ) -> pd.DataFrame:
     """Predictions of the scored part, clean and in every condition of ``[test.conditions]``; none without any."""
-    kept = [one for one in experiments if not one.spec.floor]
+    kept = [experiment for experiment in experiments if not experiment.spec.floor]
     if not recipe.test.applied or not kept or not len(scored):
         return pd.DataFrame()
-    role, systems = scored["role"].iloc[0], {one.system for one in kept}
+    role, systems = scored["role"].iloc[0], {experiment.system for experiment in kept}
     frames = [scored[scored["system"].isin(systems)].assign(condition=CLEAN)]
     for applied in recipe.test.applied:
         other = build_conditioned(recipe, store, applied, pool=pool, quiet=quiet)
-        found = predict_conditioned([Path(one.folder) for one in kept], other, role=role, pool=pool, quiet=quiet)
+        tables = predict_conditioned(
+            [Path(experiment.folder) for experiment in kept], other, role=role, pool=pool, quiet=quiet
+        )
         frames += [
-            own.assign(condition=applied.name, system=one.system, fold=split.folds[one.fold], seed=one.seed)
-            for one, own in zip(kept, found, strict=True)
+            own.assign(
+                condition=applied.name,
+                system=experiment.system,
+                fold=split.folds[experiment.fold],
+                seed=experiment.seed,
+            )
+            for experiment, own in zip(kept, tables, strict=True)
         ]
     return pd.concat(frames, ignore_index=True)
 

@@ -151,8 +151,8 @@ def score_groups(predictions: pd.DataFrame, labels: Sequence[str], columns: Mapp
             rows = [GroupScore(**about, **_scored(counts[i], name, labels, sure)) for i, name in enumerate(names)]
             scores += _worst_marked(rows)
             for i, k in combinations(range(len(names)), 2):
-                if sure and (found := compare_groups(counts[i], counts[k])) is not None:
-                    tests.append(GroupDifference(**about, first=names[i], second=names[k], p_holm=None, **found))
+                if sure and (difference := compare_groups(counts[i], counts[k])) is not None:
+                    tests.append(GroupDifference(**about, first=names[i], second=names[k], p_holm=None, **difference))
         corrected = holm([1.0 if row.p is None else row.p for row in tests])
         pairs = zip(tests, corrected, strict=True)
         differences += [replace(row, p_holm=None if row.p is None else p_holm) for row, p_holm in pairs]
@@ -173,14 +173,14 @@ def _counts(own: pd.DataFrame, groups: "pd.Series[Any]", names: Sequence[str], l
 def _scored(counts: IntArray, name: str, labels: Sequence[str], sure: bool) -> dict[str, Any]:
     """What a group's `GroupScore` says of its counts (n_speakers, n_seeds, n_labels, n_labels)."""
     present = counts[counts.sum(axis=(1, 2, 3)) > 0]
-    found = scores_of_counts(present, labels, known=sure)
+    measures = scores_of_counts(present, labels, known=sure)
     told = ("ua", "macro_f1", "recall")
     return {
         "group": name,
         "n_speakers": len(present) if sure else 0,
         "n_utterances": int(present[:, 0].sum()),
         "too_few": len(present) < FEWEST,
-        **{key: found[key] for score in told for key in (score, f"{score}_interval")},
+        **{key: measures[key] for score in told for key in (score, f"{score}_interval")},
     }
 
 
