@@ -27,8 +27,8 @@ def divergences(raters: Shares, system: Shares) -> Divergences:
 
     Examples
     --------
-    >>> found = divergences(np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]]))
-    >>> found.kl.round(3).tolist(), found.js.round(3).tolist()
+    >>> bits = divergences(np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]]))
+    >>> bits.kl.round(3).tolist(), bits.js.round(3).tolist()
     ([1.0], [0.311])
     """
     p, q = np.asarray(raters, np.float64), np.clip(np.asarray(system, np.float64), LEAST, None)

@@ -205,8 +205,8 @@ def compare_groups(first: IntArray, second: IntArray, *, n_draws: int = 2000, se
     --------
     >>> right, wrong = np.array([[1, 0], [0, 1]]), np.array([[0, 1], [1, 0]])
     >>> members = np.array([1, 1, 1, 1, 0, 0, 0, 0])[:, None, None, None]
-    >>> found = compare_groups(members * right, (1 - members) * wrong)
-    >>> found["ua"], found["p"] == 2 / 70  # of the 70 ways to choose 4 of 8 speakers, two are as extreme
+    >>> difference = compare_groups(members * right, (1 - members) * wrong)
+    >>> difference["ua"], difference["p"] == 2 / 70  # of the 70 ways to choose 4 of 8 speakers, two are as extreme
     (1.0, True)
     """
     there = [counts.sum(axis=(1, 2, 3)) > 0 for counts in (first, second)]
