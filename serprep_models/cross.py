@@ -22,7 +22,7 @@ from serprep_models.catalogue import place_of
 from serprep_models.common_labels import CommonLabels, LabelRow, common_labels
 from serprep_models.experiment import Experiment, finished, run_experiment
 from serprep_models.experiments import Outcome, experiments_folder, tell
-from serprep_models.predict import computed_alike
+from serprep_models.predict_store import computed_alike
 from serprep_models.run import run_recipe
 from serprep_models.score_store import score_store
 from serprep_models.scores import Result, Summary, marks_in, score, summarise

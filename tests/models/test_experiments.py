@@ -20,7 +20,7 @@ from serprep.split import SplitConfig, make_split, write_split
 from serprep.version import build_digest
 from serprep_models import experiment, train
 from serprep_models.experiments import check_recipe, experiments_folder, run_experiments
-from serprep_models.predict import predict_store
+from serprep_models.predict_store import predict_store
 from serprep_models.report import report_outcome, report_store
 from serprep_models.run import run_recipe
 from serprep_models.standardise import training_statistics
