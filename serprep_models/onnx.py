@@ -2,8 +2,9 @@
 
 Inputs are features as a store holds them, not standardised: segments ``short`` and ``long``
 (n_segments, L, n_mels) and ``functionals`` (1, 6373), float32, those that the system reads.
-The output ``probabilities`` is (1, n_labels).  Standardisation is in the graph, in float64
-as in training.  Labels and features stand in the file's metadata, as JSON.
+The output ``probabilities`` is (1, n_labels); of a system that says numbers it is ``numbers``, each on
+the scale of its recipe.  Standardisation is in the graph, in float64 as in training.  Labels, or names of
+numbers and their scales, and features stand in the file's metadata, as JSON.
 
 The graph is written node by node: exporters unroll an LSTM or turn it into a loop, while
 ONNX has an operator for it.
@@ -47,7 +48,6 @@ def onnx(predictor: Predictor, path: Path) -> Path:
     """
     if len(predictor.checkpoints) != 1:
         raise TrainError(f"{len(predictor.checkpoints)} checkpoints; one ONNX file holds one: name its folder")
-    predictor.refuse_numbers("an ONNX file gives probabilities of labels")
     predictor.check_enrolment(predictor.speaker is not None)
     if path.suffix != ".onnx":
         raise TrainError(f"{one_line(path)}: expected a file name that ends in .onnx")
@@ -73,17 +73,21 @@ def _model(predictor: Predictor) -> Any:
         for name in shapes
     }
     weights = {name: value.numpy() for name, value in checkpoint.system.state_dict().items()}
-    layers = Layers(graph, weights, config.options)
-    chances = SYSTEMS[config.system].graph(layers, config.options, inputs)
+    layers, name = Layers(graph, weights, config.options, numbers=bool(predictor.scales)), "probabilities"
+    given = SYSTEMS[config.system].graph(layers, config.options, inputs)
     if checkpoint.calibration is not None:
         heat = graph.constant(np.array(checkpoint.calibration.temperature, np.float32))
-        chances = layers.softmax(graph.node("Div", graph.node("Log", chances), heat))
-    graph.node("Identity", chances, output="probabilities")
+        given = layers.softmax(graph.node("Div", graph.node("Log", given), heat))
+    if predictor.scales:
+        low, high = np.array(list(predictor.scales.values()), np.float32).T
+        given, name = graph.node("Mul", given, graph.constant(high - low)), "numbers"
+        given = graph.node("Add", given, graph.constant(low))
+    graph.node("Identity", given, output=name)
     whole = helper.make_graph(
         graph.nodes,
         config.system,
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [1, config.n_labels])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, config.n_labels])],
         graph.constants,
     )
     model = helper.make_model(whole, producer_name="serprep", opset_imports=[helper.make_opsetid("", OPSET)])
@@ -94,6 +98,7 @@ def _model(predictor: Predictor) -> Any:
         "features": checkpoint.features.to_json(),
     }
     about |= {"standardisation": checkpoint.standardisation, "version": checkpoint.about.get("version")}
+    about |= {"scales": predictor.scales} if predictor.scales else {}
     helper.set_model_props(model, {name: json.dumps(value, sort_keys=True) for name, value in about.items()})
     checker.check_model(model)
     return model
@@ -187,11 +192,12 @@ class Layers:
     graph: _Graph
     weights: Weights
     options: Any
+    numbers: bool = False  # whether outputs are numbers, and no logits
 
     def below(self, prefix: str) -> "Layers":
         """The layers of a part of the system."""
         own = {name.removeprefix(prefix): value for name, value in self.weights.items() if name.startswith(prefix)}
-        return Layers(self.graph, own, self.options)
+        return Layers(self.graph, own, self.options, self.numbers)
 
     def beside(self, *values: str) -> str:
         """Vectors beside each other."""
@@ -221,8 +227,8 @@ class Layers:
         return chances[0] if len(chances) == 1 else self.graph.node("Mean", *chances)
 
     def softmax(self, logits: str) -> str:
-        """Probabilities of logits."""
-        return self.graph.node("Softmax", logits, axis=1)
+        """Probabilities of logits; numbers stay as they are."""
+        return logits if self.numbers else self.graph.node("Softmax", logits, axis=1)
 
     def weighted(self, shares: Mapping[str, float]) -> str:
         """The sum of two probabilities in their shares."""

@@ -17,7 +17,7 @@ from serprep_models.compare import compare_experiments
 from serprep_models.experiment import is_whole
 from serprep_models.experiments import experiments_folder, run_experiments, split_of
 from serprep_models.onnx import onnx
-from serprep_models.predict_store import predict_store
+from serprep_models.predict_store import predict_store, stored_values
 from serprep_models.predictions import render
 from serprep_models.predictor import load
 from serprep_models.report import report_outcome
@@ -138,10 +138,21 @@ def test_a_checkpoint_predicts_as_it_was_scored_on_the_scale_of_the_recipe(outco
         render(found, "arff")
 
 
-def test_what_is_for_labels_refuses_numbers_in_a_line(outcome, store, tmp_path) -> None:
+@pytest.mark.parametrize("system", ["mlp", "svr"])
+def test_an_onnx_file_says_the_numbers_of_predict(outcome, store, tmp_path, system) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    predictor = load(outcome.folder / system / "fold-01" / "seed-0")
+    path = str(onnx(predictor, tmp_path / "a.onnx"))
+    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    about = {name: json.loads(value) for name, value in session.get_modelmeta().custom_metadata_map.items()}
+    assert about["labels"] == list(SCALES) and about["scales"] == SCALES
+    for values in stored_values(store, np.arange(3), predictor):
+        (found,) = session.run(["numbers"], {"egemaps": values["egemaps"]})
+        np.testing.assert_allclose(found, predictor.said([values]), rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_for_labels_refuses_numbers_in_a_line(outcome, store) -> None:
     place = outcome.folder / "mlp" / "fold-01" / "seed-0"
-    with pytest.raises(TrainError, match="an ONNX file gives probabilities of labels, and the system says numbers"):
-        onnx(load(place), tmp_path / "a.onnx")
     with pytest.raises(TrainError, match="--abstain is for labels, and the system says numbers"):
         load(place).abstention(0.5)
     with pytest.raises(TrainError, match="`serprep score` scores labels"):
