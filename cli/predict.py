@@ -78,7 +78,10 @@ def predict(
     utterances = utterances_of(audio, root=root) if store is None else None
     enrol = utterances_of(enrolled, root=root) if enrolled else None
     from serprep_models.checkpoint import checkpoints_below
-    from serprep_models.predict import predict_files, predict_store, render
+    from serprep_models.predict import predict_files
+    from serprep_models.predict_store import predict_store
+    from serprep_models.predictions import render
+    from serprep_models.predictor import load
 
     checkpoints = [path for place in (checkpoint, *others) for path in checkpoints_below(place)]
     if len(checkpoints) > 1:
@@ -94,7 +97,7 @@ def predict(
         finally:
             pool.close()
     if abstain is not None:
-        predictions = predictions.abstaining(checkpoints, abstain)
+        predictions = predictions.abstaining(load(checkpoints).abstention(abstain))
     notes(predictions.notes)
     text = render(predictions, form)
     if output:

@@ -15,7 +15,7 @@ from serprep.progress import Progress
 from serprep.recipe import TrainConfig
 from serprep.store.store import Store, open_store
 from serprep_models.experiment import read_predictions
-from serprep_models.predict import stored_values
+from serprep_models.predict_store import stored_values
 from serprep_models.predictor import load
 from serprep_models.scores import speaker_counts
 from serprep_models.scores.intervals import scores_of_counts

@@ -22,7 +22,7 @@ from serprep_models.catalogue import place_of
 from serprep_models.common_labels import CommonLabels, LabelRow, common_labels
 from serprep_models.experiment import Experiment, finished, run_experiment
 from serprep_models.experiments import Outcome, experiments_folder, tell
-from serprep_models.predict import computed_alike
+from serprep_models.predict_store import computed_alike
 from serprep_models.run import run_recipe
 from serprep_models.score_store import score_store
 from serprep_models.scores import Result, Summary, marks_in, score, summarise
@@ -186,7 +186,7 @@ def _train_on_all(recipe: Recipe, store: Store, systems: Sequence[str], *, pool:
     everyone = {row.id: Assignment(row.speaker, row.speaker, ("train",)) for row in rows}
     split = Split(protocol="list", group="speaker", seed=0, folds=("all",), utterances=everyone)
     recipe = replace(recipe, train=replace(recipe.train, refit=False))  # there is no dev part
-    folder = experiments_folder(recipe, store, split)
+    folder = experiments_folder(recipe, store, split, systems=systems)
     path = write_split(split, folder / "split.json")
     tell(folder, recipe, store, split, on_all=True)  # it is never the latest: nothing of it is scored
     experiments = [

@@ -215,14 +215,14 @@ def run_experiments(
     columns = {} if numeric else group_columns(store, recipe.train.groups)
     audit = audited(manifest, split)
     warnings = (*audit.warnings, *(() if numeric else confounded(store.speakers, store.emotions, how=recipe.train)))
-    folder = experiments_folder(recipe, store, split, raters=said.digest if said else "")
+    folder = experiments_folder(recipe, store, split, systems=chosen, raters=said.digest if said else "")
     raters = str(said.write(folder / RATERS)) if said else ""
     target = target_of(recipe.train, raters)
     target.check(store)
     known = target.known(store)
     split_path = write_split(split, folder / "split.json")
     if not only_finished:
-        tell(folder, recipe, store, split)
+        tell(folder, recipe, store, split, **_revisions(recipe, chosen))
     experiments = [
         Experiment(
             folder=str(place_of(folder, system, number, seed)),
@@ -539,8 +539,21 @@ def _submit(
     return written, unpredicted(whole, test)
 
 
-def experiments_folder(recipe: Recipe, store: Store, split: Split, *, raters: str = "") -> Path:
-    """Where the experiments of this store, split and configuration lie; `raters` is a digest of what they said."""
+def experiments_folder(
+    recipe: Recipe, store: Store, split: Split, *, systems: Sequence[str] = (), raters: str = ""
+) -> Path:
+    """Where the experiments of this store, split and configuration lie.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    store : Store
+    split : Split
+    systems : sequence of str
+        What is trained besides the recipe's.
+    raters : str
+        A digest of what they said.
+    """
     plain = asdict(TrainConfig())
     # what is not asked for is not named, so that a new key does not move what is finished
     how = {name: value for name, value in asdict(recipe.train).items() if value != plain[name]}
@@ -551,9 +564,17 @@ def experiments_folder(recipe: Recipe, store: Store, split: Split, *, raters: st
         else {}
     )
     how |= {"options": changed} if (changed := beyond_defaults(recipe.train.options)) else {}
+    how |= _revisions(recipe, systems)
     depends = [REVISION, store.version, split.digest, how, *([raters] if raters else [])]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()
     return recipe.experiments_root / FOLDER / f"{digest[:16]}{'-transductive' if recipe.train.transductive else ''}"
+
+
+def _revisions(recipe: Recipe, systems: Sequence[str]) -> dict[str, dict[str, int]]:
+    """``revisions``, by system, of those of a recipe and others; nothing where all are 0."""
+    own = recipe.train.systems or default_systems(numbers=bool(recipe.train.dimensions))
+    revisions = {name: SYSTEMS[name].revision for name in sorted({*own, *systems}) if SYSTEMS[name].revision}
+    return {"revisions": revisions} if revisions else {}
 
 
 def _fold_numbers(split: Split, folds: Sequence[str] | None) -> list[int]:

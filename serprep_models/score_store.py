@@ -11,7 +11,8 @@ import pandas as pd
 from serprep.metrics import few_speakers
 from serprep.store.store import Store
 from serprep_models.common_labels import CommonLabels, common_labels
-from serprep_models.predict import Predictions, predict_store
+from serprep_models.predict_store import predict_store
+from serprep_models.predictions import Predictions
 from serprep_models.predictor import load
 from serprep_models.scores import Pair, Result, Summary, score, summarise
 from serprep_models.scores.dimensions import DimensionScores

@@ -54,7 +54,19 @@ MODELS = (  # modules of serprep_models, the lowest first
     *(f"systems.{name}" for name in ("majority", "svm", "svr", "crnn", "cnn_lstm", "mlp", "linear")),
     *(f"scores.{name}" for name in ("calibration", "groups", "doubt")),
     *("figures", "page", "listen", "catalogue", "cautions", "common_labels", "submission", "recordings", "built"),
-    *("checkpoint", "seen", "predictor", "onnx", "experiment", "predict", "travel", "conditioned", "score_store"),
+    *(
+        "checkpoint",
+        "seen",
+        "predictor",
+        "onnx",
+        "experiment",
+        "predictions",
+        "predict",
+        "predict_store",
+        "travel",
+        "conditioned",
+        "score_store",
+    ),
     *("experiments", "finished", "browsed", "compare", "bundle", "report", "run", "versus", "cross", "reproduce"),
 )
 FOLDERS = {"serprep": ROOT / "serprep", "serprep_models": ROOT / "serprep_models", "serprep_cli": ROOT / "cli"}

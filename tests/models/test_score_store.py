@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from serprep.metrics import uar
-from serprep_models.predict import predict_store
+from serprep_models.predict_store import predict_store
 from serprep_models.score_store import score_store
 from serprep_models.seen import copies_within
 
