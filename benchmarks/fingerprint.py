@@ -87,21 +87,21 @@ def measure(corpus: Path, n: int = 240) -> list[str]:
     alone = find_matches(prints)
     comparing = time.monotonic() - started
     everything = find_matches([*prints, *copies], threshold=0.0)
-    likeness = {(match.one, match.other): match.likeness for match in everything}
+    likeness = {(match.first, match.second): match.likeness for match in everything}
     lines = ["| copy | copies | missed | least likeness | median |", "| --- | --- | --- | --- | --- |"]
     for kind, name in enumerate(COPIES):
         of_kind = range(len(paths) + kind, len(source), len(COPIES))
         found = np.array([likeness.get((source[place], place), 0.0) for place in of_kind])
         missed = int((found < THRESHOLD).sum())
         lines.append(f"| {name} | {len(found)} | {missed} | {found.min():.3f} | {np.median(found):.3f} |")
-    strangers = [match for match in everything if source[match.one] != source[match.other]]
+    strangers = [match for match in everything if source[match.first] != source[match.second]]
     names = [path.stem for path in paths]
-    twins = [f"{names[match.one]} = {names[match.other]}" for match in alone]
-    same = {(match.one, match.other) for match in alone if match.likeness == 1}
-    wrong = [m for m in strangers if m.likeness >= THRESHOLD and _pair(source, m.one, m.other) not in same]
-    worst = max((m.likeness for m in strangers if _pair(source, m.one, m.other) not in same), default=0.0)
+    twins = [f"{names[match.first]} = {names[match.second]}" for match in alone]
+    same = {(match.first, match.second) for match in alone if match.likeness == 1}
+    wrong = [m for m in strangers if m.likeness >= THRESHOLD and _pair(source, m.first, m.second) not in same]
+    worst = max((m.likeness for m in strangers if _pair(source, m.first, m.second) not in same), default=0.0)
     n_originals, n_all = len(paths) * (len(paths) - 1) // 2, len(source) * (len(source) - 1) // 2
-    n_wrong = sum(m.other < len(paths) for m in wrong)
+    n_wrong = sum(m.second < len(paths) for m in wrong)
     return [
         *lines,
         "",

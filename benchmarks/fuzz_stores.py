@@ -244,7 +244,7 @@ def one(kind: str, root: Path, data: Path, path: Path, wanted: list, keys: np.nd
     if kind == "part":
         cache = Cache(str(data / "cache"))
         places = cache.find("logmel", keys)
-        if not places.found.all():
+        if not places.cached.all():
             return "not there"
         assert [block.tobytes() for block in cache.read(places)] == right
         return "same"

@@ -192,7 +192,7 @@ def copies_within(store: Store, *, most_heard: int = 2000) -> tuple[list[tuple[s
         note = "recordings were compared by their bytes only, not by sound: no log-mels by the default configuration"
     else:
         certain, _ = compare([_print(store, row, cut) for row in range(len(store))])
-        pairs |= {(match.one, match.other) for match in certain}
+        pairs |= {(match.first, match.second) for match in certain}
     unique = sorted({(min(pair), max(pair)) for pair in pairs})
     return [(store.ids[row], store.ids[other]) for row, other in unique], note
 
@@ -218,10 +218,10 @@ def _alike(
     certain, doubtful = compare(prints)
     pairs = []
     for match in certain:
-        place, other = sorted((match.one, match.other))
+        place, other = sorted((match.first, match.second))
         if place < len(training) <= other:
             pairs.append((store.ids[rows[other - len(training)]], known.ids[training[place]]))
-    maybe = sum((match.one < len(training)) != (match.other < len(training)) for match in doubtful)
+    maybe = sum((match.first < len(training)) != (match.second < len(training)) for match in doubtful)
     notes = (f"{maybe} pairs with training hold too little sound to tell whether they are copies",) if maybe else ()
     return tuple(sorted(pairs)), notes
 

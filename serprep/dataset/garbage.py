@@ -66,16 +66,16 @@ def gc(dataset: str | Path, *, yes: bool = False) -> Garbage:
     dataset = str(dataset)
     place = at(dataset)
     try:
-        found = _find_garbage(place, yes=yes)
+        garbage = _find_garbage(place, yes=yes)
         if yes:
-            for name in found.stores:
+            for name in garbage.stores:
                 _remove_store(place, name)
-            place.remove_all([*found.parts, *found.temporary])
+            place.remove_all([*garbage.parts, *garbage.temporary])
     except OSError as error:
         raise StoreError(
             f"{one_line(error.filename or dataset)}: {error.strerror or error}; make it readable and writable"
         ) from None
-    return Garbage(**{**vars(found), "removed": yes})
+    return Garbage(**{**vars(garbage), "removed": yes})
 
 
 @dataclass(frozen=True)
@@ -111,19 +111,19 @@ class _Files:
 
     def leftovers(self) -> list[str]:
         """Temporary files and folders in which nothing has changed for a day."""
-        found = sorted({match[1] for name in self._names if (match := _TEMPORARY.match(name))})
-        return [name for name in found if not self.is_young(name)]
+        names = sorted({match[1] for name in self._names if (match := _TEMPORARY.match(name))})
+        return [name for name in names if not self.is_young(name)]
 
 
 def _find_garbage(place: Place, *, yes: bool) -> Garbage:
     root = place.root
-    found = stores_of(root)
+    stores = stores_of(root)
     files = _Files(place.below(), place.now(write=yes))
     wanted = _tagged_versions(root)
-    newest = stem_of(latest(root, found))
+    newest = stem_of(latest(root, stores))
     going, kept, damaged, notes = [], {}, {}, []
     keys: set[bytes] = set()
-    for name in found:
+    for name in stores:
         reasons = [f"tagged {names}"] if (names := ", ".join(wanted.get(version_named(name), ()))) else []
         reasons += ["latest"] if stem_of(name) == newest else []
         reasons += ["its build.json is damaged: it may be the latest"] if _is_unnumbered(root, name) else []
@@ -192,12 +192,12 @@ def _remove_store(place: Place, name: str) -> None:
 
 def _tagged_versions(root: str) -> dict[str, list[str]]:
     """Version → its tags.  A tag that names no version might have named any: better to stop."""
-    found: dict[str, list[str]] = {}
+    tagged: dict[str, list[str]] = {}
     for name, version in tags(root).items():
         if not is_version(version):
             raise StoreError(f"{one_line(root)}@{name}: the tag is damaged; set it anew or remove {root}/tags/{name}")
-        found.setdefault(version, []).append(name)
-    return found
+        tagged.setdefault(version, []).append(name)
+    return tagged
 
 
 def _is_unnumbered(root: str, name: str) -> bool:

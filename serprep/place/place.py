@@ -89,8 +89,8 @@ class Place(ABC):
 
     def names(self, folder: str) -> list[str]:
         """Sorted relative names of the files directly in a folder; temporary ones are left out."""
-        found = (name for name, is_file in self.entries(folder).items() if is_file and name[:1] not in ("", "."))
-        return sorted(f"{folder}/{name}" for name in found)
+        files = (name for name, is_file in self.entries(folder).items() if is_file and name[:1] not in ("", "."))
+        return sorted(f"{folder}/{name}" for name in files)
 
     @abstractmethod
     def now(self, *, write: bool) -> float:

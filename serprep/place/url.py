@@ -51,10 +51,10 @@ class Url(Place):
     def below(self, name: str = "") -> dict[str, Entry]:
         """All objects of that prefix, or the one of that name."""
         url = self.path(name)
-        found = remote.listing(url)
-        if not found and (own := remote.info(url)) is not None:
-            found = {"": own}
-        return {name: Entry(int(entry["size"]), remote.modified(entry), (url, name)) for name, entry in found.items()}
+        entries = remote.listing(url)
+        if not entries and (own := remote.info(url)) is not None:
+            entries = {"": own}
+        return {name: Entry(int(entry["size"]), remote.modified(entry), (url, name)) for name, entry in entries.items()}
 
     def now(self, *, write: bool) -> float:
         """This machine's time."""
