@@ -9,7 +9,7 @@ from markupsafe import Markup
 from serprep.pages import escaped
 from serprep.pages.plot import Axis, Mark, axis, legend, plot, scale_row, track
 from serprep_models.scores import Summary
-from serprep_models.scores.dimensions import predicted_of, truth_of
+from serprep_models.scores.dimensions import DimensionCondition, predicted_of, truth_of
 
 
 def tracks(rows: Sequence[Summary], dots: pd.DataFrame, *, chance: float | None, says: str) -> Markup:
@@ -150,19 +150,23 @@ def by_class(summary: Sequence[Summary], labels: Sequence[str]) -> Markup:
 
 
 def by_condition(rows: Sequence[Any], systems: Sequence[str]) -> Markup:
-    """UA where the test part alone is transformed: a row per condition, a dot per system."""
+    """UA, or CCC, where the test part alone is transformed: a row per condition, a dot per system."""
     scale = Axis(label="UA, %", low=0, high=100, ticks=(0, 25, 50, 75, 100))
+    score, factor, told = "ua", 100, "{}: {:.1f} %"
+    if isinstance(rows[0], DimensionCondition):
+        scale = axis("CCC", [0.0, 1.0, *(row.ccc for row in rows if row.ccc is not None)])
+        score, factor, told = "ccc", 1, "{}: {:.3f}"
     parts = []
     for name in dict.fromkeys(row.condition for row in rows):
         values = [
-            (100 * row.ua, f"{row.system}: {100 * row.ua:.1f} %", systems.index(row.system))
+            (factor * value, told.format(row.system, factor * value), systems.index(row.system))
             for row in rows
-            if row.condition == name and row.ua is not None and row.system in systems
+            if row.condition == name and (value := getattr(row, score)) is not None and row.system in systems
         ]
         parts.append(Markup("<span>{}</span>{}<b></b>").format(escaped(name), _dots(values, scale)))
     names = [Mark(points=[], form="dots", colour=n, name=system) for n, system in enumerate(systems)]
-    return legend(names) + Markup('<div class="tracks" role="img" aria-label="UA per condition">{}{}</div>').format(
-        Markup("").join(parts), scale_row(scale)
+    return legend(names) + Markup('<div class="tracks" role="img" aria-label="{} per condition">{}{}</div>').format(
+        score.upper(), Markup("").join(parts), scale_row(scale)
     )
 
 

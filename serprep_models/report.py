@@ -89,15 +89,9 @@ def report_outcome(
         comparisons=[replace(pair, first=names[pair.first], second=names[pair.second]) for pair in outcome.comparisons],
         groups=outcome.groups,
         raters=[replace(row, system=names[row.system]) for row in outcome.raters],
-        dimensions=replace(
-            dimensions,
-            scores=tuple(replace(row, system=names[row.system]) for row in dimensions.scores),
-            differences=tuple(
-                replace(row, first=names[row.first], second=names[row.second]) for row in dimensions.differences
-            ),
-        ),
+        dimensions=dimensions.renamed(names),
         numbers=outcome.predictions[outcome.predictions["system"] == outcome.verdict.leader],
-        conditions=outcome.conditions,
+        conditions=[replace(row, system=names[row.system]) for row in outcome.conditions],
         folds=folds,
         confusion=matrices,
         curves=_curves(outcome).replace({"system": names}),
