@@ -222,8 +222,8 @@ def compare_groups(first: IntArray, second: IntArray, *, n_draws: int = 2000, se
     exchanged = exchange(*sums, score=_uas, n_draws=n_draws, seed=seed)
     if exchanged is None:
         return None
-    told = {"ua": exchanged.difference, "ua_interval": found.interval}
-    return told | {"p": exchanged.p, "within_speakers": found.within_speakers}
+    told = {"ua": exchanged.difference, "ua_interval": exchanged.interval}
+    return told | {"p": exchanged.p, "within_speakers": exchanged.within_speakers}
 
 
 @dataclass(frozen=True, kw_only=True)
