@@ -1,11 +1,14 @@
 """Scores of a system that exists on a store that exists, and what of the store was in its training."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from helpers.inline import Inline
 from serprep.metrics import uar
+from serprep_models.experiments import run_experiments
 from serprep_models.predict import predict_store
 from serprep_models.score_store import score_store
 from serprep_models.seen import copies_within
@@ -43,6 +46,21 @@ def test_a_copy_of_a_training_utterance_is_named_scaled_or_not(svm, other):
     first, second = seen.warnings
     assert first.startswith("1 of 8 scored utterances are recordings of training: ")
     assert f"({copied[1]} in training)" in second and "sound like" in second
+
+
+def test_copies_are_named_for_numbers_as_for_labels(svm, small, other):
+    """The same leak on purpose, of a system that says numbers."""
+    recipe, store = small
+    how = replace(recipe.train, target=("take",), scales={"take": [0, 9]})
+    folder = run_experiments(replace(recipe, train=how), store, pool=Inline(), systems=["svr"], folds=["1"]).folder
+    found = score_store([folder / "svr/fold-01/seed-0"], other[1])
+    of_labels = score_store([svm[0]], other[1], mapping=MAP).seen
+    assert (found.seen.recordings, found.seen.sounds) == (of_labels.recordings, of_labels.sounds)
+    assert [warning.split(":")[0] for warning in found.warnings] == [
+        "1 of 10 scored utterances are recordings of training",
+        "1 of 10 scored utterances sound like recordings of training",
+    ]
+    assert found.dimensions.scores[0].n_utterances == 10 and found.summary == []
 
 
 class Doubled:
