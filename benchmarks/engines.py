@@ -21,7 +21,7 @@ from serprep.split import bind
 from serprep.store.store import Store, open_store
 from serprep.systems import options_of
 from serprep_models.experiments import run_experiments
-from serprep_models.predict import predict_store
+from serprep_models.predict_store import predict_store
 from serprep_models.standardise import CLIP, training_statistics
 from serprep_models.systems.svm import Labelled, compare_svm
 

@@ -15,7 +15,7 @@ from serprep.progress import Progress
 from serprep.recipe import TrainConfig
 from serprep.store.store import Store, open_store
 from serprep_models.experiment import read_predictions
-from serprep_models.predict import stored_values
+from serprep_models.predict_store import stored_values
 from serprep_models.predictor import Predictor, load
 from serprep_models.scores import speaker_counts
 from serprep_models.scores.dimensions import predicted_of, read_numbers
@@ -98,12 +98,12 @@ def predict_experiment(task: _Task) -> None:
         known = fold_statistics(store, (), predictor.names, how=how)
     sizes = np.asarray(sum(row_bytes(store, rows, name) for name in predictor.names))
     with one_thread():
-        found = [
+        blocks = [
             predictor.probabilities(stored_values(store, some, predictor), rows=some, known=known)
             for some in parts(rows, sizes, at_most=256)
         ]
     given = np.empty((len(rows), len(predictor.labels)), np.float32)
-    given[order] = np.concatenate(found)
+    given[order] = np.concatenate(blocks)
     column_of = predicted_of if predictor.scales else "p_{}".format
     table = clean.assign(**{column_of(name): given[:, place] for place, name in enumerate(predictor.labels)})
     if not predictor.scales:
@@ -123,7 +123,7 @@ def score_conditions(predictions: pd.DataFrame, labels: Sequence[str]) -> tuple[
     known = predictions[predictions["truth"] != ""]
     scores = []
     for (condition, system), own in known.groupby(["condition", "system"], sort=False):
-        found = scores_of_counts(speaker_counts(own, labels), labels, known=bool((own["speaker"] != "").all()))
-        told = {key: found[key] for name in ("ua", "macro_f1") for key in (name, f"{name}_interval")}
+        measures = scores_of_counts(speaker_counts(own, labels), labels, known=bool((own["speaker"] != "").all()))
+        told = {key: measures[key] for name in ("ua", "macro_f1") for key in (name, f"{name}_interval")}
         scores.append(ConditionScore(system=str(system), condition=str(condition), **told))
     return tuple(scores)

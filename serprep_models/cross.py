@@ -23,7 +23,7 @@ from serprep_models.catalogue import place_of
 from serprep_models.common_labels import CommonLabels, LabelRow, common_labels
 from serprep_models.experiment import Experiment, finished, run_experiment
 from serprep_models.experiments import Outcome, experiments_folder, tell
-from serprep_models.predict import computed_alike
+from serprep_models.predict_store import computed_alike
 from serprep_models.run import run_recipe
 from serprep_models.score_store import score_store
 from serprep_models.scores import Result, Summary, marks_in, score, summarise
@@ -130,11 +130,11 @@ def cross(
         for recipe, store in zip(recipes, stores, strict=True):
             other, scales = recipe.name, recipe.train.scales
             for system in chosen if other != name else ():
-                found = score_store(checkpoints[system], store, seeds=True, among=among, scales=scales, quiet=quiet)
-                told = found.dimensions.scores if dimensions else found.summary[0]
-                cells.append(_cell(system, (name, other), told, found.predictions))
-                warnings += [f"{one_line(name)} → {one_line(other)}: {warning}" for warning in found.warnings]
-                notes += [f"{one_line(name)} → {one_line(other)}: {note}" for note in found.seen.notes]
+                scored = score_store(checkpoints[system], store, seeds=True, among=among, scales=scales, quiet=quiet)
+                told = scored.dimensions.scores if dimensions else scored.summary[0]
+                cells.append(_cell(system, (name, other), told, scored.predictions))
+                warnings += [f"{one_line(name)} → {one_line(other)}: {warning}" for warning in scored.warnings]
+                notes += [f"{one_line(name)} → {one_line(other)}: {note}" for note in scored.seen.notes]
     return Cross(
         corpora=tuple(names),
         systems=chosen,
@@ -210,7 +210,7 @@ def _train_on_all(recipe: Recipe, store: Store, systems: Sequence[str], *, pool:
     everyone = {row.id: Assignment(row.speaker, row.speaker, ("train",)) for row in rows}
     split = Split(protocol="list", group="speaker", seed=0, folds=("all",), utterances=everyone)
     recipe = replace(recipe, train=replace(recipe.train, refit=False))  # there is no dev part
-    folder = experiments_folder(recipe, store, split)
+    folder = experiments_folder(recipe, store, split, systems=systems)
     path = write_split(split, folder / "split.json")
     tell(folder, recipe, store, split, on_all=True)  # it is never the latest: nothing of it is scored
     experiments = [

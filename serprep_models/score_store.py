@@ -14,7 +14,8 @@ from serprep.metrics import few_speakers
 from serprep.store.store import Store
 from serprep_models.checkpoint import training_of
 from serprep_models.common_labels import CommonLabels, common_labels
-from serprep_models.predict import Predictions, predict_store
+from serprep_models.predict_store import predict_store
+from serprep_models.predictions import Predictions
 from serprep_models.predictor import Predictor, load
 from serprep_models.scores import Pair, Result, Summary, score, summarise
 from serprep_models.scores.dimensions import DimensionScores
@@ -102,10 +103,13 @@ def score_store(
         scored = _Labels(common_labels(Counter(store.emotions), read[0].labels, mapping or {}, among=among))
     columns = group_columns(store, groups)
     told = [
-        predict_store(part, store, quiet=quiet) for part in ([[one] for one in checkpoints] if seeds else [checkpoints])
+        predict_store(part, store, quiet=quiet)
+        for part in ([[path] for path in checkpoints] if seeds else [checkpoints])
     ]
     system = "+".join(dict.fromkeys(each.config.system for each in read))
-    tables = [scored.table(found, store).assign(system=system, fold="", seed=seed) for seed, found in enumerate(told)]
+    tables = [
+        scored.table(predicted, store).assign(system=system, fold="", seed=seed) for seed, predicted in enumerate(told)
+    ]
     predictions = pd.concat(tables, ignore_index=True)
     place = {name: row for row, name in enumerate(store.ids)}
     rows = [place[name] for name in tables[0]["id"]]
@@ -146,8 +150,8 @@ class _Labels:
     def notes(self) -> list[str]:
         return self.labels.notes
 
-    def table(self, found: Predictions, store: Store) -> pd.DataFrame:
-        return self.labels.restrict(table_of_predictions(found, store))
+    def table(self, predicted: Predictions, store: Store) -> pd.DataFrame:
+        return self.labels.restrict(table_of_predictions(predicted, store))
 
     def score(self, table: pd.DataFrame, store: Store) -> dict[str, Any]:
         return score(table, self.labels.labels)
@@ -183,9 +187,9 @@ class _Numbers:
     def notes(self) -> list[str]:
         return [f"{self.n_unknown} utterances have none of the numbers"] if self.n_unknown else []
 
-    def table(self, found: Predictions, store: Store) -> pd.DataFrame:
+    def table(self, predicted: Predictions, store: Store) -> pd.DataFrame:
         low, high = np.array(list(self.said_on.values()), np.float32).T
-        given = (found.probabilities[self.known] - low) / (high - low)
+        given = (predicted.probabilities[self.known] - low) / (high - low)
         return self.target.frame(store, self.known, given, "test")
 
     def score(self, table: pd.DataFrame, store: Store) -> dict[str, Any]:
@@ -196,8 +200,8 @@ class _Numbers:
         return {"summary": [], "groups": Groups(), "dimensions": with_groups(scores, predictions, columns)}
 
 
-def table_of_predictions(found: Predictions, store: Store) -> pd.DataFrame:
+def table_of_predictions(predictions: Predictions, store: Store) -> pd.DataFrame:
     """Predictions of a store beside the truth: id, speaker, truth and the probability of each label."""
     frame = pd.DataFrame({"id": store.ids, "speaker": store.speakers, "truth": store.emotions})
-    frame[[f"p_{label}" for label in found.labels]] = np.asarray(found.probabilities, np.float64)
+    frame[[f"p_{label}" for label in predictions.labels]] = np.asarray(predictions.probabilities, np.float64)
     return frame

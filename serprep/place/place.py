@@ -186,6 +186,17 @@ class Place(ABC):
         """A path here at which this file is written; when the block has ended well, it is in its place."""
 
 
+def claim_on(name: str) -> str:
+    """The file that says, of a store at a URL, that somebody removes it."""
+    folder, _, last = name.rpartition("/")
+    return f"{folder}/.{last[:16]}.going.tmp".lstrip("/")
+
+
+def is_claim(name: str) -> bool:
+    """Whether `claim_on` gives such names."""
+    return name.endswith(".going.tmp")
+
+
 def at(path: object, *, base: Path | None = None) -> Place:
     """The place of a path or URL; relative paths begin at `base`, if one is given.
 

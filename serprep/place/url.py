@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 from serprep import remote
 from serprep.files import in_store
 from serprep.forms import form_of
-from serprep.place.place import Answer, Entry, Item, Place, Stage
+from serprep.place.place import Answer, Entry, Item, Place, Stage, claim_on
 from serprep.processes import scratch
 from serprep.progress import Progress
 
@@ -152,8 +152,7 @@ class Url(Place):
 
     def withdraw(self, name: str, mark: str, *, unless: Callable[[], bool] = lambda: False) -> None:
         """Remove the mark first: from then on it is none.  What has none is seen until it is gone."""
-        folder, _, last = name.rpartition("/")
-        claim = f"{folder}/.{last[:16]}.going.tmp".lstrip("/")  # of two who restore and remove, a torn one would stay
+        claim = claim_on(name)  # of two who restore and remove, a torn one would stay
         if not self.create(claim, uuid.uuid4().bytes):
             return
         try:

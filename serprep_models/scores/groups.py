@@ -152,8 +152,8 @@ def score_groups(predictions: pd.DataFrame, labels: Sequence[str], columns: Mapp
             rows = [GroupScore(**about, **_scored(counts[i], name, labels, sure)) for i, name in enumerate(names)]
             scores += worst_marked(rows, by="ua")
             for i, k in combinations(range(len(names)), 2):
-                if sure and (found := compare_groups(counts[i], counts[k])) is not None:
-                    tests.append(GroupDifference(**about, first=names[i], second=names[k], p_holm=None, **found))
+                if sure and (difference := compare_groups(counts[i], counts[k])) is not None:
+                    tests.append(GroupDifference(**about, first=names[i], second=names[k], p_holm=None, **difference))
         corrected = holm([1.0 if row.p is None else row.p for row in tests])
         pairs = zip(tests, corrected, strict=True)
         differences += [replace(row, p_holm=None if row.p is None else p_holm) for row, p_holm in pairs]
@@ -174,14 +174,14 @@ def _counts(own: pd.DataFrame, groups: "pd.Series[Any]", names: Sequence[str], l
 def _scored(counts: IntArray, name: str, labels: Sequence[str], sure: bool) -> dict[str, Any]:
     """What a group's `GroupScore` says of its counts (n_speakers, n_seeds, n_labels, n_labels)."""
     present = counts[counts.sum(axis=(1, 2, 3)) > 0]
-    found = scores_of_counts(present, labels, known=sure)
+    measures = scores_of_counts(present, labels, known=sure)
     told = ("ua", "macro_f1", "recall")
     return {
         "group": name,
         "n_speakers": len(present) if sure else 0,
         "n_utterances": int(present[:, 0].sum()),
         "too_few": len(present) < FEWEST,
-        **{key: found[key] for score in told for key in (score, f"{score}_interval")},
+        **{key: measures[key] for score in told for key in (score, f"{score}_interval")},
     }
 
 
@@ -214,16 +214,16 @@ def compare_groups(first: IntArray, second: IntArray, *, n_draws: int = 2000, se
     --------
     >>> right, wrong = np.array([[1, 0], [0, 1]]), np.array([[0, 1], [1, 0]])
     >>> members = np.array([1, 1, 1, 1, 0, 0, 0, 0])[:, None, None, None]
-    >>> found = compare_groups(members * right, (1 - members) * wrong)
-    >>> found["ua"], found["p"] == 2 / 70  # of the 70 ways to choose 4 of 8 speakers, two are as extreme
+    >>> difference = compare_groups(members * right, (1 - members) * wrong)
+    >>> difference["ua"], difference["p"] == 2 / 70  # of the 70 ways to choose 4 of 8 speakers, two are as extreme
     (1.0, True)
     """
     sums = [np.stack([np.diagonal(c, axis1=-2, axis2=-1), c.sum(axis=-1)], -2) for c in (first, second)]
-    found = exchange(*sums, score=_uas, n_draws=n_draws, seed=seed)
-    if found is None:
+    exchanged = exchange(*sums, score=_uas, n_draws=n_draws, seed=seed)
+    if exchanged is None:
         return None
-    told = {"ua": found.difference, "ua_interval": found.interval}
-    return told | {"p": found.p, "within_speakers": found.within_speakers}
+    told = {"ua": exchanged.difference, "ua_interval": exchanged.interval}
+    return told | {"p": exchanged.p, "within_speakers": exchanged.within_speakers}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,8 +58,8 @@ def score_number_groups(
             sums = {name: _sums(own, part, dimensions) for name, part in parts.items()}
             for first, second in combinations(parts, 2) if sure else ():
                 for place, dimension in enumerate(names_of(dimensions)):
-                    found = exchange(sums[first], sums[second], score=partial(_concordance, place=place))
-                    if found is not None:
+                    exchanged = exchange(sums[first], sums[second], score=partial(_concordance, place=place))
+                    if exchanged is not None:
                         tests.append(
                             DimensionGroupDifference(
                                 system=str(system),
@@ -67,11 +67,11 @@ def score_number_groups(
                                 dimension=dimension,
                                 first=first,
                                 second=second,
-                                ccc=found.difference,
-                                ccc_interval=found.interval,
-                                p=found.p,
+                                ccc=exchanged.difference,
+                                ccc_interval=exchanged.interval,
+                                p=exchanged.p,
                                 p_holm=None,
-                                within_speakers=found.within_speakers,
+                                within_speakers=exchanged.within_speakers,
                             )
                         )
         corrected = holm([1.0 if row.p is None else row.p for row in tests])

@@ -16,7 +16,7 @@ from serprep.systems import is_row
 from serprep_models.checkpoint import Checkpoint
 from serprep_models.experiment import read_predictions
 from serprep_models.onnx import onnx
-from serprep_models.predict import stored_values
+from serprep_models.predict_store import stored_values
 from serprep_models.predictor import Predictor, load
 from serprep_models.standardise import Moments, Ranks
 from serprep_models.system import SystemConfig

@@ -19,7 +19,8 @@ from serprep_models.cross import cross
 from serprep_models.experiment import is_whole
 from serprep_models.experiments import experiments_folder, run_experiments, split_of
 from serprep_models.onnx import onnx
-from serprep_models.predict import predict_store, render, stored_values
+from serprep_models.predict_store import predict_store, stored_values
+from serprep_models.predictions import render
 from serprep_models.predictor import load
 from serprep_models.report import report_outcome
 from serprep_models.score_store import score_store
