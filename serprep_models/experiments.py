@@ -9,7 +9,7 @@ import hashlib
 import json
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -78,10 +78,10 @@ from serprep_models.scores.calibration import before_and_after
 from serprep_models.scores.dimensions import DimensionScores, read_numbers
 from serprep_models.scores.distributions import RaterScore, score_raters
 from serprep_models.scores.groups import Groups, group_columns, score_groups
-from serprep_models.scores.number_groups import score_number_conditions, score_number_groups
+from serprep_models.scores.number_groups import with_conditions, with_groups
 from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utterances
 from serprep_models.submission import check_submission, unpredicted, write_submissions
-from serprep_models.targets import target_of
+from serprep_models.targets import Dimensions, target_of
 from serprep_models.train import check_training, device_named
 from serprep_models.travel import Travel
 
@@ -294,7 +294,10 @@ def run_experiments(
     partial = _partial(experiments, recipe, split)
     conditioned = _conditioned(recipe, store, experiments, scored, split, pool=pool, quiet=quiet)
     before = {} if numeric else before_and_after(scored, store.labels, results)
-    dimensions = _of_numbers(recipe.train, scored, conditioned, columns) if numeric else DimensionScores()
+    dimensions = DimensionScores()
+    if isinstance(target, Dimensions):
+        told = DimensionScores.of(scored, target.scales, target.of_corpora)
+        dimensions = with_conditions(with_groups(told, scored, columns), conditioned)
     outcome = Outcome(
         store=store,
         split=split,
@@ -341,19 +344,6 @@ def run_experiments(
         text = json.dumps(content, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
-
-
-def _of_numbers(
-    how: TrainConfig, scored: pd.DataFrame, conditioned: pd.DataFrame, columns: Mapping[str, Mapping[str, str]]
-) -> DimensionScores:
-    """Scores of numbers: of all, of groups, and in other conditions."""
-    groups, differences = score_number_groups(scored, how.dimensions, columns)
-    return replace(
-        DimensionScores.of(scored, {name: (low, high) for name, (low, high) in how.scales.items()}),
-        groups=groups,
-        group_differences=differences,
-        conditions=score_number_conditions(conditioned, how.dimensions) if len(conditioned) else (),
-    )
 
 
 def scores_json(outcome: Outcome) -> dict[str, Any]:
