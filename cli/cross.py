@@ -26,52 +26,52 @@ def cross(recipes: tuple[Path, ...], systems: tuple[str, ...], workers: int | No
 
     if len(recipes) < 2:
         raise click.UsageError("name two recipes or more")
-    found = crossed([read_recipe(path) for path in recipes], systems=systems, workers=workers, quiet=False)
-    warn(found.warnings)
-    notes(found.notes)
+    result = crossed([read_recipe(path) for path in recipes], systems=systems, workers=workers, quiet=False)
+    warn(result.warnings)
+    notes(result.notes)
     if as_json:
-        print_json(cross_json(found))
+        print_json(cross_json(result))
     else:
-        print_cross(found)
+        print_cross(result)
 
 
-def cross_json(found: Any) -> dict[str, Any]:
+def cross_json(result: Any) -> dict[str, Any]:
     """The matrix, as `serprep cross --json` prints it."""
     return {
-        "corpora": list(found.corpora),
-        "systems": list(found.systems),
-        "labels": list(found.labels),
-        "mapping": {name: [asdict(row) for row in rows] for name, rows in found.mapping.items()},
-        "cells": [vars(cell) | {"summary": cell.summary.json, "within": cell.within} for cell in found.cells],
-        "warnings": list(found.warnings),
-        "notes": list(found.notes),
+        "corpora": list(result.corpora),
+        "systems": list(result.systems),
+        "labels": list(result.labels),
+        "mapping": {name: [asdict(row) for row in rows] for name, rows in result.mapping.items()},
+        "cells": [vars(cell) | {"summary": cell.summary.json, "within": cell.within} for cell in result.cells],
+        "warnings": list(result.warnings),
+        "notes": list(result.notes),
     }
 
 
-def print_cross(found: Any) -> None:
+def print_cross(result: Any) -> None:
     """What became of labels, then UA of each system, trained in rows and tested in columns."""
     from serprep_models.scores import shown
 
-    names = list(dict.fromkeys(row.label for rows in found.mapping.values() for row in rows))
-    counts = {corpus: {row.label: row for row in rows} for corpus, rows in found.mapping.items()}
+    names = list(dict.fromkeys(row.label for rows in result.mapping.values() for row in rows))
+    counts = {corpus: {row.label: row for row in rows} for corpus, rows in result.mapping.items()}
     print_table(
         [
             {
                 "label": name or "(none)",
-                "scored": "yes" if name in found.labels else "dropped",
+                "scored": "yes" if name in result.labels else "dropped",
                 **{corpus: own[name].n_utterances if name in own else 0 for corpus, own in counts.items()},
             }
             for name in names
         ],
-        ["label", "scored", *found.corpora],
+        ["label", "scored", *result.corpora],
     )
-    cells = {(cell.system, cell.train, cell.test): cell for cell in found.cells}
-    for system in found.systems:
+    cells = {(cell.system, cell.train, cell.test): cell for cell in result.cells}
+    for system in result.systems:
         click.echo()
-        head = f"{shown(cells[system, found.corpora[0], found.corpora[0]].summary)}: trained on"
+        head = f"{shown(cells[system, result.corpora[0], result.corpora[0]].summary)}: trained on"
         rows = [
-            {head: train, **{f"UA % on {test}": _told(cells[system, train, test].summary) for test in found.corpora}}
-            for train in found.corpora
+            {head: train, **{f"UA % on {test}": _told(cells[system, train, test].summary) for test in result.corpora}}
+            for train in result.corpora
         ]
         print_wide_table(rows, list(rows[0]))
     click.echo()

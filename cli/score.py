@@ -43,7 +43,7 @@ def score(
     from serprep_models.score_store import score_store
 
     known = None if trained_on is None else open_store(trained_on)
-    found = score_store(
+    scores = score_store(
         checkpoints_below(checkpoint),
         open_store(store),
         mapping=mapping_of(pairs),
@@ -52,42 +52,42 @@ def score(
         quiet=False,
     )
     if as_json:
-        notes(found.warnings, "warning")
-        notes(found.notes)
-        print_json(score_json(found))
+        notes(scores.warnings, "warning")
+        notes(scores.notes)
+        print_json(score_json(scores))
         return
-    print_labels(found.labels.rows)
-    print_outcome(found)
-    print_confusion(found.results[0].confusion, found.labels.labels)
-    print_groups(found.groups)
+    print_labels(scores.labels.rows)
+    print_outcome(scores)
+    print_confusion(scores.results[0].confusion, scores.labels.labels)
+    print_groups(scores.groups)
 
 
 def mapping_of(pairs: Sequence[str]) -> dict[str, str]:
     """``--map`` as a mapping."""
-    found: dict[str, str] = {}
+    mapping: dict[str, str] = {}
     for pair in pairs:
         name, sign, becomes = pair.partition("=")
-        if not (sign and name and becomes) or found.get(name, becomes) != becomes:
+        if not (sign and name and becomes) or mapping.get(name, becomes) != becomes:
             raise click.UsageError(f"--map {pair!r}: expected LABEL=LABEL, each label once, such as joy=happy")
-        found[name] = becomes
-    return found
+        mapping[name] = becomes
+    return mapping
 
 
-def score_json(found: Any) -> dict[str, Any]:
+def score_json(scores: Any) -> dict[str, Any]:
     """Scores on a store, as `serprep score --json` prints them."""
     return {
-        "checkpoints": list(found.checkpoints),
-        "store": found.store.path,
-        "version": found.store.version,
-        "labels": list(found.labels.labels),
-        "mapping": [asdict(row) for row in found.labels.rows],
-        "n_dropped": found.labels.n_dropped,
-        "results": [result.json for result in found.results],
-        "summary": [row.json for row in found.summary],
-        "groups": asdict(found.groups),
-        "seen": {name: list(getattr(found.seen, name)) for name in ("speakers", "recordings", "sounds")},
-        "warnings": list(found.warnings),
-        "notes": list(found.notes),
+        "checkpoints": list(scores.checkpoints),
+        "store": scores.store.path,
+        "version": scores.store.version,
+        "labels": list(scores.labels.labels),
+        "mapping": [asdict(row) for row in scores.labels.rows],
+        "n_dropped": scores.labels.n_dropped,
+        "results": [result.json for result in scores.results],
+        "summary": [row.json for row in scores.summary],
+        "groups": asdict(scores.groups),
+        "seen": {name: list(getattr(scores.seen, name)) for name in ("speakers", "recordings", "sounds")},
+        "warnings": list(scores.warnings),
+        "notes": list(scores.notes),
     }
 
 

@@ -180,9 +180,8 @@ class TrainConfig:
                 )
         if self.target == "raters" and self.augment:
             raise RecipeError('[train] target = "raters" knows nothing of what [train.augment] makes; leave one out')
-        for name in ("groups", "submission") if self.dimensions else ():
-            if getattr(self, name) != getattr(plain, name):
-                raise RecipeError(f"[train] {name} is for labels; leave it out with target = {shown(self.target)}")
+        if self.dimensions and self.submission != "none":
+            raise RecipeError(f"[train] submission is for labels; leave it out with target = {shown(self.target)}")
 
     @property
     def dimensions(self) -> tuple[str, ...]:

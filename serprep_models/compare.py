@@ -147,7 +147,7 @@ def store_of(side: Path | Outcome) -> Store | None:
     about = [_json(side / name) for name in ("experiment.json", "results.json")]
     checkpoint = next(iter(files_of(side, ABOUT)), None)
     about += [_json(checkpoint)] if checkpoint else []
-    version = next((str(one["version"]) for one in about if "version" in one), "")
+    version = next((str(told["version"]) for told in about if "version" in told), "")
     try:
         return open_store(f"{side.resolve().parents[1]}@{version}") if version else None
     except StoreError:

@@ -115,10 +115,10 @@ def cross(
     for name, checkpoints in zip(names, trained, strict=True):
         for other, store in zip(names, stores, strict=True):
             for system in chosen if other != name else ():
-                found = score_store(checkpoints[system], store, seeds=True, among=among, quiet=quiet)
-                cells.append(_cell(system, (name, other), found.summary[0], found.predictions))
-                warnings += [f"{one_line(name)} → {one_line(other)}: {warning}" for warning in found.warnings]
-                notes += [f"{one_line(name)} → {one_line(other)}: {note}" for note in found.seen.notes]
+                scored = score_store(checkpoints[system], store, seeds=True, among=among, quiet=quiet)
+                cells.append(_cell(system, (name, other), scored.summary[0], scored.predictions))
+                warnings += [f"{one_line(name)} → {one_line(other)}: {warning}" for warning in scored.warnings]
+                notes += [f"{one_line(name)} → {one_line(other)}: {note}" for note in scored.seen.notes]
     return Cross(
         corpora=tuple(names),
         systems=chosen,

@@ -9,7 +9,7 @@ import hashlib
 import json
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -78,6 +78,7 @@ from serprep_models.scores.calibration import before_and_after
 from serprep_models.scores.dimensions import DimensionScores, read_numbers
 from serprep_models.scores.distributions import RaterScore, score_raters
 from serprep_models.scores.groups import Groups, group_columns, score_groups
+from serprep_models.scores.number_groups import score_number_conditions, score_number_groups
 from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utterances
 from serprep_models.submission import check_submission, unpredicted, write_submissions
 from serprep_models.targets import target_of
@@ -212,7 +213,7 @@ def run_experiments(
         check_store(store, inputs_of(system, recipe.train.options, store.features))
     if recipe.train.transductive:
         check_speakers(store.ids, store.speakers)
-    columns = {} if numeric else group_columns(store, recipe.train.groups)
+    columns = group_columns(store, recipe.train.groups)
     audit = audited(manifest, split)
     warnings = (*audit.warnings, *(() if numeric else confounded(store.speakers, store.emotions, how=recipe.train)))
     folder = experiments_folder(recipe, store, split, systems=chosen, raters=said.digest if said else "")
@@ -293,7 +294,7 @@ def run_experiments(
     partial = _partial(experiments, recipe, split)
     conditioned = _conditioned(recipe, store, experiments, scored, split, pool=pool, quiet=quiet)
     before = {} if numeric else before_and_after(scored, store.labels, results)
-    scales = {name: (low, high) for name, (low, high) in recipe.train.scales.items()}
+    dimensions = _of_numbers(recipe.train, scored, conditioned, columns) if numeric else DimensionScores()
     outcome = Outcome(
         store=store,
         split=split,
@@ -306,8 +307,8 @@ def run_experiments(
         comparisons=[] if numeric else compare(scored, store.labels),
         groups=Groups() if numeric else score_groups(scored, store.labels, columns),
         raters=score_raters(scored, said.frame()) if said else (),
-        dimensions=DimensionScores.of(scored, scales) if numeric else DimensionScores(),
-        conditions=score_conditions(conditioned, store.labels) if len(conditioned) else (),
+        dimensions=dimensions,
+        conditions=score_conditions(conditioned, store.labels) if len(conditioned) and not numeric else (),
         predictions=scored,
         n_kept=len(experiments) - len(waiting),
         seconds=monotonic() - began,
@@ -333,13 +334,26 @@ def run_experiments(
     )
     if not (systems or folds or seeds or only_finished):  # a part must not pass for the whole
         origin = {"version": store.version, "split": split.digest, "train": asdict(recipe.train)}
-        found = origin | scores_json(outcome) | {"warnings": list(warnings), "groups": asdict(outcome.groups)}
-        found["conditions"] = [asdict(row) for row in outcome.conditions]
-        found |= {"dimensions": asdict(outcome.dimensions)} if numeric else {}
-        found |= {"raters": [asdict(row) for row in outcome.raters]} if said else {}
-        text = json.dumps(found, indent=1)
+        content = origin | scores_json(outcome) | {"warnings": list(warnings), "groups": asdict(outcome.groups)}
+        content["conditions"] = [asdict(row) for row in outcome.conditions]
+        content |= {"dimensions": asdict(outcome.dimensions)} if numeric else {}
+        content |= {"raters": [asdict(row) for row in outcome.raters]} if said else {}
+        text = json.dumps(content, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
+
+
+def _of_numbers(
+    how: TrainConfig, scored: pd.DataFrame, conditioned: pd.DataFrame, columns: Mapping[str, Mapping[str, str]]
+) -> DimensionScores:
+    """Scores of numbers: of all, of groups, and in other conditions."""
+    groups, differences = score_number_groups(scored, how.dimensions, columns)
+    return replace(
+        DimensionScores.of(scored, {name: (low, high) for name, (low, high) in how.scales.items()}),
+        groups=groups,
+        group_differences=differences,
+        conditions=score_number_conditions(conditioned, how.dimensions) if len(conditioned) else (),
+    )
 
 
 def scores_json(outcome: Outcome) -> dict[str, Any]:
@@ -375,17 +389,24 @@ def _conditioned(
     quiet: bool,
 ) -> pd.DataFrame:
     """Predictions of the scored part, clean and in every condition of ``[test.conditions]``; none without any."""
-    kept = [one for one in experiments if not one.spec.floor]
+    kept = [experiment for experiment in experiments if not experiment.spec.floor]
     if not recipe.test.applied or not kept or not len(scored):
         return pd.DataFrame()
-    role, systems = scored["role"].iloc[0], {one.system for one in kept}
+    role, systems = scored["role"].iloc[0], {experiment.system for experiment in kept}
     frames = [scored[scored["system"].isin(systems)].assign(condition=CLEAN)]
     for applied in recipe.test.applied:
         other = build_conditioned(recipe, store, applied, pool=pool, quiet=quiet)
-        found = predict_conditioned([Path(one.folder) for one in kept], other, role=role, pool=pool, quiet=quiet)
+        tables = predict_conditioned(
+            [Path(experiment.folder) for experiment in kept], other, role=role, pool=pool, quiet=quiet
+        )
         frames += [
-            own.assign(condition=applied.name, system=one.system, fold=split.folds[one.fold], seed=one.seed)
-            for one, own in zip(kept, found, strict=True)
+            own.assign(
+                condition=applied.name,
+                system=experiment.system,
+                fold=split.folds[experiment.fold],
+                seed=experiment.seed,
+            )
+            for experiment, own in zip(kept, tables, strict=True)
         ]
     return pd.concat(frames, ignore_index=True)
 
@@ -578,7 +599,7 @@ def _fold_numbers(split: Split, folds: Sequence[str] | None) -> list[int]:
 
 
 def check_learns(systems: Sequence[str], recipe: Recipe) -> None:
-    """Raise a TrainError if a system cannot learn what the recipe asks for, or its conditions are for labels."""
+    """Raise a TrainError if a system cannot learn what the recipe asks for."""
     numbers = bool(recipe.train.dimensions)
     for system in systems:
         if not (SYSTEMS[system].numbers if numbers else SYSTEMS[system].labels):
@@ -587,8 +608,6 @@ def check_learns(systems: Sequence[str], recipe: Recipe) -> None:
                 f"{system} cannot learn {'numbers' if numbers else 'labels'}; name some of {', '.join(able)} in "
                 "[train] systems, or another [train] target"
             )
-    if numbers and recipe.test.applied:
-        raise TrainError("[test] conditions are scored by UA; leave them out with a target of numbers")
 
 
 def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:

@@ -88,12 +88,13 @@ def score_store(
     labels = common_labels(Counter(store.emotions), read[0].labels, mapping or {}, among=among)
     columns = group_columns(store, groups)
     told = [
-        predict_store(part, store, quiet=quiet) for part in ([[one] for one in checkpoints] if seeds else [checkpoints])
+        predict_store(part, store, quiet=quiet)
+        for part in ([[path] for path in checkpoints] if seeds else [checkpoints])
     ]
     system = "+".join(dict.fromkeys(each.config.system for each in read))
     tables = [
-        labels.restrict(table_of_predictions(found, store)).assign(system=system, fold="", seed=seed)
-        for seed, found in enumerate(told)
+        labels.restrict(table_of_predictions(predicted, store)).assign(system=system, fold="", seed=seed)
+        for seed, predicted in enumerate(told)
     ]
     predictions = pd.concat(tables, ignore_index=True)
     place = {name: row for row, name in enumerate(store.ids)}
@@ -123,8 +124,8 @@ def score_store(
     )
 
 
-def table_of_predictions(found: Predictions, store: Store) -> pd.DataFrame:
+def table_of_predictions(predictions: Predictions, store: Store) -> pd.DataFrame:
     """Predictions of a store beside the truth: id, speaker, truth and the probability of each label."""
     frame = pd.DataFrame({"id": store.ids, "speaker": store.speakers, "truth": store.emotions})
-    frame[[f"p_{label}" for label in found.labels]] = np.asarray(found.probabilities, np.float64)
+    frame[[f"p_{label}" for label in predictions.labels]] = np.asarray(predictions.probabilities, np.float64)
     return frame

@@ -113,8 +113,8 @@ def problems_of(levels: FloatArray) -> dict[str, AnyArray]:
 
     Examples
     --------
-    >>> found = problems_of(np.array([[0, 0, 0, 0, 0]], np.float32))
-    >>> [name for name, which in found.items() if which.any()]
+    >>> masks = problems_of(np.array([[0, 0, 0, 0, 0]], np.float32))
+    >>> [name for name, which in masks.items() if which.any()]
     ['silent']
     """
     peak, rms, mean, channel, clipped = np.asarray(levels, np.float64).reshape(-1, len(COLUMNS)).T

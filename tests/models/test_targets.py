@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import serprep_models
 from helpers.inline import Inline
 from serprep.errors import RecipeError, TrainError
 from serprep.pipeline.build import build
-from serprep.recipe import TrainConfig, recipe_from
+from serprep.recipe import OtherRooms, TrainConfig, recipe_from
 from serprep.store.store import open_store
 from serprep_models.compare import compare_experiments
 from serprep_models.experiment import is_whole
@@ -173,7 +174,6 @@ def test_what_is_for_labels_refuses_numbers_in_a_line(outcome, store) -> None:
         ({"target": ["arousal", "arousal"]}, "expected one or more different columns"),
         ({"sampling": "balanced"}, r"sampling is for one label per utterance"),
         ({"calibrate": "temperature"}, "calibrate is for one label per utterance"),
-        ({"groups": ["gender"]}, "groups is for labels; leave it out"),
         ({"hsf-crnn": {"svm_share": 0.5}}, "svm_share averages probabilities; leave it out to learn numbers"),
     ],
 )
@@ -185,6 +185,7 @@ def test_what_makes_no_sense_for_numbers_is_refused(tmp_path, change, message) -
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"groups": ["gender"]}, r"\[train\] groups: no column 'gender'; the store has"),
         ({"systems": ["svm"]}, "svm cannot learn numbers; name some of plain-crnn"),
         ({"target": ["mood"], "scales": {"mood": [0, 1]}}, "no column 'mood'"),
         ({"target": ["speaker"], "scales": {"speaker": [0, 1]}}, "speaker is 's0'; expected a number, or nothing"),
@@ -210,6 +211,30 @@ def test_the_page_and_the_results_tell_scores_and_scales(outcome, folder, tmp_pa
     assert not (outcome.folder / "doubtful.csv").exists()
     history = (outcome.folder / "mlp/fold-01/seed-0/history.jsonl").read_text().splitlines()
     assert json.loads(history[-1])["train_ccc"] > 0.95 and json.loads(history[-1])["train_loss"] < 0.05
+
+
+def test_groups_and_conditions_are_scored_by_concordance(outcome, folder, store, tmp_path, capsys) -> None:
+    from serprep_cli.run import print_dimensions
+
+    loud = replace(
+        recipe_for(folder, systems=["svr"], groups=["speaker"]),
+        test=OtherRooms(conditions={"loud": {"of": "gain", "db": 6}}),
+    )
+    found = run_experiments(loud, store, pool=Inline())
+    assert found.n_kept == 2 and found.folder == outcome.folder  # nothing is trained anew
+    scores = found.dimensions
+    arousal = {row.condition: row for row in scores.conditions if row.dimension == "arousal"}
+    (clean,) = (row for row in scores.scores if row.dimension == "arousal")
+    assert arousal["clean"].ccc == clean.ccc
+    # arousal is the level: 20 dB are its whole scale, so 6 dB more are 0.3 more, for whoever is as good as this
+    assert arousal["loud"].rmse == pytest.approx(0.3, abs=0.05) and arousal["loud"].pearson > 0.9
+    assert {row.group for row in scores.groups} == {f"s{number}" for number in range(N_SPEAKERS)}
+    assert all(row.too_few and row.n_speakers == 1 for row in scores.groups)
+    page = report_outcome(loud, found, built=None, path=tmp_path / "page.html").read_text()
+    assert "Mean CCC where the test part alone is transformed" in page and "speaker s3" in page
+    print_dimensions(found)
+    told = capsys.readouterr().out
+    assert "CCC in" in told and "loud" in told and "speaker s3" in told
 
 
 def test_two_recipes_are_compared_by_concordance(outcome, folder, store) -> None:
