@@ -1,4 +1,4 @@
-"""Peak memory of one recording, by its length: log-mel alone, native functionals, openSMILE's.
+"""Peak memory of one recording, by its length: log-mel alone, native functionals, native eGeMAPS, openSMILE's.
 
     python benchmarks/memory.py [SECONDS ...]
 
@@ -21,6 +21,7 @@ LENGTHS = (10, 600, 3600, 18_000)  # seconds
 FEATURES = {
     "log-mel": {"functionals": {"enabled": False}},
     "native": {},
+    "eGeMAPS": {"functionals": {"enabled": False}, "egemaps": {"enabled": True}},
     "openSMILE": {"functionals": {"engine": "opensmile"}},
 }
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from serprep._typing import DoubleArray, FloatArray
 from serprep.features.compare_2016.compiled import compiled
+from serprep.features.compare_2016.logarithm import binary_logarithms, is_settled, product_sum
 
 N_DESCRIPTORS = 15
 _BIN = 31.25  # Hz
@@ -55,7 +56,8 @@ def _spectral(magnitude, power, sharpness):  # type: ignore[no-untyped-def]
         out[1] = high / _N
         out[6] = np.sqrt(flux / _N)
         out[7] = np.float32(weighted / total) if total != 0 else np.float32(0)
-        _around(out, p, total, np.float64(out[7]))
+        out[8] = _entropy(p, total)
+        _moments(out, p, total, np.float64(out[7]))
         _roll_off(out, p, total)
         out[12] = 255 * (_N * weighted - _SUM * total) / (_N * _SQUARES - _SUM * _SUM)
         out[13] = 0.11 * np.float64(np.float32(np.float64(sharp) / total)) if total != 0 else 0.0
@@ -76,13 +78,25 @@ def _roll_off(out, p, total):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _around(out, p, total, centroid):  # type: ignore[no-untyped-def]
-    """Entropy, variance, skewness and kurtosis."""
+def _entropy(p, total):  # type: ignore[no-untyped-def]
     below = max(total, np.float64(np.float32(1e-7)))
-    entropy = second = third = fourth = 0.0
+    shares, factor = np.empty(_N), 1 / below
+    for k in range(_N):
+        shares[k] = max(np.float64(p[k + 1]), 1e-7) * factor
+    near = product_sum(shares, binary_logarithms(shares))
+    if is_settled(near, 1e-12 - 1e-11 * near):
+        return -near
+    found = 0.0
     for k in range(1, _N + 1):
         share = max(np.float64(p[k]), 1e-7) / below
-        entropy += share * (np.log(share) / np.log(2.0))
+        found += share * (np.log(share) / np.log(2.0))
+    return -found
+
+
+@compiled
+def _moments(out, p, total, centroid):  # type: ignore[no-untyped-def]
+    second = third = fourth = 0.0
+    for k in range(1, _N + 1):
         d = _BIN * k - centroid
         m = d * d * np.float64(p[k])
         second += m
@@ -91,7 +105,6 @@ def _around(out, p, total, centroid):  # type: ignore[no-untyped-def]
         m *= d
         fourth += m
     variance = second / total if total != 0 else 0.0
-    out[8] = -entropy
     out[9] = variance
     out[10] = third / (total * variance * np.sqrt(variance)) if variance > 0 else 0
     out[11] = fourth / (total * variance * variance) if variance != 0 else 0
