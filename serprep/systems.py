@@ -38,6 +38,9 @@ class SystemSpec(ABC, Generic[Options]):
         Whether it is trained epoch by epoch, of what `make` gives; else by `fit`.
     labels, numbers : bool
         Whether it can learn labels, and whether numbers such as arousal, as many as `n_labels` says.
+    revision : int
+        Raised whenever its code gives other numbers than before, also by what it shares with others: experiments of
+        recipes that train it are run again.
     floor : bool
         Whether it says the same of every utterance: no checkpoint is kept of it, and nobody is tested against it.
     formerly : mapping of str to str
@@ -52,6 +55,7 @@ class SystemSpec(ABC, Generic[Options]):
     by_gradient: bool = True
     labels: bool = True
     numbers: bool = False
+    revision: int = 0
     floor: bool = False
     formerly: ClassVar[Mapping[str, str]] = {}
 

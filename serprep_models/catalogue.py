@@ -44,7 +44,7 @@ class Kept:
             "recipe": self.recipe,
             "version": self.version,
             "split": dict(self.split),
-            "systems": [dict(one) for one in self.systems],
+            "systems": [dict(system) for system in self.systems],
             "finished": None if self.finished is None else self.finished.isoformat(timespec="seconds"),
             "transductive": self.transductive,
         }
@@ -110,11 +110,11 @@ def resolve(place: Path) -> Path:
         root = reached.parent if reached.parent.name == FOLDER else reached.parent / FOLDER
         fitting = _by_age(root)
         if reached.name != "latest":
-            fitting = [one for one in fitting if len(reached.name) >= _FEWEST and one.name.startswith(reached.name)]
+            fitting = [path for path in fitting if len(reached.name) >= _FEWEST and path.name.startswith(reached.name)]
             if len(fitting) > 1:
                 raise TrainError(
                     f"{one_line(place)}: {len(fitting)} experiments begin so: "
-                    f"{', '.join(sorted(one.name for one in fitting)[:5])}; give more digits"
+                    f"{', '.join(sorted(path.name for path in fitting)[:5])}; give more digits"
                 )
         return fitting[0].joinpath(*place.parts[number:]) if fitting else place
     return place
@@ -177,7 +177,7 @@ def _short(name: str, names: list[str]) -> str:
 
 
 def _mean(runs: list[dict[str, Any]], score: str) -> float | None:
-    numbers = [float(one[score]) for one in runs if type(one.get(score)) in (int, float) and 0 <= one[score] <= 1]
+    numbers = [float(run[score]) for run in runs if type(run.get(score)) in (int, float) and 0 <= run[score] <= 1]
     return sum(numbers) / len(numbers) if numbers else None
 
 
@@ -190,7 +190,7 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         if not path.is_file() or path.stat().st_size > _LARGEST:
             return {}
-        found = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}

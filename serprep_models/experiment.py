@@ -137,11 +137,11 @@ def lacks_checkpoint(experiment: Experiment) -> bool:
 
 def _digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """SHA-256 of what an experiment writes before its result."""
-    found = {}
+    digests = {}
     for name in names:
         with (folder / name).open("rb") as file:
-            found[name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+            digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
 
 
 def marks_of(experiment: Experiment) -> dict[str, Any]:
@@ -192,7 +192,7 @@ def run_experiment(experiment: Experiment) -> None:
         scores = {name: scaled(chances, calibration.temperature).astype(np.float32) for name, chances in scores.items()}
     target = experiment.target
     predictions = pd.concat([target.frame(store, rows[name], scores[name], name) for name in scores], ignore_index=True)
-    found = target.score(predictions[predictions["role"] == role], store)
+    measures = target.score(predictions[predictions["role"] == role], store)
     result = {
         "system": experiment.system,
         "fold": split.folds[experiment.fold],
@@ -200,7 +200,7 @@ def run_experiment(experiment: Experiment) -> None:
         **marks_of(experiment),
         "scored": role,
         "n_train": n_train,
-        **found,
+        **measures,
         **({} if calibration is None else {"calibration": asdict(calibration)}),
         **run.note,
         **run.where,
@@ -423,13 +423,13 @@ def read_predictions(path: Path) -> pd.DataFrame:
     """
     text = dict.fromkeys(("id", "speaker", "role", "truth", "prediction"), str)
     try:
-        found = pd.read_csv(path, dtype=text, keep_default_na=False, encoding="utf-8")
-        chances = found.filter(regex="^p_").to_numpy(np.float64)
-        known = {name.removeprefix("p_") for name in found.columns} | {""}
-        fits = list(found.columns[:5]) == list(text) and np.isfinite(chances).all() and chances.shape[1] > 0
-        fits = fits and set(found["truth"]) <= known and set(found["prediction"]) <= known - {""}
+        table = pd.read_csv(path, dtype=text, keep_default_na=False, encoding="utf-8")
+        chances = table.filter(regex="^p_").to_numpy(np.float64)
+        known = {name.removeprefix("p_") for name in table.columns} | {""}
+        fits = list(table.columns[:5]) == list(text) and np.isfinite(chances).all() and chances.shape[1] > 0
+        fits = fits and set(table["truth"]) <= known and set(table["prediction"]) <= known - {""}
     except (ValueError, KeyError, TypeError, OSError, OverflowError, csv.Error) as error:
         raise TrainError(f"{one_line(path)}: {one_line(error)}; remove its folder, and train again") from None
     if not fits:
         raise TrainError(f"{one_line(path)}: not as an experiment writes it; remove its folder, and train again")
-    return found
+    return table

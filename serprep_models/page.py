@@ -268,8 +268,8 @@ def _figures(report: Report, chance: float | None) -> dict[str, Any]:
     if report.dimensions.scores:
         systems = list(dict.fromkeys(row.system for row in report.dimensions.scores))
         figures["numbers"] = numbers(report.numbers, list(report.dimensions.scales))
-    if report.conditions:
-        figures["conditions"] = by_condition(report.conditions, systems)
+    if conditions := report.conditions or report.dimensions.of_all(report.dimensions.conditions):
+        figures["conditions"] = by_condition(conditions, systems)
     if len(report.speakers):
         dots = report.speakers.rename(columns={"speaker": "name"})
         figures["speakers"] = tracks(report.summary, dots, chance=chance, says="UA per speaker")

@@ -332,5 +332,5 @@ def outputs(
             size = fitting_batch(examples, memory_budget=memory_budget, at_most=size)
         batches = Batches(examples, batch_size=size, shuffle=False, memory_budget=memory_budget)
         given = (system(batch.to(device)) for batch in batches)
-        found = [(torch.softmax(each, 1) if probabilities else each).cpu().numpy() for each in given]
-    return np.concatenate(found)
+        blocks = [(torch.softmax(each, 1) if probabilities else each).cpu().numpy() for each in given]
+    return np.concatenate(blocks)

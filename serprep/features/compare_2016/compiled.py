@@ -3,16 +3,18 @@
 numba compiles a function when it is first called; its machine code is kept as an object file (`objects`) and
 loaded by later processes without numba, whose import takes as long as the features of a minute of speech.
 The files lie in ``__pycache__`` beside the sources or, where that cannot be written, in the user's cache
-folder or in ``NUMBA_CACHE_DIR``.  A file is named by the digest of the sources, of the libraries, of the processor
-and of the types, and read only if nobody else can have written it.
+folder or in ``NUMBA_CACHE_DIR``.  A file is named by the digest of what its function is compiled from (its own
+code, the constants that it names, the functions that it calls), of the libraries, of the processor and of the types,
+and read only if nobody else can have written it.
 """
 
 import hashlib
 import os
 import threading
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -46,7 +48,8 @@ class Compiled:
         """What calls it with arguments of such types: what is kept, or what is compiled now."""
         source = Path(self.function.__code__.co_filename)
         folder = folder_for(source)
-        path = folder and folder / f"{source.stem}.{self.function.__name__}-{_digest(source.parent, kinds)}{SUFFIX}"
+        digest = _digest(_compiler(), self.digest, repr(kinds))[:24]
+        path = folder and folder / f"{source.stem}.{self.function.__name__}-{digest}{SUFFIX}"
         call = objects.load(path, kinds, owner=source) if path else None
         if call is None:
             for listener in LISTENERS:
@@ -54,6 +57,16 @@ class Compiled:
             call = objects.make(self.dispatcher, kinds, path)
         self.known[kinds] = call
         return call
+
+    @cached_property
+    def digest(self) -> str:
+        """Of what it is compiled from; comments, text for readers and other functions of its module take no part."""
+        code, known = self.function.__code__, self.function.__globals__
+        constants = tuple(value for value in code.co_consts if value != self.function.__doc__)
+        named = tuple((name, known[name]) for name in code.co_names if name in known)
+        cells = tuple(cell.cell_contents for cell in self.function.__closure__ or ())
+        given = code.co_varnames, code.co_names, constants, named, cells, self.function.__defaults__
+        return _digest(code.co_code.hex(), *map(_stated, given))
 
     @property
     def dispatcher(self) -> Any:
@@ -86,15 +99,25 @@ def folder_for(source: Path) -> Path | None:
     return None
 
 
+def _stated(value: Any) -> str:
+    """What machine code holds or calls, as text that tells it from everything else."""
+    if isinstance(value, tuple):
+        return f"({','.join(map(_stated, value))})"
+    if isinstance(value, Compiled):
+        return value.digest
+    if isinstance(value, ModuleType):
+        return value.__name__
+    if value is None or isinstance(value, bool | int | float | str | np.generic):
+        return f"{type(value).__name__} {value!r}"
+    raise TypeError(f"compiled code names {value!r}; expected numbers, tuples of them, modules, compiled functions")
+
+
 @lru_cache
-def _sources(folder: Path) -> bytes:
-    """Digest of the modules of a folder, of these, whose functions all use, and of what compiles them, and for what."""
-    total = hashlib.sha256(objects.machine().encode())
-    for each in sorted({folder, Path(__file__).parent}):
-        for path in sorted(each.glob("*.py")):
-            total.update(path.read_bytes())
-    return total.digest()
+def _compiler() -> str:
+    """Digest of what compiles, and for what."""
+    sources = (Path(module).read_text(encoding="utf-8") for module in (__file__, objects.__file__))
+    return _digest(objects.machine(), *sources)
 
 
-def _digest(folder: Path, kinds: tuple[Any, ...]) -> str:
-    return hashlib.sha256(_sources(folder) + repr(kinds).encode()).hexdigest()[:24]
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()

@@ -43,14 +43,65 @@ def copy(tmp_path):
 
 
 @pytest.mark.slow
-def test_code_is_compiled_once_and_again_when_any_module_changes(copy):
+def test_code_is_compiled_once_and_again_when_what_it_calls_changes(copy):
     folder, run = copy
     assert run() == (-9.5, True, 1)
     assert list((folder / "__pycache__").glob("peaks.peaks*.native"))
     assert run() == (-9.5, False, 0)
     path = folder / "statistics.py"  # of which peaks.peaks holds compiled code
+    path.write_text(path.read_text().replace("out[0] = x[high] - x[low]", "out[0] = 0"))  # not this
+    assert run() == (-9.5, False, 0)
     path.write_text(path.read_text().replace("if abs(z) <= a:", "if abs(z) <= a + 1:"))
     assert run() == (-9.5, True, 1)
+
+
+MODULE = """
+SHARES = (np.float32(0.5), 1)
+
+@compiled
+def share(x):
+    "Text for readers."
+    return x * SHARES[0]
+
+@compiled
+def total(x, y):
+    return share(x) + share(y)  # a comment
+
+@compiled
+def apart(x):
+    return x + 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changed"),
+    [
+        ("0.5", "0.25", {"share", "total"}),
+        ("np.float32(0.5)", "0.5", {"share", "total"}),
+        ("x * ", "x / ", {"share", "total"}),
+        ("share(y)", "share(x)", {"total"}),
+        ("\n@", "\n\n@", set()),
+        ("for readers", "for others", set()),
+        ("# a comment", "", set()),
+        ("x + 1", "x + 1.0", {"apart"}),
+        ("+ 1", "- 1", {"apart"}),
+    ],
+)
+def test_a_change_concerns_what_is_compiled_from_it_alone(before, after, changed):
+    def digests(source):
+        names = {"np": np, "compiled": compiled.compiled}
+        exec(source, names)  # noqa: S102 - ours, above
+        return {name: names[name].digest for name in ("share", "total", "apart")}
+
+    assert before in MODULE
+    old, new = digests(MODULE), digests("\n" + MODULE.replace(before, after))
+    assert {name for name in old if old[name] != new[name]} == changed
+
+
+def test_code_that_names_what_a_digest_cannot_tell_is_refused():
+    weights = np.ones(2)
+    with pytest.raises(TypeError, match="expected numbers, tuples of them, modules, compiled functions"):
+        compiled.compiled(lambda x: x * weights)(2.0)
 
 
 @pytest.mark.slow
