@@ -28,7 +28,7 @@ FEATURES = {
 def main() -> None:
     """Print a row per length, or do what a process of its own does."""
     if sys.argv[1:2] == ["--one"]:
-        one(Path(sys.argv[2]), sys.argv[3])
+        measure(Path(sys.argv[2]), sys.argv[3])
         return
     print("| recording | " + " | ".join(FEATURES) + " |\n| --- |" + " ---: |" * len(FEATURES))
     with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +59,7 @@ def write(path: Path, seconds: int, *, rate: int = 16_000, n_channels: int = 1) 
             file.write(sound)
 
 
-def one(path: Path, features: str) -> None:
+def measure(path: Path, features: str) -> None:
     """Extract one recording as a worker does."""
     from serprep.manifest.look import look_at
     from serprep.pipeline.extract import Batch, Item, extract_batch, failure_key

@@ -38,36 +38,28 @@ def spectral(magnitude: FloatArray, power: FloatArray) -> FloatArray:
 def _spectral(magnitude, power, sharpness):  # type: ignore[no-untyped-def]
     found = np.empty((len(power), N_DESCRIPTORS), np.float32)
     for t in range(len(power)):
-        p = power[t]
-        total = weighted = 0.0
-        for k in range(1, _N + 1):
-            total += np.float64(p[k])
-            weighted += _BIN * k * np.float64(p[k])
-        low = np.float64(p[8])
-        for k in range(9, 20):
-            low += np.float64(p[k])
-        found[t, 0] = (low + 0.8 * np.float64(p[20])) / _N
-        high = np.float64(p[32])
-        for k in range(33, 129):
-            high += np.float64(p[k])
-        found[t, 1] = high / _N
-        _roll_off(found[t], p, total)
-        flux = 0.0
-        if t > 0:
-            for k in range(1, _N + 1):
-                change = np.float64(magnitude[t, k]) - np.float64(magnitude[t - 1, k])
-                flux += change * change
-        found[t, 6] = np.sqrt(flux / _N)
-        centroid = np.float32(weighted / total) if total != 0 else np.float32(0)
-        found[t, 7] = centroid
-        found[t, 8] = _entropy(p, total)
-        _moments(found[t], p, total, np.float64(centroid))
-        found[t, 12] = 255 * (_N * weighted - _SUM * total) / (_N * _SQUARES - _SUM * _SUM)
+        p, out = power[t], found[t]
+        before, here = magnitude[max(t - 1, 0)], magnitude[t]
+        total = weighted = low = high = flux = 0.0
         sharp = np.float32(0)
-        for k in range(1, _N + 1):
-            sharp += np.float32(sharpness[k] * np.float64(p[k]))
-        found[t, 13] = 0.11 * np.float64(np.float32(np.float64(sharp) / total)) if total != 0 else 0.0
-        found[t, 14] = _harmonicity(p)
+        for k in range(1, _N + 1):  # sums that wait for themselves alone run side by side
+            value = np.float64(p[k])
+            total += value
+            weighted += _BIN * k * value
+            low += value if 8 <= k < 20 else 0.0
+            high += value if 32 <= k < 129 else 0.0
+            change = np.float64(here[k]) - np.float64(before[k])
+            flux += change * change
+            sharp += np.float32(sharpness[k] * value)
+        out[0] = (low + 0.8 * np.float64(p[20])) / _N
+        out[1] = high / _N
+        out[6] = np.sqrt(flux / _N)
+        out[7] = np.float32(weighted / total) if total != 0 else np.float32(0)
+        _around(out, p, total, np.float64(out[7]))
+        _roll_off(out, p, total)
+        out[12] = 255 * (_N * weighted - _SUM * total) / (_N * _SQUARES - _SUM * _SUM)
+        out[13] = 0.11 * np.float64(np.float32(np.float64(sharp) / total)) if total != 0 else 0.0
+        out[14] = _harmonicity(p)
     return found
 
 
@@ -84,19 +76,13 @@ def _roll_off(out, p, total):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _entropy(p, total):  # type: ignore[no-untyped-def]
+def _around(out, p, total, centroid):  # type: ignore[no-untyped-def]
+    """Entropy, variance, skewness and kurtosis."""
     below = max(total, np.float64(np.float32(1e-7)))
-    found = 0.0
+    entropy = second = third = fourth = 0.0
     for k in range(1, _N + 1):
         share = max(np.float64(p[k]), 1e-7) / below
-        found += share * (np.log(share) / np.log(2.0))
-    return -found
-
-
-@compiled
-def _moments(out, p, total, centroid):  # type: ignore[no-untyped-def]
-    second = third = fourth = 0.0
-    for k in range(1, _N + 1):
+        entropy += share * (np.log(share) / np.log(2.0))
         d = _BIN * k - centroid
         m = d * d * np.float64(p[k])
         second += m
@@ -105,6 +91,7 @@ def _moments(out, p, total, centroid):  # type: ignore[no-untyped-def]
         m *= d
         fourth += m
     variance = second / total if total != 0 else 0.0
+    out[8] = -entropy
     out[9] = variance
     out[10] = third / (total * variance * np.sqrt(variance)) if variance > 0 else 0
     out[11] = fourth / (total * variance * variance) if variance != 0 else 0
