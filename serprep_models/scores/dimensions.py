@@ -187,7 +187,7 @@ def is_score(scores: Any, scales: Any) -> bool:
 
 
 def read_numbers(path: Path) -> pd.DataFrame:
-    """Predictions of numbers as written.
+    """Predictions of numbers as written, and of labels where these were learnt beside.
 
     Raises
     ------
@@ -195,13 +195,18 @@ def read_numbers(path: Path) -> pd.DataFrame:
         If the file is not what an experiment writes.
     """
     text = dict.fromkeys(("id", "speaker", "role"), str)
+    of_labels = dict.fromkeys(("truth", "prediction"), str)
     try:
-        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={}, encoding="utf-8")
-        names = [name.removeprefix(truth_of("")) for name in table.columns[3::2]]
+        table = pd.read_csv(path, dtype=text | of_labels, keep_default_na=False, na_values={}, encoding="utf-8")
+        numbers = [name for name in table.columns if name.startswith((truth_of(""), predicted_of("")))]
+        names = [name.removeprefix(truth_of("")) for name in numbers[::2]]
         expected = [*text, *(of(name) for name in names for of in (truth_of, predicted_of))]
         for name in expected[3:]:
             table[name] = pd.to_numeric(table[name].replace("", np.nan)).astype(np.float64)
-        fits = list(table.columns) == expected and len(names) > 0
+        behind = list(table.columns[len(expected) :])
+        fits = list(table.columns[: len(expected)]) == expected and len(names) > 0
+        fits = fits and behind[:2] in ([], [*of_labels]) and all(name.startswith("p_") for name in behind[2:])
+        fits = fits and bool(np.isfinite(table[behind[2:]].to_numpy(np.float64)).all())
         fits = fits and bool(np.isfinite(table[[predicted_of(name) for name in names]].to_numpy()).all())
     except (ValueError, KeyError, TypeError, OSError, OverflowError, csv.Error) as error:
         raise TrainError(f"{one_line(path)}: {one_line(error)}; remove its folder, and train again") from None
