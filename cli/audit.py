@@ -44,18 +44,18 @@ def audit(
             progress.total = total
             progress.to(done)
 
-        found = audit_split(known, split, audio=audio, allow=allow, progress=listened)
-    notes(found.notes)
+        report = audit_split(known, split, audio=audio, allow=allow, progress=listened)
+    notes(report.notes)
     if as_json:
-        print_json(found.to_json())
-        return 1 if found.leaks else 0
-    _print(found.to_json())
-    return 1 if found.leaks else 0
+        print_json(report.to_json())
+        return 1 if report.leaks else 0
+    _print(report.to_json())
+    return 1 if report.leaks else 0
 
 
-def _print(found: dict[str, Any]) -> None:
-    n_folds = len(found["folds"])
-    allowed = {one["kind"] for one in found["findings"] if one["allowed"]}
+def _print(report: dict[str, Any]) -> None:
+    n_folds = len(report["folds"])
+    allowed = {entry["kind"] for entry in report["findings"] if entry["allowed"]}
     rows = [
         {
             "finding": row["kind"],
@@ -65,37 +65,39 @@ def _print(found: dict[str, Any]) -> None:
             "folds": f"{row['n_folds']} of {n_folds}" if row["n_folds"] else "",
             "such as": ", ".join(row["examples"][:3]),
         }
-        for row in found["summary"]
+        for row in report["summary"]
         if row["kind"] != "classes"
     ]
     print_table(rows, ["finding", "severity", "count", "scored utterances", "folds", "such as"])
-    _print_classes([one for one in found["findings"] if one["kind"] == "classes"])
-    for one in found["findings"]:
-        if one["kind"] == "confounding":
+    _print_classes([entry for entry in report["findings"] if entry["kind"] == "classes"])
+    for entry in report["findings"]:
+        if entry["kind"] == "confounding":
             click.echo()
             say(
-                f"the speaker alone tells {100 * one['nmi']:.1f} % of the class entropy "
-                f"({100 * one['chance']:.1f} % by chance)"
+                f"the speaker alone tells {100 * entry['nmi']:.1f} % of the class entropy "
+                f"({100 * entry['chance']:.1f} % by chance)"
             )
-    if found["skipped"]:
+    if report["skipped"]:
         click.echo()
-        say(f"not compared, since no column tells them: {', '.join(found['skipped'])}")
-    n_leaks = sum(one["severity"] == "leak" and not one["allowed"] for one in found["findings"])
-    kinds = sorted({one["kind"] for one in found["findings"] if one["severity"] == "leak" and not one["allowed"]})
+        say(f"not compared, since no column tells them: {', '.join(report['skipped'])}")
+    n_leaks = sum(entry["severity"] == "leak" and not entry["allowed"] for entry in report["findings"])
+    kinds = sorted(
+        {entry["kind"] for entry in report["findings"] if entry["severity"] == "leak" and not entry["allowed"]}
+    )
     click.echo()
     say(
-        f"{found['n_utterances']} utterances, {n_folds} fold{'' if n_folds == 1 else 's'}: "
+        f"{report['n_utterances']} utterances, {n_folds} fold{'' if n_folds == 1 else 's'}: "
         + (f"LEAKS ({', '.join(kinds)}; --allow KIND if it is meant)" if n_leaks else "no leak found")
-        + ("" if found["n_compared"] else "; recordings were not compared by sound (--audio ROOT)")
+        + ("" if report["n_compared"] else "; recordings were not compared by sound (--audio ROOT)")
     )
 
 
-def _print_classes(found: list[dict[str, Any]]) -> None:
+def _print_classes(entries: list[dict[str, Any]]) -> None:
     rows = [
-        {"fold": one["fold"], "side": role, **one[role]}
-        for one in found
+        {"fold": entry["fold"], "side": role, **entry[role]}
+        for entry in entries
         for role in ("train", "dev", "test")
-        if role in one
+        if role in entry
     ]
     if rows:
         click.echo()

@@ -27,22 +27,22 @@ def check(manifest: Path, root: str, no_samples: bool, as_json: bool) -> int:
     if located:
         expected = make_manifest(located.utterances, expected.info)
     with Progress("hashing", len({row.path for row in expected.utterances}), unit="files") as progress:
-        found = check_manifest(expected, folder, progress=progress.to)
-    release = recognised(expected.info, found.digests, folder, no_samples=no_samples)
+        compared = check_manifest(expected, folder, progress=progress.to)
+    release = recognised(expected.info, compared.digests, folder, no_samples=no_samples)
     warnings = located.warnings if located else ()
     notes(warnings, "warning")
     if as_json:
-        lists = {name: list(getattr(found, name)) for name in ("missing", "changed", "extra")}
-        about = {"n_files": found.n_files, "same": found.same, "warnings": list(warnings)}
+        lists = {name: list(getattr(compared, name)) for name in ("missing", "changed", "extra")}
+        about = {"n_files": compared.n_files, "same": compared.same, "warnings": list(warnings)}
         print_json({**about, **lists, "release": release and release.as_dict()})
     else:
         for kind in ("missing", "changed", "extra"):
-            for path in getattr(found, kind):
+            for path in getattr(compared, kind):
                 click.echo(f"{kind:<8} {one_line(path)}")
         click.echo(
-            f"{found.n_files} files in the manifest: {len(found.missing)} missing, "
-            f"{len(found.changed)} changed, {len(found.extra)} extra"
+            f"{compared.n_files} files in the manifest: {len(compared.missing)} missing, "
+            f"{len(compared.changed)} changed, {len(compared.extra)} extra"
         )
         if release:
             click.echo(release.sentence)
-    return 0 if found.same else 1
+    return 0 if compared.same else 1

@@ -24,14 +24,14 @@ def compare(places: tuple[Path, ...], as_json: bool) -> None:
 
     if len(set(places)) < 2:
         raise click.UsageError("name two recipes or folders of experiments, or more" + _others(places[0]))
-    found = compare_experiments(sides_of(places))
+    outcome = compare_experiments(sides_of(places))
     if as_json:
-        pairs = pairs_json(found.comparisons, found.summary, sides=True)
-        told = {"summary": [row.json for row in found.summary], "comparisons": pairs, "notes": list(found.notes)}
-        told |= {"raters": [asdict(row) for row in found.raters]} if found.raters else {}
-        print_json(told | ({"dimensions": asdict(found.dimensions)} if found.dimensions.scores else {}))
+        pairs = pairs_json(outcome.comparisons, outcome.summary, sides=True)
+        told = {"summary": [row.json for row in outcome.summary], "comparisons": pairs, "notes": list(outcome.notes)}
+        told |= {"raters": [asdict(row) for row in outcome.raters]} if outcome.raters else {}
+        print_json(told | ({"dimensions": asdict(outcome.dimensions)} if outcome.dimensions.scores else {}))
     else:
-        print_outcome(found)
+        print_outcome(outcome)
 
 
 def _others(place: Path) -> str:

@@ -19,14 +19,14 @@ def experiments(place: Path, as_json: bool) -> None:
     """
     from serprep_models.catalogue import experiments_in
 
-    found = experiments_in(_root(place))
+    listed = experiments_in(_root(place))
     if as_json:
-        print_json({"experiments": [one.to_json() for one in found]})
+        print_json({"experiments": [experiment.to_json() for experiment in listed]})
         return
-    for number, one in enumerate(found):
+    for number, experiment in enumerate(listed):
         if number:
             click.echo()
-        _print(one)
+        _print(experiment)
 
 
 def _root(place: Path) -> Path:
@@ -38,19 +38,19 @@ def _root(place: Path) -> Path:
     return read_recipe(place).experiments_root
 
 
-def _print(one: Any) -> None:
+def _print(experiment: Any) -> None:
     from serprep.errors import one_line
 
-    split = one.split
+    split = experiment.split
     by = f" by {split['group']}" if split["group"] else ""
     facts = {
-        "recipe": one.recipe or "not told (an older serprep)",
-        "version": one.version or "not told",
+        "recipe": experiment.recipe or "not told (an older serprep)",
+        "version": experiment.version or "not told",
         "split": f"{split['protocol']}{by}, {split['folds']} folds" if split["protocol"] else "not told",
-        "UA %": ", ".join(f"{row['system']} {percent(row['ua'])}" for row in one.systems) or "none is finished",
+        "UA %": ", ".join(f"{row['system']} {percent(row['ua'])}" for row in experiment.systems) or "none is finished",
     }
-    age = "" if one.finished is None else f", {_age(one.finished)}"
-    click.echo(f"{one_line(one.name)}{' (latest)' if one.latest else ''}{age}")
+    age = "" if experiment.finished is None else f", {_age(experiment.finished)}"
+    click.echo(f"{one_line(experiment.name)}{' (latest)' if experiment.latest else ''}{age}")
     for name, fact in facts.items():
         paragraph(f"  {name:<9}{one_line(fact)}")
 

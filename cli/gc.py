@@ -18,10 +18,10 @@ class Size(click.ParamType):  # type: ignore[type-arg]
         """Bytes."""
         import re
 
-        found = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?(|B|kB|MB|GB|TB)", str(value))
-        if not found:
+        match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?(|B|kB|MB|GB|TB)", str(value))
+        if not match:
             self.fail(f"{str(value)[:40]!r}; expected a number and B, kB, MB, GB or TB, such as 20GB", param, ctx)
-        return round(float(found[1]) * _UNITS[found[2]])
+        return round(float(match[1]) * _UNITS[match[2]])
 
 
 @click.command(short_help="Remove versions and cached parts that nobody needs; a dry run without --yes.")
@@ -43,36 +43,36 @@ def gc(dataset: str | None, cache: bool, max_size: int, yes: bool, as_json: bool
         raise click.UsageError("name a data set, or collect the cache: `serprep gc --cache`")
     from serprep.dataset.garbage import gc
 
-    found = gc(dataset, yes=yes)
+    garbage = gc(dataset, yes=yes)
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(garbage))
         return
-    for name, why in found.kept.items():
+    for name, why in garbage.kept.items():
         say(f"keep       {name}: {why}")
     word = "removed" if yes else "would go"
-    for name in (*found.stores, *found.parts, *found.temporary):
+    for name in (*garbage.stores, *garbage.parts, *garbage.temporary):
         say(f"{word:<9}  {name}")
-    notes(list(found.damaged.values()), "damaged, kept")
-    notes(found.notes)
+    notes(list(garbage.damaged.values()), "damaged, kept")
+    notes(garbage.notes)
     say(
-        f"{len(found.stores)} stores, {len(found.parts)} parts of the cache, {len(found.temporary)} temporary: "
-        f"{size(found.bytes)}"
+        f"{len(garbage.stores)} stores, {len(garbage.parts)} parts of the cache, {len(garbage.temporary)} temporary: "
+        f"{size(garbage.bytes)}"
     )
-    if not yes and (found.stores or found.parts or found.temporary):
+    if not yes and (garbage.stores or garbage.parts or garbage.temporary):
         say("nothing is removed yet: add --yes")
 
 
 def _collect(folder: str, *, max_size: int, yes: bool, as_json: bool) -> None:
     from serprep.cache.collect import collect
 
-    found = collect(folder, max_size=max_size, yes=yes)
+    garbage = collect(folder, max_size=max_size, yes=yes)
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(garbage))
         return
-    notes(found.notes)
-    say(f"cache      {found.cache}")
-    what = f"{len(found.parts)} parts, {len(found.temporary)} temporary: {size(found.bytes)}"
+    notes(garbage.notes)
+    say(f"cache      {garbage.cache}")
+    what = f"{len(garbage.parts)} parts, {len(garbage.temporary)} temporary: {size(garbage.bytes)}"
     say(f"{'removed' if yes else 'would go':<9}  {what}")
-    say(f"keep       {found.kept} parts: {size(found.kept_bytes)}")
-    if not yes and (found.parts or found.temporary):
+    say(f"keep       {garbage.kept} parts: {size(garbage.kept_bytes)}")
+    if not yes and (garbage.parts or garbage.temporary):
         say("nothing is removed yet: add --yes")

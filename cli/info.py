@@ -51,8 +51,8 @@ def info(store: str, as_json: bool) -> None:
     say(f"utterances   {len(opened)} of {n_speakers or 'unknown'} speakers, {duration(opened.hours)}")
     say("labels       " + ", ".join(f"{label} {counts[label]}" for label in opened.labels))
     say("licences     " + "; ".join(opened.attributes["licences"]))
-    if found := versions(store):
-        digests = sorted({name.removeprefix("versions/")[:12] for name in found})
+    if stores := versions(store):
+        digests = sorted({name.removeprefix("versions/")[:12] for name in stores})
         say(f"versions     {len(digests)}: {', '.join(digests)}; `serprep log {store}` tells more")
     say()
     rows = [

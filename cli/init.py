@@ -30,66 +30,66 @@ def init(folder: Path, output: Path | None, as_json: bool) -> None:
         path = path / f"{folder.resolve().name or 'corpus'}.toml"
     if path.exists() or path.is_symlink():
         raise RecipeError(f"{one_line(path)} is there already and is not overwritten; name another file with --output")
-    found = guess(folder)
-    text = recipe_text(found, root=os.path.relpath(folder.resolve(), path.resolve().parent))
+    guessed = guess(folder)
+    text = recipe_text(guessed, root=os.path.relpath(folder.resolve(), path.resolve().parent))
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("x", encoding="utf-8") as file:
         file.write(text)
     about = {
         "recipe": str(path),
-        "reader": found.reader,
-        "options": dict(found.options),
-        "n_recordings": found.n_recordings,
-        "n_utterances": len(found.reading.utterances),
-        "n_speakers": found.n_speakers,
-        "emotions": found.emotions,
-        "warnings": list(found.reading.warnings),
+        "reader": guessed.reader,
+        "options": dict(guessed.options),
+        "n_recordings": guessed.n_recordings,
+        "n_utterances": len(guessed.reading.utterances),
+        "n_speakers": guessed.n_speakers,
+        "emotions": guessed.emotions,
+        "warnings": list(guessed.reading.warnings),
         "next": f"serprep run {path}",
     }
-    notes(found.reading.warnings, "warning")
-    if len(found.emotions) == 1:
-        notes([f"one emotion only, {one_line(*found.emotions)!r}: there is nothing to tell apart; add others"])
+    notes(guessed.reading.warnings, "warning")
+    if len(guessed.emotions) == 1:
+        notes([f"one emotion only, {one_line(*guessed.emotions)!r}: there is nothing to tell apart; add others"])
     if as_json:
         print_json(about)
         return
-    how = ", ".join(f"{name} {value}" for name, value in found.options.items())
-    click.echo(f"recordings   {found.n_recordings} in {one_line(folder)}")
-    click.echo(f"reader       {found.reader}{f' ({one_line(how)})' if how else ''}")
-    click.echo(f"utterances   {len(found.reading.utterances)} of {found.n_speakers or 'unknown'} speakers")
-    click.echo("emotions     " + one_line(", ".join(f"{name} {n}" for name, n in found.emotions.items()) or "none"))
+    how = ", ".join(f"{name} {value}" for name, value in guessed.options.items())
+    click.echo(f"recordings   {guessed.n_recordings} in {one_line(folder)}")
+    click.echo(f"reader       {guessed.reader}{f' ({one_line(how)})' if how else ''}")
+    click.echo(f"utterances   {len(guessed.reading.utterances)} of {guessed.n_speakers or 'unknown'} speakers")
+    click.echo("emotions     " + one_line(", ".join(f"{name} {n}" for name, n in guessed.emotions.items()) or "none"))
     click.echo(f"recipe       {one_line(path)}: read it, then")
     click.echo(f"next         serprep run {one_line(path)}")
 
 
-def recipe_text(found: "Guess", *, root: str) -> str:
+def recipe_text(guessed: "Guess", *, root: str) -> str:
     """The recipe of a guess, with comments."""
     from serprep.errors import one_line
 
-    told = one_line(", ".join(f"{name} {n}" for name, n in found.emotions.items()))
+    told = one_line(", ".join(f"{name} {n}" for name, n in guessed.emotions.items()))
     lines = [
-        f"# {found.n_recordings} recordings, {len(found.reading.utterances)} utterances, "
-        f"{found.n_speakers or 'unknown'} speakers",
+        f"# {guessed.n_recordings} recordings, {len(guessed.reading.utterances)} utterances, "
+        f"{guessed.n_speakers or 'unknown'} speakers",
         f"# emotions: {told or 'none found'}",
         "# What every key means: docs/recipe.md",
         "",
         "[corpus]",
-        f"reader = {_quoted(found.reader)}",
+        f"reader = {_quoted(guessed.reader)}",
         f"root = {_quoted(root)}",
     ]
-    lines += [f"{name} = {_quoted(value)}" for name, value in found.options.items() if isinstance(value, str)]
-    if {"title", "licence", "source"} <= set(found.reading.corpus.options):
+    lines += [f"{name} = {_quoted(value)}" for name, value in guessed.options.items() if isinstance(value, str)]
+    if {"title", "licence", "source"} <= set(guessed.reading.corpus.options):
         lines += [
             '# title = ""    # what the corpus is called on pages',
             '# licence = ""  # of the recordings; it goes into every store',
             '# source = ""   # where they come from',
         ]
-    columns = found.options.get("columns")
+    columns = guessed.options.get("columns")
     if isinstance(columns, dict):
         lines += ["", "[corpus.columns] # role = the table's column"]
         lines += [f"{role} = {_quoted(name)}" for role, name in columns.items()]
     lines += ["", "# [corpus.emotions] # keep, rename or merge; what is not named is dropped, and counted"]
-    lines += [f"# {_quoted(name)} = {_quoted(name)}" for name in found.emotions]
-    lines += ["", "[split]", *_split_lines(found.n_speakers), ""]
+    lines += [f"# {_quoted(name)} = {_quoted(name)}" for name in guessed.emotions]
+    lines += ["", "[split]", *_split_lines(guessed.n_speakers), ""]
     lines += ["# [train]", '# systems = ["multi-crnn", "compare-svm"] # default: all five', "# seeds = [0, 1, 2]", ""]
     return "\n".join(lines)
 

@@ -63,9 +63,9 @@ def manifest(
     reading = read_corpus(reader, folder, {name: value for name, value in given.items() if value})
     located = locate(reading.utterances, folder)
     located.refuse_nothing(folder)
-    found = make_manifest(located.utterances, describe_corpus(reading.corpus))
-    with Progress("reading recordings", len({row.path for row in found.utterances}), unit="files") as progress:
-        looked = look(found, folder, progress=progress.to)
+    listed = make_manifest(located.utterances, describe_corpus(reading.corpus))
+    with Progress("reading recordings", len({row.path for row in listed.utterances}), unit="files") as progress:
+        looked = look(listed, folder, progress=progress.to)
     release = recognised(
         looked.manifest.info,
         {row.path: row.audio_digest for row in looked.manifest.utterances},

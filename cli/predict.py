@@ -78,44 +78,47 @@ def predict(
     utterances = utterances_of(audio, root=root) if store is None else None
     enrol = utterances_of(enrolled, root=root) if enrolled else None
     from serprep_models.checkpoint import checkpoints_below
-    from serprep_models.predict import predict_files, predict_store, render
+    from serprep_models.predict import predict_files
+    from serprep_models.predict_store import predict_store
+    from serprep_models.predictions import render
+    from serprep_models.predictor import load
 
     checkpoints = [path for place in (checkpoint, *others) for path in checkpoints_below(place)]
     if len(checkpoints) > 1:
         notes([f"the mean of {len(checkpoints)} checkpoints"])
     if store is not None:
-        found = predict_store(checkpoints, store, enrol=enrol, quiet=False)
+        predictions = predict_store(checkpoints, store, enrol=enrol, quiet=False)
     else:
         assert utterances is not None
         pool = Workers(workers)
         try:
             notes(other_recordings(audio))
-            found = predict_files(checkpoints, utterances, enrol=enrol, pool=pool, quiet=False)
+            predictions = predict_files(checkpoints, utterances, enrol=enrol, pool=pool, quiet=False)
         finally:
             pool.close()
     if abstain is not None:
-        found = found.abstaining(checkpoints, abstain)
-    notes(found.notes)
-    text = render(found, form)
+        predictions = predictions.abstaining(load(checkpoints).abstention(abstain))
+    notes(predictions.notes)
+    text = render(predictions, form)
     if output:
         write_whole(output, text.encode())
     if as_json:
         print_json(
             {
-                "predictions": [json.loads(line) for line in render(found, "jsonl").splitlines()],
-                "left_out": dict(found.reasons),
+                "predictions": [json.loads(line) for line in render(predictions, "jsonl").splitlines()],
+                "left_out": dict(predictions.reasons),
                 "checkpoints": list(map(str, checkpoints)),
-                "transductive": found.transductive,
-                "abstention": found.abstention and asdict(found.abstention),
+                "transductive": predictions.transductive,
+                "abstention": predictions.abstention and asdict(predictions.abstention),
             }
         )
-        return 3 if found.reasons else 0
-    notes([f"{name}: {reason}" for name, reason in found.reasons.items()], "left out")
+        return 3 if predictions.reasons else 0
+    notes([f"{name}: {reason}" for name, reason in predictions.reasons.items()], "left out")
     if output:
-        notes([f"{len(found.ids)}, in {output}"], "utterances predicted")
+        notes([f"{len(predictions.ids)}, in {output}"], "utterances predicted")
     else:
         click.echo(text, nl=False)
-    return 3 if found.reasons else 0
+    return 3 if predictions.reasons else 0
 
 
 def is_store(place: str) -> bool:

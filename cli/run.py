@@ -109,7 +109,10 @@ def print_outcome(outcome: Any) -> None:
     remarks(outcome)
     if outcome.dimensions.scores:
         print_dimensions(outcome)
-        return
+        if not outcome.summary:
+            return
+        click.echo()
+        paragraph("The emotion, learnt beside:")
     names = {row.system: shown(row) for row in outcome.summary}
     rows = [
         {
@@ -191,15 +194,17 @@ def print_raters(scores: Sequence[Any]) -> None:
     )
 
 
+def coefficient(value: float | None, around: Sequence[float] | None) -> str:
+    """A concordance, correlation or error, with its interval."""
+    if value is None:
+        return "undefined"
+    return f"{value:.3f}" + ("" if around is None else f" ({around[0]:.3f} to {around[1]:.3f})")
+
+
 def print_dimensions(outcome: Any) -> None:
     """Concordance, correlation and error per system and dimension, and which systems differ."""
     from serprep.errors import one_line
     from serprep_models.scores.dimensions import SCORES
-
-    def told(value: float | None, around: Sequence[float] | None) -> str:
-        if value is None:
-            return "undefined"
-        return f"{value:.3f}" + ("" if around is None else f" ({around[0]:.3f} to {around[1]:.3f})")
 
     dimensions = outcome.dimensions
     click.echo()
@@ -210,7 +215,7 @@ def print_dimensions(outcome: Any) -> None:
                 "dimension": one_line(row.dimension),
                 "utterances": row.n_utterances,
                 "missing": row.n_missing,
-                **{head: told(getattr(row, name), getattr(row, f"{name}_interval")) for name, head in SCORES.items()},
+                **_scores_of_numbers(row),
             }
             for row in dimensions.scores
         ],
@@ -230,7 +235,7 @@ def print_dimensions(outcome: Any) -> None:
                 {
                     "difference": f"{row.first} − {row.second}",
                     "dimension": one_line(row.dimension),
-                    "CCC": told(row.ccc, row.ccc_interval),
+                    "CCC": coefficient(row.ccc, row.ccc_interval),
                     "p": p_value(row.p),
                     "p (Holm)": p_value(row.p_holm),
                 }
@@ -240,6 +245,61 @@ def print_dimensions(outcome: Any) -> None:
         )
         click.echo()
         paragraph("p: two-sided, permutation of the systems speaker by speaker; Holm: for all pairs and dimensions.")
+    _print_number_groups(dimensions)
+    _print_number_conditions(dimensions)
+
+
+def _scores_of_numbers(row: Any) -> dict[str, str]:
+    from serprep_models.scores.dimensions import SCORES
+
+    return {head: coefficient(getattr(row, name), getattr(row, f"{name}_interval")) for name, head in SCORES.items()}
+
+
+def _print_number_groups(dimensions: Any) -> None:
+    from serprep.errors import one_line
+
+    if not dimensions.groups:
+        return
+    rows = [
+        {
+            "system": row.system,
+            "dimension": one_line(row.dimension),
+            "group": one_line(f"{row.column} {row.group}") + (" (worst)" if row.worst else ""),
+            "speakers": f"{row.n_speakers or '–'}{' (too few)' if row.too_few else ''}",
+            "utterances": row.n_utterances,
+            **_scores_of_numbers(row),
+        }
+        for row in dimensions.groups
+    ]
+    click.echo()
+    print_wide_table(rows, list(rows[0]))
+    for row in dimensions.group_differences:
+        if row.p_holm is not None and row.p_holm < 0.05:
+            paragraph(
+                f"{row.system}: {one_line(row.column)} {one_line(row.first)} − {one_line(row.second)}: CCC of "
+                f"{one_line(row.dimension)} {coefficient(row.ccc, row.ccc_interval)}, p {p_value(row.p_holm)} (Holm)."
+            )
+    click.echo()
+    paragraph(GROUPS)
+
+
+def _print_number_conditions(dimensions: Any) -> None:
+    from serprep.errors import one_line
+
+    table: dict[tuple[str, str], dict[str, str]] = {}
+    for row in dimensions.conditions:
+        head = {"CCC in": row.condition, "dimension": one_line(row.dimension)}
+        table.setdefault((row.condition, row.dimension), head)[row.system] = coefficient(row.ccc, row.ccc_interval)
+    if table:
+        click.echo()
+        systems = dict.fromkeys(row.system for row in dimensions.conditions)
+        print_wide_table(list(table.values()), ["CCC in", "dimension", *systems])
+        click.echo()
+        paragraph(CONDITIONS)
+
+
+GROUPS = "Groups: differences by permutation of speakers, all in --json; too few: fewer than 5 speakers."
+CONDITIONS = "Conditions: the test part alone is transformed; systems are those trained on clean recordings."
 
 
 def print_beyond(summary: Sequence[Any]) -> None:
@@ -297,7 +357,7 @@ def print_groups(groups: Any) -> None:
                 f"{percent(row.ua)} points ({interval(row.ua_interval)}), p {p_value(row.p_holm)} (Holm)."
             )
     click.echo()
-    paragraph("Groups: differences by permutation of speakers, all in --json; too few: fewer than 5 speakers.")
+    paragraph(GROUPS)
 
 
 def print_conditions(scores: Sequence[Any]) -> None:
@@ -311,7 +371,7 @@ def print_conditions(scores: Sequence[Any]) -> None:
     click.echo()
     print_wide_table(list(table.values()), ["UA % in", *dict.fromkeys(row.system for row in scores)])
     click.echo()
-    paragraph("Conditions: the test part alone is transformed; systems are those trained on clean recordings.")
+    paragraph(CONDITIONS)
 
 
 def print_verdict(outcome: Any) -> None:

@@ -69,13 +69,13 @@ def split(rows: Path, output: Path, emotions: tuple[str, ...], as_json: bool, **
         config = SplitConfig(**given)
         made = make_split(kept.manifest, config)
     write_split(made, output)
-    found = audit_split(looked.manifest, made)
-    notes(found.warnings, "warning")
+    audit = audit_split(looked.manifest, made)
+    notes(audit.warnings, "warning")
     notes([f"{count} utterances dropped: {reason}" for reason, count in kept.dropped.items()])
     notes((*spellings(kept.manifest), *made.notes))
     if as_json:
         about = {"split": str(output.resolve()), "digest": made.digest, "rows_digest": made.rows_digest}
-        notes_of = {"notes": list(made.notes), "warnings": list(found.warnings)}
+        notes_of = {"notes": list(made.notes), "warnings": list(audit.warnings)}
         print_json({**about, "config": asdict(config), "folds": describe(made), **notes_of})
         return
     print_table(describe(made), ["fold", "train", "dev", "test", "test_groups"])

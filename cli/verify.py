@@ -44,7 +44,7 @@ def verify(
         raise click.UsageError("--against-audio and --against-opensmile are two questions: ask one at a time")
     root = against_audio or against_opensmile
     with Progress("verifying", 0, unit="files and utterances") as progress:
-        found = inspect(
+        result = inspect(
             store,
             against_audio=as_root(root) if root else None,
             by_opensmile=bool(against_opensmile),
@@ -54,38 +54,38 @@ def verify(
             progress=progress.to,
         )
     if as_json:
-        problems = [asdict(problem) for problem in found.problems]
+        problems = [asdict(problem) for problem in result.problems]
         print_json(
             {
-                "store": found.store,
-                "version": found.version,
-                "ok": found.ok,
-                "whole": found.whole,
-                "n_files": found.n_files,
-                "n_recomputed": found.n_recomputed,
+                "store": result.store,
+                "version": result.version,
+                "ok": result.ok,
+                "whole": result.whole,
+                "n_files": result.n_files,
+                "n_recomputed": result.n_recomputed,
                 "problems": problems,
             }
         )
     else:
-        for problem in found.problems:
+        for problem in result.problems:
             touched = ""
             if problem.utterances and problem.utterances != (problem.place,):
                 touched = f"; utterances touched: {len(problem.utterances)}, such as {problem.utterances[0]}"
             say(f"{problem.kind}: {problem.place}: {problem.message}{touched}")
             for other in problem.shared_with:
                 say(f"  shared with {other}")
-        n_other = sum(problem.kind == "audio" and problem.recording for problem in found.problems)
-        recomputed = f", {max(0, found.n_recomputed - n_other)} utterances recomputed" if root else ""
+        n_other = sum(problem.kind == "audio" and problem.recording for problem in result.problems)
+        recomputed = f", {max(0, result.n_recomputed - n_other)} utterances recomputed" if root else ""
         say(
-            f"{'whole' if found.whole else 'DAMAGED'}: {found.n_files} files{recomputed}, "
-            f"{len(found.problems)} problems"
+            f"{'whole' if result.whole else 'DAMAGED'}: {result.n_files} files{recomputed}, "
+            f"{len(result.problems)} problems"
         )
-        if not found.whole:
+        if not result.whole:
             say("mend it with `serprep build RECIPE --repair`")
-        unchecked = list(dict.fromkeys(p.place for p in found.problems if p.kind == "not checked"))
+        unchecked = list(dict.fromkeys(p.place for p in result.problems if p.kind == "not checked"))
         if unchecked:
             more = f" and {len(unchecked) - 10} more" if len(unchecked) > 10 else ""
             say(f"could not be checked here: {', '.join(unchecked[:10])}{more}")
         if n_other:
             say(f"not compared: {n_other}, whose recordings are not there, or not those of the store")
-    return 0 if found.ok else 4 if found.whole else 1
+    return 0 if result.ok else 4 if result.whole else 1

@@ -226,8 +226,8 @@ def paired_test(
     Examples
     --------
     >>> right, wrong = np.array([[[[1, 0], [0, 1]]]] * 6), np.array([[[[0, 1], [1, 0]]]] * 6)
-    >>> found = paired_test(right, wrong)
-    >>> round(found.ua, 9), found.ua_p == 2 / 2**6
+    >>> test = paired_test(right, wrong)
+    >>> round(test.ua, 9), test.ua_p == 2 / 2**6
     (1.0, True)
     """
     totals = [counts.sum(axis=-1) for counts in (first, second)]  # (n_speakers, n_seeds, n_labels)

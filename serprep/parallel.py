@@ -1,4 +1,4 @@
-"""The only module that computes with Dask: many batches, a few workers, one thread each.
+"""Batches, computed with Dask: many batches, a few workers, one thread each.
 
 Tasks take batches and return receipts, never arrays.  Only a few per worker are in
 flight, so the scheduler's memory does not grow with the corpus.  A batch whose
@@ -17,52 +17,39 @@ used that compute what this process would (`serprep.fitness`) and see what it se
 import asyncio
 import os
 import sys
-import threading
 import time
 import warnings
 import weakref
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from serprep import contained, fitness, retries
+from serprep import retries
 from serprep.errors import SerprepError, one_line
 from serprep.isolation import configured, isolated, uncollected
 from serprep.limits import refusal
+from serprep.members import KEPT, Members
 from serprep.processes import Processes, scratch
+from serprep.serving import LOCAL
+from serprep.waits import LOOK, in_time, say, saying
 
 Item = TypeVar("Item")
 Receipt = TypeVar("Receipt")
 
 TICK = 0.5  # seconds between looks at this machine's processes
-LOOK = 5.0  # seconds between questions to the workers; also after what time a wait is said
-ANSWER = 10.0  # seconds a worker may take to answer
 PATIENCE = 5  # looks that find nobody at work before batches are handed out again
 BUSY_TICKS = 25  # of a processor's time from look to look, more than an idle process uses
 SILENCE = 12  # looks that a process neither answers nor computes before it is ended
 FAILURES = 3  # times that all who might compute a batch may leave it, before it is a suspect
 RESTARTS = 2  # times batches are handed out again without any of them being done
 WAIT = 300.0  # seconds to wait for workers of a scheduler
-KEPT = "what is computed is kept: the same command goes on from there"
 
 RETRIES: Counter[str] = Counter()  # requests that workers of this process's pools made again, and why
 _pools: "weakref.WeakSet[Workers]" = weakref.WeakSet()
 
-LOCAL = {
-    "distributed.scheduler.allowed-failures": 0,  # `run` tries again itself, alone
-    "distributed.scheduler.worker-ttl": None,  # a suspended machine misses heartbeats
-    "distributed.admin.log-format": "%(message)s",
-    "distributed.admin.low-level-log-length": 10,  # else the last 1000 messages, with their batches
-    "distributed.diagnostics.nvml": False,
-    "distributed.worker.profile.enabled": False,
-    "distributed.worker.memory.pause": False,
-    "distributed.worker.memory.spill": False,
-    "distributed.worker.memory.target": False,
-    "distributed.worker.memory.terminate": False,
-}
 # what a worker executes: an expression, for workers without serprep and of another Python
 BUSY = "[str(key.key) for one in __import__('distributed').worker.Worker._instances for key in one.state.executing]"
 
@@ -144,21 +131,18 @@ class Workers:
             raise SerprepError(f"workers is {n_workers}; expected 1 or more")
         self.n_workers = n_workers or n_cores()
         self.scheduler = scheduler
-        self.wait = wait
         self.memory = memory and memory << 20
         _pools.add(self)
         self.retries: Counter[str] = Counter()  # why requests of workers to object stores were made again
         self._client: Any = None
         self._processes: Processes | None = None
         self._stack = ExitStack()
-        self._tests: list[Callable[[], str]] = []
-        self._seen: dict[str, str] = {}  # address of a scheduler's worker → why it is not used, "" if it is
-        self._threads: dict[str, int] = {}  # address → threads, of those that are there and used
+        self.members = Members(lambda: self.client, scheduler, wait)
 
     @property
     def n_used(self) -> int:
         """Workers that are there and used."""
-        return len(self._threads) if self.scheduler else self.n_workers * (self._client is not None)
+        return len(self.members.threads) if self.scheduler else self.n_workers * (self._client is not None)
 
     @property
     def client(self) -> Any:
@@ -195,10 +179,10 @@ class Workers:
                 scheduler_kwargs={"dashboard": False},
                 silence_logs=False,
             )
-        self._stack.callback(_in_time, cluster.close, "the local cluster to close")
+        self._stack.callback(in_time, cluster.close, "the local cluster to close")
         with uncollected():
             client = Client(cluster)
-        self._stack.callback(_in_time, client.close, "the local cluster to close")
+        self._stack.callback(in_time, client.close, "the local cluster to close")
         self._processes = Processes(self.n_workers, cluster.scheduler_address, folder)
         self._stack.callback(self._processes.close)
         self._processes.revive()
@@ -208,12 +192,12 @@ class Workers:
 
     def _join(self) -> Any:
         """A client of a running scheduler."""
-        place = f"scheduler {one_line(self.scheduler)}"
+        place = self.members.place
         try:
             self._stack.enter_context(configured())
             from distributed import Client
 
-            with _saying(f"an answer of {place}"), uncollected():
+            with saying(f"an answer of {place}"), uncollected():
                 client = Client(self.scheduler, timeout="10s")
         except Exception as error:
             self._stack.close()
@@ -223,135 +207,10 @@ class Workers:
             raise SerprepError(
                 f"{place}: {reason}; expected a running Dask scheduler, such as tcp://host:8786"
             ) from None
-        self._stack.callback(_in_time, client.close, f"{place} to let go")
+        self._stack.callback(in_time, client.close, f"{place} to let go")
         with suppress(Exception):  # one without a dashboard
-            _say(f"dashboard of the scheduler: {client.dashboard_link}")
+            say(f"dashboard of the scheduler: {client.dashboard_link}")
         return client
-
-    @contextmanager
-    def admitting(self, test: Callable[[], str]) -> Iterator[None]:
-        """While the block runs, use only workers of the scheduler where `test` gives no reason against it."""
-        self._tests.append(test)
-        self._seen.clear()
-        self._threads.clear()
-        try:
-            yield
-        finally:
-            self._tests.remove(test)
-
-    def distrust(self, worker: str, reason: str) -> None:
-        """Use a worker of a scheduler no more.
-
-        Raises
-        ------
-        SerprepError
-            If none is left.
-        """
-        if self.scheduler and not self._seen.get(worker):
-            self._refuse(worker, reason)
-            self._threads.pop(worker, None)
-            if not self._threads:
-                self._meet()
-
-    def _refuse(self, worker: str, reason: object) -> None:
-        self._seen[worker] = one_line(reason)
-        _say(f"worker {worker} is not used: {reason}")
-
-    def _meet(self) -> Mapping[str, int]:
-        """Threads of each worker of the scheduler that may be used; waits for one.
-
-        Raises
-        ------
-        SerprepError
-            If there is none in time, or none can be used.
-        """
-        began, said = time.monotonic(), False
-        while True:
-            self._threads = self._look_around()
-            if self._threads:
-                return self._threads
-            present = {worker: reason for worker, reason in self._seen.items() if worker in self._present}
-            if present:
-                worker, reason = next(iter(present.items()))
-                rest = f", and {len(present) - 1} more cannot either" if len(present) > 1 else ""
-                raise SerprepError(f"scheduler {self.scheduler}: worker {worker} cannot be used: {reason}{rest}")
-            waited = time.monotonic() - began
-            if waited >= self.wait:
-                raise SerprepError(
-                    f"scheduler {self.scheduler}: no worker within {self.wait:.0f} s; start some with "
-                    f"`dask worker {self.scheduler}`, or wait longer with --wait-for-workers"
-                )
-            if waited >= LOOK and not said:
-                said = True
-                _say(
-                    f"waiting for workers: scheduler {self.scheduler} has none; "
-                    f"start some with `dask worker {self.scheduler}` (gives up after {self.wait:.0f} s)"
-                )
-            time.sleep(min(TICK, max(0.0, self.wait - waited)))
-
-    def _look_around(self) -> dict[str, int]:
-        """Threads of each worker that is there and fit; new ones are asked first."""
-        threads = self._ask(self.client.scheduler.ncores, workers=None)
-        self._present = frozenset(threads)
-        new = [worker for worker in threads if worker not in self._seen]
-        if new:
-            with _saying(f"{len(new)} workers to say what they compute with"):
-                answers = self._tell(eval, fitness.question(), workers=new)
-            reasons = {worker: fitness.unfit(answers[worker]) for worker in new}
-            for test in self._tests:
-                fit = [worker for worker, reason in reasons.items() if not reason]
-                with _saying(f"{len(fit)} workers to look at corpus and data set"):
-                    reasons |= self._tell(test, workers=fit, seconds=60.0)
-            for worker, reason in reasons.items():
-                if reason != "":
-                    self._refuse(worker, reason or "it does not answer within 60 s")
-                self._seen.setdefault(worker, "")
-        return {worker: n for worker, n in threads.items() if self._seen.get(worker) == ""}
-
-    def _ask(self, question: Callable[..., Any], **options: Any) -> Any:
-        """What the scheduler answers.
-
-        Raises
-        ------
-        SerprepError
-            If it does not.
-        """
-        try:
-            with _saying(f"an answer of scheduler {self.scheduler}"):
-                return self.client.sync(question, callback_timeout=2 * ANSWER, **options)
-        except Exception as error:
-            raise self._lost(error) from None
-
-    def _lost(self, error: object = "") -> SerprepError:
-        """That the connection to the scheduler is gone."""
-        detail = one_line(str(error).strip().partition("\n")[0])
-        place = f"scheduler {self.scheduler}" if self.scheduler else "the local cluster"
-        return SerprepError(f"{place}: the connection was lost{f' ({detail})' if detail else ''}; {KEPT}")
-
-    def _tell(
-        self, function: Callable[..., Any], *words: object, workers: Sequence[str], seconds: float = ANSWER
-    ) -> dict[str, Any]:
-        """What a function gives on each of these workers, an error, or None where it does not answer in time."""
-        client = self.client
-
-        async def one(worker: str) -> Any:
-            try:
-                answers = await asyncio.wait_for(
-                    client._run(function, *words, workers=[worker], on_error="return"), seconds
-                )
-            except TimeoutError:
-                return None
-            except Exception as error:
-                return error
-            return answers.get(worker)
-
-        async def every() -> list[Any]:
-            return await asyncio.gather(*map(one, workers))
-
-        try:
-            return dict(zip(workers, client.sync(every), strict=True))
-        except Exception as error:
-            raise self._lost(error) from None
 
     # -- work ------------------------------------------------------------------------
 
@@ -389,7 +248,7 @@ class Workers:
 
         while waiting or flight.numbers:
             if self.scheduler and self.client.status != "running":  # it would try to find it again, and has lost all
-                raise self._lost()
+                raise self.members.lost()
             self._hand_out(function, items, waiting, flight, limit=1 if alone else None)
             try:
                 future = flight.done.get(timeout=TICK)
@@ -433,7 +292,7 @@ class Workers:
         for future, workers in list(flight.workers.items()):
             if future not in flight.numbers:
                 del flight.workers[future]
-            elif future.status == "pending" and self._present.isdisjoint(workers):
+            elif future.status == "pending" and self.members.present.isdisjoint(workers):
                 del flight.workers[future]
                 number = flight.numbers.pop(future)
                 with suppress(Exception):
@@ -456,11 +315,11 @@ class Workers:
     ) -> None:
         """Submit batches until enough are in flight."""
         client = self.client
-        if self.scheduler and waiting and not self._threads:
-            self._meet()
+        if self.scheduler and waiting and not self.members.threads:
+            self.members.meet()
         if limit is None:
-            limit = 2 * (max(1, sum(self._threads.values())) if self.scheduler else self.n_workers) + 2
-        where = {"workers": sorted(self._threads)} if self.scheduler else {}
+            limit = 2 * (max(1, sum(self.members.threads.values())) if self.scheduler else self.n_workers) + 2
+        where = {"workers": sorted(self.members.threads)} if self.scheduler else {}
         while waiting and len(flight.numbers) < limit:
             number = waiting.popleft()
             item = items[number]
@@ -471,10 +330,10 @@ class Workers:
                 future.add_done_callback(flight.done.put)
             except (OSError, TimeoutError, asyncio.CancelledError) as error:
                 waiting.appendleft(number)
-                raise self._lost(error) from None
+                raise self.members.lost(error) from None
             flight.numbers[future] = number
             if self.scheduler:
-                flight.workers[future] = frozenset(self._threads)
+                flight.workers[future] = frozenset(self.members.threads)
 
     def _look(self, flight: "_Flight") -> bool:
         """Whether batches in flight are, or will be, worked on; looks from time to time only."""
@@ -487,15 +346,15 @@ class Workers:
             return True
         flight.looked = now
         if self.scheduler:
-            self._threads = self._look_around()
-            if not self._threads:
-                flight.say(f"waiting for workers: all that scheduler {self.scheduler} had are gone")
-                self._meet()
+            self.members.threads = self.members.look_around()
+            if not self.members.threads:
+                flight.say(f"waiting for workers: all that {self.members.place} had are gone")
+                self.members.meet()
                 return True
-            present = sorted(self._threads)
+            present = sorted(self.members.threads)
         else:
-            present = sorted(self._ask(self.client.scheduler.ncores, workers=None))
-        answers = self._tell(eval, BUSY, workers=present)
+            present = sorted(self.members.ask(self.client.scheduler.ncores, workers=None))
+        answers = self.members.tell(eval, BUSY, workers=present)
         keys = {str(future.key) for future in flight.numbers}
         answered = [set(answer) for answer in answers.values() if isinstance(answer, list)]
         silent = [worker for worker, answer in answers.items() if not isinstance(answer, list)]
@@ -515,7 +374,6 @@ class Workers:
         return flight.n_idle < (patience if present and not silent else 2 * patience)
 
     _end = ""
-    _present: frozenset[str] = frozenset()
 
     def _revive(self) -> int:
         """Start local processes again that ended; how many had."""
@@ -553,7 +411,7 @@ class Workers:
                 f"worked on them{why}; {KEPT}"
             )
         waiting.extendleft(sorted(flight.numbers.values(), reverse=True))
-        _say(f"no worker works: {len(flight.numbers)} batches are handed out again")
+        say(f"no worker works: {len(flight.numbers)} batches are handed out again")
         taken = list(flight.numbers)
         flight.numbers.clear()
         flight.ticks.clear()
@@ -568,7 +426,7 @@ class Workers:
         """Stop the local cluster, or leave the running one."""
         self._stack.close()
         self._client = self._processes = None
-        self._threads = {}
+        self.members.threads = {}
 
 
 class _Flight:
@@ -590,72 +448,7 @@ class _Flight:
         """A line, once."""
         if line != self._said:
             self._said = line
-            _say(line)
-
-
-def serve(address: str, scratch: str, name: str) -> None:
-    """Work for a scheduler of this machine until it, or whoever started this process, ends."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    contained.alone = True
-
-    async def work() -> None:
-        from distributed import Worker
-
-        async with Worker(
-            address,
-            nthreads=1,
-            name=name,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            local_directory=scratch,
-            memory_limit=0,
-        ) as worker:
-            await worker.finished()
-
-    with isolated({**LOCAL, "temporary-directory": scratch}):
-        asyncio.run(work())
-    os._exit(0)  # a thread that still computes must not keep it
-
-
-def _end_with_parent() -> None:
-    with suppress(OSError):
-        while os.read(0, 1):
-            pass
-    os._exit(0)
-
-
-# -- waits ------------------------------------------------------------------------------
-
-
-def _say(line: str) -> None:
-    """One line on standard error, if there is one."""
-    with suppress(OSError, ValueError, AttributeError):
-        print(one_line(line), file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _saying(what: str) -> Iterator[None]:
-    """If the block takes more than five seconds, say what it waits for."""
-    timer = threading.Timer(LOOK, _say, [f"waiting for {what}"])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _in_time(close: Callable[[], object], what: str) -> None:
-    """Close something that may hang or complain, for a few seconds at most."""
-
-    def quietly() -> None:
-        with suppress(BaseException):
-            close()
-
-    thread = threading.Thread(target=quietly, daemon=True)
-    with _saying(what):
-        thread.start()
-        thread.join(2 * ANSWER)
+            say(line)
 
 
 @contextmanager

@@ -32,13 +32,13 @@ ENVIRONMENT = {
 }
 PROGRAM = (
     "import sys, json; settings = json.loads(sys.argv[1]); sys.path[:] = settings.pop('path'); "
-    "from serprep.parallel import serve; serve(**settings)"
+    "from serprep.serving import serve; serve(**settings)"
 )
 
 
 @dataclass
 class Processes:
-    """Processes that run `serprep.parallel.serve`.
+    """Processes that run `serprep.serving.serve`.
 
     Parameters
     ----------

@@ -72,27 +72,27 @@ class Recognition:
     @property
     def sentence(self) -> str:
         """One line for people."""
-        n, n_different, found = self.n_files, len(self.different), []
+        n, n_different, facts = self.n_files, len(self.different), []
         if self.lossy:
-            found.append(
+            facts.append(
                 f"{len(self.lossy)} of {n} files are MP3 or Ogg and were not compared: serprep has digests of the "
                 f"wav files of {self.title}, and none of another release"
             )
         if n_different == n and self.decoded:
-            found.append(f"{n} of {n} files differ: not the published recordings of {self.title}")
+            facts.append(f"{n} of {n} files differ: not the published recordings of {self.title}")
         elif n_different:
             how = "" if self.decoded else " in bytes (their samples were not compared)"
             such = f"such as {one_line(self.different[0])}"
-            found.append(f"{n_different} of {n} files differ from the published {self.title}{how}, {such}")
+            facts.append(f"{n_different} of {n} files differ from the published {self.title}{how}, {such}")
         if self.same:
-            found.append(f"{self.same} of {n} files are the published {self.title}")
+            facts.append(f"{self.same} of {n} files are the published {self.title}")
         if self.same_samples:
-            found.append(
+            facts.append(
                 f"{self.same_samples} of {n} files: the samples of the published {self.title}, in another file"
             )
         if self.n_missing:
-            found.append(f"{self.n_missing} of {self.n_published} published files are not here")
-        return "; ".join(found)
+            facts.append(f"{self.n_missing} of {self.n_published} published files are not here")
+        return "; ".join(facts)
 
 
 def recognise(
@@ -130,7 +130,7 @@ def recognise(
     if not known or not digests:
         return None
 
-    def one(path: str) -> str:
+    def kind_of(path: str) -> str:
         expected = known.get(PurePosixPath(path).stem)
         if expected is None or not digests[path]:
             return "different"
@@ -140,20 +140,20 @@ def recognise(
             return "lossy"
         return "same_samples" if decode and _same_samples(root / path, expected) else "different"
 
-    found: dict[str, str] = {}
+    kinds: dict[str, str] = {}
     with ThreadPoolExecutor(max_workers=min(16, 2 * (os.cpu_count() or 1))) as pool:
-        for path, kind in zip(digests, pool.map(one, digests), strict=True):
-            found[path] = kind
+        for path, kind in zip(digests, pool.map(kind_of, digests), strict=True):
+            kinds[path] = kind
             if progress:
-                progress(len(found))
-    counts = Counter(found.values())
+                progress(len(kinds))
+    counts = Counter(kinds.values())
     return Recognition(
         title=title,
         n_published=len(known),
         same=counts["same"],
         same_samples=counts["same_samples"],
-        different=tuple(path for path, kind in found.items() if kind == "different"),
-        lossy=tuple(path for path, kind in found.items() if kind == "lossy"),
+        different=tuple(path for path, kind in kinds.items() if kind == "different"),
+        lossy=tuple(path for path, kind in kinds.items() if kind == "lossy"),
         n_missing=len(known.keys() - {PurePosixPath(path).stem for path in digests}),
         decoded=decode,
     )

@@ -168,10 +168,10 @@ def create(url: str, data: bytes) -> bool:
 
 def replace(url: str, data: bytes, *, before: bytes) -> bool:
     """Write an object that holds `before`, and no longer if somebody else was faster; whether it holds `data` now."""
-    found = info(url)
-    if found is None or read(url) != before:
+    about = info(url)
+    if about is None or read(url) != before:
         return False
-    tag = found.get("ETag")
+    tag = about.get("ETag")
     if not tag or unconditional(url):
         write(url, data)
         return True
@@ -244,8 +244,8 @@ def remove(url: str) -> None:
 def info(url: str) -> dict[str, Any] | None:
     """What is known of an object; None if there is none."""
     with contextlib.suppress(FileNotFoundError):
-        found = _asked(url, lambda filesystem, path: dict(filesystem.info(path)))
-        return found if found["type"] == "file" else None
+        about = _asked(url, lambda filesystem, path: dict(filesystem.info(path)))
+        return about if about["type"] == "file" else None
     return None
 
 
@@ -254,8 +254,8 @@ def entries(url: str) -> dict[str, str]:
 
     def listed(filesystem: Any, path: str) -> dict[str, str]:
         listing = filesystem.ls(path, detail=True)
-        found = {str(entry["name"]).rstrip("/"): str(entry["type"]) for entry in listing}
-        return {name.rsplit("/", 1)[-1]: kind for name, kind in found.items() if name != path}
+        kinds = {str(entry["name"]).rstrip("/"): str(entry["type"]) for entry in listing}
+        return {name.rsplit("/", 1)[-1]: kind for name, kind in kinds.items() if name != path}
 
     with contextlib.suppress(FileNotFoundError):
         return _asked(url, listed)
@@ -266,10 +266,10 @@ def listing(url: str) -> dict[str, dict[str, Any]]:
     """Relative name → what is known of every object below a URL, at any depth; {} if there is none."""
 
     def listed(filesystem: Any, path: str) -> dict[str, dict[str, Any]]:
-        found = filesystem.find(path, detail=True).items()
+        files = filesystem.find(path, detail=True).items()
         return {
             name[len(path) + 1 :]: dict(entry)
-            for name, entry in found
+            for name, entry in files
             if name.startswith(f"{path}/") and not name.endswith("/")  # consoles mark folders by empty objects
         }
 
@@ -289,10 +289,10 @@ class ObjectFile(io.RawIOBase):
     """
 
     def __init__(self, url: str) -> None:
-        found = info(url)
-        if found is None:
+        about = info(url)
+        if about is None:
             raise FileNotFoundError(errno.ENOENT, "no such object", one_line(url))
-        self.url, self.size, self._place = url, int(found["size"]), 0
+        self.url, self.size, self._place = url, int(about["size"]), 0
         self._blocks: dict[int, bytes] = {}  # the newest last
 
     def readable(self) -> bool:

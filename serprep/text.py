@@ -63,10 +63,10 @@ def clock_seconds(cell: str) -> float | None:
     >>> clock_seconds("0 days 00:01:02.5"), clock_seconds("1 day, 0:00:01"), clock_seconds("62.5")
     (62.5, 86401.0, None)
     """
-    found = _CLOCK.fullmatch(cell)
-    if found is None or len(cell) > 40:
+    clock = _CLOCK.fullmatch(cell)
+    if clock is None or len(cell) > 40:
         return None
-    days, hours, minutes, seconds = found.groups(default="0")
+    days, hours, minutes, seconds = clock.groups(default="0")
     return 86_400.0 * int(days) + 3600 * int(hours) + 60 * int(minutes) + float(seconds)
 
 
@@ -188,11 +188,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
     plain: dict[str, str] = {}
     for name in known:
         plain.setdefault(_plain(name), name)
-    found = difflib.get_close_matches(_plain(word), plain, n=1, cutoff=0.6)
-    if not found and len(word) >= 3:  # "spk" is "speaker": its letters, in their order, from the same first one
+    closest = difflib.get_close_matches(_plain(word), plain, n=1, cutoff=0.6)
+    if not closest and len(word) >= 3:  # "spk" is "speaker": its letters, in their order, from the same first one
         letters = re.compile(".*".join(map(re.escape, _plain(word))))
-        found = [name for name in plain if letters.match(name)][:1]
-    return plain[found[0]] if found else ""
+        closest = [name for name in plain if letters.match(name)][:1]
+    return plain[closest[0]] if closest else ""
 
 
 def _plain(word: str) -> str:

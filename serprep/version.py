@@ -88,10 +88,10 @@ def refuse_inside(folder: str) -> None:
 
 def stores_of(dataset: str) -> list[str]:
     """Names of the stores of a data set; a StoreError if there is none."""
-    found = versions(dataset)
-    if not found:
+    stores = versions(dataset)
+    if not stores:
         raise StoreError(f"{one_line(dataset)}: no store there; expected the folder of a data set: {advice(dataset)}")
-    return found
+    return stores
 
 
 def version_named(name: str) -> str:
@@ -116,15 +116,15 @@ def resolve(place: str) -> str:
         if place.rstrip("/").endswith(SUFFIXES):
             return place
         path, name = place or ".", "latest"
-    found = versions(path)
-    if not found:
+    stores = versions(path)
+    if not stores:
         raise StoreError(
             f"{one_line(place)}: no store there; expected PATH.zarr, PATH.h5 or DATASET@NAME: {advice(path)}"
         )
     if name == "latest":
-        wanted = latest(path, found)
+        wanted = latest(path, stores)
     elif re.fullmatch(r"[0-9a-f]{8,64}", name) and not at(path).exists(f"tags/{name}"):
-        matching = [entry for entry in found if entry.startswith(f"versions/{name}")]
+        matching = [entry for entry in stores if entry.startswith(f"versions/{name}")]
         stems = {stem_of(entry) for entry in matching}
         if len(stems) != 1:
             raise StoreError(
@@ -132,17 +132,17 @@ def resolve(place: str) -> str:
             )
         wanted = _preferred(matching)
     else:
-        wanted = _tagged(path, name, found)
+        wanted = _tagged(path, name, stores)
     return f"{path.rstrip('/')}/{wanted}"
 
 
 def datasets_in(folder: str) -> list[str]:
     """Names of the data sets that lie directly in a local folder, sorted."""
     try:
-        found = [entry.name for entry in Path(folder).iterdir() if (entry / "versions").is_dir()]
+        names = [entry.name for entry in Path(folder).iterdir() if (entry / "versions").is_dir()]
     except OSError:
         return []
-    return sorted(name for name in found if versions(f"{folder}/{name}"))
+    return sorted(name for name in names if versions(f"{folder}/{name}"))
 
 
 def advice(place: str) -> str:
@@ -196,14 +196,14 @@ def _read_tag(folder: Place, name: str) -> str:
     return folder.read(f"tags/{name}", 0, 1000).decode("ascii", "replace").strip()
 
 
-def _tagged(dataset: str, name: str, found: Sequence[str]) -> str:
+def _tagged(dataset: str, name: str, stores: Sequence[str]) -> str:
     check_tag(dataset, name)
     try:
         version = _read_tag(at(dataset), name)
     except OSError:
         place = one_line(dataset)
         raise StoreError(f"{place}@{name}: no such tag; `serprep log {place}` lists versions and tags") from None
-    matching = [entry for entry in found if stem_of(entry) == f"versions/{version}"]
+    matching = [entry for entry in stores if stem_of(entry) == f"versions/{version}"]
     if matching:
         return _preferred(matching)
     raise StoreError(
@@ -211,10 +211,10 @@ def _tagged(dataset: str, name: str, found: Sequence[str]) -> str:
     )
 
 
-def latest(dataset: str, found: Sequence[str]) -> str:
+def latest(dataset: str, stores: Sequence[str]) -> str:
     """The store built last."""
-    stem = max({stem_of(entry) for entry in found}, key=lambda stem: (build_number(dataset, stem), stem))
-    return _preferred([entry for entry in found if stem_of(entry) == stem])
+    stem = max({stem_of(entry) for entry in stores}, key=lambda stem: (build_number(dataset, stem), stem))
+    return _preferred([entry for entry in stores if stem_of(entry) == stem])
 
 
 def _preferred(entries: Sequence[str]) -> str:

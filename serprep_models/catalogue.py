@@ -44,7 +44,7 @@ class Kept:
             "recipe": self.recipe,
             "version": self.version,
             "split": dict(self.split),
-            "systems": [dict(one) for one in self.systems],
+            "systems": [dict(system) for system in self.systems],
             "finished": None if self.finished is None else self.finished.isoformat(timespec="seconds"),
             "transductive": self.transductive,
         }
@@ -110,11 +110,11 @@ def resolve(place: Path) -> Path:
         root = reached.parent if reached.parent.name == FOLDER else reached.parent / FOLDER
         fitting = _by_age(root)
         if reached.name != "latest":
-            fitting = [one for one in fitting if len(reached.name) >= _FEWEST and one.name.startswith(reached.name)]
+            fitting = [path for path in fitting if len(reached.name) >= _FEWEST and path.name.startswith(reached.name)]
             if len(fitting) > 1:
                 raise TrainError(
                     f"{one_line(place)}: {len(fitting)} experiments begin so: "
-                    f"{', '.join(sorted(one.name for one in fitting)[:5])}; give more digits"
+                    f"{', '.join(sorted(path.name for path in fitting)[:5])}; give more digits"
                 )
         return fitting[0].joinpath(*place.parts[number:]) if fitting else place
     return place
@@ -126,7 +126,7 @@ def _by_age(root: Path) -> list[Path]:
         folders = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
     except OSError:
         return []
-    return sorted(folders, key=lambda path: (_json(path / ABOUT).get("on_all") is True, -_last(path), path.name))
+    return sorted(folders, key=lambda path: (json_object(path / ABOUT).get("on_all") is True, -_last(path), path.name))
 
 
 def _last(folder: Path) -> float:
@@ -135,11 +135,11 @@ def _last(folder: Path) -> float:
 
 
 def _read(folder: Path, names: list[str], *, latest: bool) -> Kept:
-    about = _json(folder / ABOUT)
-    whole, split = _json(folder / "results.json"), _json(folder / "split.json")
+    about = json_object(folder / ABOUT)
+    whole, split = json_object(folder / "results.json"), json_object(folder / "split.json")
     runs: dict[str, list[dict[str, Any]]] = {}
     for path in files_of(folder, "result.json"):
-        runs.setdefault(path.parents[2].name, []).append(_json(path))
+        runs.setdefault(path.parents[2].name, []).append(json_object(path))
     folds = split.get("folds")
     last = _last(folder)
     return Kept(
@@ -165,7 +165,7 @@ def _read(folder: Path, names: list[str], *, latest: bool) -> Kept:
 def _version_told(folder: Path) -> str:
     """The version that a checkpoint names."""
     path = next(iter(files_of(folder, "checkpoint.json")), None)
-    return _text(_json(path).get("version")) if path else ""
+    return _text(json_object(path).get("version")) if path else ""
 
 
 def _short(name: str, names: list[str]) -> str:
@@ -177,7 +177,7 @@ def _short(name: str, names: list[str]) -> str:
 
 
 def _mean(runs: list[dict[str, Any]], score: str) -> float | None:
-    numbers = [float(one[score]) for one in runs if type(one.get(score)) in (int, float) and 0 <= one[score] <= 1]
+    numbers = [float(run[score]) for run in runs if type(run.get(score)) in (int, float) and 0 <= run[score] <= 1]
     return sum(numbers) / len(numbers) if numbers else None
 
 
@@ -185,12 +185,12 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _json(path: Path) -> dict[str, Any]:
+def json_object(path: Path) -> dict[str, Any]:
     """A JSON object; an empty one where there is none that can be read."""
     try:
         if not path.is_file() or path.stat().st_size > _LARGEST:
             return {}
-        found = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}

@@ -44,15 +44,15 @@ def confounded(speakers: Sequence[str], emotions: Sequence[str], *, how: TrainCo
     if not how.transductive:
         return ()
     pairs = list(zip(speakers, emotions, strict=True))
-    found = confounding(pairs)
-    if found is None or found.beyond_chance < CONFOUNDED:
+    link = confounding(pairs)
+    if link is None or link.beyond_chance < CONFOUNDED:
         return ()
     fact = (
-        f"the speaker alone tells {100 * found.nmi:.1f} % of the class entropy ({100 * found.chance:.1f} % by chance), "
-        f"so a speaker's mean is {'' if found.beyond_chance >= REFUSED else 'partly '}the class: "
-        f"{_named(list(found.shares), pairs)}"
+        f"the speaker alone tells {100 * link.nmi:.1f} % of the class entropy ({100 * link.chance:.1f} % by chance), "
+        f"so a speaker's mean is {'' if link.beyond_chance >= REFUSED else 'partly '}the class: "
+        f"{_named(list(link.shares), pairs)}"
     )
-    if found.beyond_chance >= REFUSED and not how.allow_confounded:
+    if link.beyond_chance >= REFUSED and not how.allow_confounded:
         raise TrainError(
             f'[train] standardisation = "{how.standardisation}": {fact}; use standardisation = "train", or ask for it '
             "with allow_confounded = true"

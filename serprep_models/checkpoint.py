@@ -146,10 +146,10 @@ def checkpoints_below(place: Path) -> list[Path]:
     place = resolve(place)
     if (place / ABOUT).is_file() or (place.is_file() and place.name in (WEIGHTS, ABOUT)):
         return [place if place.is_dir() else place.parent]
-    found = sorted(path.parent for path in place.rglob(ABOUT))
-    if not found:
+    folders = sorted(path.parent for path in place.rglob(ABOUT))
+    if not folders:
         raise TrainError(f"{one_line(place)}: {_why_none(place)}")
-    return found
+    return folders
 
 
 def _why_none(place: Path) -> str:

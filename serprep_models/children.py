@@ -22,8 +22,8 @@ def with_children(clean: Store, augmented: Store, rows: Mapping[str, Sequence[in
         "train", "dev", "test" → rows of `clean`.
     """
     place = {name: row for row, name in enumerate(augmented.ids)}
-    found = {role: [place[clean.ids[row]] for row in own] for role, own in rows.items()}
-    return {**found, "train": np.flatnonzero(np.isin(parents_of(augmented), found["train"])).tolist()}
+    by_role = {role: [place[clean.ids[row]] for row in own] for role, own in rows.items()}
+    return {**by_role, "train": np.flatnonzero(np.isin(parents_of(augmented), by_role["train"])).tolist()}
 
 
 def parents_of(store: Store) -> IntArray:

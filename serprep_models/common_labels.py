@@ -79,9 +79,9 @@ class CommonLabels:
             if name not in ("truth", "prediction") and not name.startswith("p_")
         ]
         names = np.array(self.labels, object)
-        found = predictions[others].assign(truth=truth, prediction=names[chances.argmax(axis=1)])
-        found[[f"p_{label}" for label in self.labels]] = chances
-        return found[found["truth"] != ""].reset_index(drop=True)
+        table = predictions[others].assign(truth=truth, prediction=names[chances.argmax(axis=1)])
+        table[[f"p_{label}" for label in self.labels]] = chances
+        return table[table["truth"] != ""].reset_index(drop=True)
 
 
 def common_labels(

@@ -15,9 +15,10 @@ from serprep.progress import Progress
 from serprep.recipe import TrainConfig
 from serprep.store.store import Store, open_store
 from serprep_models.experiment import read_predictions
-from serprep_models.predict import stored_values
-from serprep_models.predictor import load
+from serprep_models.predict_store import stored_values
+from serprep_models.predictor import Predictor, load
 from serprep_models.scores import speaker_counts
+from serprep_models.scores.dimensions import predicted_of, read_numbers
 from serprep_models.scores.intervals import scores_of_counts
 from serprep_models.standardise import Statistics, parts, row_bytes
 from serprep_models.statistics import fold_statistics
@@ -58,14 +59,22 @@ def predict_conditioned(
     TrainError
         If a worker died.
     """
-    tasks = [_Task(str(place), store.path, role, load(place).checkpoints[0].about["sha256"]) for place in experiments]
+    loaded = [load(place) for place in experiments]
+    tasks = [
+        _Task(str(place), store.path, role, predictor.checkpoints[0].about["sha256"])
+        for place, predictor in zip(experiments, loaded, strict=True)
+    ]
     waiting = [task for task in tasks if not _file(task).is_file()]
     with Progress("other conditions", len(waiting), unit="experiments", quiet=quiet or not waiting) as progress:
         for _, receipt in pool.run(predict_experiment, waiting):
             if isinstance(receipt, Died):
                 raise TrainError(f"other conditions: {receipt.reason}; run again")
             progress.add(1)
-    return [read_predictions(_file(task)) for task in tasks]
+    return [_read(_file(task), predictor) for task, predictor in zip(tasks, loaded, strict=True)]
+
+
+def _read(path: Path, predictor: Predictor) -> pd.DataFrame:
+    return (read_numbers if predictor.scales else read_predictions)(path)
 
 
 def _file(task: _Task) -> Path:
@@ -76,7 +85,7 @@ def _file(task: _Task) -> Path:
 def predict_experiment(task: _Task) -> None:
     """Predict what an experiment scored, from another store; the task that workers run."""
     store, predictor = open_store(task.store), load(task.experiment)
-    clean = read_predictions(Path(task.experiment) / "predictions.csv")
+    clean = _read(Path(task.experiment) / "predictions.csv", predictor)
     clean = clean[clean["role"] == task.role]
     place = {name: row for row, name in enumerate(store.ids)}
     wanted = np.array([place[name] for name in clean["id"]])
@@ -89,14 +98,18 @@ def predict_experiment(task: _Task) -> None:
         known = fold_statistics(store, (), predictor.names, how=how)
     sizes = np.asarray(sum(row_bytes(store, rows, name) for name in predictor.names))
     with one_thread():
-        found = [
+        blocks = [
             predictor.probabilities(stored_values(store, some, predictor), rows=some, known=known)
             for some in parts(rows, sizes, at_most=256)
         ]
-    chances = np.empty((len(rows), len(store.labels)), np.float32)
-    chances[order] = np.concatenate(found)
-    table = clean.assign(prediction=[store.labels[best] for best in chances.argmax(axis=1)])
-    table = table.assign(**{f"p_{label}": chances[:, i] for i, label in enumerate(store.labels)})
+    given = np.empty((len(rows), len(predictor.labels)), np.float32)
+    given[order] = np.concatenate(blocks)
+    column_of = predicted_of if predictor.scales else "p_{}".format
+    table = clean.assign(**{column_of(name): given[:, place] for place, name in enumerate(predictor.labels)})
+    if predictor.scales:  # a checkpoint of numbers has nothing to say of labels that were learnt beside
+        table = table.drop(columns=table.filter(regex="^(truth|prediction|p_.*)$").columns)
+    else:
+        table = table.assign(prediction=[predictor.labels[best] for best in given.argmax(axis=1)])
     write_whole(_file(task), table.to_csv(index=False, lineterminator="\n").encode())
 
 
@@ -112,7 +125,7 @@ def score_conditions(predictions: pd.DataFrame, labels: Sequence[str]) -> tuple[
     known = predictions[predictions["truth"] != ""]
     scores = []
     for (condition, system), own in known.groupby(["condition", "system"], sort=False):
-        found = scores_of_counts(speaker_counts(own, labels), labels, known=bool((own["speaker"] != "").all()))
-        told = {key: found[key] for name in ("ua", "macro_f1") for key in (name, f"{name}_interval")}
+        measures = scores_of_counts(speaker_counts(own, labels), labels, known=bool((own["speaker"] != "").all()))
+        told = {key: measures[key] for name in ("ua", "macro_f1") for key in (name, f"{name}_interval")}
         scores.append(ConditionScore(system=str(system), condition=str(condition), **told))
     return tuple(scores)

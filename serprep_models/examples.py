@@ -92,10 +92,10 @@ class Stored:
     @cached_property
     def n_bytes(self) -> IntArray:
         """What each utterance takes as `Examples`, shape (n,)."""
-        found = np.zeros(len(self.rows), np.int64)
+        sizes = np.zeros(len(self.rows), np.int64)
         for name in self.names:
-            found += row_bytes(self.store, self.rows, name)
-        return found
+            sizes += row_bytes(self.store, self.rows, name)
+        return sizes
 
     @property
     def n_steps(self) -> IntArray:

@@ -36,7 +36,7 @@ from serprep_models.standardise import Statistics
 from serprep_models.system import SystemConfig
 from serprep_models.targets import Target, target_of
 from serprep_models.threads import one_thread
-from serprep_models.train import HISTORY, STATE, Trained, device_named, json_line, outputs, train
+from serprep_models.train import HISTORY, STATE, Trained, device_named, json_line, narrowed, outputs, train
 
 INNER, N_INNER = "inner", 3  # folders of trainings without some speakers, by whom probabilities are calibrated
 REFIT = "refit"  # folder of the second training, on train and dev
@@ -137,11 +137,11 @@ def lacks_checkpoint(experiment: Experiment) -> bool:
 
 def _digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """SHA-256 of what an experiment writes before its result."""
-    found = {}
+    digests = {}
     for name in names:
         with (folder / name).open("rb") as file:
-            found[name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+            digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
 
 
 def marks_of(experiment: Experiment) -> dict[str, Any]:
@@ -176,8 +176,8 @@ def run_experiment(experiment: Experiment) -> None:
     n_train = len(rows["train"])
     with one_thread():
         run = _run(experiment, store, rows, use_dev=part.use_dev)
-        names = experiment.target.names(store)
-        scores = run.scores or {role: np.zeros((0, len(names)), np.float32)}  # all of it is trained on
+        n_outputs = experiment.target.n_outputs(store)
+        scores = run.scores or {role: np.zeros((0, n_outputs), np.float32)}  # all of it is trained on
         calibration = _calibration(experiment, store, part, scores)
         if part.refit:
             known = experiment.target.known(store)
@@ -192,7 +192,7 @@ def run_experiment(experiment: Experiment) -> None:
         scores = {name: scaled(chances, calibration.temperature).astype(np.float32) for name, chances in scores.items()}
     target = experiment.target
     predictions = pd.concat([target.frame(store, rows[name], scores[name], name) for name in scores], ignore_index=True)
-    found = target.score(predictions[predictions["role"] == role], store)
+    measures = target.score(predictions[predictions["role"] == role], store)
     result = {
         "system": experiment.system,
         "fold": split.folds[experiment.fold],
@@ -200,7 +200,7 @@ def run_experiment(experiment: Experiment) -> None:
         **marks_of(experiment),
         "scored": role,
         "n_train": n_train,
-        **found,
+        **measures,
         **({} if calibration is None else {"calibration": asdict(calibration)}),
         **run.note,
         **run.where,
@@ -324,9 +324,8 @@ def _run(experiment: Experiment, store: Store, rows: Mapping[str, list[int]], *,
     target = experiment.target
     n_children = len(fold.rows["train"]) - len(rows["train"])
     counted = {"n_children": n_children} if n_children else {}
-    config = SystemConfig.of(
-        experiment.system, store.features, len(target.names(store)), **experiment.how.options.get(experiment.system, {})
-    )
+    n_outputs, options_given = target.n_outputs(store), experiment.how.options.get(experiment.system, {})
+    config = SystemConfig.of(experiment.system, store.features, n_outputs, **options_given)
     statistics = fold.statistics(names)
     if not spec.by_gradient:
         fitted: Fitted = spec.fit(options, fold)
@@ -352,10 +351,11 @@ def _run(experiment: Experiment, store: Store, rows: Mapping[str, list[int]], *,
         name: outputs(module, sets[name], probabilities=target.probabilities, memory_budget=budget)
         for name in fold.scored
     }
+    trained, n_named = replace(trained, system=module), len(target.names(store))
     device, streamed = device_named(experiment.how.device).type, None if fits else experiment.how.memory_budget
     return _Run(
         scores=scores,
-        trained=replace(trained, system=module),
+        trained=trained if n_named == n_outputs else narrowed(trained, n_named),
         statistics=statistics,
         note={**note, **counted},
         where=where(device, feature_bytes=n_bytes, memory_budget=streamed),
@@ -423,13 +423,13 @@ def read_predictions(path: Path) -> pd.DataFrame:
     """
     text = dict.fromkeys(("id", "speaker", "role", "truth", "prediction"), str)
     try:
-        found = pd.read_csv(path, dtype=text, keep_default_na=False, encoding="utf-8")
-        chances = found.filter(regex="^p_").to_numpy(np.float64)
-        known = {name.removeprefix("p_") for name in found.columns} | {""}
-        fits = list(found.columns[:5]) == list(text) and np.isfinite(chances).all() and chances.shape[1] > 0
-        fits = fits and set(found["truth"]) <= known and set(found["prediction"]) <= known - {""}
+        table = pd.read_csv(path, dtype=text, keep_default_na=False, encoding="utf-8")
+        chances = table.filter(regex="^p_").to_numpy(np.float64)
+        known = {name.removeprefix("p_") for name in table.columns} | {""}
+        fits = list(table.columns[:5]) == list(text) and np.isfinite(chances).all() and chances.shape[1] > 0
+        fits = fits and set(table["truth"]) <= known and set(table["prediction"]) <= known - {""}
     except (ValueError, KeyError, TypeError, OSError, OverflowError, csv.Error) as error:
         raise TrainError(f"{one_line(path)}: {one_line(error)}; remove its folder, and train again") from None
     if not fits:
         raise TrainError(f"{one_line(path)}: not as an experiment writes it; remove its folder, and train again")
-    return found
+    return table

@@ -78,9 +78,10 @@ from serprep_models.scores.calibration import before_and_after
 from serprep_models.scores.dimensions import DimensionScores, read_numbers
 from serprep_models.scores.distributions import RaterScore, score_raters
 from serprep_models.scores.groups import Groups, group_columns, score_groups
+from serprep_models.scores.number_groups import with_conditions, with_groups
 from serprep_models.statistics import TRANSDUCTIVE, check_speakers, few_utterances
 from serprep_models.submission import check_submission, unpredicted, write_submissions
-from serprep_models.targets import target_of
+from serprep_models.targets import Dimensions, target_of
 from serprep_models.train import check_training, device_named
 from serprep_models.travel import Travel
 
@@ -205,24 +206,24 @@ def run_experiments(
     numeric, said = bool(recipe.train.dimensions), None
     if recipe.train.target == "raters":
         said = said_of(recipe, store)
-    chosen = tuple(systems or recipe.train.systems or default_systems(numbers=numeric))
+    chosen = tuple(systems or recipe.train.systems or default_systems(recipe.train.learns))
     check_learns(chosen, recipe)
     specs = {system: SYSTEMS[system] for system in chosen}
     for system in chosen:
         check_store(store, inputs_of(system, recipe.train.options, store.features))
     if recipe.train.transductive:
         check_speakers(store.ids, store.speakers)
-    columns = {} if numeric else group_columns(store, recipe.train.groups)
+    columns = group_columns(store, recipe.train.groups)
     audit = audited(manifest, split)
     warnings = (*audit.warnings, *(() if numeric else confounded(store.speakers, store.emotions, how=recipe.train)))
-    folder = experiments_folder(recipe, store, split, raters=said.digest if said else "")
+    folder = experiments_folder(recipe, store, split, systems=chosen, raters=said.digest if said else "")
     raters = str(said.write(folder / RATERS)) if said else ""
     target = target_of(recipe.train, raters)
     target.check(store)
     known = target.known(store)
     split_path = write_split(split, folder / "split.json")
     if not only_finished:
-        tell(folder, recipe, store, split)
+        tell(folder, recipe, store, split, **_revisions(recipe, chosen))
     experiments = [
         Experiment(
             folder=str(place_of(folder, system, number, seed)),
@@ -293,7 +294,10 @@ def run_experiments(
     partial = _partial(experiments, recipe, split)
     conditioned = _conditioned(recipe, store, experiments, scored, split, pool=pool, quiet=quiet)
     before = {} if numeric else before_and_after(scored, store.labels, results)
-    scales = {name: (low, high) for name, (low, high) in recipe.train.scales.items()}
+    dimensions = DimensionScores()
+    if isinstance(target, Dimensions):
+        told = DimensionScores.of(scored, target.scales, target.of_corpora)
+        dimensions = with_conditions(with_groups(told, scored, columns), conditioned)
     outcome = Outcome(
         store=store,
         split=split,
@@ -301,13 +305,13 @@ def run_experiments(
         results=results,
         summary=[
             replace(row, uncalibrated=before.get(row.system, {}))
-            for row in ([] if numeric else summarise(scored, store.labels, results))
+            for row in ([] if recipe.train.learns == "numbers" else summarise(scored, store.labels, results))
         ],
         comparisons=[] if numeric else compare(scored, store.labels),
         groups=Groups() if numeric else score_groups(scored, store.labels, columns),
         raters=score_raters(scored, said.frame()) if said else (),
-        dimensions=DimensionScores.of(scored, scales) if numeric else DimensionScores(),
-        conditions=score_conditions(conditioned, store.labels) if len(conditioned) else (),
+        dimensions=dimensions,
+        conditions=score_conditions(conditioned, store.labels) if len(conditioned) and not numeric else (),
         predictions=scored,
         n_kept=len(experiments) - len(waiting),
         seconds=monotonic() - began,
@@ -333,11 +337,11 @@ def run_experiments(
     )
     if not (systems or folds or seeds or only_finished):  # a part must not pass for the whole
         origin = {"version": store.version, "split": split.digest, "train": asdict(recipe.train)}
-        found = origin | scores_json(outcome) | {"warnings": list(warnings), "groups": asdict(outcome.groups)}
-        found["conditions"] = [asdict(row) for row in outcome.conditions]
-        found |= {"dimensions": asdict(outcome.dimensions)} if numeric else {}
-        found |= {"raters": [asdict(row) for row in outcome.raters]} if said else {}
-        text = json.dumps(found, indent=1)
+        content = origin | scores_json(outcome) | {"warnings": list(warnings), "groups": asdict(outcome.groups)}
+        content["conditions"] = [asdict(row) for row in outcome.conditions]
+        content |= {"dimensions": asdict(outcome.dimensions)} if numeric else {}
+        content |= {"raters": [asdict(row) for row in outcome.raters]} if said else {}
+        text = json.dumps(content, indent=1)
         write_whole(folder / "results.json", (text + "\n").encode())
     return outcome
 
@@ -375,17 +379,24 @@ def _conditioned(
     quiet: bool,
 ) -> pd.DataFrame:
     """Predictions of the scored part, clean and in every condition of ``[test.conditions]``; none without any."""
-    kept = [one for one in experiments if not one.spec.floor]
+    kept = [experiment for experiment in experiments if not experiment.spec.floor]
     if not recipe.test.applied or not kept or not len(scored):
         return pd.DataFrame()
-    role, systems = scored["role"].iloc[0], {one.system for one in kept}
+    role, systems = scored["role"].iloc[0], {experiment.system for experiment in kept}
     frames = [scored[scored["system"].isin(systems)].assign(condition=CLEAN)]
     for applied in recipe.test.applied:
         other = build_conditioned(recipe, store, applied, pool=pool, quiet=quiet)
-        found = predict_conditioned([Path(one.folder) for one in kept], other, role=role, pool=pool, quiet=quiet)
+        tables = predict_conditioned(
+            [Path(experiment.folder) for experiment in kept], other, role=role, pool=pool, quiet=quiet
+        )
         frames += [
-            own.assign(condition=applied.name, system=one.system, fold=split.folds[one.fold], seed=one.seed)
-            for one, own in zip(kept, found, strict=True)
+            own.assign(
+                condition=applied.name,
+                system=experiment.system,
+                fold=split.folds[experiment.fold],
+                seed=experiment.seed,
+            )
+            for experiment, own in zip(kept, tables, strict=True)
         ]
     return pd.concat(frames, ignore_index=True)
 
@@ -532,8 +543,21 @@ def _submit(
     return written, unpredicted(whole, test)
 
 
-def experiments_folder(recipe: Recipe, store: Store, split: Split, *, raters: str = "") -> Path:
-    """Where the experiments of this store, split and configuration lie; `raters` is a digest of what they said."""
+def experiments_folder(
+    recipe: Recipe, store: Store, split: Split, *, systems: Sequence[str] = (), raters: str = ""
+) -> Path:
+    """Where the experiments of this store, split and configuration lie.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    store : Store
+    split : Split
+    systems : sequence of str
+        What is trained besides the recipe's.
+    raters : str
+        A digest of what they said.
+    """
     plain = asdict(TrainConfig())
     # what is not asked for is not named, so that a new key does not move what is finished
     how = {name: value for name, value in asdict(recipe.train).items() if value != plain[name]}
@@ -544,9 +568,17 @@ def experiments_folder(recipe: Recipe, store: Store, split: Split, *, raters: st
         else {}
     )
     how |= {"options": changed} if (changed := beyond_defaults(recipe.train.options)) else {}
+    how |= _revisions(recipe, systems)
     depends = [REVISION, store.version, split.digest, how, *([raters] if raters else [])]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()
     return recipe.experiments_root / FOLDER / f"{digest[:16]}{'-transductive' if recipe.train.transductive else ''}"
+
+
+def _revisions(recipe: Recipe, systems: Sequence[str]) -> dict[str, dict[str, int]]:
+    """``revisions``, by system, of those of a recipe and others; nothing where all are 0."""
+    own = recipe.train.systems or default_systems(recipe.train.learns)
+    revisions = {name: SYSTEMS[name].revision for name in sorted({*own, *systems}) if SYSTEMS[name].revision}
+    return {"revisions": revisions} if revisions else {}
 
 
 def _fold_numbers(split: Split, folds: Sequence[str] | None) -> list[int]:
@@ -557,17 +589,16 @@ def _fold_numbers(split: Split, folds: Sequence[str] | None) -> list[int]:
 
 
 def check_learns(systems: Sequence[str], recipe: Recipe) -> None:
-    """Raise a TrainError if a system cannot learn what the recipe asks for, or its conditions are for labels."""
-    numbers = bool(recipe.train.dimensions)
+    """Raise a TrainError if a system cannot learn what the recipe asks for."""
+    learns = recipe.train.learns
     for system in systems:
-        if not (SYSTEMS[system].numbers if numbers else SYSTEMS[system].labels):
-            able = [name for name, spec in SYSTEMS.usable().items() if (spec.numbers if numbers else spec.labels)]
+        if not getattr(SYSTEMS[system], learns):
+            able = [name for name, spec in SYSTEMS.usable().items() if getattr(spec, learns)]
+            what = "labels and numbers in layers that both share" if learns == "both" else learns
             raise TrainError(
-                f"{system} cannot learn {'numbers' if numbers else 'labels'}; name some of {', '.join(able)} in "
-                "[train] systems, or another [train] target"
+                f"{system} cannot learn {what}; name some of {', '.join(able)} in [train] systems, or another [train] "
+                f"{'emotion_weight' if learns == 'both' else 'target'}"
             )
-    if numbers and recipe.test.applied:
-        raise TrainError("[test] conditions are scored by UA; leave them out with a target of numbers")
 
 
 def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
@@ -582,7 +613,7 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
     ------
     TrainError, SplitError
     """
-    chosen = systems or default_systems(numbers=bool(recipe.train.dimensions))
+    chosen = systems or default_systems(recipe.train.learns)
     check_learns(chosen, recipe)
     for system in chosen:
         spec, options = SYSTEMS[system], options_of(system, recipe.train.options)
@@ -596,7 +627,7 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
     asked = gather(recipe)
     unique = {row.id: row for row in asked.manifest.utterances}
     labels = [repr(label) for label in {row.emotion for row in unique.values()} if label]
-    if len(labels) < 2 and not recipe.train.dimensions:
+    if len(labels) < 2 and recipe.train.learns != "numbers":
         raise TrainError(
             f"{recipe.name}: no emotion but {one_line(', '.join(labels) or 'none')}; expected two or more to tell "
             "apart: see [corpus.emotions], and the pattern or the label file"

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from serprep.pages import escaped
 from serprep.pages.plot import Axis, Mark, axis, legend, plot, scale_row, track
 from serprep_models.scores import Summary
-from serprep_models.scores.dimensions import predicted_of, truth_of
+from serprep_models.scores.dimensions import DimensionCondition, predicted_of, truth_of
 
 
 def tracks(rows: Sequence[Summary], dots: pd.DataFrame, *, chance: float | None, says: str) -> Markup:
@@ -56,7 +56,7 @@ MOST_DOTS = 1000  # on a chart
 
 def curves(rows: pd.DataFrame, systems: Sequence[str]) -> list[tuple[str, Markup]]:
     """Training loss and score by epoch, mean over folds and seeds, with a band of one standard deviation."""
-    found = []
+    charts = []
     measures = {"ua": ("UA, %", 100.0), "ccc": ("CCC", 1.0), "agreement": ("agreement with raters", 1.0)}
     for title, columns, scale in (
         ("training loss", ["train_loss"], 1.0),
@@ -86,8 +86,8 @@ def curves(rows: pd.DataFrame, systems: Sequence[str]) -> list[tuple[str, Markup
         if marks:
             x = axis("epoch", [float(epoch) for epoch in rows["epoch"]])
             y = axis(title, [0.0, *(b for mark in marks for _, b in mark.points)], low=0.0)
-            found.append((title, plot(marks, x, y, says=f"{title} by epoch")))
-    return found
+            charts.append((title, plot(marks, x, y, says=f"{title} by epoch")))
+    return charts
 
 
 def _points(values: "pd.Series[float]") -> list[tuple[float, float]]:
@@ -110,7 +110,7 @@ def numbers(predictions: pd.DataFrame, dimensions: Sequence[str]) -> list[tuple[
 
 def calibration(summary: Sequence[Summary]) -> list[tuple[str, Markup]]:
     """How often systems are right where they are how confident, and the errors left where they may abstain."""
-    found = []
+    charts = []
     for name, x_label, y_label, high in (
         ("reliability", "confidence, %", "correct, %", 100.0),
         ("risk_coverage", "coverage, %", "errors, %", None),
@@ -125,13 +125,13 @@ def calibration(summary: Sequence[Summary]) -> list[tuple[str, Markup]]:
         if any(len(mark.points) for mark in marks if mark.form == "line"):
             x = Axis(label=x_label, low=0, high=100, ticks=(0, 25, 50, 75, 100))
             y = axis(y_label, [b for mark in marks for _, b in mark.points], low=0.0, high=high)
-            found.append(
+            charts.append(
                 (
                     f"{y_label.removesuffix(', %')} by {x_label.removesuffix(', %')}",
                     plot(marks, x, y, says=f"{y_label} by {x_label}"),
                 )
             )
-    return found
+    return charts
 
 
 def by_class(summary: Sequence[Summary], labels: Sequence[str]) -> Markup:
@@ -150,19 +150,23 @@ def by_class(summary: Sequence[Summary], labels: Sequence[str]) -> Markup:
 
 
 def by_condition(rows: Sequence[Any], systems: Sequence[str]) -> Markup:
-    """UA where the test part alone is transformed: a row per condition, a dot per system."""
+    """UA, or CCC, where the test part alone is transformed: a row per condition, a dot per system."""
     scale = Axis(label="UA, %", low=0, high=100, ticks=(0, 25, 50, 75, 100))
+    score, factor, told = "ua", 100, "{}: {:.1f} %"
+    if isinstance(rows[0], DimensionCondition):
+        scale = axis("CCC", [0.0, 1.0, *(row.ccc for row in rows if row.ccc is not None)])
+        score, factor, told = "ccc", 1, "{}: {:.3f}"
     parts = []
     for name in dict.fromkeys(row.condition for row in rows):
         values = [
-            (100 * row.ua, f"{row.system}: {100 * row.ua:.1f} %", systems.index(row.system))
+            (factor * value, told.format(row.system, factor * value), systems.index(row.system))
             for row in rows
-            if row.condition == name and row.ua is not None and row.system in systems
+            if row.condition == name and (value := getattr(row, score)) is not None and row.system in systems
         ]
         parts.append(Markup("<span>{}</span>{}<b></b>").format(escaped(name), _dots(values, scale)))
     names = [Mark(points=[], form="dots", colour=n, name=system) for n, system in enumerate(systems)]
-    return legend(names) + Markup('<div class="tracks" role="img" aria-label="UA per condition">{}{}</div>').format(
-        Markup("").join(parts), scale_row(scale)
+    return legend(names) + Markup('<div class="tracks" role="img" aria-label="{} per condition">{}{}</div>').format(
+        score.upper(), Markup("").join(parts), scale_row(scale)
     )
 
 

@@ -94,12 +94,12 @@ class Fold:
     def values(self, names: Sequence[str], rows: Sequence[int]) -> FloatArray:
         """Rows of kinds of feature beside each other, shape (n, d of all), standardised as every system sees them."""
         statistics, part = self.statistics(names), np.array(rows)
-        one = np.ones(len(part), np.int64)
+        counts = np.ones(len(part), np.int64)
         parts = []
         for name in names:
             table = table_of(self.store, name)
             stored = self.store.read_table(table, part)[0]
-            parts.append(standardise(statistics[name], stored, rows=part, counts=one, clip=clip_of(table)))
+            parts.append(standardise(statistics[name], stored, rows=part, counts=counts, clip=clip_of(table)))
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
     def remembered(

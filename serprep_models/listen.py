@@ -76,7 +76,7 @@ def surely_wrong(
     )
     row_of = {name: i for i, name in enumerate(store.ids)}
     utterances = store.manifest().utterances if root is not None and n_sounds else None
-    found = []
+    mistakes = []
     for name, row in wrong.iterrows():
         votes = said.xs(name, level="id")
         frames = picture_of(store, row_of[str(name)]) if str(name) in row_of else None
@@ -85,7 +85,7 @@ def surely_wrong(
             sound = player(utterances[row_of[str(name)]], root)
             n_sounds -= bool(sound)
             sound = sound or _SILENT
-        found.append(
+        mistakes.append(
             {
                 "id": str(name),
                 "speaker": row["speaker"],
@@ -98,4 +98,4 @@ def surely_wrong(
                 "sound": sound,
             }
         )
-    return found
+    return mistakes

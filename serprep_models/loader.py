@@ -149,13 +149,13 @@ class Batches(IterableDataset[Batch]):
             batches = self._cut(order, rng)
             return [Window(np.unique(drawn), tuple(batches[share::n_shares]), order[:0])]
         windows = self._windows(drawn, rng, n_shares)[share::n_shares]
-        found, rest = [], drawn[:0]
+        planned, rest = [], drawn[:0]
         for number, places in enumerate(windows):
             order = np.concatenate([rest, rng.permutation(places) if self.shuffle else places])
             whole = len(order) if number == len(windows) - 1 else len(order) - len(order) % self.batch_size
             rest = order[whole:]
-            found.append(Window(np.unique(places), tuple(self._cut(order[:whole], rng)), rest))
-        return found
+            planned.append(Window(np.unique(places), tuple(self._cut(order[:whole], rng)), rest))
+        return planned
 
     def _draw(self, rng: np.random.Generator) -> IntArray:
         """Places of this epoch: each once, or every label equally often; ascending."""
@@ -166,11 +166,11 @@ class Batches(IterableDataset[Batch]):
         present = np.unique(labels)
         shares = np.full(len(present), n // len(present))
         shares[rng.permutation(len(present))[: n % len(present)]] += 1
-        found = []
+        drawn = []
         for label, count in zip(present, shares, strict=True):
             own = np.flatnonzero(labels == label)
-            found += [np.tile(own, count // len(own)), rng.choice(own, count % len(own), replace=False)]
-        return np.sort(np.concatenate(found))
+            drawn += [np.tile(own, count // len(own)), rng.choice(own, count % len(own), replace=False)]
+        return np.sort(np.concatenate(drawn))
 
     def _cut(self, order: IntArray, rng: np.random.Generator) -> list[IntArray]:
         """Batches of an order; with buckets, of equal lengths and in random order."""
@@ -245,8 +245,8 @@ def _gather(chosen: IntArray, places: IntArray, held: Examples, before: IntArray
     """The batch of some places, most of them in the window, some left over from the one before."""
     if rest is None or np.isin(chosen, places).all():
         return held.batch(_where(chosen, places))
-    found = _pick(chosen, places, held, before, rest)
-    return found.batch(torch.arange(len(found)))
+    picked = _pick(chosen, places, held, before, rest)
+    return picked.batch(torch.arange(len(picked)))
 
 
 def _pick(chosen: IntArray, places: IntArray, held: Examples, before: IntArray, rest: Examples | None) -> Examples:

@@ -1,9 +1,10 @@
 """A checkpoint → an ONNX file that scores one utterance at a time.
 
 Inputs are features as a store holds them, not standardised: segments ``short`` and ``long``
-(n_segments, L, n_mels) and ``functionals`` (1, 6373), float32, those that the system reads.
-The output ``probabilities`` is (1, n_labels).  Standardisation is in the graph, in float64
-as in training.  Labels and features stand in the file's metadata, as JSON.
+(n_segments, L, n_mels), ``functionals`` (1, 6373), ``signal`` (n_samples, 1), float32, those that the system reads.
+The output ``probabilities`` is (1, n_labels); of a system that says numbers it is ``numbers``, each on
+the scale of its recipe.  Standardisation is in the graph, in float64 as in training.  Labels, or names of
+numbers and their scales, and features stand in the file's metadata, as JSON.
 
 The graph is written node by node: exporters unroll an LSTM or turn it into a loop, while
 ONNX has an operator for it.
@@ -21,7 +22,6 @@ from serprep._typing import AnyArray
 from serprep.errors import TrainError, one_line
 from serprep.files import write_whole
 from serprep.systems import SYSTEMS, is_row
-from serprep_models.crnn import N_UNITS
 from serprep_models.predictor import Predictor
 from serprep_models.standardise import CLIP, Moments, Ranks
 
@@ -47,7 +47,6 @@ def onnx(predictor: Predictor, path: Path) -> Path:
     """
     if len(predictor.checkpoints) != 1:
         raise TrainError(f"{len(predictor.checkpoints)} checkpoints; one ONNX file holds one: name its folder")
-    predictor.refuse_numbers("an ONNX file gives probabilities of labels")
     predictor.check_enrolment(predictor.speaker is not None)
     if path.suffix != ".onnx":
         raise TrainError(f"{one_line(path)}: expected a file name that ends in .onnx")
@@ -69,21 +68,27 @@ def _model(predictor: Predictor) -> Any:
     }
     statistics = predictor.speaker or checkpoint.statistics
     inputs = {
-        name: _standardised(graph, name, how=statistics.get(name), clip=CLIP if name in rows else None)
-        for name in shapes
+        name: _standardised(
+            graph, name, how=statistics.get(name), clip=CLIP if name in rows else None, axes=range(len(shape))
+        )
+        for name, shape in config.shapes.items()
     }
     weights = {name: value.numpy() for name, value in checkpoint.system.state_dict().items()}
-    layers = Layers(graph, weights, config.options)
-    chances = SYSTEMS[config.system].graph(layers, config.options, inputs)
+    layers, name = Layers(graph, weights, config.options, numbers=bool(predictor.scales)), "probabilities"
+    given = SYSTEMS[config.system].graph(layers, config.options, inputs)
     if checkpoint.calibration is not None:
         heat = graph.constant(np.array(checkpoint.calibration.temperature, np.float32))
-        chances = layers.softmax(graph.node("Div", graph.node("Log", chances), heat))
-    graph.node("Identity", chances, output="probabilities")
+        given = layers.softmax(graph.node("Div", graph.node("Log", given), heat))
+    if predictor.scales:
+        low, high = np.array(list(predictor.scales.values()), np.float32).T
+        given, name = graph.node("Mul", given, graph.constant(high - low)), "numbers"
+        given = graph.node("Add", given, graph.constant(low))
+    graph.node("Identity", given, output=name)
     whole = helper.make_graph(
         graph.nodes,
         config.system,
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [1, config.n_labels])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, config.n_labels])],
         graph.constants,
     )
     model = helper.make_model(whole, producer_name="serprep", opset_imports=[helper.make_opsetid("", OPSET)])
@@ -94,6 +99,7 @@ def _model(predictor: Predictor) -> Any:
         "features": checkpoint.features.to_json(),
     }
     about |= {"standardisation": checkpoint.standardisation, "version": checkpoint.about.get("version")}
+    about |= {"scales": predictor.scales} if predictor.scales else {}
     helper.set_model_props(model, {name: json.dumps(value, sort_keys=True) for name, value in about.items()})
     checker.check_model(model)
     return model
@@ -127,7 +133,7 @@ class _Graph:
         return self.node(operator, x, self.constant(np.array(axes, np.int64)), keepdims=1)
 
 
-def _standardised(graph: _Graph, name: str, *, how: Any, clip: float | None) -> str:
+def _standardised(graph: _Graph, name: str, *, how: Any, clip: float | None, axes: Sequence[int]) -> str:
     """An input, standardised in float64; without statistics by its own mean and deviation."""
     from onnx import TensorProto
 
@@ -139,34 +145,14 @@ def _standardised(graph: _Graph, name: str, *, how: Any, clip: float | None) -> 
         scale = graph.constant(np.divide(1.0, how.std, out=np.zeros_like(how.std), where=how.std > 0))
         x = graph.node("Mul", graph.node("Sub", x, mean), scale)
     else:
-        low, high, mean = (graph.reduce(f"Reduce{operator}", x, (0, 1)) for operator in ("Min", "Max", "Mean"))
+        low, high, mean = (graph.reduce(f"Reduce{operator}", x, axes) for operator in ("Min", "Max", "Mean"))
         centred = graph.node("Sub", x, mean)
-        std = graph.node("Sqrt", graph.reduce("ReduceMean", graph.node("Mul", centred, centred), (0, 1)))
+        std = graph.node("Sqrt", graph.reduce("ReduceMean", graph.node("Mul", centred, centred), axes))
         varies = graph.node("Greater", high, low)
         x = graph.node("Where", varies, graph.node("Div", centred, std), graph.constant(np.zeros(())))
     if clip is not None:
         x = graph.node("Clip", x, graph.constant(np.array(-clip)), graph.constant(np.array(clip)))
     return graph.node("Cast", x, to=TensorProto.FLOAT)
-
-
-Weights = dict[str, AnyArray]
-
-
-def _encoder(graph: _Graph, weights: Weights, prefix: str, segments: str) -> str:
-    """`crnn.Encoder` of one utterance: segments (S, L, M) → (1, 384)."""
-    own = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
-    x = graph.node("Transpose", segments, perm=[0, 2, 1])  # (S, M, L)
-    for layer in ("conv1", "conv2"):
-        kernel, bias = (graph.constant(own[f"{layer}.{part}"]) for part in ("weight", "bias"))
-        x = graph.node("MaxPool", graph.node("Conv", x, kernel, bias), kernel_shape=[3], strides=[2])
-        x = graph.node("Relu", x)
-    flat = graph.node("Flatten", x, axis=1)  # (S, 120)
-    steps = graph.node("Unsqueeze", flat, graph.constant(np.array([1])))  # (S, 1, 120)
-    from_input, from_state = (graph.constant(_gates(own[f"lstm.weight_{part}_l0"])[None]) for part in ("ih", "hh"))
-    biases = np.concatenate([_gates(own[f"lstm.bias_{part}_l0"]) for part in ("ih", "hh")])
-    out = graph.node("LSTM", steps, from_input, from_state, graph.constant(biases[None]), hidden_size=N_UNITS)
-    out = graph.node("Squeeze", out, graph.constant(np.array([1, 2])))  # (S, 1, 1, 128) → (S, 128)
-    return graph.node("Concat", *(graph.reduce(f"Reduce{how}", out, (0,)) for how in ("Max", "Mean", "Min")), axis=1)
 
 
 def _gates(values: AnyArray) -> AnyArray:
@@ -175,23 +161,19 @@ def _gates(values: AnyArray) -> AnyArray:
     return np.concatenate([i, o, f, c])
 
 
-def _linear(graph: _Graph, weights: Weights, layer: str, x: str) -> str:
-    matrix, bias = (graph.constant(weights[f"{layer}.{part}"]) for part in ("weight", "bias"))
-    return graph.node("Gemm", x, matrix, bias, transB=1)
-
-
 @dataclass(frozen=True)
 class Layers:
     """What a system's graph is put together from: the graph, its weights and options."""
 
     graph: _Graph
-    weights: Weights
+    weights: Mapping[str, AnyArray]
     options: Any
+    numbers: bool = False  # whether outputs are numbers, and no logits
 
     def below(self, prefix: str) -> "Layers":
         """The layers of a part of the system."""
         own = {name.removeprefix(prefix): value for name, value in self.weights.items() if name.startswith(prefix)}
-        return Layers(self.graph, own, self.options)
+        return Layers(self.graph, own, self.options, self.numbers)
 
     def beside(self, *values: str) -> str:
         """Vectors beside each other."""
@@ -199,7 +181,8 @@ class Layers:
 
     def linear(self, layer: str, x: str) -> str:
         """A linear layer."""
-        return _linear(self.graph, self.weights, layer, x)
+        matrix, bias = (self.graph.constant(self.weights[f"{layer}.{part}"]) for part in ("weight", "bias"))
+        return self.graph.node("Gemm", x, matrix, bias, transB=1)
 
     def full(self, layers: Sequence[str], x: str) -> str:
         """Fully connected layers, one after the other, as `crnn.Full`."""
@@ -221,8 +204,8 @@ class Layers:
         return chances[0] if len(chances) == 1 else self.graph.node("Mean", *chances)
 
     def softmax(self, logits: str) -> str:
-        """Probabilities of logits."""
-        return self.graph.node("Softmax", logits, axis=1)
+        """Probabilities of logits; numbers stay as they are."""
+        return logits if self.numbers else self.graph.node("Softmax", logits, axis=1)
 
     def weighted(self, shares: Mapping[str, float]) -> str:
         """The sum of two probabilities in their shares."""
@@ -233,5 +216,28 @@ class Layers:
         return self.graph.node("Add", *scaled)
 
     def encoder(self, prefix: str, segments: str) -> str:
-        """`crnn.Encoder` of one utterance."""
-        return _encoder(self.graph, self.weights, prefix, segments)
+        """`crnn.Encoder` of one utterance: segments (S, L, M) → (1, 384)."""
+        graph, own = self.graph, self.below(prefix)
+        x = graph.node("Transpose", segments, perm=[0, 2, 1])  # (S, M, L)
+        for layer in ("conv1", "conv2"):
+            x = graph.node("MaxPool", own.convolved(layer, x), kernel_shape=[3], strides=[2])
+            x = graph.node("Relu", x)
+        flat = graph.node("Flatten", x, axis=1)  # (S, 120)
+        return own.steps(graph.node("Unsqueeze", flat, graph.constant(np.array([1]))))  # (S, 1, 120)
+
+    def convolved(self, layer: str, x: str, *, pads: Sequence[int] = (0, 0)) -> str:
+        """A convolution along time, (n, channels, time)."""
+        kernel, bias = (self.graph.constant(self.weights[f"{layer}.{part}"]) for part in ("weight", "bias"))
+        return self.graph.node("Conv", x, kernel, bias, pads=list(pads))
+
+    def steps(self, x: str, *, n_layers: int = 1) -> str:
+        """An LSTM over the steps of one utterance, (S, 1, d), then their max, mean and min, (1, 3 * units)."""
+        graph, own = self.graph, self.weights
+        for layer in range(n_layers):
+            into, onto = (_gates(own[f"lstm.weight_{part}_l{layer}"])[None] for part in ("ih", "hh"))
+            bias = np.concatenate([_gates(own[f"lstm.bias_{part}_l{layer}"]) for part in ("ih", "hh")])[None]
+            weights = (graph.constant(values) for values in (into, onto, bias))
+            out = graph.node("LSTM", x, *weights, hidden_size=onto.shape[2])
+            x = graph.node("Squeeze", out, graph.constant(np.array([1])))  # (S, 1, 1, units) → (S, 1, units)
+        x = graph.node("Squeeze", x, graph.constant(np.array([1])))
+        return graph.node("Concat", *(graph.reduce(f"Reduce{how}", x, (0,)) for how in ("Max", "Mean", "Min")), axis=1)

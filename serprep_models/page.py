@@ -75,7 +75,6 @@ class Report:
     bundle: bytes = b""  # what results can be checked by
     partial: str = ""  # which experiments are missing; then no system is called the best
     unfinished: str = ""  # how many are finished, and which are missing; as `partial`
-    running: bool = False  # the page loads itself again
 
 
 def write_report(report: Report, path: Path) -> Path:
@@ -269,8 +268,8 @@ def _figures(report: Report, chance: float | None) -> dict[str, Any]:
     if report.dimensions.scores:
         systems = list(dict.fromkeys(row.system for row in report.dimensions.scores))
         figures["numbers"] = numbers(report.numbers, list(report.dimensions.scales))
-    if report.conditions:
-        figures["conditions"] = by_condition(report.conditions, systems)
+    if conditions := report.conditions or report.dimensions.of_all(report.dimensions.conditions):
+        figures["conditions"] = by_condition(conditions, systems)
     if len(report.speakers):
         dots = report.speakers.rename(columns={"speaker": "name"})
         figures["speakers"] = tracks(report.summary, dots, chance=chance, says="UA per speaker")

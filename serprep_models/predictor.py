@@ -142,8 +142,8 @@ class Predictor:
         AudioError, FeatureError
             If the signal cannot be used: no samples, NaN, too short, another full scale.
         """
-        found = self.said([self.values(self._guarded(signal, sample_rate))])[0]
-        return dict(zip(self.labels, map(float, found), strict=True))
+        chances = self.said([self.values(self._guarded(signal, sample_rate))])[0]
+        return dict(zip(self.labels, map(float, chances), strict=True))
 
     def _guarded(self, signal: FloatArray, sample_rate: int) -> FloatArray:
         """A caller's signal, guarded."""
@@ -271,4 +271,4 @@ def load(checkpoint: Path | str | Sequence[Path | str]) -> Predictor:
         If one is damaged, or they do not belong together.
     """
     paths = [checkpoint] if isinstance(checkpoint, str | Path) else list(checkpoint)
-    return Predictor([read_checkpoint(found) for path in paths for found in checkpoints_below(Path(path))])
+    return Predictor([read_checkpoint(folder) for path in paths for folder in checkpoints_below(Path(path))])

@@ -104,14 +104,14 @@ def said_of(recipe: Recipe, store: Store) -> Said:
                 row[place[label]] += share
             else:
                 outside[word] = round(outside.get(word, 0.0) + share, 6)
-    found = {name: tuple((row / row.sum()).tolist()) for name, row in sorted(sums.items()) if row.sum() > 0}
-    if not found:
+    distributions = {name: tuple((row / row.sum()).tolist()) for name, row in sorted(sums.items()) if row.sum() > 0}
+    if not distributions:
         raise TrainError(
             f'[train] target = "raters": {one_line(recipe.name)} tells of no rater who said one of '
             f"{one_line(', '.join(labels))}; a reader must tell what single raters said, or raters.jsonl lie beside "
             "the manifest"
         )
-    return Said(labels=labels, distributions=found, n_ratings=n_ratings, outside=outside)
+    return Said(labels=labels, distributions=distributions, n_ratings=n_ratings, outside=outside)
 
 
 def shares(words: Sequence[str], *, secondary: float) -> dict[str, float]:

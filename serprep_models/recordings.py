@@ -62,10 +62,10 @@ def utterances_of(places: Sequence[str], *, root: Path | None = None) -> Utteran
                 raise TrainError(f"{one_line(place)} is a manifest: say where its recordings lie with --root")
             rows += [(row.id, str(root / row.path), row.start, row.end) for row in read_manifest(path).utterances]
         elif path.is_dir():
-            found = list(walk(path, SUFFIXES))
-            if not found:
+            names = list(walk(path, SUFFIXES))
+            if not names:
                 raise TrainError(f"{one_line(place)}: no recordings; expected {', '.join(SUFFIXES)}")
-            rows += [(without_suffix(name), str(path / name), None, None) for name in found]
+            rows += [(without_suffix(name), str(path / name), None, None) for name in names]
         elif path.is_file():
             rows.append((path.stem, place, None, None))
         else:
@@ -87,12 +87,12 @@ def utterances_of(places: Sequence[str], *, root: Path | None = None) -> Utteran
 
 def other_recordings(places: Sequence[str]) -> list[str]:
     """What lies in folders and looks like sound, but is not taken."""
-    found = Counter(
+    counts = Counter(
         PurePath(name).suffix.lower()
         for place in map(Path, places)
         if place.is_dir()
         for name in walk(place, OTHERS)
         if (place / name).is_file()
     )
-    counted = ", ".join(f"{count} {suffix}" for suffix, count in sorted(found.items()))
-    return [f"passed over: {counted}; folders are searched for {', '.join(SUFFIXES)}"] if found else []
+    counted = ", ".join(f"{count} {suffix}" for suffix, count in sorted(counts.items()))
+    return [f"passed over: {counted}; folders are searched for {', '.join(SUFFIXES)}"] if counts else []

@@ -47,18 +47,17 @@ def report_outcome(
     train_from: Path | None = None,
     audio: Path | None = None,
     with_sound: int = 0,
-    running: bool = False,
 ) -> Path:
     """Write the page of a run, with so many recordings in it, and `DOUBTFUL` into the folder of its experiments.
 
-    The page of one that is `running` loads itself again, and has no bundle yet.
+    The page of one that is unfinished has no bundle yet.
     """
     store, split = outcome.store, outcome.split
     labels = store.labels
     groups = {entry["fold"]: entry["test_groups"] for entry in describe(split)}
     names = {result.system: shown(result) for result in outcome.results}
     dimensions = outcome.dimensions
-    labelled = () if dimensions.scores else outcome.results
+    labelled = outcome.results if outcome.summary else ()
     folds = pd.DataFrame(
         [
             {
@@ -89,15 +88,9 @@ def report_outcome(
         comparisons=[replace(pair, first=names[pair.first], second=names[pair.second]) for pair in outcome.comparisons],
         groups=outcome.groups,
         raters=[replace(row, system=names[row.system]) for row in outcome.raters],
-        dimensions=replace(
-            dimensions,
-            scores=tuple(replace(row, system=names[row.system]) for row in dimensions.scores),
-            differences=tuple(
-                replace(row, first=names[row.first], second=names[row.second]) for row in dimensions.differences
-            ),
-        ),
+        dimensions=dimensions.renamed(names),
         numbers=outcome.predictions[outcome.predictions["system"] == outcome.verdict.leader],
-        conditions=outcome.conditions,
+        conditions=[replace(row, system=names[row.system]) for row in outcome.conditions],
         folds=folds,
         confusion=matrices,
         curves=_curves(outcome).replace({"system": names}),
@@ -120,7 +113,6 @@ def report_outcome(
         warnings=outcome.warnings,
         partial=outcome.partial,
         unfinished=_unfinished(outcome),
-        running=running,
         predict={names[system]: outcome.predict_command(system) for system in names},
         speakers=pd.DataFrame() if dimensions.scores else by_speaker(outcome.predictions, labels, names),
         wrong=[]
@@ -133,7 +125,7 @@ def report_outcome(
         made=_made(outcome),
         repeat=_repeat(recipe, train_from),
         sources=_sources(recipe, train_from),
-        bundle=b"" if running or train_from else _bundle(recipe, outcome),
+        bundle=b"" if outcome.missing or train_from else _bundle(recipe, outcome),
     )
     return write_report(report, path)
 
@@ -265,10 +257,10 @@ def utterance_table(store: Store) -> pd.DataFrame:
 
 def left_out(built: BuildResult | None) -> dict[str, int]:
     """Reason → utterances that are not in the store."""
-    found = dict(built.dropped) if built else {}
+    counts = dict(built.dropped) if built else {}
     for entry in built.reasons if built else ():
-        found[f"quarantined: {entry.reason}"] = found.get(f"quarantined: {entry.reason}", 0) + 1
-    return found
+        counts[f"quarantined: {entry.reason}"] = counts.get(f"quarantined: {entry.reason}", 0) + 1
+    return counts
 
 
 def provenance(recipe: Recipe, store: Store) -> dict[str, str]:
@@ -289,22 +281,22 @@ def provenance(recipe: Recipe, store: Store) -> dict[str, str]:
 
 def _trained_with(outcome: Outcome) -> dict[str, str]:
     """Libraries that the checkpoints name."""
-    found = set()
+    texts = set()
     for _, place in _places(outcome):
         with contextlib.suppress(OSError, ValueError, AttributeError, RecursionError):
             libraries = json.loads((place / ABOUT).read_bytes()).get("libraries", {})
-            found.add(", ".join(f"{name} {number}" for name, number in libraries.items()))
-    return {"libraries of the training": "; ".join(sorted(found))} if found else {}
+            texts.add(", ".join(f"{name} {number}" for name, number in libraries.items()))
+    return {"libraries of the training": "; ".join(sorted(texts))} if texts else {}
 
 
 def _trained_on(outcome: Outcome) -> dict[str, str]:
     """Devices of the trainings, and budgets of those that streamed."""
-    found = {
+    devices = {
         str(result.device) + (f", streamed with {result.memory_budget} MiB" if result.memory_budget else "")
         for result in outcome.results
         if result.feature_bytes
     }
-    return {"trained on": "; ".join(sorted(found))} if found else {}
+    return {"trained on": "; ".join(sorted(devices))} if devices else {}
 
 
 def store_provenance(store: Store) -> dict[str, str]:
@@ -358,10 +350,10 @@ def _history(path: Path) -> list[dict[str, float | None]]:
         names = {
             "epoch",
             "train_loss",
-            *(name for one in epochs for name in one if name.startswith(("train_", "dev_"))),
+            *(name for row in epochs for name in row if name.startswith(("train_", "dev_"))),
         }
-        numbers = [{name: None if one[name] is None else float(one[name]) for name in names} for one in epochs]
-        return [one | {"epoch": int(one["epoch"] or 0)} for one in numbers]
+        numbers = [{name: None if row[name] is None else float(row[name]) for name in names} for row in epochs]
+        return [row | {"epoch": int(row["epoch"] or 0)} for row in numbers]
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return []
 

@@ -218,8 +218,8 @@ def _predictions(
     given: Bundle, theirs: Sequence[Mapping[str, Any]], mine: Sequence[Mapping[str, Any]], steps: Sequence[Step]
 ) -> Step:
     """Digests; where they differ, the mean UA of each system against the interval that the bundle states."""
-    found = {_key(run): run for run in mine}
-    differing = [_key(run) for run in theirs if run["predictions"] != found[_key(run)]["predictions"]]
+    runs = {_key(run): run for run in mine}
+    differing = [_key(run) for run in theirs if run["predictions"] != runs[_key(run)]["predictions"]]
     if not differing:
         return Step("predictions", SAME, "")
     words, result = [f"other bits in {len(differing)} of {len(theirs)} experiments"], CLOSE

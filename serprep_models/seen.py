@@ -39,16 +39,16 @@ class Seen:
     def warnings(self) -> tuple[str, ...]:
         """What makes scores better than they would be elsewhere, in sentences."""
         better = "scores are better than on unseen speakers and recordings"
-        found = []
+        sentences = []
         for pairs, what in ((self.recordings, "are"), (self.sounds, "sound like")):
             if pairs:
                 here, there = map(one_line, pairs[0])
                 example = f"{here} ({there} in training)"
                 n = len({pair[0] for pair in pairs})
-                found.append(f"{n} of {self.n_scored} scored utterances {what} recordings of training: {example}")
+                sentences.append(f"{n} of {self.n_scored} scored utterances {what} recordings of training: {example}")
         if self.speakers and self.same_corpus:
-            found.append(f"{len(self.speakers)} speakers of training are in it: {self._named}")
-        return tuple(f"{sentence}; {better}" for sentence in found)
+            sentences.append(f"{len(self.speakers)} speakers of training are in it: {self._named}")
+        return tuple(f"{sentence}; {better}" for sentence in sentences)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -101,14 +101,14 @@ def find_seen(
                 f"{one_line(known.path)} is not what {one_line(folder)} was trained on; expected version {version[:12]}"
             )
         of_store.setdefault(version, (known, set()))[1].update(_training_rows(checkpoint, folder, known))
-    found = [_compared(known, sorted(chosen), store, list(rows)) for known, chosen in of_store.values()]
+    seen = [_compared(known, sorted(chosen), store, list(rows)) for known, chosen in of_store.values()]
     return Seen(
-        speakers=tuple(sorted({name for one in found for name in one.speakers})),
-        recordings=tuple(pair for one in found for pair in one.recordings),
-        sounds=tuple(pair for one in found for pair in one.sounds),
+        speakers=tuple(sorted({name for part in seen for name in part.speakers})),
+        recordings=tuple(pair for part in seen for pair in part.recordings),
+        sounds=tuple(pair for part in seen for pair in part.sounds),
         n_scored=len(rows),
-        same_corpus=any(one.same_corpus for one in found),
-        notes=tuple(dict.fromkeys((*notes, *(note for one in found for note in one.notes)))),
+        same_corpus=any(part.same_corpus for part in seen),
+        notes=tuple(dict.fromkeys((*notes, *(note for part in seen for note in part.notes)))),
     )
 
 
@@ -192,7 +192,7 @@ def copies_within(store: Store, *, most_heard: int = 2000) -> tuple[list[tuple[s
         note = "recordings were compared by their bytes only, not by sound: no log-mels by the default configuration"
     else:
         certain, _ = compare([_print(store, row, cut) for row in range(len(store))])
-        pairs |= {(match.one, match.other) for match in certain}
+        pairs |= {(match.first, match.second) for match in certain}
     unique = sorted({(min(pair), max(pair)) for pair in pairs})
     return [(store.ids[row], store.ids[other]) for row, other in unique], note
 
@@ -218,10 +218,10 @@ def _alike(
     certain, doubtful = compare(prints)
     pairs = []
     for match in certain:
-        place, other = sorted((match.one, match.other))
+        place, other = sorted((match.first, match.second))
         if place < len(training) <= other:
             pairs.append((store.ids[rows[other - len(training)]], known.ids[training[place]]))
-    maybe = sum((match.one < len(training)) != (match.other < len(training)) for match in doubtful)
+    maybe = sum((match.first < len(training)) != (match.second < len(training)) for match in doubtful)
     notes = (f"{maybe} pairs with training hold too little sound to tell whether they are copies",) if maybe else ()
     return tuple(sorted(pairs)), notes
 

@@ -76,17 +76,17 @@ class Ranks:
         """Of each of the values, shape (n, n_features)."""
         from scipy.stats import rankdata
 
-        found: DoubleArray = (rankdata(self.values, axis=0) - 0.5) / len(self.values)
-        return found
+        ranks: DoubleArray = (rankdata(self.values, axis=0) - 0.5) / len(self.values)
+        return ranks
 
     def apply(self, values: AnyArray, *, clip: float | None = None, out: FloatArray | None = None) -> FloatArray:
         """Normal deviates, float32, shape (n, n_features); `clip` is never reached."""
         from scipy.special import ndtri
 
-        found = np.empty(values.shape)
+        probabilities = np.empty(values.shape)
         for k in range(values.shape[1]):
-            found[:, k] = np.interp(values[:, k], self.values[:, k], self.probabilities[:, k])
-        deviates: FloatArray = ndtri(found).astype(np.float32)
+            probabilities[:, k] = np.interp(values[:, k], self.values[:, k], self.probabilities[:, k])
+        deviates: FloatArray = ndtri(probabilities).astype(np.float32)
         if out is None:
             return deviates
         out[:] = deviates

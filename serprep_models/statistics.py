@@ -71,15 +71,15 @@ def fold_statistics(
     TrainError
         If statistics of speakers are wanted and an utterance has no speaker.
     """
-    found: dict[str, Standardiser] = {}
+    standardisers: dict[str, Standardiser] = {}
     for kind in kinds:
         if how.transductive:
-            found[kind] = _of_speakers(store, kind, how=how, folder=folder)
+            standardisers[kind] = _of_speakers(store, kind, how=how, folder=folder)
         elif how.standardisation == "utterance" and not table_of(store, kind).per_utterance:
-            found[kind] = OwnMoments()
+            standardisers[kind] = OwnMoments()
         else:
-            found[kind] = _of_training(store, rows, kind, folder=folder)
-    return found
+            standardisers[kind] = _of_training(store, rows, kind, folder=folder)
+    return standardisers
 
 
 def _of_training(store: Store, rows: Sequence[int] | IntArray, kind: str, *, folder: Path | None) -> Moments:
@@ -219,8 +219,8 @@ def remembered(
         Writes into the array, and returns the note, as JSON can hold it, or None.
     """
     if place is None:
-        found: AnyArray = np.empty(shape, dtype)
-        return found, fill(found)
+        values: AnyArray = np.empty(shape, dtype)
+        return values, fill(values)
     digest = hashlib.sha256(canonical_json(origin)).hexdigest()
     read = _read(place, shape, dtype, origin=digest)
     if read is not None:

@@ -1,5 +1,4 @@
 import gc
-import json
 import os
 import subprocess
 import sys
@@ -7,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from serprep import fitness, parallel
+from serprep import parallel
 from serprep.errors import CacheError, SerprepError
 from serprep.parallel import Died, Workers, n_cores, workers
 
@@ -235,8 +234,8 @@ def looking(monkeypatch):
     flight.numbers[type("Future", (), {"key": "batch"})()] = 0
     pool._client = SimpleNamespace(scheduler=SimpleNamespace(ncores=None))
     pool._processes = SimpleNamespace(names=frozenset(), revive=list)
-    monkeypatch.setattr(pool, "_ask", lambda question, **options: dict.fromkeys(answers, 1))
-    monkeypatch.setattr(pool, "_tell", lambda *words, workers, **options: dict(answers))
+    monkeypatch.setattr(pool.members, "ask", lambda question, **options: dict.fromkeys(answers, 1))
+    monkeypatch.setattr(pool.members, "tell", lambda *words, workers, **options: dict(answers))
     return pool, flight, answers
 
 
@@ -296,53 +295,6 @@ def test_processes_that_end_again_and_again_are_named(looking):
             pool._look(flight)
 
 
-@pytest.fixture(scope="module")
-def deserted():
-    """Address of a scheduler without workers."""
-    pool = Workers(1)
-    address = pool.client.scheduler.address
-    pool._processes.close()
-    yield address
-    pool.close()
-
-
-def test_a_scheduler_without_workers_is_left(deserted):
-    with (
-        workers(scheduler=deserted, wait=0.0) as guest,
-        pytest.raises(SerprepError, match=r"no worker within 0 s; start some with `dask worker .*--wait-for-workers"),
-    ):
-        list(guest.run(abs, [1]))
-
-
-def test_who_waits_for_workers_says_so(deserted, monkeypatch, capsys):
-    monkeypatch.setattr(parallel, "LOOK", 0.0)
-    with workers(scheduler=deserted, wait=0.2) as guest, pytest.raises(SerprepError, match="no worker within"):
-        list(guest.run(abs, [1]))
-    assert f"waiting for workers: scheduler {deserted} has none" in capsys.readouterr().err
-
-
-def test_workers_that_come_later_are_asked_and_join_and_who_leaves_is_forgotten(monkeypatch, capsys):
-    pool, there, asked = Workers(scheduler="tcp://lab:8786"), {"a": 1}, []
-    pool._client = SimpleNamespace(scheduler=SimpleNamespace(ncores=None))
-    answers = {"a": json.dumps(fitness.own()), "b": "no JSON", "c": json.dumps(fitness.own()), "d": None}
-
-    def tell(function, *words, workers, **options):
-        asked.append((function is eval, sorted(workers)))
-        return {worker: answers[worker] if function is eval else function() for worker in workers}
-
-    monkeypatch.setattr(pool, "_ask", lambda question, **options: dict(there))
-    monkeypatch.setattr(pool, "_tell", tell)
-    with pool.admitting(lambda: ""):
-        assert pool._look_around() == {"a": 1}
-        there.update(b=1, c=4, d=1)
-        assert pool._look_around() == {"a": 1, "c": 4}
-        del there["a"]
-        assert pool._look_around() == {"c": 4}
-    assert asked == [(True, ["a"]), (False, ["a"]), (True, ["b", "c", "d"]), (False, ["c"])]
-    said = capsys.readouterr().err
-    assert "worker b is not used: it does not say what it computes with" in said and "worker d is not used" in said
-
-
 def test_a_batch_whose_workers_have_all_left_goes_to_others_and_is_a_suspect_after_four_times(monkeypatch):
     """Here a client pretends: whoever has item -2 leaves, and another worker comes."""
     pool, asked = Workers(scheduler="tcp://lab:8786"), []
@@ -363,14 +315,14 @@ def test_a_batch_whose_workers_have_all_left_goes_to_others_and_is_a_suspect_aft
             pass
 
     def look(flight):
-        pool._present = frozenset({f"w{len(asked)}"})
-        pool._threads = dict.fromkeys(pool._present, 1)
+        pool.members.present = frozenset({f"w{len(asked)}"})
+        pool.members.threads = dict.fromkeys(pool.members.present, 1)
         return True
 
     pool._client = SimpleNamespace(
         status="running", submit=lambda function, item, workers, pure: Future(item, workers), cancel=lambda some: None
     )
-    pool._threads = {"w0": 1}
+    pool.members.threads = {"w0": 1}
     monkeypatch.setattr(pool, "_look", look)
     monkeypatch.setattr(parallel, "TICK", 0.001)
     (first, second) = pool.run(abs, [-1, -2], once=True)
@@ -399,44 +351,12 @@ def test_a_receipt_that_goes_with_its_worker_costs_its_batch_alone(monkeypatch):
             pass
 
     pool._client = SimpleNamespace(status="running", submit=lambda function, item, **options: Future(function, item))
-    pool._threads = {"a": 1}
+    pool.members.threads = {"a": 1}
     monkeypatch.setattr(pool, "_look", lambda flight: True)
     assert sorted(pool.run(abs, [-1, -2, -3])) == [(0, 1), (1, 2), (2, 3)] and lost == {-1, -2, -3}
     pool._client.status = "connecting"
     with pytest.raises(SerprepError, match="scheduler tcp://lab:8786: the connection was lost"):
         list(pool.run(abs, [-1]))
-
-
-def test_a_worker_with_other_code_is_not_used(pool, monkeypatch, capsys):
-    own = fitness.own()
-    monkeypatch.setattr(fitness, "own", lambda: {**own, "code": "0" * 64})
-    address = pool.client.scheduler.address
-    with workers(scheduler=address) as guest, pytest.raises(SerprepError, match=r"cannot be used: .*has other code"):
-        list(guest.run(abs, [1]))
-    assert capsys.readouterr().err.count("is not used: its serprep") == 2
-
-
-def test_a_worker_that_fails_a_test_is_not_used(pool, tmp_path):
-    def only_the_first():
-        try:
-            (tmp_path / "first").open("x").close()
-        except FileExistsError:
-            return "it is another"
-        return ""
-
-    def who(item):
-        from serprep.parallel import here
-
-        return here()
-
-    with workers(scheduler=pool.client.scheduler.address) as guest:
-        with guest.admitting(only_the_first):
-            used = {receipt for _, receipt in guest.run(who, range(8))}
-        refused = [worker for worker, reason in guest._seen.items() if reason == "it is another"]
-        assert len(used) <= 1 and not used & set(refused)
-        (worker,) = used
-        with pytest.raises(SerprepError, match=f"worker {worker} cannot be used|cannot be used: it is another"):
-            guest.distrust(worker, "it cannot read a.wav")
 
 
 def test_a_scheduler_that_goes_in_the_middle_is_named():

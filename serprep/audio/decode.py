@@ -353,9 +353,9 @@ def _stream(data: bytes) -> Stream:
     begin = skip_tags(data)
     if begin and data[begin : begin + 1] != b"\xff":
         data = data[begin:]  # before RIFF and others libsndfile takes the tag's length off their end
-    found = header_stream(data)
-    if found is not None:
-        return found
+    stream = header_stream(data)
+    if stream is not None:
+        return stream
     if data[:4] == b"fLaC":  # by chance some of its bytes look like frames of MPEG audio
         return Stream(data)
     if data[:4] == b"OggS":

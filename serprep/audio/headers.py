@@ -33,12 +33,12 @@ class Chunk:
 
 def chunks_of(data: bytes, place: int, *, order: Literal["<", ">"] = "<") -> list[Chunk]:
     """The chunks from `place` on, as RIFF and IFF lay them; the last may announce more than is there."""
-    found = []
+    chunks = []
     while place + 8 <= len(data):
         name, size = data[place : place + 4], struct.unpack_from(f"{order}I", data, place + 4)[0]
-        found.append(Chunk(name, place + 8, size))
+        chunks.append(Chunk(name, place + 8, size))
         place += 8 + size + size % 2
-    return found
+    return chunks
 
 
 def header_stream(data: bytes) -> Stream | None:

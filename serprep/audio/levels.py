@@ -113,12 +113,12 @@ def problems_of(levels: FloatArray) -> dict[str, AnyArray]:
 
     Examples
     --------
-    >>> found = problems_of(np.array([[0, 0, 0, 0, 0]], np.float32))
-    >>> [name for name, which in found.items() if which.any()]
+    >>> masks = problems_of(np.array([[0, 0, 0, 0, 0]], np.float32))
+    >>> [name for name, which in masks.items() if which.any()]
     ['silent']
     """
     peak, rms, mean, channel, clipped = np.asarray(levels, np.float64).reshape(-1, len(COLUMNS)).T
-    found = {
+    masks = {
         "silent": peak == 0,
         "cancelling": (channel >= _RMS) & (rms < _CANCELLED * channel),
         "constant": (np.abs(mean) >= _RMS) & (rms < _CONSTANT * np.abs(mean)),
@@ -126,6 +126,6 @@ def problems_of(levels: FloatArray) -> dict[str, AnyArray]:
     }
     taken = np.zeros(len(peak), bool)
     for name in SILENT:
-        found[name] &= ~taken
-        taken |= found[name]
-    return {**found, "clipped": clipped > _CLIPPED}
+        masks[name] &= ~taken
+        taken |= masks[name]
+    return {**masks, "clipped": clipped > _CLIPPED}

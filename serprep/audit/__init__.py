@@ -144,7 +144,7 @@ def audit_split(
     >>> manifest = make_manifest([Utterance(id=x, path=x, speaker="s1") for x in ("a", "b")])
     >>> roles = {"a": Assignment("s1", "", ("train",)), "b": Assignment("s1", "", ("test",))}
     >>> split = Split(protocol="list", group="", seed=0, folds=("1",), utterances=roles)
-    >>> [(one.kind, one.severity, one.examples) for one in audit_split(manifest, split).findings]
+    >>> [(finding.kind, finding.severity, finding.examples) for finding in audit_split(manifest, split).findings]
     [('speaker', 'leak', ('s1',))]
     """
     unknown = sorted(set(allow) - set(LEAKS))

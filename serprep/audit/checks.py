@@ -236,7 +236,7 @@ def _pairs(sides: Sides, kind: str, pairs: Sequence[tuple[int, int, float]]) -> 
     """Pairs of one recording: leaks where they stand on two sides, else worth knowing."""
     if not pairs:
         return
-    one, other = np.array([pair[:2] for pair in pairs]).T
+    rows, others = np.array([pair[:2] for pair in pairs]).T
     names = [f"{sides.utterances[i].id} = {sides.utterances[j].id}" for i, j, _ in pairs]
     if kind == "sound":
         names = [f"{name} ({pair[2]:.3f})" for name, pair in zip(names, pairs, strict=True)]
@@ -244,12 +244,12 @@ def _pairs(sides: Sides, kind: str, pairs: Sequence[tuple[int, int, float]]) -> 
     for number, fold in enumerate(sides.folds):
         roles = sides.roles[:, number]
         bit = _scored_bit(roles)
-        first, second = roles[one], roles[other]
+        first, second = roles[rows], roles[others]
         crossing = (first != 0) & (second != 0) & (first != second)
         scored = crossing & (((first | second) & bit) != 0)
         for chosen, severity in ((scored, "leak"), (crossing & ~scored, "warning")):
             if chosen.any():
-                touched = {i for i in (*one[chosen].tolist(), *other[chosen].tolist()) if roles[i] & bit}
+                touched = {i for i in (*rows[chosen].tolist(), *others[chosen].tolist()) if roles[i] & bit}
                 yield Finding(
                     kind=kind,
                     severity=severity,
@@ -261,7 +261,7 @@ def _pairs(sides: Sides, kind: str, pairs: Sequence[tuple[int, int, float]]) -> 
                     sides=_names(int(np.bitwise_or.reduce(first[chosen] | second[chosen]))),
                 )
         apart |= crossing
-    within = ~apart & (sides.roles[one] != 0).any(axis=1) & (sides.roles[other] != 0).any(axis=1)
+    within = ~apart & (sides.roles[rows] != 0).any(axis=1) & (sides.roles[others] != 0).any(axis=1)
     if within.any():
         yield Finding(
             kind=kind,
@@ -276,9 +276,9 @@ def _label_conflicts(sides: Sides, pairs: Sequence[tuple[int, int, float]]) -> I
     """Pairs of one recording that stand under two labels: one of them is wrong, on whichever side."""
     used = (sides.roles != 0).any(axis=1)
     names = []
-    for one, other, _ in pairs:
-        first, second = sides.utterances[one], sides.utterances[other]
-        if used[one] and used[other] and first.emotion and second.emotion and first.emotion != second.emotion:
+    for row, other, _ in pairs:
+        first, second = sides.utterances[row], sides.utterances[other]
+        if used[row] and used[other] and first.emotion and second.emotion and first.emotion != second.emotion:
             names.append(f"{first.id} ({first.emotion}) = {second.id} ({second.emotion})")
     if names:
         yield Finding(

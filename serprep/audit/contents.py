@@ -104,8 +104,8 @@ def confounding(speakers_and_classes: Iterable[tuple[str, str]]) -> Confounding 
 
     Examples
     --------
-    >>> found = confounding([("anna", "sad"), ("anna", "sad"), ("ben", "angry"), ("ben", "angry")])
-    >>> found.nmi, found.shares
+    >>> link = confounding([("anna", "sad"), ("anna", "sad"), ("ben", "angry"), ("ben", "angry")])
+    >>> link.nmi, link.shares
     (1.0, {'anna': 0.5, 'ben': 0.5})
     """
     pairs = [pair for pair in speakers_and_classes if all(pair)]

@@ -59,8 +59,8 @@ class Fingerprint:
 class Match:
     """Two fingerprints of one recording."""
 
-    one: int
-    other: int
+    first: int
+    second: int
     likeness: float  # correlation, at most 1
 
 
@@ -113,16 +113,16 @@ def find_matches(prints: Sequence[Fingerprint | None], *, threshold: float = THR
 def compare(prints: Sequence[Fingerprint | None], *, threshold: float = THRESHOLD) -> tuple[list[Match], list[Match]]:
     """All pairs of one recording, by position in `prints`; and those that hold too little sound to tell."""
     certain, doubtful = [], []
-    for one, other, shift in _candidates(prints):
-        a, b = prints[one], prints[other]
+    for first, second, shift in _candidates(prints):
+        a, b = prints[first], prints[second]
         if a is None or b is None:
             continue
         likeness = _likeness(a, b, shift)
         n_loud = min(a.n_loud, b.n_loud)
         if likeness >= max(threshold, needed(n_loud)):
-            certain.append(Match(one, other, round(likeness, 4)))
+            certain.append(Match(first, second, round(likeness, 4)))
         elif likeness >= max(threshold, DOUBTFUL):
-            doubtful.append(Match(one, other, round(likeness, 4)))
+            doubtful.append(Match(first, second, round(likeness, 4)))
     return certain, doubtful
 
 
@@ -140,12 +140,12 @@ def needed(n_loud: int) -> float:
 
 def _candidates(prints: Sequence[Fingerprint | None]) -> Iterator[tuple[int, int, int]]:
     """Pairs, and by how many frames the other is ahead, where several rare words say so."""
-    known = [(i, one) for i, one in enumerate(prints) if one is not None and len(one.words)]
+    known = [(i, sound) for i, sound in enumerate(prints) if sound is not None and len(sound.words)]
     if len(known) < 2:
         return
-    words = np.concatenate([one.words for _, one in known])
-    times = np.concatenate([one.times for _, one in known]).astype(np.int64)
-    owners = np.repeat([i for i, _ in known], [len(one.words) for _, one in known]).astype(np.int64)
+    words = np.concatenate([sound.words for _, sound in known])
+    times = np.concatenate([sound.times for _, sound in known]).astype(np.int64)
+    owners = np.repeat([i for i, _ in known], [len(sound.words) for _, sound in known]).astype(np.int64)
     order = np.lexsort((owners, words))
     words, times, owners = words[order], times[order], owners[order]
     _, starts, counts = np.unique(words, return_index=True, return_counts=True)
@@ -154,9 +154,9 @@ def _candidates(prints: Sequence[Fingerprint | None]) -> Iterator[tuple[int, int
         places = starts[counts == n]
         for i in range(n):
             for j in range(i + 1, n):
-                one, other = places + i, places + j
-                pairs.append(owners[one] * len(prints) + owners[other])
-                shifts.append(times[other] - times[one])
+                left, right = places + i, places + j
+                pairs.append(owners[left] * len(prints) + owners[right])
+                shifts.append(times[right] - times[left])
     pair, votes = np.concatenate(pairs), np.concatenate(shifts)
     both, counts = np.unique(pair * _REACH + votes + _REACH // 2, return_counts=True)
     near = counts.copy()  # a word may be told a frame earlier or later
@@ -170,11 +170,11 @@ def _candidates(prints: Sequence[Fingerprint | None]) -> Iterator[tuple[int, int
         yield key // _REACH // len(prints), key // _REACH % len(prints), key % _REACH - _REACH // 2
 
 
-def _likeness(one: Fingerprint | None, other: Fingerprint | None, shift: int) -> float:
+def _likeness(first: Fingerprint | None, second: Fingerprint | None, shift: int) -> float:
     """The best correlation around `shift`, in quarters of a frame."""
-    if one is None or other is None:
+    if first is None or second is None:
         return 0.0
-    a, b = one.levels.astype(np.float32), other.levels.astype(np.float32)
+    a, b = first.levels.astype(np.float32), second.levels.astype(np.float32)
     whole = max((_correlation(a, b, shift + step), shift + step) for step in range(-3, 4))
     best, shift = whole
     for part in np.array([0.25, 0.5, 0.75], np.float32):

@@ -206,10 +206,10 @@ def _sides(files: Mapping[str, list[Entry]]) -> dict[str, set[tuple[str, ...]]]:
     return sides
 
 
-def _n_different(one: Mapping[str, set[tuple[str, ...]]], other: Mapping[str, set[tuple[str, ...]]]) -> int:
+def _n_different(sides: Mapping[str, set[tuple[str, ...]]], others: Mapping[str, set[tuple[str, ...]]]) -> int:
     """Utterances that stand on other sides, or on one only."""
     none: set[tuple[str, ...]] = set()
-    return len(set[tuple[str, ...]]().union(*(one.get(role, none) ^ other.get(role, none) for role in ROLES)))
+    return len(set[tuple[str, ...]]().union(*(sides.get(role, none) ^ others.get(role, none) for role in ROLES)))
 
 
 def _leave_out(tested: Mapping[str, list[Row]]) -> dict[str, tuple[Entry, ...]]:

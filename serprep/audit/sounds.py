@@ -128,12 +128,12 @@ def _pairs(by_row: Sequence[_Heard | str]) -> tuple[list[tuple[int, int, float]]
     prints = [heard.print if isinstance(heard := by_row[group[0]], _Heard) else None for group in members]
     certain, doubtful = compare(prints)
     for match in certain:
-        for i in members[match.one]:
-            pairs += [(min(i, j), max(i, j), min(match.likeness, 0.9999)) for j in members[match.other]]
-    maybe = [(members[match.one][0], members[match.other][0]) for match in doubtful]
+        for i in members[match.first]:
+            pairs += [(min(i, j), max(i, j), min(match.likeness, 0.9999)) for j in members[match.second]]
+    maybe = [(members[match.first][0], members[match.second][0]) for match in doubtful]
     return sorted(pairs), sorted((min(pair), max(pair)) for pair in maybe)
 
 
 def _same_bytes(by_row: Sequence[_Heard | str], i: int, j: int) -> bool:
-    one, other = by_row[i], by_row[j]
-    return isinstance(one, _Heard) and isinstance(other, _Heard) and one.digest == other.digest
+    first, second = by_row[i], by_row[j]
+    return isinstance(first, _Heard) and isinstance(second, _Heard) and first.digest == second.digest

@@ -84,7 +84,7 @@ class Places(Sequence[Span | None]):
     table: AnyArray  # of PLACE, whose part is a number in `parts`, or -1
 
     @property
-    def found(self) -> AnyArray:
+    def cached(self) -> AnyArray:
         """Which are cached, shape (n,), bool."""
         return np.asarray(self.table["part"] >= 0)
 
@@ -311,7 +311,7 @@ class Cache:
         by_part: dict[str, list[int]] = {}
         for number, place in enumerate(wanted):
             by_part.setdefault(place.part, []).append(number)
-        found: list[FloatArray | None] = [None] * len(wanted)
+        blocks: list[FloatArray | None] = [None] * len(wanted)
         for part, numbers in by_part.items():
             first = min(wanted[number].start for number in numbers)
             last = max(wanted[number].start + 4 * int(np.prod(wanted[number].shape)) for number in numbers)
@@ -330,8 +330,8 @@ class Cache:
                         f"cache {self.root}: part {part} was damaged and is removed now; "
                         "build again to compute its utterances afresh"
                     )
-                found[number] = np.frombuffer(block, "<f4").reshape(place.shape)
-        return [block for block in found if block is not None]
+                blocks[number] = np.frombuffer(block, "<f4").reshape(place.shape)
+        return [block for block in blocks if block is not None]
 
     # -- utterances that gave no features -------------------------------------------
 
@@ -342,16 +342,16 @@ class Cache:
 
     def failures(self) -> dict[bytes, str]:
         """Key → reason of every remembered failure."""
-        found: dict[bytes, str] = {}
+        reasons: dict[bytes, str] = {}
         for name in self._names("failures"):
             try:
                 folder, inside = self._at(name)
                 values = load_object(folder.read(inside))
-                found.update({_key(key): _reason(reason) for key, reason in values.items()})
+                reasons.update({_key(key): _reason(reason) for key, reason in values.items()})
                 self._touch(name)
             except (OSError, ValueError):
                 continue  # damaged or removed: those utterances are tried again
-        return found
+        return reasons
 
 
 def _key(text: str) -> bytes:

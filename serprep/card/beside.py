@@ -63,7 +63,7 @@ def _levels(store: Store, cache: Cache | None, dataset: str) -> FloatArray | Non
     with contextlib.suppress(SerprepError, OSError):
         cache = cache or cache_of(dataset).cache
         places = cache.find(KIND, keys)
-        known = np.flatnonzero(places.found)
+        known = np.flatnonzero(places.cached)
         if len(known):
             with contextlib.suppress(CacheError):
                 levels[known] = np.concatenate(cache.read(places[known]))

@@ -48,11 +48,11 @@ def find_outliers(rows: Rows, *, levels: FloatArray | None, heard: Heard | None,
     """What stands apart by duration, level, bandwidth, silence and functionals; the furthest of each first."""
     if len(rows) < _FEWEST:
         return []
-    found: list[Outlier] = []
+    outliers: list[Outlier] = []
 
     def add(by: str, sizes: DoubleArray, say: Sequence[str] | AnyArray, at: AnyArray) -> None:
         order = at[np.argsort(-np.abs(sizes[at]), kind="stable")]
-        found.extend(Outlier(int(i), rows.ids[i], str(say[i]), by, float(sizes[i])) for i in order)
+        outliers.extend(Outlier(int(i), rows.ids[i], str(say[i]), by, float(sizes[i])) for i in order)
 
     seconds = rows.seconds
     known = np.isfinite(seconds) & (seconds > 0)
@@ -80,7 +80,7 @@ def find_outliers(rows: Rows, *, levels: FloatArray | None, heard: Heard | None,
     if far is not None:
         say = [f"functionals far from the corpus's; furthest: {name}" for name in far.furthest]
         add("functionals", far.sizes, say, np.flatnonzero(far.sizes > FAR))
-    return found
+    return outliers
 
 
 @dataclass(frozen=True)

@@ -137,18 +137,18 @@ def _shares(rows: Rows) -> list[tuple[str, list[counted.Share]]]:
 
 def _quality(levels: FloatArray | None, heard: Heard | None) -> list[tuple[str, Markup]]:
     """Histograms of what recordings are like."""
-    found = []
+    charts = []
     if levels is not None:
-        found += [
+        charts += [
             ("Level", histogram(rms_db(levels[:, 1]).tolist(), label="root mean square", unit="dB")),
             ("Peak", histogram(rms_db(levels[:, 0]).tolist(), label="largest amplitude", unit="dB")),
         ]
     if heard is not None:
-        found += [
+        charts += [
             ("Silence", histogram((100 * heard.quiet).tolist(), label="30 dB below the loudest moment", unit="%")),
             ("Bandwidth", histogram((heard.bandwidth / 1000).tolist(), label="highest frequency", unit="kHz")),
         ]
-    return found
+    return charts
 
 
 def _problems(beside: Beside, rows: Rows) -> list[tuple[str, int, list[str]]]:
@@ -160,8 +160,8 @@ def _problems(beside: Beside, rows: Rows) -> list[tuple[str, int, list[str]]]:
     rms = np.maximum(known[:, 1], 1e-6)
     which["DC: a constant offset of more than a tenth of the level"] = np.abs(known[:, 2]) > 0.1 * rms
     absent = np.isnan(beside.levels[:, 0])
-    found = [(name, np.flatnonzero(mask & ~absent)) for name, mask in which.items()]
-    return [(name, len(at), [rows.ids[i] for i in at[:5]]) for name, at in found]
+    affected = [(name, np.flatnonzero(mask & ~absent)) for name, mask in which.items()]
+    return [(name, len(at), [rows.ids[i] for i in at[:5]]) for name, at in affected]
 
 
 def _same_sound(rows: Rows, heard: Heard | None) -> list[list[str]]:
@@ -196,7 +196,7 @@ def _examples(
     """Per class a typical and an untypical utterance: what, id, spectrogram, player."""
     emotions = np.array(store.emotions, object)
     manifest = store.manifest().utterances if n_sounds and audio else None
-    found = []
+    examples = []
     for label in store.labels:
         at = np.flatnonzero((emotions == label) & np.isfinite(heard.distance))
         if not len(at):
@@ -215,5 +215,5 @@ def _examples(
                 sound = player(manifest[i], audio)
                 n_sounds -= bool(sound)
             shown.append((what, name, image, sound))
-        found.append((label, shown))
-    return found
+        examples.append((label, shown))
+    return examples

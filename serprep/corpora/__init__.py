@@ -132,7 +132,7 @@ def read_corpus(name: str, root: Path, options: Mapping[str, object] | None = No
     ratings: list[Rating] = []
     told: list[About] = []
 
-    def found() -> Iterator[Utterance]:
+    def sifted() -> Iterator[Utterance]:
         for item in known.utterances(root, given):
             if isinstance(item, About):
                 told.append(item)
@@ -145,7 +145,7 @@ def read_corpus(name: str, root: Path, options: Mapping[str, object] | None = No
             else:
                 yield item
 
-    utterances = Utterances(found())
+    utterances = Utterances(sifted())
     for about in told:
         corpus = replace(corpus, title=about.title, licence=about.licence, source=about.source)
     if not utterances:

@@ -72,15 +72,15 @@ def _excerpts(root: Path, keys: list[str]) -> dict[str, tuple[str, str, float | 
     """Utterance → place, recording, start, end."""
     if not (root / "segments").is_file():
         return {key: ("wav.scp", key, None, None) for key in keys}
-    found = {}
+    excerpts = {}
     for key, (place, value) in _pairs(root, "segments").items():
         recording, *times = value.split()
         numbers = [as_float(time) for time in times[:2]]
         if len(numbers) < 2 or numbers[0] is None or numbers[1] is None:
             raise CorpusError(f"{place}: {described(value)}; expected a recording, and a start and end in seconds")
         start, end = numbers[0], numbers[1] if numbers[1] >= 0 else None
-        found[key] = (place, recording, None if (start, end) == (0, None) else start, end)
-    return found
+        excerpts[key] = (place, recording, None if (start, end) == (0, None) else start, end)
+    return excerpts
 
 
 def _relative(value: str, root: Path) -> str:

@@ -80,7 +80,7 @@ def carry(source: str, destination: str, *, quiet: bool = True) -> Carried:
             count += _send_store(store, there, name, mark=form.mark, quiet=quiet)
         count += _send_beside(here, there, stem)
         folders = _experiments(here, store.version)
-        files = [f"{one}/{path}" for one in folders for path in sorted((here / one).files())]
+        files = [f"{experiment}/{path}" for experiment in folders for path in sorted((here / experiment).files())]
         with Progress("experiments", len(files), unit="files", quiet=quiet) as progress:
             for path in files:
                 count += _send(here, path, there, path, digest=digest_of(here.path(path)), shared={})
@@ -119,8 +119,8 @@ def _send_store(store: Store, there: Place, name: str, *, mark: str, quiet: bool
 
     slow = source if not source.direct() else there
     with Progress("sending", len(digests), unit="files", quiet=quiet) as progress:
-        for one in slow.each(send, names):
-            count += one
+        for sent in slow.each(send, names):
+            count += sent
             progress.add()
         count += send(mark)
         progress.add()
@@ -130,7 +130,7 @@ def _send_store(store: Store, there: Place, name: str, *, mark: str, quiet: bool
 
 def _held(there: Place, name: str) -> dict[str, str]:
     """Digest → file, of the other stores there."""
-    found: dict[str, str] = {}
+    held: dict[str, str] = {}
     for other in versions(there.path()):
         form = form_of(other)
         if other != name and form and form.mark:
@@ -138,8 +138,8 @@ def _held(there: Place, name: str) -> dict[str, str]:
                 files = Store(there.path(other)).attributes["files"]
             except StoreError:  # damaged: nothing is taken from it
                 continue
-            found |= {digest: f"{other}/{file}" for file, digest in files.items()}
-    return found
+            held |= {digest: f"{other}/{file}" for file, digest in files.items()}
+    return held
 
 
 def _send(
@@ -198,7 +198,7 @@ def _send_beside(here: Place, there: Place, stem: str) -> Counter[str]:
 
 def _experiments(here: Place, version: str) -> list[str]:
     """Folders of the experiments on a version."""
-    found = []
+    experiments = []
     for name, is_file in sorted(here.entries(EXPERIMENTS).items()):
         if is_file or name.startswith("."):
             continue
@@ -208,9 +208,9 @@ def _experiments(here: Place, version: str) -> list[str]:
             except (FileNotFoundError, ValueError):
                 continue
             if told == version:
-                found.append(f"{EXPERIMENTS}/{name}")
+                experiments.append(f"{EXPERIMENTS}/{name}")
                 break
-    return found
+    return experiments
 
 
 def _send_tags(dataset: str, there: Place, version: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

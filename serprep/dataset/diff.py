@@ -97,7 +97,7 @@ def compare(before: Store, after: Store) -> Difference:
 
     moved = {name for column in _AUDIO for name in changes(column)}
     others = [column for column in dict.fromkeys([*before.columns, *after.columns]) if column not in _FOLLOWS]
-    other = {column: tuple(found) for column in others if (found := changes(column))}
+    other = {column: tuple(changed) for column in others if (changed := changes(column))}
     if "path" in other:  # what has another name lies elsewhere, too
         other["path"] = tuple(name for name in other["path"] if name in rows_a)
     labels, speakers = changes("emotion"), changes("speaker")
@@ -120,11 +120,11 @@ def _same_audio(before: Store, after: Store, rows_a: Mapping[str, int], rows_b: 
 
     def by_audio(store: Store, rows: Mapping[str, int], others: Mapping[str, int]) -> dict[tuple[Any, ...], list[str]]:
         columns = [store.column(name) for name in _AUDIO]
-        found: dict[tuple[Any, ...], list[str]] = {}
+        ids_of: dict[tuple[Any, ...], list[str]] = {}
         for name, row in rows.items():
             if name not in others and columns[0][row]:
-                found.setdefault(tuple("" if _equal(c[row], "") else c[row] for c in columns), []).append(name)
-        return found
+                ids_of.setdefault(tuple("" if _equal(c[row], "") else c[row] for c in columns), []).append(name)
+        return ids_of
 
     gone, new = by_audio(before, rows_a, rows_b), by_audio(after, rows_b, rows_a)
     pairs = (pair for audio, ids in gone.items() for pair in zip(ids, new.get(audio, ()), strict=False))

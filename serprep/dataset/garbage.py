@@ -18,7 +18,7 @@ from serprep.cache.levels import level_key
 from serprep.cache.parts import Cache
 from serprep.errors import StoreError, one_line
 from serprep.forms import SUFFIXES, form_of, stem_of
-from serprep.place.place import Entry, Place, at
+from serprep.place.place import Entry, Place, at, claim_on, is_claim
 from serprep.store.store import Store
 from serprep.version import CONDITIONS, is_version, latest, read_build, stores_of, tags, version_named, versions
 
@@ -66,16 +66,16 @@ def gc(dataset: str | Path, *, yes: bool = False) -> Garbage:
     dataset = str(dataset)
     place = at(dataset)
     try:
-        found = _find_garbage(place, yes=yes)
+        garbage = _find_garbage(place, yes=yes)
         if yes:
-            for name in found.stores:
+            for name in garbage.stores:
                 _remove_store(place, name)
-            place.remove_all([*found.parts, *found.temporary])
+            place.remove_all([*garbage.parts, *garbage.temporary])
     except OSError as error:
         raise StoreError(
             f"{one_line(error.filename or dataset)}: {error.strerror or error}; make it readable and writable"
         ) from None
-    return Garbage(**{**vars(found), "removed": yes})
+    return Garbage(**{**vars(garbage), "removed": yes})
 
 
 @dataclass(frozen=True)
@@ -111,19 +111,21 @@ class _Files:
 
     def leftovers(self) -> list[str]:
         """Temporary files and folders in which nothing has changed for a day."""
-        found = sorted({match[1] for name in self._names if (match := _TEMPORARY.match(name))})
-        return [name for name in found if not self.is_young(name)]
+        names = sorted({match[1] for name in self._names if (match := _TEMPORARY.match(name))})
+        return [name for name in names if not self.is_young(name)]
 
 
 def _find_garbage(place: Place, *, yes: bool) -> Garbage:
     root = place.root
-    found = stores_of(root)
+    stores = stores_of(root)
     files = _Files(place.below(), place.now(write=yes))
+    unfinished = _unfinished(place, files)
+    stores = [name for name in stores if name not in unfinished]
     wanted = _tagged_versions(root)
-    newest = stem_of(latest(root, found))
+    newest = stem_of(latest(root, stores))
     going, kept, damaged, notes = [], {}, {}, []
     keys: set[bytes] = set()
-    for name in found:
+    for name in stores:
         reasons = [f"tagged {names}"] if (names := ", ".join(wanted.get(version_named(name), ()))) else []
         reasons += ["latest"] if stem_of(name) == newest else []
         reasons += ["its build.json is damaged: it may be the latest"] if _is_unnumbered(root, name) else []
@@ -149,7 +151,8 @@ def _find_garbage(place: Place, *, yes: bool) -> Garbage:
         notes.append("parts of the cache are not looked at while a store is damaged: they may be needed to repair it")
     else:
         parts = _orphans(root, files, keys)
-    temporary = sorted({*files.leftovers(), *_unfinished(place, files)})
+    # a claim on a store goes after it, since what a kill leaves of the store is known by it
+    temporary = sorted({*files.leftovers(), *unfinished}, key=lambda name: (is_claim(name), name))
     return Garbage(
         removed=False,
         stores=tuple(going),
@@ -163,13 +166,17 @@ def _find_garbage(place: Place, *, yes: bool) -> Garbage:
 
 
 def _unfinished(place: Place, files: _Files) -> list[str]:
-    """Stores that a killed build did not finish, and to which nothing was added for a day."""
+    """Stores that a killed build did not finish or a killed collector did not remove, and untouched for a day."""
     tops = {"/".join(name.split("/")[:2]) for name in files.entries if name.startswith("versions/")}
     named = {name: form for name in tops if (form := form_of(name)) and is_version(version_named(name))}
-    unfinished = [name for name, form in named.items() if not place.is_whole(name, form.mark)]
-    return [
-        name for name in unfinished if f"{stem_of(name)}.build.json" not in files.entries and not files.is_young(name)
-    ]
+    names = []
+    for name, form in named.items():
+        told, card = (f"{stem_of(name)}{end}" for end in (".build.json", ".card.html"))
+        claimed = claim_on(name) in files.entries and not files.is_young(claim_on(name))
+        if not place.is_whole(name, form.mark) and (claimed or told not in files.entries) and not files.is_young(name):
+            shared = any(stem_of(other) == stem_of(name) for other in named if other != name)
+            names += [name, *({told, card} & (set() if shared else files.entries.keys()))]
+    return names
 
 
 def _remove_store(place: Place, name: str) -> None:
@@ -192,12 +199,12 @@ def _remove_store(place: Place, name: str) -> None:
 
 def _tagged_versions(root: str) -> dict[str, list[str]]:
     """Version → its tags.  A tag that names no version might have named any: better to stop."""
-    found: dict[str, list[str]] = {}
+    tagged: dict[str, list[str]] = {}
     for name, version in tags(root).items():
         if not is_version(version):
             raise StoreError(f"{one_line(root)}@{name}: the tag is damaged; set it anew or remove {root}/tags/{name}")
-        found.setdefault(version, []).append(name)
-    return found
+        tagged.setdefault(version, []).append(name)
+    return tagged
 
 
 def _is_unnumbered(root: str, name: str) -> bool:

@@ -42,13 +42,13 @@ def log(dataset: str | Path) -> list[Entry]:
         If there is none.  A damaged store is an entry that says so.
     """
     dataset = str(dataset)
-    found = sorted(stores_of(dataset), key=lambda name: (build_number(dataset, stem_of(name)), name))
-    newest = stem_of(latest(dataset, found))
+    stores = sorted(stores_of(dataset), key=lambda name: (build_number(dataset, stem_of(name)), name))
+    newest = stem_of(latest(dataset, stores))
     names = tags(dataset)
     entries: list[Entry] = []
     previous: Store | None = None
     current: Store | None = None  # the last that could be read
-    for name in found:
+    for name in stores:
         about, note = _about_build(dataset, stem_of(name))
         place = at(dataset).path(name)
         size, shared = _size(place)

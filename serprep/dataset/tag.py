@@ -46,13 +46,13 @@ def tag(dataset: str | Path, version: str, name: str, *, force: bool = False) ->
     check_tag(dataset, name)
     stores_of(dataset)
     store = open_store(f"{dataset}@{version}")
-    found = version_named(f"versions/{store.path.rstrip('/').rsplit('/', 1)[-1]}")
+    digest = version_named(f"versions/{store.path.rstrip('/').rsplit('/', 1)[-1]}")
     hidden = [entry for entry in versions(dataset) if entry.startswith(f"versions/{name}")]
     if len(name) >= 8 and hidden:
         raise StoreError(f"{one_line(dataset)}@{name}: these are digits of a version; choose a name that is none")
-    place, data = at(dataset), f"{found}\n".encode()
+    place, data = at(dataset), f"{digest}\n".encode()
     before = tags(dataset).get(name, "")
-    if before != found:
+    if before != digest:
         if before and not force:
             raise _taken(dataset, name, before)
         try:
@@ -64,15 +64,15 @@ def tag(dataset: str | Path, version: str, name: str, *, force: bool = False) ->
             if not won:  # somebody else was faster
                 raise _taken(dataset, name, tags(dataset).get(name, ""))
             form = form_of(store.path)
-            if form and not place.is_whole(f"versions/{found}{form.suffix}", form.mark):  # a collector was at it
+            if form and not place.is_whole(f"versions/{digest}{form.suffix}", form.mark):  # a collector was at it
                 if not before:
                     place.remove(f"tags/{name}")
                 else:
                     place.exchange(f"tags/{name}", f"{before}\n".encode(), data)
-                raise StoreError(f"{one_line(dataset)}@{name}: {found[:12]} was removed meanwhile; build it again")
+                raise StoreError(f"{one_line(dataset)}@{name}: {digest[:12]} was removed meanwhile; build it again")
         except OSError as error:
             raise StoreError(f"{one_line(dataset)}: tags/{name}: {error.strerror or error}; make it writable") from None
-    return Tagged(tag=name, version=found, store=store.path, before=before)
+    return Tagged(tag=name, version=digest, store=store.path, before=before)
 
 
 def _taken(dataset: str, name: str, version: str) -> StoreError:

@@ -110,15 +110,15 @@ def _supervision(source: Source, i: int, recording: str, start: float) -> dict[s
 def _recordings(source: Source) -> dict[str, dict[str, Any]]:
     """Path → what is known of its file."""
     store = source.store
-    found: dict[str, dict[str, Any]] = {}
+    recordings: dict[str, dict[str, Any]] = {}
     for i, path in enumerate(store.column("path")):
         end = store.column("end")[i]
         last = store.column("duration")[i] if end != end else end
         rate = int(store.column("sample_rate")[i])
-        known = found.get(path)
+        known = recordings.get(path)
         if known and known["duration"] >= last:
             continue
-        found[path] = {
+        recordings[path] = {
             "id": path,
             "sources": [
                 {"type": "file", "channels": [0], "source": f"{source.audio}/{path}" if source.audio else path}
@@ -132,13 +132,13 @@ def _recordings(source: Source) -> dict[str, dict[str, Any]]:
         import soundfile
 
         for path, data in source.files():
-            recording, about = found[path], soundfile.info(io.BytesIO(data))
+            recording, about = recordings[path], soundfile.info(io.BytesIO(data))
             channels = list(range(about.channels))
             recording["sources"][0]["channels"] = recording["channel_ids"] = channels
             recording.update(
                 num_samples=about.frames, duration=about.frames / about.samplerate, sampling_rate=about.samplerate
             )
-    return found
+    return recordings
 
 
 LHOTSE = _Lhotse()

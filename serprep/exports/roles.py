@@ -30,7 +30,7 @@ class Groups(Generic[Row]):
         if self._sizes[number] >= self.full:
             self._flush(number)
         elif sum(self._sizes.values()) >= HELD:
-            self._flush(max(self._sizes, key=lambda one: self._sizes[one]))
+            self._flush(max(self._sizes, key=lambda file: self._sizes[file]))
 
     def close(self) -> None:
         """Write what is left."""

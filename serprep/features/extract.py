@@ -256,17 +256,17 @@ def identities(features: Features) -> dict[str, dict[str, Any]]:
 
 def kind_libraries(features: Features) -> dict[str, str]:
     """Versions of the installed packages that the kinds in use name in their identity, or come from."""
-    found = {}
+    libraries = {}
     for name in features.kinds:
         for library, known in features.kind(name).identity(features.configs[name]).items():
             with suppress(PackageNotFoundError, ValueError):  # a digest or a device, and no package
                 number = version(library)
                 if known == minor(number):
-                    found[library] = number
+                    libraries[library] = number
         package, _, number = brought_by(name).partition(" ")
         if package:
-            found[package] = number
-    return found
+            libraries[package] = number
+    return libraries
 
 
 def extractors(features: Features) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from serprep._typing import FloatArray
 from serprep.audio.signal import Signal
@@ -21,6 +21,14 @@ from serprep.errors import FeatureError
 Config = TypeVar("Config")
 Extractor = Callable[..., FloatArray]  # of a signal; of a signal and an utterance's id where the kind wants that
 Say = Callable[[str], None]
+
+
+class Meaning(NamedTuple):
+    """What a column is."""
+
+    name: str
+    unit: str  # "" for a ratio, or what has none
+    text: str
 
 
 class Kind(ABC, Generic[Config]):
@@ -123,6 +131,10 @@ class Kind(ABC, Generic[Config]):
     @abstractmethod
     def names(self, config: Config) -> tuple[str, ...]:
         """Names of the columns, in order."""
+
+    def meanings(self, config: Config) -> tuple[Meaning, ...]:
+        """Name, unit and one line on each column, in order; () for a kind that does not say."""
+        return ()
 
     def n_columns(self, config: Config) -> int:
         """Columns of its rows."""

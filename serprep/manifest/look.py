@@ -33,8 +33,8 @@ def look_at(path: Path) -> Recording:
     """
     with _turn(path):
         data = read_bytes(path)
-        found = probe(data)
-        return Recording(found.duration, found.sample_rate, digest_of(data), found.revised)
+        probed = probe(data)
+        return Recording(probed.duration, probed.sample_rate, digest_of(data), probed.revised)
 
 
 def _turn(path: Path) -> AbstractContextManager[object]:
@@ -85,7 +85,7 @@ def look(
     reasons: dict[str, str] = {}
     by_path = sorted(range(len(rows)), key=names.__getitem__)
 
-    def one(path: str) -> Recording | str:
+    def attempt(path: str) -> Recording | str:
         try:
             return look_at(root / path)
         except AudioError as error:
@@ -97,7 +97,7 @@ def look(
         # a few at a time: what waits in a thread pool takes kilobytes each
         groups = ((path, list(numbers)) for path, numbers in itertools.groupby(by_path, key=names.__getitem__))
         while some := list(itertools.islice(groups, 256)):
-            for (path, numbers), recording in zip(some, pool.map(one, (path for path, _ in some)), strict=True):
+            for (path, numbers), recording in zip(some, pool.map(attempt, (path for path, _ in some)), strict=True):
                 seen = None if isinstance(recording, str) else recording
                 if isinstance(recording, str):
                     reasons[path] = recording

@@ -305,9 +305,9 @@ def _write_report(result: BuildResult, recipe: Recipe, *, cache: Cache) -> Build
     stem = f"versions/{result.version}"
     folder, name = at(recipe.dataset_path), f"{stem}.build.json"
     stems = {name.rsplit(".", 1)[0] for name in versions(recipe.dataset_path)}
-    numbers = {one: build_number(recipe.dataset_path, one) for one in stems}
+    numbers = {other: build_number(recipe.dataset_path, other) for other in stems}
     number = numbers.get(stem) or _claim(folder, result.version, 1 + max(numbers.values(), default=0))
-    earlier = {one: at for one, at in numbers.items() if 0 < at < number}
+    earlier = {other: at for other, at in numbers.items() if 0 < at < number}
     if earlier:
         before = read_build(recipe.dataset_path, max(earlier, key=earlier.__getitem__)).get("n_utterances")
         result = replace(result, n_before=before)

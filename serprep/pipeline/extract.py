@@ -149,7 +149,7 @@ def compute_features(
     numbers = [i for i in _missing(origins) if failure_key(key_at(origins, i)) not in failures]
     paths, starts = utterances.column("path"), utterances.column("start")
     numbers.sort(key=lambda i: (paths[i], starts[i] or 0.0))  # as a recording is decoded
-    needed = tuple(kind for kind, places in origins.places.items() if not places.found[numbers].all())
+    needed = tuple(kind for kind, places in origins.places.items() if not places.cached[numbers].all())
     prepare(features, needed, (lambda line: None) if quiet else None)
     cuts = _cuts([paths[i] for i in numbers], pool.n_workers, batch_size)
     memory = getattr(pool, "memory", None)
@@ -188,7 +188,7 @@ def _own_identities(
     kind, config = features.kind(name), features.configs[name]
     if kind.wants == "utterance":
         ids = utterances.column("id")
-        return ({**kind.own_identity(config, one), **more} for one, more in zip(ids, transformed, strict=True))
+        return ({**kind.own_identity(config, row), **more} for row, more in zip(ids, transformed, strict=True))
     return iter(transformed)
 
 
@@ -329,7 +329,7 @@ def _elsewhere(batch: Batch, receipt: Receipt, i: int, pool: Workers, attempt: i
     """
     path = one_line(batch.items[0].path)
     if receipt.worker:
-        pool.distrust(receipt.worker, f"it cannot read {path}, which is there: {receipt.unread[i]}")
+        pool.members.distrust(receipt.worker, f"it cannot read {path}, which is there: {receipt.unread[i]}")
     if attempt == ATTEMPTS - 1:
         who = f"worker {receipt.worker}" if receipt.worker else "a worker"
         raise SerprepError(
@@ -407,7 +407,7 @@ def extract_batch(batch: Batch) -> Receipt:
     """Compute a batch and write it into the cache; the task that workers run."""
     cache = Cache(batch.cache)
     n_worker = n_threads() or int(containing.alone)
-    found: dict[str, list[tuple[bytes, Any, int]]] = {}
+    extracted: dict[str, list[tuple[bytes, Any, int]]] = {}
     failures: dict[int, str] = {}
     levels: list[tuple[bytes, Any]] = []
     unread: dict[int, str] = {}
@@ -444,13 +444,13 @@ def extract_batch(batch: Batch) -> Receipt:
             suspects.append(number)
             continue
         for kind, rows in values.items():
-            found.setdefault(kind, []).append((item.keys[kind], rows, n_samples))
+            extracted.setdefault(kind, []).append((item.keys[kind], rows, n_samples))
         levels.append((level_key(item.digest, item.start, item.end), heard.values()))
     keep_levels(cache, levels)
     if lasting:
         cache.write_failures(lasting)
     parts: dict[str, str] = {}
-    for kind, entries in found.items():
+    for kind, entries in extracted.items():
         keys, blocks, lengths = zip(*entries, strict=True)
         parts[kind] = cache.write(kind, keys, blocks, lengths)
     return Receipt(failures, unread, parts, here(), tuple(suspects))

@@ -106,7 +106,7 @@ def _unlabelled(manifest: Manifest) -> list[str]:
 def _joined(recipe: Recipe) -> Asked:
     """What is asked for of several corpora; ids, and what tells speakers apart, begin with the corpus's name."""
     root = recipe.root
-    alone = {one.name: _read(replace(recipe, corpus=one, corpora=())) for one in recipe.corpora}
+    alone = {corpus.name: _read(replace(recipe, corpus=corpus, corpora=())) for corpus in recipe.corpora}
     infos = [asked.manifest.info for asked in alone.values()]
     info = {
         key: "; ".join(dict.fromkeys(str(info[key]) for info in infos if info.get(key)))
@@ -115,7 +115,7 @@ def _joined(recipe: Recipe) -> Asked:
     rows = (_named(row, name, root, asked.root) for name, asked in alone.items() for row in asked.manifest.utterances)
     manifest = make_manifest(rows, info)
     labels = tuple(dict.fromkeys(label for asked in alone.values() for label in asked.labels))
-    if not any(one.emotions for one in recipe.corpora):
+    if not any(corpus.emotions for corpus in recipe.corpora):
         labels = tuple(sorted(labels))
     located = [asked.located for asked in alone.values() if asked.located]
     warnings = [f"{one_line(name)}: {warning}" for name, asked in alone.items() for warning in asked.warnings]
@@ -129,7 +129,9 @@ def _joined(recipe: Recipe) -> Asked:
         {f"{name}: {why}": n for name, asked in alone.items() for why, n in asked.dropped.items()},
         labels,
         tuple(warnings),
-        Located(manifest.utterances, (), sum(one.n_missing for one in located), sum(one.n_paths for one in located)),
+        Located(
+            manifest.utterances, (), sum(part.n_missing for part in located), sum(part.n_paths for part in located)
+        ),
         root,
     )
 

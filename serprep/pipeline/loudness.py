@@ -57,21 +57,21 @@ def check_loudness(
     """
     levels, reasons = _levels(utterances, root, cache=cache, retry=retry, quiet=quiet)
     known = np.array([i not in reasons for i in range(len(utterances))], bool)
-    found = {name: which & known for name, which in problems_of(levels).items()}
+    problems = {name: which & known for name, which in problems_of(levels).items()}
     warnings = tuple(
         f"{np.count_nonzero(which)} of {len(utterances)} utterances are {PROBLEMS[name]}; "
         f"such as {one_line(utterances[int(which.argmax())].id)}"
-        for name, which in found.items()
+        for name, which in problems.items()
         if which.any()
     )
     if silent == "quarantine":
-        reasons |= {i: PROBLEMS[name] for name in SILENT for i in np.flatnonzero(found[name]).tolist()}
+        reasons |= {i: PROBLEMS[name] for name in SILENT for i in np.flatnonzero(problems[name]).tolist()}
     return Loudness(
         keep=[i for i in range(len(utterances)) if i not in reasons],
         quarantined=tuple(
             Quarantined(id=utterances[i].id, path=utterances[i].path, reason=reasons[i]) for i in sorted(reasons)
         ),
-        counts={name: int(np.count_nonzero(which)) for name, which in found.items()},
+        counts={name: int(np.count_nonzero(which)) for name, which in problems.items()},
         warnings=warnings,
     )
 
@@ -84,10 +84,10 @@ def _levels(
     keys = as_keys(level_key(*cells) for cells in zip(*(utterances.column(name) for name in names), strict=True))
     places = cache.find(KIND, keys)
     levels = np.zeros((len(utterances), 5), np.float32)
-    there = np.flatnonzero(places.found)
+    there = np.flatnonzero(places.cached)
     if len(there):
         levels[there] = np.concatenate(cache.read(places[there]))
-    missing = np.flatnonzero(~places.found).tolist()
+    missing = np.flatnonzero(~places.cached).tolist()
     remembered = cache.failures() if missing and not retry else {}
     reasons = {i: remembered[key] for i in missing if (key := keys[i].tobytes()) in remembered}
     paths = utterances.column("path")
@@ -125,14 +125,14 @@ def _measure(utterances: Utterances, path: Path, numbers: Sequence[int]) -> list
             raise AudioError("the file changed during the build; build again")
     except AudioError as error:
         return [(i, str(error), False) for i in numbers]
-    found: list[tuple[int, FloatArray | str, bool]] = []
+    measured: list[tuple[int, FloatArray | str, bool]] = []
     decoder = None
     for i in sorted(numbers, key=lambda i: utterances[i].start or 0.0):
         try:
             decoder = decoder or Decoder(data)
             heard = Levels()  # what is refused today may have been stored before
             decoder.guarded(utterances[i].start, utterances[i].end, levels=heard)
-            found.append((i, heard.values(), True))
+            measured.append((i, heard.values(), True))
         except AudioError as error:
-            found.append((i, str(error), True))
-    return found
+            measured.append((i, str(error), True))
+    return measured

@@ -37,8 +37,8 @@ class Places:
             if other := _other(self.identity, _identity(self.features)):
                 return f"it has other libraries that decide features ({other}); install the same"
             if self.sample:
-                found = digest_of(read_bytes(as_root(self.sample)))
-                if found != self.digest:
+                digest = digest_of(read_bytes(as_root(self.sample)))
+                if digest != self.digest:
                     return f"{one_line(self.sample)} is another file there; let it see the same corpus"
         except AudioError as error:
             return f"it cannot read {one_line(self.sample)} ({error}); let it see the corpus at the same path"
@@ -117,7 +117,7 @@ def shared(recipe: Recipe, rows: Utterances, *, cache: str, pool: Workers) -> It
         yield
         return
     try:
-        with pool.admitting(test):
+        with pool.members.admitting(test):
             yield
     finally:
         for folder in folders:

@@ -176,7 +176,7 @@ def _computed(
             reasons[int(name)] = looked.reasons[path]
         else:
             good.append(i)
-    found, origins, failed, *_ = compute_features(
+    utterances, origins, failed, *_ = compute_features(
         known.take(good),
         features,
         root=root,
@@ -189,9 +189,9 @@ def _computed(
     )
     reasons |= {int(row.id): row.reason for row in failed}
     named = {recordings[number]: reasons[number] for number in sorted(reasons)}
-    if not len(found):
+    if not len(utterances):
         raise FeatureError(first_ten([f"{one_line(name)}: {reason}" for name, reason in named.items()]))
-    return found, origins, named
+    return utterances, origins, named
 
 
 def _is_text(name: str) -> bool:

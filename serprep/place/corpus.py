@@ -25,8 +25,8 @@ def as_root(place: str | os.PathLike[str], *, base: Path | None = None) -> Path:
     >>> as_root("s3://bucket/ravdess") / "Actor_01"
     UrlPath('s3://bucket/ravdess/Actor_01')
     """
-    found = at(place, base=base)
-    return Path(found.root) if found.direct() else cast(Path, UrlPath(found.root))
+    folder = at(place, base=base)
+    return Path(folder.root) if folder.direct() else cast(Path, UrlPath(folder.root))
 
 
 def read_file(path: Path) -> bytes:
@@ -104,7 +104,7 @@ def unfollowed(root: Path, suffixes: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 def _walk_url(root: UrlPath, suffixes: tuple[str, ...]) -> Iterator[str]:
-    found: list[str] = []
+    files: list[str] = []
     folders = [("", root)] if root.is_dir() else []
     while folders:
         prefix, folder = folders.pop()
@@ -112,15 +112,15 @@ def _walk_url(root: UrlPath, suffixes: tuple[str, ...]) -> Iterator[str]:
             if entry.name.startswith("."):
                 continue
             if entry.name.lower().endswith(suffixes):
-                found.append(prefix + entry.name)
+                files.append(prefix + entry.name)
             elif entry.is_dir():
                 folders.append((f"{prefix}{entry.name}/", entry))
-    yield from sorted(found, key=lambda path: path.split("/"))
+    yield from sorted(files, key=lambda path: path.split("/"))
 
 
 def _walk(root: Path, suffixes: tuple[str, ...]) -> tuple[list[str], list[tuple[str, str]]]:
     """What is listed, and the links that are not followed."""
-    found: list[str] = []
+    files: list[str] = []
     passed: list[tuple[str, str]] = []
     folders, links = [""], list[str]()  # with a final "/"
     seen: set[tuple[int, int]] = set()
@@ -145,7 +145,7 @@ def _walk(root: Path, suffixes: tuple[str, ...]) -> tuple[list[str], list[tuple[
             if entry.name.startswith("."):
                 continue
             if entry.name.lower().endswith(suffixes):
-                found.append(name)
+                files.append(name)
                 continue
             try:
                 if entry.is_dir():
@@ -154,4 +154,4 @@ def _walk(root: Path, suffixes: tuple[str, ...]) -> tuple[list[str], list[tuple[
                     passed.append((name, "a link that leads nowhere"))
             except OSError:  # such as a link to itself
                 passed.append((name, "a link that leads nowhere"))
-    return sorted(found, key=lambda path: path.split("/")), sorted(passed)
+    return sorted(files, key=lambda path: path.split("/")), sorted(passed)

@@ -48,14 +48,14 @@ class Here(Place):
     def entries(self, folder: str = "") -> dict[str, bool]:
         """What lies in a folder."""
         try:
-            with os.scandir(self._at(folder)) as found:
-                return {entry.name: entry.is_file() for entry in found}
+            with os.scandir(self._at(folder)) as entries:
+                return {entry.name: entry.is_file() for entry in entries}
         except FileNotFoundError:
             return {}
 
     def below(self, name: str = "") -> dict[str, Entry]:
         """Files, folders and links; what vanishes meanwhile is passed over."""
-        top, found = self._at(name), {}
+        top, entries = self._at(name), {}
         inside = (Path(folder, own) for folder, _, names in os.walk(top) for own in ("", *names))
         for path in [top] if not top.is_dir() or top.is_symlink() else inside:
             with contextlib.suppress(OSError):
@@ -65,8 +65,8 @@ class Here(Place):
                 relative = "" if path == top else path.relative_to(top).as_posix() + "/" * is_folder
                 content = (state.st_dev, state.st_ino)
                 n_names = 1 if is_folder else state.st_nlink
-                found[relative] = Entry(0 if is_folder else size, state.st_mtime, content, n_names)
-        return found
+                entries[relative] = Entry(0 if is_folder else size, state.st_mtime, content, n_names)
+        return entries
 
     def now(self, *, write: bool) -> float:
         """The earlier of this machine's time and that of the machine whose clock dates files there.

@@ -89,8 +89,8 @@ class Place(ABC):
 
     def names(self, folder: str) -> list[str]:
         """Sorted relative names of the files directly in a folder; temporary ones are left out."""
-        found = (name for name, is_file in self.entries(folder).items() if is_file and name[:1] not in ("", "."))
-        return sorted(f"{folder}/{name}" for name in found)
+        files = (name for name, is_file in self.entries(folder).items() if is_file and name[:1] not in ("", "."))
+        return sorted(f"{folder}/{name}" for name in files)
 
     @abstractmethod
     def now(self, *, write: bool) -> float:
@@ -184,6 +184,17 @@ class Place(ABC):
     @abstractmethod
     def new_file(self) -> AbstractContextManager[Path]:
         """A path here at which this file is written; when the block has ended well, it is in its place."""
+
+
+def claim_on(name: str) -> str:
+    """The file that says, of a store at a URL, that somebody removes it."""
+    folder, _, last = name.rpartition("/")
+    return f"{folder}/.{last[:16]}.going.tmp".lstrip("/")
+
+
+def is_claim(name: str) -> bool:
+    """Whether `claim_on` gives such names."""
+    return name.endswith(".going.tmp")
 
 
 def at(path: object, *, base: Path | None = None) -> Place:

@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 from serprep import remote
 from serprep.files import in_store
 from serprep.forms import form_of
-from serprep.place.place import Answer, Entry, Item, Place, Stage
+from serprep.place.place import Answer, Entry, Item, Place, Stage, claim_on
 from serprep.processes import scratch
 from serprep.progress import Progress
 
@@ -51,10 +51,10 @@ class Url(Place):
     def below(self, name: str = "") -> dict[str, Entry]:
         """All objects of that prefix, or the one of that name."""
         url = self.path(name)
-        found = remote.listing(url)
-        if not found and (own := remote.info(url)) is not None:
-            found = {"": own}
-        return {name: Entry(int(entry["size"]), remote.modified(entry), (url, name)) for name, entry in found.items()}
+        entries = remote.listing(url)
+        if not entries and (own := remote.info(url)) is not None:
+            entries = {"": own}
+        return {name: Entry(int(entry["size"]), remote.modified(entry), (url, name)) for name, entry in entries.items()}
 
     def now(self, *, write: bool) -> float:
         """This machine's time."""
@@ -152,8 +152,7 @@ class Url(Place):
 
     def withdraw(self, name: str, mark: str, *, unless: Callable[[], bool] = lambda: False) -> None:
         """Remove the mark first: from then on it is none.  What has none is seen until it is gone."""
-        folder, _, last = name.rpartition("/")
-        claim = f"{folder}/.{last[:16]}.going.tmp".lstrip("/")  # of two who restore and remove, a torn one would stay
+        claim = claim_on(name)  # of two who restore and remove, a torn one would stay
         if not self.create(claim, uuid.uuid4().bytes):
             return
         try:

@@ -27,17 +27,17 @@ class _Tree:
         with self._lock:
             if self._files is None:
                 try:
-                    found = remote.listing(self.url)
+                    listed = remote.listing(self.url)
                 except OSError as error:
                     raise CorpusError(f"{one_line(self.url)}: {error.strerror or one_line(error)}") from None
-                for name in sorted(found):
+                for name in sorted(listed):
                     parts = name.split("/")
                     for depth in range(len(parts)):
                         children = self._children.setdefault("/".join(parts[:depth]), [])
                         if not children or children[-1] != parts[depth]:
                             children.append(parts[depth])
                 self._children = {name: sorted(set(children)) for name, children in self._children.items()}
-                self._files = found
+                self._files = listed
             return self._files
 
     def children(self, name: str) -> list[str] | None:
@@ -154,14 +154,14 @@ class UrlPath:
             elif self.is_dir():
                 yield self
         for name in self._tree.children(self._name) or ():
-            found = self / name
+            child = self / name
             if head == "**":
-                yield from found._fitting(parts, folders=folders) if found.is_dir() else ()
+                yield from child._fitting(parts, folders=folders) if child.is_dir() else ()
             elif fnmatch.fnmatchcase(name, head):
                 if rest:
-                    yield from found._fitting(rest, folders=folders)
-                elif found.is_dir() or not folders:
-                    yield found
+                    yield from child._fitting(rest, folders=folders)
+                elif child.is_dir() or not folders:
+                    yield child
 
     def rglob(self, pattern: str) -> Iterator["UrlPath"]:
         """What at any depth below it fits a pattern."""

@@ -63,7 +63,7 @@ def check_attributes(about: Mapping[str, Any]) -> None:
     _expect(isinstance(origin, dict) and isinstance(origin.get("corpus"), dict), "provenance names no corpus")
     _expect(_is_digest(origin.get("manifest_digest")), "provenance names no digest of the manifest")
     used: Any = origin.get("extractors")
-    _expect(isinstance(used, dict) and all(isinstance(one, dict) for one in used.values()), "extractors is no table")
+    _expect(isinstance(used, dict) and all(isinstance(told, dict) for told in used.values()), "extractors is no table")
     asked: Any = about.get("configurations")
     _expect(isinstance(asked, dict) and isinstance(asked.get("features"), dict), "configurations names no features")
     labels: Any = asked.get("labels")
@@ -86,18 +86,18 @@ def missing_kinds(about: Mapping[str, Any]) -> dict[str, MissingKind]:
     """
     kinds: Any = about.get("kinds", {})
     _expect(isinstance(kinds, dict) and all(map(is_inside, kinds)), "kinds is no table of kinds of feature")
-    found = {}
-    for name, one in kinds.items():
-        fine = isinstance(one, dict) and one.get("shape") in ("row", "contour") and _is_count(one.get("columns"))
-        _expect(fine and isinstance(one.get("distribution"), str), "kinds describes one that cannot be")
-        _expect("/" not in name and one["columns"] <= WIDEST, "kinds describes one that cannot be")
-        dtype = one.get("dtype", "float32")
+    missing = {}
+    for name, entry in kinds.items():
+        fine = isinstance(entry, dict) and entry.get("shape") in ("row", "contour") and _is_count(entry.get("columns"))
+        _expect(fine and isinstance(entry.get("distribution"), str), "kinds describes one that cannot be")
+        _expect("/" not in name and entry["columns"] <= WIDEST, "kinds describes one that cannot be")
+        dtype = entry.get("dtype", "float32")
         _expect(dtype in ("float32", "int16"), "kinds describes one that cannot be")
         why = _missing(name, about) if name in kind_names() else ""
         if why or name not in kind_names():
-            names = tuple(f"{name}_{i}" for i in range(one["columns"]))
-            found[name] = MissingKind(name, one["shape"], names, one["distribution"], dtype, why)
-    return found
+            names = tuple(f"{name}_{i}" for i in range(entry["columns"]))
+            missing[name] = MissingKind(name, entry["shape"], names, entry["distribution"], dtype, why)
+    return missing
 
 
 def _missing(name: str, about: Mapping[str, Any]) -> str:
@@ -165,4 +165,4 @@ def _is_count(value: object) -> bool:
 
 
 def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)

@@ -250,30 +250,30 @@ def check_file(path: str, progress: Callable[[int], None] | None = None) -> list
     """
     try:
         expected = read_block(path)["sha256"]
-        found = _digest_of_rest(path, progress)
+        digest = _digest_of_rest(path, progress)
     except StoreError as error:
         return [str(error)]
     except OSError as error:
         return [f"{one_line(path)}: {error.strerror or one_line(error)}"]
-    if found != expected:
-        return [f"{one_line(path)}: its SHA-256 is {found[:16]}…, its seal says {expected[:16]}…; build it again"]
+    if digest != expected:
+        return [f"{one_line(path)}: its SHA-256 is {digest[:16]}…, its seal says {expected[:16]}…; build it again"]
     return []
 
 
 def array_names(path: str, attributes: Mapping[str, Any]) -> list[str]:
     """Names of all arrays, sorted."""
-    found: list[str] = []
+    names: list[str] = []
 
     def visit(name: str, node: Any) -> None:
         if isinstance(node, h5py.Dataset):
-            found.append(name)
+            names.append(name)
 
     try:
         with open_file(path) as file:
             file.visititems(visit)
     except DAMAGE as error:
         raise StoreError(f"{one_line(path)}: its tree is damaged ({one_line(error)}); build it again") from None
-    return sorted(found)
+    return sorted(names)
 
 
 def opened(path: str, name: str, attributes: Mapping[str, Any]) -> Opened:

@@ -106,12 +106,12 @@ def segments_name(length: int, of: str = "logmel") -> str:
 
 def tables(features: Features, segment_dtype: str = "float32") -> list[Table]:
     """The feature arrays of a store: segments first, then whole kinds."""
-    found = []
+    layout = []
     for segment in features.segments.values():
         kind, config = features.kind(segment.of), features.configs[segment.of]
         row = kind.dimensions[1] or f"{segment.of}_column"
         suffix = f"_{segment.length}" if segment.of == Segment.of else f"_{segment.of}_{segment.length}"
-        found.append(
+        layout.append(
             Table(
                 kind=segment.of,
                 name=segments_name(segment.length, segment.of),
@@ -129,7 +129,7 @@ def tables(features: Features, segment_dtype: str = "float32") -> list[Table]:
             continue
         shape = kind.shape_of(config)
         rows = "utterance" if shape == "row" else kind.dimensions[0] or f"{name}_row"
-        found.append(
+        layout.append(
             Table(
                 kind=name,
                 name=f"{name}/{kind.array}",
@@ -141,7 +141,7 @@ def tables(features: Features, segment_dtype: str = "float32") -> list[Table]:
                 names=kind.names(config),
             )
         )
-    return found
+    return layout
 
 
 def counted_columns(features: Features) -> tuple[str, ...]:
@@ -171,19 +171,19 @@ def arrays(
     n_rows : mapping of str to int
         Name of a table with offsets → its rows in all.
     """
-    found = []
+    layout = []
     for column in (*columns, *counted_columns(features)):
         dtype = "float64" if column in numbers else dtype_of(column)
-        found.append(Array(name=f"utterances/{column}", shape=(n,), dtype=dtype, dimensions=("utterance",)))
+        layout.append(Array(name=f"utterances/{column}", shape=(n,), dtype=dtype, dimensions=("utterance",)))
     for table in tables(features, config.segment_dtype):
         rows = n if table.per_utterance else n_rows[table.name]
-        found.append(Array(name=table.name, shape=(rows, *table.row), dtype=table.dtype, dimensions=table.dimensions))
+        layout.append(Array(name=table.name, shape=(rows, *table.row), dtype=table.dtype, dimensions=table.dimensions))
         if table.names:
             names = (len(table.names),)
-            found.append(
+            layout.append(
                 Array(name=f"{table.name}_names", shape=names, dtype="string", dimensions=table.dimensions[1:])
             )
         if table.offsets:
-            found.append(Array(name=table.offsets, shape=(n + 1,), dtype="int64", dimensions=("boundary",)))
-        found.append(Array(name=table.keys, shape=(n, 32), dtype="uint8", dimensions=("utterance", "byte")))
-    return found
+            layout.append(Array(name=table.offsets, shape=(n + 1,), dtype="int64", dimensions=("boundary",)))
+        layout.append(Array(name=table.keys, shape=(n, 32), dtype="uint8", dimensions=("utterance", "byte")))
+    return layout

@@ -194,9 +194,9 @@ def _growing(path: Path, plan: writer.Plan, *, quiet: bool) -> Iterator[None]:
 
 def _older(dataset: str, form: Form) -> list[Path]:
     """Stores that a new one may share files with, the newest first."""
-    found = [name for name in versions(dataset) if form_of(name) == form]
-    found.sort(key=lambda name: build_number(dataset, stem_of(name)), reverse=True)
-    return [Path(dataset) / name for name in found]
+    names = [name for name in versions(dataset) if form_of(name) == form]
+    names.sort(key=lambda name: build_number(dataset, stem_of(name)), reverse=True)
+    return [Path(dataset) / name for name in names]
 
 
 def _differences(before: Mapping[str, str], after: Mapping[str, str], form: Form, store: str) -> tuple[Problem, ...]:

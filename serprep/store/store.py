@@ -14,6 +14,7 @@ from serprep.columns import DIMENSIONS, FIRST, LAST, RESERVED
 from serprep.errors import StoreError, one_line
 from serprep.features.extract import Features, features_from_json
 from serprep.features.framing import Segment
+from serprep.features.kind import Meaning
 from serprep.manifest.table import Manifest, make_manifest
 from serprep.store.claims import check_attributes, missing_kinds
 from serprep.store.container import DAMAGE, Opened, as_text
@@ -132,6 +133,9 @@ class Store:
             raise StoreError("to_xarray needs xarray, which is not installed: `pip install xarray`") from None
         values, names = self._named(kind)
         along = {"emotion": ("id", self.emotions), "speaker": ("id", self.speakers)}
+        if meanings := self.meanings(kind):
+            _, units, texts = zip(*meanings, strict=True)
+            along |= {"unit": ("column", list(units)), "meaning": ("column", list(texts))}
         return xr.DataArray(values, dims=("id", "column"), coords={"id": self.ids, "column": names, **along}, name=kind)
 
     def _named(self, kind: str) -> tuple[AnyArray, list[str]]:
@@ -257,8 +261,8 @@ class Store:
     @cached_property
     def _layout(self) -> dict[str, Array]:
         """Every array that the attributes announce; lengths that they do not tell are `_ANY`."""
-        found = self.specs({table.name: _ANY for table in self.tables}, numbers=())
-        return {array.name: array for array in found}
+        specs = self.specs({table.name: _ANY for table in self.tables}, numbers=())
+        return {array.name: array for array in specs}
 
     def specs(self, n_rows: Mapping[str, int], *, numbers: Sequence[str]) -> list[Array]:
         """The arrays of a store of this configuration; `numbers` are the dimensions that are not stored as text."""
@@ -425,6 +429,15 @@ class Store:
         """Names of a kind's columns, in order."""
         names: list[str] = as_text(self._read(f"{self.table(kind).name}_names"))
         return names
+
+    def meanings(self, kind: str) -> tuple[Meaning, ...]:
+        """Name, unit and one line on each column of a kind, in order; () for one that does not say.
+
+        A store holds the names; what they mean its kind says, also for stores of before.
+        """
+        if kind not in self.features.kinds:
+            self.table(kind)  # says what there is
+        return self.features.kind(kind).meanings(self.features.configs[kind])
 
     def segments(self, i: int, length: int, of: str = Segment.of) -> AnyArray:
         """Segments of one utterance, shape (n_segments, length, n_columns), as stored."""

@@ -167,14 +167,14 @@ def _sharing(path: str, problem: Problem) -> tuple[str, ...]:
 
 def _touched(store: Store, problems: Sequence[Problem]) -> list[Problem]:
     """The same problems with the ids of the utterances they touch, where that can be told."""
-    found = []
+    touched = []
     for problem in problems:
         ids: set[str] = set()
         for array, shard in store.container.suspects(problem, [table.name for table in store.tables]):
             with contextlib.suppress(Exception):  # the table of utterances itself may be what is damaged
                 ids.update(_ids_in(store, array, shard))
-        found.append(dataclasses.replace(problem, utterances=tuple(sorted(ids))))
-    return found
+        touched.append(dataclasses.replace(problem, utterances=tuple(sorted(ids))))
+    return touched
 
 
 def _ids_in(store: Store, name: str, shard: int | None) -> list[str]:
@@ -303,25 +303,25 @@ def _finite(store: Store, table: Table) -> list[Problem]:
 
 def _with_sources(features: Features, sources: Features | None) -> Features:
     """The store's features, with the recipe's configuration of what cannot be computed from the store's alone."""
-    found = {
+    sourced = {
         name: sources.configs[name]
         for name in features.missing
         if sources
         and name in sources.kinds
         and canonical_json(sources.kind(name).plain(sources.configs[name])) == canonical_json(features.configs[name])
     }
-    missing = {name: kind for name, kind in features.missing.items() if name not in found}
+    missing = {name: kind for name, kind in features.missing.items() if name not in sourced}
     off = {name: None for name in KINDS if name not in features.configs}
-    return Features(features.segments, missing, **{**off, **features.configs, **found})
+    return Features(features.segments, missing, **{**off, **features.configs, **sourced})
 
 
 def _by_opensmile(store: Store) -> Features:
     """What openSMILE computes of the store's features, by openSMILE."""
     own = store.features
-    found = {name: own.kind(name).reference(own.configs[name]) for name in own.kinds}
-    if not any(found.values()):
+    references = {name: own.kind(name).reference(own.configs[name]) for name in own.kinds}
+    if not any(references.values()):
         raise StoreError(f"{store.path}: it holds nothing that openSMILE computes too, such as functionals")
-    return Features({}, {}, **{**dict.fromkeys(KINDS), **found})
+    return Features({}, {}, **{**dict.fromkeys(KINDS), **references})
 
 
 def _against_audio(

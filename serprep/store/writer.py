@@ -34,7 +34,7 @@ class Origins:
     @property
     def complete(self) -> AnyArray:
         """Which utterances have every kind of feature in the cache, shape (n,), bool."""
-        return np.asarray(np.logical_and.reduce([places.found for places in self.places.values()]))
+        return np.asarray(np.logical_and.reduce([places.cached for places in self.places.values()]))
 
     def take(self, numbers: AnyArray) -> "Origins":
         """Those rows alone."""

@@ -168,11 +168,11 @@ def read_attributes(path: str, *, complete: bool = True) -> dict[str, Any]:
         raise StoreError(f"{place}: {error.strerror or error}; make it readable") from None
     try:
         attributes = dict(load_object(data)["attributes"])
-        found = str(attributes["seal"])
+        claimed = str(attributes["seal"])
     except (ValueError, KeyError, TypeError):
         raise StoreError(f"{place}: its root metadata is unfinished or damaged; build it again") from None
-    unsealed = data.replace(found.encode(), NO_SEAL.encode(), 1) if len(found) == 64 else b""
-    if data.count(found.encode()) != 1 or hashlib.sha256(unsealed).hexdigest() != found:
+    unsealed = data.replace(claimed.encode(), NO_SEAL.encode(), 1) if len(claimed) == 64 else b""
+    if data.count(claimed.encode()) != 1 or hashlib.sha256(unsealed).hexdigest() != claimed:
         raise StoreError(f"{place}: its root metadata does not match its seal; build it again")
     try:
         claims.check_files(attributes.get("files"))
@@ -211,9 +211,9 @@ def inspect(path: str, progress: Tell | None = None) -> Inspected:
 
     names = sorted(set(expected) & there)
     with ThreadPoolExecutor(max_workers=min(8, 2 * (os.cpu_count() or 1))) as pool:
-        for number, (name, found) in enumerate(zip(names, pool.map(digest, names), strict=True), 1):
-            if found != expected[name]:
-                message = found if found.startswith("unreadable") else "its bytes are not those that were sealed"
+        for number, (name, actual) in enumerate(zip(names, pool.map(digest, names), strict=True), 1):
+            if actual != expected[name]:
+                message = actual if actual.startswith("unreadable") else "its bytes are not those that were sealed"
                 problems.append(Problem(kind="damaged file", place=name, message=message))
             if progress:
                 progress(number)

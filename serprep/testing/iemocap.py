@@ -229,13 +229,13 @@ def _choices(turn: Turn) -> dict[str, list[str]]:
     others = [word for code, word in WORDS.items() if code != turn.emotion]
     rng.shuffle(others)
     agreeing = [0, 1, *(2 + rng.permutation(n - 2)).tolist()][: turn.agreement]
-    found = {}
+    choices = {}
     for place, rater in enumerate(raters):
         words = [WORDS[turn.emotion]] if place in agreeing else [others[place]]
         if rng.random() < 0.1:
             words.append(others[-1 - place])
-        found[rater] = words
-    return found
+        choices[rater] = words
+    return choices
 
 
 def _dimensions(turn: Turn, *, raters: Iterable[str]) -> dict[str, tuple[int, int, int]]:

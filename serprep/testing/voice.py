@@ -316,11 +316,11 @@ def _pitch(times: DoubleArray, syllables: Syllables, *, style: Style) -> DoubleA
 def _envelopes(times: DoubleArray, syllables: Syllables) -> tuple[DoubleArray, DoubleArray]:
     """Amplitudes of voice and of frication."""
     held, friction, onset = syllables.consonants[:, [3, 4, 6]].T
-    zero, one = np.zeros_like(held), np.ones_like(held)
-    voice = np.column_stack([0.5 * held, held, held, one, 0.9 * one, 0.5 * held])
+    zeros, ones = np.zeros_like(held), np.ones_like(held)
+    voice = np.column_stack([0.5 * held, held, held, ones, 0.9 * ones, 0.5 * held])
     voice[[0, -1], [0, -1]] = 0.0  # from and to silence
     voice *= syllables.loudness[:, None]
-    noise = np.column_stack([zero, friction, friction, zero])
+    noise = np.column_stack([zeros, friction, friction, zeros])
     return (
         np.interp(times, syllables.knots(0.0, 0.05, 0.28, 0.42, 0.8, 0.99), voice.ravel()),
         np.interp(times, syllables.knots(onset, onset + 0.03, 0.28, 0.36), noise.ravel()),

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,7 @@ EXACT = 16  # speakers up to which every permutation is looked at
 _TINY = 1e-12  # a variance below is one of rounding
 
 Interval = tuple[float, float] | None
+Scales = Mapping[str, tuple[float, float]]  # dimension → what became 0, and 1
 Numbers = FloatArray | DoubleArray
 
 
@@ -106,6 +107,43 @@ class DimensionScore:
     rmse_interval: Interval
 
 
+Row = TypeVar("Row", bound=DimensionScore)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DimensionGroup(DimensionScore):
+    """The same within a group of utterances: a value of a column."""
+
+    column: str
+    group: str
+    n_speakers: int  # of whom a value is known; 0: who speaks is not
+    too_few: bool  # speakers, to believe in the interval
+    worst: bool = False  # of the system's groups of that column, on that dimension
+
+
+@dataclass(frozen=True, kw_only=True)
+class DimensionCondition(DimensionScore):
+    """The same where the test part is transformed."""
+
+    condition: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DimensionGroupDifference:
+    """How much higher the concordance in one group is than in another."""
+
+    system: str
+    column: str
+    dimension: str
+    first: str
+    second: str
+    ccc: float
+    ccc_interval: Interval
+    p: float | None
+    p_holm: float | None  # corrected for all differences of the system
+    within_speakers: bool  # whether speakers are in both groups
+
+
 @dataclass(frozen=True, kw_only=True)
 class DimensionDifference:
     """How much higher the concordance of the first of two systems is."""
@@ -149,7 +187,7 @@ def is_score(scores: Any, scales: Any) -> bool:
 
 
 def read_numbers(path: Path) -> pd.DataFrame:
-    """Predictions of numbers as written.
+    """Predictions of numbers as written, and of labels where these were learnt beside.
 
     Raises
     ------
@@ -157,13 +195,18 @@ def read_numbers(path: Path) -> pd.DataFrame:
         If the file is not what an experiment writes.
     """
     text = dict.fromkeys(("id", "speaker", "role"), str)
+    of_labels = dict.fromkeys(("truth", "prediction"), str)
     try:
-        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={}, encoding="utf-8")
-        names = [name.removeprefix(truth_of("")) for name in table.columns[3::2]]
+        table = pd.read_csv(path, dtype=text | of_labels, keep_default_na=False, na_values={}, encoding="utf-8")
+        numbers = [name for name in table.columns if name.startswith((truth_of(""), predicted_of("")))]
+        names = [name.removeprefix(truth_of("")) for name in numbers[::2]]
         expected = [*text, *(of(name) for name in names for of in (truth_of, predicted_of))]
         for name in expected[3:]:
             table[name] = pd.to_numeric(table[name].replace("", np.nan)).astype(np.float64)
-        fits = list(table.columns) == expected and len(names) > 0
+        behind = list(table.columns[len(expected) :])
+        fits = list(table.columns[: len(expected)]) == expected and len(names) > 0
+        fits = fits and behind[:2] in ([], [*of_labels]) and all(name.startswith("p_") for name in behind[2:])
+        fits = fits and bool(np.isfinite(table[behind[2:]].to_numpy(np.float64)).all())
         fits = fits and bool(np.isfinite(table[[predicted_of(name) for name in names]].to_numpy()).all())
     except (ValueError, KeyError, TypeError, OSError, OverflowError, csv.Error) as error:
         raise TrainError(f"{one_line(path)}: {one_line(error)}; remove its folder, and train again") from None
@@ -176,7 +219,7 @@ def _told(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
-def _speaker_sums(predictions: pd.DataFrame, dimensions: Sequence[str]) -> DoubleArray:
+def speaker_sums(predictions: pd.DataFrame, dimensions: Sequence[str]) -> DoubleArray:
     """Sums of `Moments`, shape (n_speakers, n_seeds, 6, n_dimensions)."""
     speakers, whose = np.unique(predictions["speaker"].astype(str), return_inverse=True)
     seeds, which = np.unique(predictions["seed"].to_numpy(), return_inverse=True)
@@ -190,6 +233,11 @@ def _speaker_sums(predictions: pd.DataFrame, dimensions: Sequence[str]) -> Doubl
         parts.append([np.bincount(place, each, len(speakers) * len(seeds)) for each in values])
     sums = np.array(parts).transpose(2, 1, 0)  # (speakers * seeds, 6, dimensions)
     return sums.reshape(len(speakers), len(seeds), Moments.N, len(dimensions))
+
+
+def concordances(sums: DoubleArray) -> DoubleArray:
+    """Concordance of each dimension and, of several, the mean (…, n) of sums (…, 6, n_dimensions)."""
+    return _with_mean(_scores_of(sums))["ccc"]
 
 
 def _scores_of(sums: DoubleArray) -> dict[str, DoubleArray]:
@@ -209,14 +257,14 @@ def summarise_numbers(predictions: pd.DataFrame, dimensions: Sequence[str]) -> t
     """
     rows = []
     for system, own in predictions.groupby("system", sort=False):
-        sums = _speaker_sums(own, dimensions)
+        sums = speaker_sums(own, dimensions)
         points = _with_mean(_scores_of(sums.sum(axis=0)))  # score → (n_seeds, n_dimensions + 1)
         draws, seeds = {}, np.zeros((0, 0), np.int64)
         if len(sums) > 1 and not (own["speaker"] == "").any():
             weights, seeds = drawn_weights(*sums.shape[:2], n_draws=N_DRAWS)
             draws = _with_mean(_scores_of(np.tensordot(weights, sums, axes=1)))
         n_seeds = sums.shape[1]
-        for place, name in enumerate(_names(dimensions)):
+        for place, name in enumerate(names_of(dimensions)):
             missing = own[[truth_of(each) for each in (dimensions if name == MEAN else (name,))]].isna().to_numpy()
             told: dict[str, float | Interval] = {}
             for score in SCORES:
@@ -238,7 +286,8 @@ def summarise_numbers(predictions: pd.DataFrame, dimensions: Sequence[str]) -> t
     return tuple(rows)
 
 
-def _names(dimensions: Sequence[str]) -> list[str]:
+def names_of(dimensions: Sequence[str]) -> list[str]:
+    """What rows are of: each dimension and, of several, their mean."""
     return [*dimensions, MEAN] if len(dimensions) > 1 else list(dimensions)
 
 
@@ -259,7 +308,7 @@ def compare_numbers(predictions: pd.DataFrame, dimensions: Sequence[str]) -> tup
         return ()
     systems = {str(name): own for name, own in known.groupby("system", sort=False)}
     scored = {name: frozenset(zip(own["fold"], own["id"], strict=True)) for name, own in systems.items()}
-    sums = {name: _speaker_sums(own, dimensions) for name, own in systems.items()}
+    sums = {name: speaker_sums(own, dimensions) for name, own in systems.items()}
     rows: list[DimensionDifference] = []
     for first, second in combinations(systems, 2):
         if scored[first] == scored[second] and len(sums[first]) > 1:
@@ -276,20 +325,20 @@ def _pair(
     first: str, second: str, sums: Mapping[str, DoubleArray], dimensions: Sequence[str]
 ) -> list[DimensionDifference]:
     a, b = sums[first], sums[second]
-    points = [_with_mean(_scores_of(each.sum(axis=0)))["ccc"].mean(axis=0) for each in (a, b)]
+    points = [concordances(each.sum(axis=0)).mean(axis=0) for each in (a, b)]
     draws = []
     for each in (a, b):
         weights, seeds = drawn_weights(*each.shape[:2], n_draws=N_DRAWS)  # the same speakers for both
-        values = _with_mean(_scores_of(np.tensordot(weights, each, axes=1)))["ccc"]
+        values = concordances(np.tensordot(weights, each, axes=1))
         draws.append(np.take_along_axis(values, seeds[..., None], axis=1).mean(axis=1))
     difference = draws[0] - draws[1]
     pooled = [each.mean(axis=1) for each in (a, b)]  # (n_speakers, 6, n_dimensions)
     flips = _flips(len(a))
     gained = np.tensordot(flips, pooled[1] - pooled[0], axes=1)
     sides = [pooled[0].sum(axis=0) + gained, pooled[1].sum(axis=0) - gained]
-    permuted = np.subtract(*(_with_mean(_scores_of(side))["ccc"] for side in sides))
+    permuted = np.subtract(*map(concordances, sides))
     rows = []
-    for place, name in enumerate(_names(dimensions)):
+    for place, name in enumerate(names_of(dimensions)):
         seen = points[0][place] - points[1][place]
         if np.isnan(seen):
             continue
@@ -325,28 +374,49 @@ class DimensionScores:
 
     scores: tuple[DimensionScore, ...] = ()
     differences: tuple[DimensionDifference, ...] = ()
-    scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # what became 0 and 1
+    groups: tuple[DimensionGroup, ...] = ()  # for whom they fail
+    group_differences: tuple[DimensionGroupDifference, ...] = ()
+    conditions: tuple[DimensionCondition, ...] = ()  # in other rooms and over other lines
+    scales: Scales = field(default_factory=dict)
+    scales_of: Mapping[str, Scales] = field(default_factory=dict)  # of single corpora, where theirs are others
 
     @classmethod
-    def of(cls, predictions: pd.DataFrame, scales: Mapping[str, tuple[float, float]]) -> "DimensionScores":
+    def of(
+        cls, predictions: pd.DataFrame, scales: Scales, scales_of: Mapping[str, Scales] | None = None
+    ) -> "DimensionScores":
         """Of predictions of all experiments."""
         names = list(scales)
         return cls(
             scores=summarise_numbers(predictions, names),
             differences=compare_numbers(predictions, names),
             scales=scales,
+            scales_of=scales_of or {},
         )
+
+    def renamed(self, names: Mapping[str, str]) -> "DimensionScores":
+        """The same, systems called otherwise."""
+        told: dict[str, Any] = {
+            key: tuple(replace(row, system=names[row.system]) for row in getattr(self, key))
+            for key in ("scores", "groups", "group_differences", "conditions")
+        }
+        pairs = tuple(replace(row, first=names[row.first], second=names[row.second]) for row in self.differences)
+        return replace(self, differences=pairs, **told)
 
     @property
     def overall(self) -> tuple[DimensionScore, ...]:
         """A row per system: of its only dimension, or of the mean."""
-        return tuple(row for row in self.scores if len(self.scales) == 1 or row.dimension == MEAN)
+        return self.of_all(self.scores)
+
+    def of_all(self, rows: Sequence[Row]) -> tuple[Row, ...]:
+        """Those of the only dimension, or of the mean."""
+        return tuple(row for row in rows if len(self.scales) == 1 or row.dimension == MEAN)
 
     @property
     def words(self) -> str:
         """The scales, in a sentence; "" without any."""
-        ends = ", ".join(f"{one_line(name)} from {low:g} to {high:g}" for name, (low, high) in self.scales.items())
-        return f"{ends} became 0 to 1 ([train.scales]); RMSE is on that scale" if ends else ""
+        ends = _ends(self.scales)
+        others = "".join(f", of {one_line(corpus)} {_ends(scales)}" for corpus, scales in self.scales_of.items())
+        return f"{ends}{others} became 0 to 1 ([train.scales]); RMSE is on that scale" if ends else ""
 
     def verdict(self, *, partial: bool = False, leaks: bool = False) -> Verdict:
         """Whether the system of the highest concordance is told apart from all others, at p < 0.05."""
@@ -375,6 +445,10 @@ class DimensionScores:
         names = [lead.system, *rivals]
         words = f"{', '.join(names[:-1])} and {names[-1]} cannot be told apart by {what}"
         return Verdict(leader=lead.system, best=False, rivals=tuple(rivals), words=words)
+
+
+def _ends(scales: Scales) -> str:
+    return ", ".join(f"{one_line(name)} from {low:g} to {high:g}" for name, (low, high) in scales.items())
 
 
 def _told_apart(lead: DimensionScore, row: DimensionScore, p: float | None) -> bool:

@@ -27,8 +27,8 @@ def divergences(raters: Shares, system: Shares) -> Divergences:
 
     Examples
     --------
-    >>> found = divergences(np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]]))
-    >>> found.kl.round(3).tolist(), found.js.round(3).tolist()
+    >>> bits = divergences(np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]]))
+    >>> bits.kl.round(3).tolist(), bits.js.round(3).tolist()
     ([1.0], [0.311])
     """
     p, q = np.asarray(raters, np.float64), np.clip(np.asarray(system, np.float64), LEAST, None)
@@ -67,8 +67,8 @@ def divergence_of(predictions: pd.DataFrame, raters: pd.DataFrame) -> dict[str, 
     own = predictions[predictions["id"].isin(raters.index)]
     if not len(own):
         return {"n": 0, "kl": None, "js": None}
-    found = _divergences(own, raters)
-    return {"n": len(own), "kl": float(found.kl.mean()), "js": float(found.js.mean())}
+    distances = _divergences(own, raters)
+    return {"n": len(own), "kl": float(distances.kl.mean()), "js": float(distances.js.mean())}
 
 
 def _divergences(predictions: pd.DataFrame, raters: pd.DataFrame) -> Divergences:
@@ -130,7 +130,7 @@ def score_raters(predictions: pd.DataFrame, raters: pd.DataFrame) -> tuple[Rater
 def _score(
     system: str, part: str, own: pd.DataFrame, *, raters: pd.DataFrame, entropy: "pd.Series[float]"
 ) -> RaterScore:
-    found = _divergences(own, raters)
+    distances = _divergences(own, raters)
     labels = [str(label) for label in raters.columns]
     speakers, whose = np.unique(own["speaker"].astype(str), return_inverse=True)
     seeds, which = np.unique(own["seed"].to_numpy(), return_inverse=True)
@@ -146,7 +146,7 @@ def _score(
         weights, drawn = drawn_weights(*shape, n_draws=N_DRAWS)
         below = weights @ counts
         for name in intervals:
-            above = weights @ table(getattr(found, name))
+            above = weights @ table(getattr(distances, name))
             means = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
             intervals[name] = interval_of(means, drawn)
     told = own[own["truth"] != ""]
@@ -159,9 +159,9 @@ def _score(
         entropy=(float(own_entropy.min()), float(own_entropy.max())),
         n_utterances=len(own) // len(seeds),
         n_without_majority=(len(own) - len(told)) // len(seeds),
-        kl=float(found.kl.mean()),
+        kl=float(distances.kl.mean()),
         kl_interval=intervals["kl"],
-        js=float(found.js.mean()),
+        js=float(distances.js.mean()),
         js_interval=intervals["js"],
         system_entropy=float(entropies(given).mean()),
         wa=_mean([wa_of(counts) for counts in matrices]),

@@ -104,9 +104,9 @@ def conflicting(copies: Iterable[tuple[str, str]], given: Mapping[str, str]) -> 
     >>> conflicting([("a", "b"), ("b", "c")], {"a": "sad", "b": "happy", "c": "happy"})
     {'a': ['b'], 'b': ['a']}
     """
-    found: dict[str, list[str]] = {}
+    conflicts: dict[str, list[str]] = {}
     for first, second in copies:
         if given[first] and given[second] and given[first] != given[second]:
-            found.setdefault(first, []).append(second)
-            found.setdefault(second, []).append(first)
-    return found
+            conflicts.setdefault(first, []).append(second)
+            conflicts.setdefault(second, []).append(first)
+    return conflicts

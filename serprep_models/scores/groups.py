@@ -11,10 +11,10 @@ A permutation that leaves a label without utterances counts as a difference as l
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from serprep._typing import DoubleArray, IntArray
 from serprep.errors import TrainError, one_line
 from serprep.store.store import Store
 from serprep.systems import is_floor
+from serprep_models.scores.dimensions import DimensionGroup
 from serprep_models.scores.intervals import drawn_weights, interval_of, scores_of_counts
 from serprep_models.scores.metrics import holm
 
@@ -144,15 +145,15 @@ def score_groups(predictions: pd.DataFrame, labels: Sequence[str], columns: Mapp
         tests: list[GroupDifference] = []
         for column, group_of in columns.items():
             groups = own["id"].map(group_of).fillna(UNKNOWN)
-            names = sorted(set(groups), key=lambda name: (name == UNKNOWN, _natural(name)))
+            names = in_order(groups)
             counts = _counts(own, groups, names, labels)
             about: dict[str, Any] = {"system": str(system), "column": column}
             sure = bool((own["speaker"] != "").all())
             rows = [GroupScore(**about, **_scored(counts[i], name, labels, sure)) for i, name in enumerate(names)]
-            scores += _worst_marked(rows)
+            scores += worst_marked(rows, by="ua")
             for i, k in combinations(range(len(names)), 2):
-                if sure and (found := compare_groups(counts[i], counts[k])) is not None:
-                    tests.append(GroupDifference(**about, first=names[i], second=names[k], p_holm=None, **found))
+                if sure and (difference := compare_groups(counts[i], counts[k])) is not None:
+                    tests.append(GroupDifference(**about, first=names[i], second=names[k], p_holm=None, **difference))
         corrected = holm([1.0 if row.p is None else row.p for row in tests])
         pairs = zip(tests, corrected, strict=True)
         differences += [replace(row, p_holm=None if row.p is None else p_holm) for row, p_holm in pairs]
@@ -173,23 +174,31 @@ def _counts(own: pd.DataFrame, groups: "pd.Series[Any]", names: Sequence[str], l
 def _scored(counts: IntArray, name: str, labels: Sequence[str], sure: bool) -> dict[str, Any]:
     """What a group's `GroupScore` says of its counts (n_speakers, n_seeds, n_labels, n_labels)."""
     present = counts[counts.sum(axis=(1, 2, 3)) > 0]
-    found = scores_of_counts(present, labels, known=sure)
+    measures = scores_of_counts(present, labels, known=sure)
     told = ("ua", "macro_f1", "recall")
     return {
         "group": name,
         "n_speakers": len(present) if sure else 0,
         "n_utterances": int(present[:, 0].sum()),
         "too_few": len(present) < FEWEST,
-        **{key: found[key] for score in told for key in (score, f"{score}_interval")},
+        **{key: measures[key] for score in told for key in (score, f"{score}_interval")},
     }
 
 
-def _worst_marked(rows: Sequence[GroupScore]) -> list[GroupScore]:
-    """The same, the lowest UA marked; of groups with enough speakers, if there are two or more."""
-    defined = [row for row in rows if row.ua is not None and row.group != UNKNOWN]
+def in_order(groups: "pd.Series[Any]") -> list[str]:
+    """Their names, what is not known last."""
+    return sorted(set(groups), key=lambda name: (name == UNKNOWN, _natural(name)))
+
+
+Row = TypeVar("Row", GroupScore, DimensionGroup)
+
+
+def worst_marked(rows: Sequence[Row], *, by: str) -> list[Row]:
+    """The same, the lowest score marked; of groups with enough speakers, if there are two or more."""
+    defined = [row for row in rows if getattr(row, by) is not None and row.group != UNKNOWN]
     enough = [row for row in defined if not row.too_few]
     among = enough if len(enough) > 1 else defined
-    worst = min(among, key=lambda row: row.ua or 0.0) if len(among) > 1 else None
+    worst = min(among, key=lambda row: float(getattr(row, by))) if len(among) > 1 else None
     return [replace(row, worst=row is worst) for row in rows]
 
 
@@ -205,31 +214,62 @@ def compare_groups(first: IntArray, second: IntArray, *, n_draws: int = 2000, se
     --------
     >>> right, wrong = np.array([[1, 0], [0, 1]]), np.array([[0, 1], [1, 0]])
     >>> members = np.array([1, 1, 1, 1, 0, 0, 0, 0])[:, None, None, None]
-    >>> found = compare_groups(members * right, (1 - members) * wrong)
-    >>> found["ua"], found["p"] == 2 / 70  # of the 70 ways to choose 4 of 8 speakers, two are as extreme
+    >>> difference = compare_groups(members * right, (1 - members) * wrong)
+    >>> difference["ua"], difference["p"] == 2 / 70  # of the 70 ways to choose 4 of 8 speakers, two are as extreme
     (1.0, True)
     """
-    there = [counts.sum(axis=(1, 2, 3)) > 0 for counts in (first, second)]
+    sums = [np.stack([np.diagonal(c, axis1=-2, axis2=-1), c.sum(axis=-1)], -2) for c in (first, second)]
+    exchanged = exchange(*sums, score=_uas, n_draws=n_draws, seed=seed)
+    if exchanged is None:
+        return None
+    told = {"ua": exchanged.difference, "ua_interval": exchanged.interval}
+    return told | {"p": exchanged.p, "within_speakers": exchanged.within_speakers}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchanged:
+    """How much higher the score of one group is than that of another."""
+
+    difference: float
+    interval: tuple[float, float] | None
+    p: float | None
+    within_speakers: bool
+
+
+Sums = IntArray | DoubleArray
+
+
+def exchange(
+    first: Sums, second: Sums, *, score: Callable[[DoubleArray], DoubleArray], n_draws: int = 2000, seed: int = 0
+) -> Exchanged | None:
+    """The difference of two groups in a score of sums, and its certainty; None where it is undefined.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (n_speakers, n_seeds, …)
+        Sums over utterances of the same speakers in the same order; zeros where a speaker is not in a group.
+    score : callable
+        Sums (n, n_seeds, …) → scores (n, n_seeds).
+    """
+    there = [(sums != 0).any(axis=tuple(range(1, sums.ndim))) for sums in (first, second)]
     kept = there[0] | there[1]
     both = (there[0] & there[1])[kept]
-    # (n_speakers, n_seeds, n_labels): utterances that are right, and all; of each group
-    parts = [[np.diagonal(c[kept], axis1=-2, axis2=-1), c[kept].sum(axis=-1)] for c in (first, second)]
-    stays = np.ones((1, len(both)), np.int64)
-    seen = _differences(stays, parts)[0].mean()
+    parts = [sums[kept].astype(np.float64) for sums in (first, second)]  # BLAS multiplies no whole numbers
+    seen = _differences(np.ones((1, len(both)), np.int64), parts, score)[0].mean()
     if np.isnan(seen):
         return None
     exact, kinds = _exchanges(there[0][kept], both, np.random.default_rng([seed, 1]))
-    drawn = _differences(kinds, parts).mean(axis=1)
+    drawn = _differences(kinds, parts, score).mean(axis=1)
     as_large = int((~(np.abs(drawn) < abs(seen) - 1e-12)).sum())  # NaN among them
     p = as_large / len(kinds) if exact else (as_large + 1) / (len(kinds) + 1)
     weights, seeds = drawn_weights(len(both), first.shape[1], n_draws=n_draws, seed=seed)
-    uas = [_uas(*(np.tensordot(weights.astype(np.float64), part, axes=1) for part in group)) for group in parts]
-    return {
-        "ua": float(seen),
-        "ua_interval": interval_of(uas[0] - uas[1], seeds),
-        "p": float(p) if len(kinds) > 1 else None,
-        "within_speakers": bool(both.any()),
-    }
+    scores = [score(np.tensordot(weights.astype(np.float64), part, axes=1)) for part in parts]
+    return Exchanged(
+        difference=float(seen),
+        interval=interval_of(scores[0] - scores[1], seeds),
+        p=float(p) if len(kinds) > 1 else None,
+        within_speakers=bool(both.any()),
+    )
 
 
 def _exchanges(in_first: "np.ndarray[Any, Any]", both: "np.ndarray[Any, Any]", rng: Any) -> tuple[bool, IntArray]:
@@ -259,18 +299,19 @@ def _exchanges(in_first: "np.ndarray[Any, Any]", both: "np.ndarray[Any, Any]", r
     return exact, (member == in_first).astype(np.int64)
 
 
-def _differences(stays: IntArray, parts: Sequence[Sequence[IntArray]]) -> DoubleArray:
-    """UA of the first group minus that of the second where some speakers change groups, (n_draws, n_seeds)."""
-    kept, moved = stays.astype(np.float64), 1.0 - stays  # BLAS multiplies no whole numbers; these stay exact
-    mixed = [
-        [np.tensordot(kept, own, axes=1) + np.tensordot(moved, other, axes=1) for own, other in pairs]
-        for pairs in (zip(*parts, strict=True), zip(*parts[::-1], strict=True))
-    ]
-    return _uas(*mixed[0]) - _uas(*mixed[1])
+def _differences(
+    stays: IntArray, parts: Sequence[DoubleArray], score: Callable[[DoubleArray], DoubleArray]
+) -> DoubleArray:
+    """Score of the first group minus that of the second where some speakers change groups, (n_draws, n_seeds)."""
+    kept, moved = stays.astype(np.float64), 1.0 - stays
+    pairs = (parts, parts[::-1])
+    mixed = [np.tensordot(kept, own, axes=1) + np.tensordot(moved, other, axes=1) for own, other in pairs]
+    return score(mixed[0]) - score(mixed[1])
 
 
-def _uas(right: DoubleArray, total: DoubleArray) -> DoubleArray:
-    """Mean recall over labels; NaN where one has no utterances."""
+def _uas(sums: DoubleArray) -> DoubleArray:
+    """Mean recall over labels, of how many utterances are right, and all (…, 2, n_labels); NaN where there are none."""
+    right, total = np.moveaxis(sums, -2, 0)
     recalls = np.divide(right, total, out=np.full(right.shape, np.nan), where=total > 0)
     return np.asarray(recalls.mean(axis=-1))
 

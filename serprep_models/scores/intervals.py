@@ -62,14 +62,14 @@ def of_counts(counts: IntArray, labels: Sequence[str]) -> dict[str, DoubleArray]
     totals = counts.sum(axis=-1)
     right = np.diagonal(counts, axis1=-2, axis2=-1)
     recalls = np.divide(right, totals, out=np.full(totals.shape, np.nan), where=totals > 0)
-    found: dict[str, DoubleArray] = {
+    measures: dict[str, DoubleArray] = {
         "ua": recalls.mean(axis=-1),
         "macro_f1": f1s(counts).mean(axis=-1),
         "weighted_f1": weighted_f1(counts),
     }
     for name, values in (("recall", recalls), ("precision", precisions(counts))):
-        found |= {f"{name} {label}": values[..., place] for place, label in enumerate(labels)}
-    return found
+        measures |= {f"{name} {label}": values[..., place] for place, label in enumerate(labels)}
+    return measures
 
 
 def of_probabilities(chances: DoubleArray, truth: IntArray, predicted: IntArray, weights: IntArray) -> dict[str, Any]:
@@ -163,14 +163,14 @@ def scores_of_probabilities(predictions: pd.DataFrame, labels: Sequence[str], *,
 
 def _told(points: Mapping[str, Any], intervals: Mapping[str, Any]) -> dict[str, Any]:
     """As reports have it: None where a score is undefined, and then without an interval."""
-    found: dict[str, Any] = {}
+    measures: dict[str, Any] = {}
     for name, value in points.items():
         known = not np.isnan(value)
         score, _, label = name.partition(" ")
         for key, told in ((score, float(value) if known else None), (f"{score}_interval", intervals.get(name))):
             told = told if known else None
             if label:
-                found.setdefault(key, {})[label] = told
+                measures.setdefault(key, {})[label] = told
             else:
-                found[key] = told
-    return found
+                measures[key] = told
+    return measures

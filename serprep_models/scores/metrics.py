@@ -94,10 +94,10 @@ class Ranking:
     Examples
     --------
     >>> ranking = Ranking.of(np.array([0.9, 0.6]))
-    >>> one = np.ones((1, 2), int)
-    >>> ranking.calibration_error(one, np.array([-0.1, 0.6]), n_bins=2).tolist()
+    >>> weights = np.ones((1, 2), int)
+    >>> ranking.calibration_error(weights, np.array([-0.1, 0.6]), n_bins=2).tolist()
     [0.35]
-    >>> ranking.aurc(one, np.array([0, 1])).tolist()  # no error at coverage 1/2, half are errors at 1
+    >>> ranking.aurc(weights, np.array([0, 1])).tolist()  # no error at coverage 1/2, half are errors at 1
     [0.25]
     """
 

@@ -66,8 +66,8 @@ def recall_of(counts: IntArray, labels: Sequence[str]) -> dict[str, float | None
     """Label → recall, mean over confusion matrices (n, n_labels, n_labels); None where it has no utterances."""
     totals = counts.sum(axis=2)
     right = np.diagonal(counts, axis1=1, axis2=2)
-    found = np.divide(right, totals, out=np.full(right.shape, np.nan), where=totals > 0).mean(axis=0)
-    return {label: undefined_as_none(value) for label, value in zip(labels, found, strict=True)}
+    recalls = np.divide(right, totals, out=np.full(right.shape, np.nan), where=totals > 0).mean(axis=0)
+    return {label: undefined_as_none(value) for label, value in zip(labels, recalls, strict=True)}
 
 
 def reason_of(counts: IntArray, labels: Sequence[str]) -> str:
@@ -176,9 +176,9 @@ def compare(predictions: pd.DataFrame, labels: Sequence[str]) -> list[Pair]:
     for first, second in combinations(systems, 2):
         if len(scored(systems[first]) | scored(systems[second])) > 1:  # a part of the folds only
             continue
-        found = paired_test(*(speaker_counts(systems[system], labels) for system in (first, second)))
-        if found is not None:
-            differences = {name: value for name, value in asdict(found).items() if name != "exact"}
+        test = paired_test(*(speaker_counts(systems[system], labels) for system in (first, second)))
+        if test is not None:
+            differences = {name: value for name, value in asdict(test).items() if name != "exact"}
             pairs.append(Pair(first=str(first), second=str(second), **differences))
     return corrected(pairs)
 

@@ -14,7 +14,7 @@ from serprep_models.systems.svm import machine_of
 class _CRNN(SystemSpec[Options]):
     """What the three have in common."""
 
-    numbers = True
+    numbers = both = True
     formerly: ClassVar[Mapping[str, str]] = {name: name for name in ("activation", "batch_norm", "dropout")}
 
     def check(self, options: Any, how: TrainConfig) -> None:
@@ -29,7 +29,7 @@ class _CRNN(SystemSpec[Options]):
 
 
 class PlainCRNN(_CRNN[Layers]):
-    """Figure 1."""
+    """Plain CRNN (the paper's figure 1): convolutions, an LSTM and its statistics over segments of 30 frames."""
 
     name = "plain-crnn"
     options = Layers
@@ -52,7 +52,7 @@ class PlainCRNN(_CRNN[Layers]):
 
 
 class MultiCRNN(_CRNN[Branches]):
-    """Figure 3."""
+    """Multi-CRNN (the paper's figure 3): two CRNNs, on segments of 30 and of 50 frames, joined by a full layer."""
 
     name = "multi-crnn"
     options = Branches
@@ -78,7 +78,10 @@ class MultiCRNN(_CRNN[Branches]):
 
 
 class HSFCRNN(_CRNN[HSF]):
-    """Figure 2; a linear SVM on the same rows may join it once it is trained."""
+    """HSF-CRNN (the paper's figure 2): a CRNN beside full layers on rows such as functionals.
+
+    A linear SVM on the same rows may join it once it is trained (``svm_share``).
+    """
 
     name = "hsf-crnn"
     options = HSF

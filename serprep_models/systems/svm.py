@@ -116,12 +116,12 @@ def compare_svm(
         machines = learning(seen, rows, train.labels[rows], c=grid)
         pieces.append([values @ w.T + b for w, b in machines])
     margins = dict(zip(grid, map(np.concatenate, zip(*pieces, strict=True)), strict=bool(parts)))
-    uas = {one: ranking_ua(truth, values.argmax(1), n_labels) for one, values in margins.items()}
-    best = max(uas, key=lambda one: (uas[one], -one)) if uas else min(c)
+    uas = {cost: ranking_ua(truth, values.argmax(1), n_labels) for cost, values in margins.items()}
+    best = max(uas, key=lambda cost: (uas[cost], -cost)) if uas else min(c)
     ((w, b),) = learning(seen, np.arange(len(train.labels)), train.labels, c=[best])
     scale = scale_of(margins[best], truth) if margins else 1.0
     absent = ~np.isin(np.arange(n_labels), present)
-    choice = {"c": best, "chosen_on": on, "ua": {repr(one): ua for one, ua in uas.items()}}
+    choice = {"c": best, "chosen_on": on, "ua": {repr(cost): ua for cost, ua in uas.items()}}
     return LinearSVM(
         weights=(scale * (w @ everything if wide else w)).astype(np.float32),
         bias=np.where(absent, NEVER, scale * b).astype(np.float32),
@@ -189,9 +189,9 @@ def fits_wide(
         weight = np.where(mine, share, share[::-1] if len(present) == 2 else 1.0)
     low = np.column_stack([few[rows], np.ones(len(rows))])
     beta = np.zeros_like(y)
-    for one in c:
+    for cost in c:
         if len(present) > 1:
-            beta = _newton(kernel, low, y, one * weight, beta)
+            beta = _newton(kernel, low, y, cost * weight, beta)
         weights, bias = np.zeros((n_labels, len(products))), np.full(n_labels, NEVER)
         weights[np.ix_(present, rows)], bias[present] = beta.T, beta.sum(axis=0)
         yield weights, bias
@@ -276,7 +276,7 @@ def fits(
     balance: str,
 ) -> Iterator[tuple[DoubleArray, DoubleArray]]:
     """The machines of some rows, one of each C."""
-    return (fit(values[rows], labels, c=one, n_labels=n_labels, balance=balance) for one in c)
+    return (fit(values[rows], labels, c=cost, n_labels=n_labels, balance=balance) for cost in c)
 
 
 def fit(
@@ -353,8 +353,8 @@ def scale_of(margins: DoubleArray, truth: IntArray) -> float:
 
 def _softmax(logits: DoubleArray) -> DoubleArray:
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    found: DoubleArray = powers / powers.sum(axis=1, keepdims=True)
-    return found
+    chances: DoubleArray = powers / powers.sum(axis=1, keepdims=True)
+    return chances
 
 
 # -- the systems ---------------------------------------------------------------------

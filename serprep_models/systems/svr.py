@@ -5,7 +5,7 @@ development part, or in folds of the training part that keep speakers together.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +94,10 @@ class SVR(SystemSpec[Options]):
             role: _predicted(fold.values(names, fold.rows[role]), table).astype(np.float32) for role in fold.scored
         }
         return Fitted(scores=given, module=module, note={"svr": notes})
+
+    def graph(self, layers: Any, options: Options, inputs: Mapping[str, str]) -> str:
+        """The machine as ONNX."""
+        return layers.linear("svm", layers.beside(*(inputs[name] for name in options.features)))  # type: ignore[no-any-return]
 
 
 def _known(values: FloatArray, truth: FloatArray, place: int) -> _Part:

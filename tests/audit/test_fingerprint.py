@@ -43,19 +43,19 @@ def test_copies_are_matched_with_their_originals_alone(takes, copy):
     prints = [fingerprint(take) for take in takes]
     for number in (0, 7, 15, 23):
         found = find_matches([*prints, fingerprint(copy(takes[number]))])
-        assert [(match.one, match.other) for match in found] == [(number, len(takes))]
+        assert [(match.first, match.second) for match in found] == [(number, len(takes))]
         assert THRESHOLD <= found[0].likeness <= 1
 
 
 def test_the_same_sound_is_all_alike(takes):
     (match,) = find_matches([fingerprint(takes[0]), None, fingerprint(takes[0])])
-    assert (match.one, match.other, match.likeness) == (0, 2, pytest.approx(1))
+    assert (match.first, match.second, match.likeness) == (0, 2, pytest.approx(1))
 
 
 def test_every_pair_of_several_copies_is_found(takes):
     x = takes[3]
     found = find_matches([fingerprint(part) for part in (x, x[500:], x[1_700:], takes[4])])
-    assert [(match.one, match.other) for match in found] == [(0, 1), (0, 2), (1, 2)]
+    assert [(match.first, match.second) for match in found] == [(0, 1), (0, 2), (1, 2)]
 
 
 def test_silence_and_snippets_have_none():
@@ -116,14 +116,14 @@ def test_copies_of_one_word_are_found_among_its_takes(copy):
     takes = [word(take, 0.6) for take in range(4)]
     prints = [fingerprint(take) for take in takes]
     assert prints[1].n_loud >= NEEDED[0][0]
-    assert [(match.one, match.other) for match in find_matches([*prints, fingerprint(copy(takes[1]))])] == [(1, 4)]
+    assert [(match.first, match.second) for match in find_matches([*prints, fingerprint(copy(takes[1]))])] == [(1, 4)]
 
 
 def test_of_hardly_any_sound_nobody_can_tell():
     prints = [fingerprint(word(0, 0.15)), fingerprint(guard(0.3 * word(0, 0.15), RATE))]
     certain, doubtful = compare(prints)
     assert certain == []
-    assert [(match.one, match.other) for match in doubtful] == [(0, 1)]
+    assert [(match.first, match.second) for match in doubtful] == [(0, 1)]
 
 
 def test_the_less_sound_the_more_likeness_is_asked_for():

@@ -40,7 +40,7 @@ def test_what_a_build_uses_is_not_the_longest_unused(cache):
     cache.write_failures({bytes(32): "silent"})
     (failures,) = Path(cache.root).glob("failures/*")
     os.utime(failures, (time.time() - 9 * DAY,) * 2)
-    assert cache.find("logmel", [bytes([0] * 32)]).found.all() and cache.failures() == {bytes(32): "silent"}
+    assert cache.find("logmel", [bytes([0] * 32)]).cached.all() and cache.failures() == {bytes(32): "silent"}
     found = collect(cache.root, max_size=0, yes=True)
     assert found.parts == tuple(names[1:]) and cache.folder.exists(names[0])
     size += failures.stat().st_size

@@ -195,9 +195,9 @@ def test_places_are_aligned_with_keys_and_a_part_of_them_is_the_same(tmp_path):
     names = [cache.write("logmel", [key], [block], [7]) for key, block in zip(KEYS, blocks(), strict=True)]
     asked = [KEYS[2], bytes(32), KEYS[0], KEYS[2], KEYS[1]]
     places = cache.find("logmel", asked)
-    assert places.found.tolist() == [True, False, True, True, True]
+    assert places.cached.tolist() == [True, False, True, True, True]
     assert [place and place.part for place in places] == [names[2], None, names[0], names[2], names[1]]
-    for some in (slice(1, 4), slice(2, 3), places.found, np.array([4, 1]), slice(0, 0)):
+    for some in (slice(1, 4), slice(2, 3), places.cached, np.array([4, 1]), slice(0, 0)):
         cut = places[some]
         assert list(cut) == list(np.array(list(places), object)[some])
         assert set(cut.parts) == {place.part for place in cut if place}, "no other part's name travels"
@@ -300,4 +300,4 @@ def test_a_forged_index_is_not_there(tmp_path, width, offsets):
     (tmp_path / "logmel").mkdir()
     part = head + hashlib.sha256(head + index).digest() + index + bytes(16)
     (tmp_path / "logmel" / f"{'0' * 32}.part").write_bytes(part)
-    assert not Cache(str(tmp_path)).find("logmel", [bytes([1] * 32), bytes([2] * 32)]).found.any()
+    assert not Cache(str(tmp_path)).find("logmel", [bytes([1] * 32), bytes([2] * 32)]).cached.any()

@@ -14,6 +14,7 @@ from serprep.dataset.garbage import YOUNG, gc
 from serprep.dataset.tag import tag
 from serprep.errors import StoreError
 from serprep.pipeline.build import build
+from serprep.place.place import claim_on
 from serprep.recipe import recipe_from
 from serprep.store.store import open_store
 from serprep.version import tags
@@ -102,6 +103,20 @@ def test_a_killed_upload_goes_after_a_day(data, monkeypatch):
         assert gc(data).temporary == ()
     gc(data, yes=True)
     assert remote.listing(f"{data}/{name}") == {} and remote.listing(f"{data}/versions/mine.zarr")
+
+
+def test_what_a_killed_collector_left_of_a_store_goes_after_a_day(data, monkeypatch):
+    (store,) = gc(data).stores
+    remote.write(f"{data}/{claim_on(store)}", b"somebody")
+    remote.remove(f"{data}/{store}/zarr.json")
+    now = time.time()  # as the fixture has it: two days ahead
+    with monkeypatch.context() as patch:
+        patch.setattr("serprep.place.url.time.time", lambda: now - 1.5 * YOUNG)
+        assert gc(data).temporary == ()
+    stem = store.removesuffix(".zarr")
+    assert gc(data, yes=True).temporary == (f"{stem}.build.json", f"{stem}.card.html", store, claim_on(store))
+    assert not [name for name in remote.listing(data) if stem in name or "going" in name]
+    assert gc(data).damaged == {} and len(open_store(f"{data}@latest")) == 2
 
 
 def test_a_bucket_that_does_not_answer_is_one_line(monkeypatch):

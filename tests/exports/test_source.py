@@ -26,3 +26,12 @@ def test_an_excerpt_is_cut_at_the_files_rate(shop):
     samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
     whole, _ = soundfile.read(shop.root / "long.wav", dtype="float32")
     assert (suffix, rate) == ("wav", 16_000) and np.array_equal(samples, whole[12_000:24_000])
+
+
+def test_a_store_says_units_and_meanings_of_its_columns(shop):
+    names, units, texts = zip(*shop.store.meanings("egemaps"), strict=True)
+    assert list(names) == shop.store.names("egemaps") and shop.store.meanings("logmel") == ()
+    assert {units[names.index(f"F{n}frequency_sma3nz_amean")] for n in (1, 2, 3)} == {"Hz"}  # formants
+    table = shop.store.to_xarray("egemaps")
+    assert tuple(table.unit.values) == units and tuple(table.meaning.values) == texts
+    assert float(table.sel(column=names[0])[1]) == shop.vectors[1][0]

@@ -13,7 +13,7 @@ from serprep.metrics import uar
 from serprep_models.catalogue import experiments_in
 from serprep_models.checkpoint import read_checkpoint
 from serprep_models.cross import _train_on_all, cross
-from serprep_models.predict import predict_store
+from serprep_models.predict_store import predict_store
 
 
 def test_every_corpus_is_trained_on_and_tested_on_over_what_both_have(matrix):

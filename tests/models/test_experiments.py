@@ -6,6 +6,7 @@ import json
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -16,11 +17,13 @@ from safetensors.numpy import load_file
 import serprep_models
 from serprep._json import canonical_json
 from serprep.errors import SplitError, TrainError
+from serprep.recipe import TrainConfig
 from serprep.split import SplitConfig, make_split, write_split
+from serprep.systems import SYSTEMS
 from serprep.version import build_digest
 from serprep_models import experiment, train
 from serprep_models.experiments import check_recipe, experiments_folder, run_experiments
-from serprep_models.predict import predict_store
+from serprep_models.predict_store import predict_store
 from serprep_models.report import report_outcome, report_store
 from serprep_models.run import run_recipe
 from serprep_models.standardise import training_statistics
@@ -272,6 +275,35 @@ def test_a_key_at_its_default_does_not_move_what_is_finished(outcome, small) -> 
     other = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, options={"hsf-crnn": {"dropout": 0.1}}))
     assert experiments_folder(same, store, outcome.split) == outcome.folder
     assert experiments_folder(other, store, outcome.split) != outcome.folder
+
+
+@pytest.mark.parametrize(
+    ("how", "name"),
+    [
+        (TrainConfig(), "c278d09b13135a6b"),
+        (
+            TrainConfig(
+                systems=("hsf-crnn", "svm"), epochs=3, standardisation="speaker", options={"svm": {"c": [0.5]}}
+            ),
+            "697b9dde5eb5f7b2-transductive",
+        ),
+    ],
+)
+def test_a_systems_revision_moves_what_is_finished_of_recipes_that_train_it(how, name, monkeypatch) -> None:
+    """The names are those of a serprep whose systems had no revisions."""
+    recipe = SimpleNamespace(train=how, experiments_root=Path("data"))
+    given = SimpleNamespace(version="a" * 64), SimpleNamespace(digest="b" * 64)
+
+    def place(*systems):
+        return experiments_folder(recipe, *given, systems=systems).name
+
+    assert place() == place("linear") == name
+    monkeypatch.setattr(type(SYSTEMS["linear"]), "revision", 1)
+    assert place() == place("hsf-crnn") == name != place("linear")
+    monkeypatch.setattr(type(SYSTEMS["hsf-crnn"]), "revision", 1)
+    first = place()
+    monkeypatch.setattr(type(SYSTEMS["hsf-crnn"]), "revision", 2)
+    assert len({name, first, place(), place("linear")}) == 4
 
 
 def test_training_can_be_taken_from_another_recipe(small, pool, tmp_path) -> None:

@@ -11,12 +11,13 @@ import torch
 from serprep.audio.decode import decode
 from serprep.errors import TrainError
 from serprep.features.extract import Features
+from serprep.features.signal import SIGNAL
 from serprep.systems import SYSTEMS as SPECS
 from serprep.systems import is_row
 from serprep_models.checkpoint import Checkpoint
 from serprep_models.experiment import read_predictions
 from serprep_models.onnx import onnx
-from serprep_models.predict import stored_values
+from serprep_models.predict_store import stored_values
 from serprep_models.predictor import Predictor, load
 from serprep_models.standardise import Moments, Ranks
 from serprep_models.system import SystemConfig
@@ -36,15 +37,17 @@ def run(runtime, values) -> np.ndarray:
     return found
 
 
-def made_up(system: str, standardisation: str = "train", **options) -> Predictor:
+def made_up(system: str, standardisation: str = "train", *, features: Features | None = None, **options) -> Predictor:
     """A system with random weights, and statistics of some constant features."""
     rng = np.random.default_rng(0)
-    config = SystemConfig.of(system, Features(), 4, **options)
+    features = features or Features()
+    config = SystemConfig.of(system, features, 4, **options)
     torch.manual_seed(1)
     statistics = {}
-    rows = {name for name in config.shapes if is_row(name, Features())}
+    rows = {name for name in config.shapes if is_row(name, features)}
     if standardisation == "train":
-        statistics = {name: Moments(rng.normal(size=40), rng.uniform(1, 2, 40)) for name in set(config.shapes) - rows}
+        widths = {name: shape[-1] for name, shape in config.shapes.items() if name not in rows}
+        statistics = {name: Moments(rng.normal(size=n), rng.uniform(1, 2, n)) for name, n in widths.items()}
     if rows and standardisation in ("train", "utterance"):
         std = np.where(rng.random(6373) < 0.1, 0, rng.uniform(0.1, 2, 6373))
         statistics["functionals"] = Moments(rng.normal(size=6373), std)
@@ -53,7 +56,7 @@ def made_up(system: str, standardisation: str = "train", **options) -> Predictor
             Checkpoint(
                 system=with_running_statistics(SPECS[system].whole(config.options, config.shapes, 4)).eval(),
                 config=config,
-                features=Features(),
+                features=features,
                 segment_dtype="float32",
                 labels=LABELS,
                 standardisation=standardisation,
@@ -68,7 +71,8 @@ def made_up(system: str, standardisation: str = "train", **options) -> Predictor
 def with_running_statistics(system: torch.nn.Module) -> torch.nn.Module:
     """As training leaves them: not 0 and 1."""
     for name, value in system.named_buffers():
-        value.copy_(torch.rand_like(value) + ("variance" in name))
+        if value.is_floating_point():
+            value.copy_(torch.rand_like(value) + ("var" in name))
     return system
 
 
@@ -107,6 +111,25 @@ def test_the_options_beyond_the_paper(system: str, tmp_path: Path) -> None:
     for n_segments in (1, 9):
         values = an_utterance(np.random.default_rng(n_segments), n_segments)
         np.testing.assert_allclose(run(runtime, values), predictor.probabilities([values]), atol=1e-5)
+
+
+@pytest.mark.parametrize("standardisation", ["train", "utterance", "speaker"])
+def test_signals_of_any_length(standardisation: str, tmp_path: Path) -> None:
+    features = Features(segments={}, logmel=None, functionals=None, signal=SIGNAL.config())
+    predictor = made_up("cnn-lstm", standardisation, features=features, leak=0.2)
+    for name, value in predictor.checkpoints[0].system.named_parameters():
+        value.data *= 30 if "out" in name else 3  # so that probabilities differ
+    rng = np.random.default_rng(3)
+    signals = [
+        {"signal": rng.normal(0.1, 0.2, (n, 1)).astype(np.float32)} for n in (7, 639, 640, 1279, 5003, 6400, 16_001)
+    ]
+    if standardisation == "speaker":
+        predictor = predictor.enrolled(signals)
+    runtime = session(onnx(predictor, tmp_path / "system.onnx"))
+    expected = predictor.probabilities(signals)  # of all in one batch
+    np.testing.assert_allclose(np.concatenate([run(runtime, values) for values in signals]), expected, atol=1e-5)
+    assert np.ptp(expected, axis=0).min() > 0.1
+    assert {entry.name: entry.shape for entry in runtime.get_inputs()} == {"signal": ["signal_rows", 1]}
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

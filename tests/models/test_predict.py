@@ -1,8 +1,6 @@
 """Prediction gives what training gave, from files, manifests and stores."""
 
-import csv
 import dataclasses
-import io
 import json
 import os
 import shutil
@@ -10,28 +8,19 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import soundfile
 
 import serprep_models
+from helpers.trained import checkpoint_of, probabilities_of
 from serprep.errors import AudioError, FeatureError, TrainError
 from serprep_models.checkpoint import checkpoints_below
-from serprep_models.experiment import read_predictions
-from serprep_models.predict import load, predict_files, predict_store, render
+from serprep_models.predict import predict_files
+from serprep_models.predictions import render
+from serprep_models.predictor import load
 from serprep_models.recordings import utterances_of
 
 SYSTEMS = ("plain-crnn", "hsf-crnn", "multi-crnn")
-
-
-def checkpoint_of(trained: Path, system: str) -> Path:
-    return trained / system / "fold-01" / "seed-0"
-
-
-def probabilities_of(folder: Path) -> pd.DataFrame:
-    """Probabilities of the test part as training wrote them, by id."""
-    table = read_predictions(folder / "predictions.csv").set_index("id")
-    return table[[name for name in table.columns if name.startswith("p_")]]
 
 
 @pytest.fixture(scope="module")
@@ -50,16 +39,6 @@ def test_recordings_get_the_probabilities_of_training(small, trained, corpus, po
     rows = [found.ids.index(name) for name in expected.index]
     np.testing.assert_allclose(found.probabilities[rows], expected.to_numpy(), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, rtol=1e-5)
-
-
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_a_store_gets_the_same(small, trained, system: str) -> None:
-    _, store = small
-    folder = checkpoint_of(trained, system)
-    found = predict_store([folder], store)
-    expected = probabilities_of(folder)
-    rows = [found.ids.index(name) for name in expected.index]
-    np.testing.assert_allclose(found.probabilities[rows], expected.to_numpy(), rtol=1e-4, atol=1e-6)
 
 
 def test_one_signal_from_python(trained, corpus) -> None:
@@ -121,42 +100,6 @@ def test_a_name_that_is_no_utf8_is_predicted_and_written(trained, corpus, tmp_pa
         assert "udce9é" in render(found, form).encode().decode()
 
 
-def test_predictions_of_the_training_store_are_said_to_be_no_scores(small, trained, monkeypatch) -> None:
-    _, store = small
-    folder = checkpoint_of(trained, "hsf-crnn")
-    assert [note for note in predict_store([folder], store).notes if "these are no scores" in note]
-    features = load(folder).features
-    others = features.replaced(functionals=dataclasses.replace(features.functionals, engine="opensmile"))
-    monkeypatch.setattr(type(store), "features", property(lambda self: others))
-    monkeypatch.setattr(type(store), "version", property(lambda self: "0" * 64))
-    assert predict_store([folder], store).notes == (
-        "functionals of the store are by opensmile, those in training were by native",
-    )
-
-
-def test_every_form_says_the_same(trained, corpus) -> None:
-    paths = [str(path) for path in sorted(corpus.glob("*/*.wav"))[:3]]
-    found = predict_files([checkpoint_of(trained, "plain-crnn")], utterances_of(paths), pool=None)
-    table = list(csv.DictReader(io.StringIO(render(found, "csv"))))
-    lines = [json.loads(line) for line in render(found, "jsonl").splitlines()]
-    assert [row["id"] for row in table] == [row["id"] for row in lines] == list(found.ids)
-    for row, line, values in zip(table, lines, found.probabilities, strict=True):
-        assert row["label"] == line["label"] == found.labels[int(values.argmax())]
-        assert [float(row[f"p_{label}"]) for label in found.labels] == values.tolist()
-        assert list(line["probabilities"].values()) == values.tolist()
-    data = render(found, "arff").split("@data\n")[1].splitlines()
-    assert data == [f"'{name}',{label}" for name, label in zip(found.ids, found.predicted(), strict=True)]
-
-
-def test_a_store_of_other_features_is_refused(small, trained, monkeypatch) -> None:
-    _, store = small
-    predictor = load(checkpoint_of(trained, "plain-crnn"))
-    other = predictor.features.replaced(logmel=dataclasses.replace(predictor.features.logmel, floor=1e-8))
-    monkeypatch.setattr(type(store), "features", property(lambda self: other))
-    with pytest.raises(TrainError, match="holds other features than the checkpoint was trained on"):
-        predict_store([checkpoint_of(trained, "plain-crnn")], store)
-
-
 def test_a_folder_above_checkpoints_is_their_mean(trained, corpus, tmp_path: Path) -> None:
     for seed in ("0", "1"):
         shutil.copytree(checkpoint_of(trained, "plain-crnn"), tmp_path / "hsf" / f"seed-{seed}")
@@ -190,14 +133,3 @@ def test_checkpoints_of_other_trainings_are_averaged_and_that_is_said(trained, c
     (other / "checkpoint.json").write_text(json.dumps(about))
     (note,) = predict_files([own, other], recording, pool=None).notes
     assert note.startswith("the checkpoints are of 2 trainings")
-
-
-def test_escapes_in_names_and_labels_reach_no_terminal(trained, corpus, tmp_path: Path) -> None:
-    whole = predict_files(
-        [checkpoint_of(trained, "plain-crnn")], utterances_of([str(sorted(corpus.glob("*/*.wav"))[0])]), pool=None
-    )
-    odd = dataclasses.replace(whole, ids=("a\x1b[2J\x9b\u202e",), labels=("sad\x07", *whole.labels[1:]))
-    for form in ("csv", "jsonl", "arff"):
-        assert all(character.isprintable() or character == "\n" for character in render(odd, form))
-    line = json.loads(render(odd, "jsonl"))
-    assert line["id"] == odd.ids[0] and "sad\x07" in line["probabilities"]  # JSON loses nothing

@@ -12,7 +12,8 @@ import serprep_models
 from serprep.errors import AudioError, TrainError
 from serprep_models.experiment import read_predictions
 from serprep_models.experiments import check_recipe, run_experiments, scores_json
-from serprep_models.predict import enrolled_by, predict_files, predict_store
+from serprep_models.predict import enrolled_by, predict_files
+from serprep_models.predict_store import predict_store
 from serprep_models.predictor import load
 from serprep_models.recordings import utterances_of
 from serprep_models.report import report_outcome

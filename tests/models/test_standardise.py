@@ -1,7 +1,7 @@
 """Statistics of the training part, against numpy in float64 on all values at once."""
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from serprep_models.standardise import (
     Moments,
@@ -95,13 +95,13 @@ def test_ranks_become_the_quantiles_of_the_normal() -> None:
     """A column of 1 to 5 in any order, and one with ties, whose ranks are averaged."""
     values = np.array([[3, 0], [1, 0], [5, 2], [2, 0], [4, 1]], "f4")
     ranks = np.array([[3, 2], [1, 2], [5, 5], [2, 2], [4, 4]])
-    expected = stats.norm.ppf((ranks - 0.5) / 5)
+    expected = scipy.stats.norm.ppf((ranks - 0.5) / 5)
     np.testing.assert_allclose(Ranks.of(values).apply(values), expected, atol=1e-6)
 
 
 def test_ranks_of_many_values_are_scipys() -> None:
     values = np.random.default_rng(4).integers(0, 25, (60, 9)).astype("f4") / 7
-    expected = stats.norm.ppf((stats.rankdata(values, axis=0) - 0.5) / 60)
+    expected = scipy.stats.norm.ppf((scipy.stats.rankdata(values, axis=0) - 0.5) / 60)
     np.testing.assert_allclose(Ranks.of(values).apply(values), expected, atol=1e-6)
 
 
@@ -109,7 +109,7 @@ def test_ranks_of_others_are_interpolated_and_end_where_the_enrolled_do() -> Non
     """Enrolled are 0 and 4: probabilities 1/4 and 3/4, so 1 is at 3/8."""
     enrolled = Ranks.of(np.array([[4.0], [0.0]], "f4"))
     found = enrolled.apply(np.array([[-9.0], [0.0], [1.0], [2.0], [4.0], [9.0]], "f4"))
-    np.testing.assert_allclose(found[:, 0], stats.norm.ppf([0.25, 0.25, 0.375, 0.5, 0.75, 0.75]), atol=1e-6)
+    np.testing.assert_allclose(found[:, 0], scipy.stats.norm.ppf([0.25, 0.25, 0.375, 0.5, 0.75, 0.75]), atol=1e-6)
     alone = Ranks.of(np.array([[4.0]], "f4")).apply(np.array([[-9.0], [4.0], [9.0]], "f4"))
     assert alone.tolist() == [[0], [0], [0]]
     constant = Ranks.of(np.zeros((5, 1), "f4")).apply(np.zeros((5, 1), "f4"))

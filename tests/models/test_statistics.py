@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 
 from serprep.errors import TrainError
 from serprep.recipe import TrainConfig
@@ -61,7 +61,7 @@ def test_ranks_within_each_speaker(small, enrol: int) -> None:
         own = rows_of(store, speaker)
         known = own[: enrol or None]
         values = np.stack([store.functionals(row) for row in known])
-        expected = stats.norm.ppf((stats.rankdata(values, axis=0) - 0.5) / len(known))
+        expected = scipy.stats.norm.ppf((scipy.stats.rankdata(values, axis=0) - 0.5) / len(known))
         np.testing.assert_allclose(found.inputs["functionals"][known], expected, atol=1e-6)
         outside = np.stack([store.functionals(row) for row in own]) > values.max(0)
         bound = np.broadcast_to(expected.max(0), outside.shape)

@@ -7,7 +7,6 @@ import types
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import recall_score
 
 from serprep.errors import TrainError
 from serprep.features.extract import Features
@@ -66,6 +65,8 @@ def test_the_epoch_with_the_best_development_ua_is_kept(small) -> None:
 
 
 def test_development_utterances_without_a_label_choose_nothing(small) -> None:
+    from sklearn.metrics import recall_score
+
     _, store = small
     examples = examples_of(store, "plain-crnn", range(len(store)))
     labels = examples.labels.clone()

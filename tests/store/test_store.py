@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import xarray
 
 from helpers.inline import Inline
 from serprep.cache.parts import key_of
@@ -95,6 +94,8 @@ def test_array_names_are_all_arrays(store, built):
 
 
 def test_xarray_opens_a_store_with_named_axes(store, built):
+    import xarray
+
     tree = xarray.open_datatree(built.store, engine="zarr", consolidated=False)
     assert tree["logmel/30/segments"].dims == ("segment_30", "frame_30", "mel")
     assert tree["logmel/50/segments"].dims == ("segment_50", "frame_50", "mel")
@@ -205,9 +206,9 @@ def test_a_store_is_read_after_a_fork(store):
     children = [context.Process(target=read_in_child, args=(store, results), daemon=True) for _ in range(2)]
     for child in children:
         child.start()
-    found = [results.get(timeout=30) for _ in children]
+    found = [results.get(timeout=300) for _ in children]
     for child in children:
-        child.join(timeout=30)
+        child.join(timeout=300)
     assert found == [expected, expected]
     assert [child.exitcode for child in children] == [0, 0]
 

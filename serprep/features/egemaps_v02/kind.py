@@ -8,7 +8,7 @@ from serprep.config import check
 from serprep.errors import FeatureError
 from serprep.features import compare_2016, egemaps_v02
 from serprep.features.functionals import check_rate
-from serprep.features.kind import Extractor, Kind, Say
+from serprep.features.kind import Extractor, Kind, Meaning, Say
 from serprep.features.libraries import native_libraries
 from serprep.features.opensmile_sets import OPENSMILE, Sets
 
@@ -47,7 +47,10 @@ class _EGeMAPS(Kind[Config]):
         return Config(level="lld") if level == "lld" else None
 
     def names(self, config: Config) -> tuple[str, ...]:
-        return egemaps_v02.functional_names() if config.level == "functionals" else egemaps_v02.contour_names()
+        return tuple(meaning.name for meaning in self.meanings(config))
+
+    def meanings(self, config: Config) -> tuple[Meaning, ...]:
+        return egemaps_v02.functional_meanings() if config.level == "functionals" else egemaps_v02.contour_meanings()
 
     def n_rows(self, n_samples: int, config: Config) -> int | None:
         return 1 if config.level == "functionals" else compare_2016.n_rows(n_samples)

@@ -1,16 +1,8 @@
 """Names, units and meanings of the 25 contours and the 88 functionals, by rule, in the set's order."""
 
 from functools import lru_cache
-from typing import NamedTuple
 
-
-class Meaning(NamedTuple):
-    """What a value is."""
-
-    name: str
-    unit: str  # "" for a ratio, or what has none
-    text: str
-
+from serprep.features.kind import Meaning
 
 SPECTRAL = (
     Meaning("Loudness", "", "loudness: mean of the auditory spectrum"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.optimize import minimize_scalar
+import scipy
 
 from serprep.errors import TrainError
 from serprep.recipe import Recipe
@@ -28,7 +28,7 @@ def test_the_temperature_is_that_of_the_least_nll(heat: float) -> None:
     logits = rng.normal(size=(400, 4)) * 2
     truth = np.array([rng.choice(4, p=p) for p in softmax(logits)])
     chances = softmax(logits * heat)  # too confident above 1
-    best = minimize_scalar(
+    best = scipy.optimize.minimize_scalar(
         lambda t: nlls(softmax(logits * heat / t), truth).mean(), bounds=(0.05, 20), method="bounded"
     )
     assert fit_temperature(chances, truth) == pytest.approx(best.x, rel=1e-3)

@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.spatial.distance import jensenshannon
-from scipy.stats import entropy
 
 from serprep_models.scores.distributions import ALL, LEAST, divergence_of, divergences, entropies, score_raters
 
 
 def test_divergences_and_entropies_are_scipy_s() -> None:
+    from scipy.spatial.distance import jensenshannon
+    from scipy.stats import entropy
+
     rng = np.random.default_rng(0)
     for size in (2, 4, 9):
         p, q = rng.dirichlet([0.4] * size, 300), rng.dirichlet([0.8] * size, 300)

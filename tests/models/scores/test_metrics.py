@@ -4,13 +4,14 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from sklearn.metrics import brier_score_loss, confusion_matrix, f1_score, log_loss, precision_score
 
 from serprep_models.scores.metrics import Ranking, briers, f1s, holm, nlls, precisions, weighted_f1
 
 
 @pytest.mark.parametrize("case", range(40))
 def test_scores_equal_scikit_learns(case: int) -> None:
+    from sklearn.metrics import brier_score_loss, confusion_matrix, f1_score, log_loss, precision_score
+
     """Probabilities of one decimal, so that ties abound; of few utterances, so that labels are absent."""
     rng = np.random.default_rng(case)
     n_labels, n = int(rng.integers(2, 6)), int(rng.integers(2, 30))

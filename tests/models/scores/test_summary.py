@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import accuracy_score, recall_score
 
 from serprep_models.scores import Pair, Result, Summary, Verdict, compare, judge, score, speaker_counts, summarise
 
@@ -30,6 +29,8 @@ def test_rows_without_a_label_do_not_count() -> None:
 
 
 def test_scores_equal_scikit_learns() -> None:
+    from sklearn.metrics import accuracy_score, recall_score
+
     rng = np.random.default_rng(0)
     truth, prediction = rng.choice(list("abc"), 200), rng.choice(list("abc"), 200)
     found = score(pd.DataFrame({"truth": truth, "prediction": prediction}), "abc")

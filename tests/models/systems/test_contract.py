@@ -20,7 +20,7 @@ from serprep.testing import write_synthetic_corpus
 from serprep_models.examples import load
 from serprep_models.experiment import read_predictions
 from serprep_models.experiments import run_experiments
-from serprep_models.predict import predict_store
+from serprep_models.predict_store import predict_store
 from serprep_models.standardise import training_statistics
 from serprep_models.system import SystemConfig, make_system
 

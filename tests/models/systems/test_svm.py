@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.special import softmax
+import scipy
 
 from serprep_models.systems.svm import (
     NEVER,
@@ -143,7 +143,7 @@ def test_the_factor_for_margins_is_the_one_that_made_them() -> None:
     """Labels drawn by the softmax of 2.5 times the margins: the factor found is 2.5, up to chance."""
     rng = np.random.default_rng(0)
     margins = rng.normal(size=(40_000, 3))
-    chances = softmax(2.5 * margins, axis=1)
+    chances = scipy.special.softmax(2.5 * margins, axis=1)
     truth = (rng.random(len(chances))[:, None] > chances.cumsum(1)).sum(1)
     assert scale_of(margins, truth) == pytest.approx(2.5, rel=0.05)
     unseen = np.concatenate([margins, np.tile([0.0, 0.0, NEVER], (50, 1))])
