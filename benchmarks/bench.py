@@ -145,13 +145,13 @@ def rebuilds() -> None:
     n_new = 10
     with corpus(FILES) as folder:
         first = recipe(folder)
-        found: dict[str, list[float]] = {}
+        spent: dict[str, list[float]] = {}
         counts: dict[str, str] = {}
 
         def measure(name: str, what: Recipe) -> None:
             start = time.perf_counter()
             result = build(what, workers=2)
-            found.setdefault(name, []).append(time.perf_counter() - start)
+            spent.setdefault(name, []).append(time.perf_counter() - start)
             counts[name] = f"{result.computed} computed, {result.n_files_read} files read"
 
         names = sorted({path.stem.split("-")[2] for path in (folder / "corpus").rglob("*.flac")})
@@ -172,9 +172,9 @@ def rebuilds() -> None:
                 write_wav(folder / "corpus" / f"Actor_{new + 1:02d}" / name, samples * (0.9 - 0.01 * number), rate)
             time.sleep(2.1)  # files younger than two seconds are hashed again by the next build
             measure("10 files added", first)
-        cold_seconds = found["cold"][0]
+        cold_seconds = spent["cold"][0]
         rows = [
-            (name, f"{median(times):.2f}", median(times) / cold_seconds, counts[name]) for name, times in found.items()
+            (name, f"{median(times):.2f}", median(times) / cold_seconds, counts[name]) for name, times in spent.items()
         ]
         table(f"Rebuilds of {FILES} recordings", rows, ("what", "median s", "of cold", "counts of the last"))
 

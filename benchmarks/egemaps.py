@@ -53,18 +53,18 @@ def voice(number: int) -> np.ndarray:
 def sets() -> dict[str, Sequence[Make]]:
     """What is compared: title → functions that make the signals."""
     rng = np.random.default_rng(0)
-    found: dict[str, Sequence[Make]] = {}
+    makes: dict[str, Sequence[Make]] = {}
     for kind in SIGNALS:
         lengths = [*(int(RATE * seconds) for seconds in SECONDS), *rng.integers(*SHORT, N_SHORT).tolist()]
-        found[kind] = [partial(generated_signal, kind, n, seed=seed) for seed, n in enumerate(lengths)]
-    found["tones of any frequency"] = [partial(np.copy, signal) for signal in tones(rng)]
-    found["generated voices"] = [partial(voice, number) for number in range(min(N_VOICES, FILES * N_VOICES // 1440))]
+        makes[kind] = [partial(generated_signal, kind, n, seed=seed) for seed, n in enumerate(lengths)]
+    makes["tones of any frequency"] = [partial(np.copy, signal) for signal in tones(rng)]
+    makes["generated voices"] = [partial(voice, number) for number in range(min(N_VOICES, FILES * N_VOICES // 1440))]
     for name in ("emodb_first2s", "ravdess"):
         if (CORPORA / name).is_dir():
             paths = recordings(name)
-            found[f"cuts of {name}"] = [partial(np.copy, signal) for signal in cuts(paths, rng)][:N_CUTS]
-            found[name] = [partial(_recording, path) for path in paths]
-    return found
+            makes[f"cuts of {name}"] = [partial(np.copy, signal) for signal in cuts(paths, rng)][:N_CUTS]
+            makes[name] = [partial(_recording, path) for path in paths]
+    return makes
 
 
 def _recording(path: Path) -> np.ndarray:

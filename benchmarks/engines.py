@@ -58,7 +58,7 @@ def with_engine(recipe: Recipe, engine: str) -> Recipe:
 def hsf(recipe: Recipe, store: Store, others: dict[str, Store], pool: Workers) -> dict[str, float]:
     """UA of hsf-crnn, trained on one store, on the test utterances of each."""
     outcome = run_experiments(recipe, store, pool=pool, systems=["hsf-crnn"], seeds=recipe.train.seeds[:1], quiet=False)
-    found = {}
+    scores = {}
     for engine, other in others.items():
         truth, predicted = [], []
         for number in range(len(outcome.split.folds)):
@@ -68,8 +68,8 @@ def hsf(recipe: Recipe, store: Store, others: dict[str, Store], pool: Workers) -
             test = [name for name in outcome.split.ids(number, "test") if name in label]
             truth += [other.emotions[other.ids.index(name)] for name in test]
             predicted += [label[name] for name in test]
-        found[engine] = uar(truth, predicted, store.labels)
-    return found
+        scores[engine] = uar(truth, predicted, store.labels)
+    return scores
 
 
 def svm(recipe: Recipe, store: Store, others: dict[str, Store], pool: Workers) -> dict[str, float]:

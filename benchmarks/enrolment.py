@@ -49,12 +49,12 @@ def main() -> None:
         finally:
             pool.close()
         corpus = Corpus(store, split_of(recipe, store.manifest()))
-        found = curves[recipe.dataset.name] = measure(corpus, given.numbers, given.draws)
+        curve = curves[recipe.dataset.name] = measure(corpus, given.numbers, given.draws)
         print(
             f"\n{recipe.dataset.name}: UA of a linear SVM, %, {len(store)} utterances, "
             f"{len(set(store.speakers))} speakers, {len(corpus.split.folds)} folds\n"
         )
-        print_table(found)
+        print_table(curve)
     if given.output:
         plot(curves, given.output)
         print(f"\n{given.output}")
@@ -107,29 +107,29 @@ def measure(corpus: Corpus, numbers: list[int], n_draws: int) -> dict[tuple[str,
     """(mode, order) → N → UA of each draw; N is 0 for statistics of training, and -1 for all utterances."""
     by_id = corpus.speakers.enrolled
     trained = corpus.ua(corpus.by_training())
-    found: dict[tuple[str, str], dict[int, list[float]]] = {}
+    curve: dict[tuple[str, str], dict[int, list[float]]] = {}
     for mode in MODES:
         whole = corpus.ua(corpus.by_speaker(mode, list(by_id)))
-        found[mode, "first by id"] = {0: [trained]}
-        found[mode, "at random"] = {0: [trained]}
+        curve[mode, "first by id"] = {0: [trained]}
+        curve[mode, "at random"] = {0: [trained]}
         for n in numbers:
-            found[mode, "first by id"][n] = [corpus.ua(corpus.by_speaker(mode, [rows[:n] for rows in by_id]))]
-            found[mode, "at random"][n] = []
+            curve[mode, "first by id"][n] = [corpus.ua(corpus.by_speaker(mode, [rows[:n] for rows in by_id]))]
+            curve[mode, "at random"][n] = []
             for draw in range(n_draws):
                 rng = np.random.default_rng([draw, n])
                 chosen = [rng.permutation(rows)[:n] for rows in by_id]
-                found[mode, "at random"][n].append(corpus.ua(corpus.by_speaker(mode, chosen)))
+                curve[mode, "at random"][n].append(corpus.ua(corpus.by_speaker(mode, chosen)))
         for order in ("first by id", "at random"):
-            found[mode, order][-1] = [whole]
-    return found
+            curve[mode, order][-1] = [whole]
+    return curve
 
 
-def print_table(found: dict[tuple[str, str], dict[int, list[float]]]) -> None:
+def print_table(curve: dict[tuple[str, str], dict[int, list[float]]]) -> None:
     """One row per mode and order, one column per N."""
-    numbers = list(next(iter(found.values())))
+    numbers = list(next(iter(curve.values())))
     print("| standardisation | N utterances | " + " | ".join(_name(n) for n in numbers) + " |")
     print("| --- | --- |" + " ---: |" * len(numbers))
-    for (mode, order), row in found.items():
+    for (mode, order), row in curve.items():
         cells = [f"{100 * np.mean(row[n]):.1f}" for n in numbers]
         print(f"| {mode} (transductive) | {order} | " + " | ".join(cells) + " |")
 
@@ -145,8 +145,8 @@ def plot(curves: dict[str, dict[tuple[str, str], dict[int, list[float]]]], path:
 
     figure = Figure(figsize=(5 * len(curves), 3.6), layout="constrained")
     panels = np.atleast_1d(figure.subplots(1, len(curves), sharey=True))
-    for axes, (corpus, found) in zip(panels, curves.items(), strict=True):
-        for (mode, order), row in found.items():
+    for axes, (corpus, curve) in zip(panels, curves.items(), strict=True):
+        for (mode, order), row in curve.items():
             numbers = [n for n in row if n]
             means = [100 * float(np.mean(row[n])) for n in numbers]
             spread = [

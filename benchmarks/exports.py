@@ -159,12 +159,12 @@ def ravdess(folder: Path) -> None:
     print("form            MB  seconds  peak MB  differences in names, labels, values, roles", flush=True)
     for form in FORMS:
         about = measured(store.path, form, folder / form, path)
-        ids, labels, read, found = globals()[f"read_{form}"](folder / form)
+        ids, labels, read, given = globals()[f"read_{form}"](folder / form)
         differences = (
             sum(a != b for a, b in zip(ids, store.ids, strict=True)),
             sum(a != b for a, b in zip(labels, store.emotions, strict=True)),
             int((read.view(np.uint32) != expected.view(np.uint32)).sum()),
-            int((found != roles).sum()),
+            int((given != roles).sum()),
         )
         print(f"{form:<12} {about['MB']:6.1f} {about['seconds']:8.1f} {about['peak']:8.0f}  {differences}", flush=True)
 

@@ -61,20 +61,20 @@ def victim(process: subprocess.Popen[bytes], kind: str) -> psutil.Process | None
         return main
     children = main.children(recursive=True)
     if kind == "helper":
-        found = [child for child in children if any("_opensmile_helper" in word for word in child.cmdline())]
+        fitting = [child for child in children if any("_opensmile_helper" in word for word in child.cmdline())]
     else:
-        found = [child for child in children if any("serve(**" in word for word in child.cmdline())]
-    return random.choice(found) if found else None
+        fitting = [child for child in children if any("serve(**" in word for word in child.cmdline())]
+    return random.choice(fitting) if fitting else None
 
 
 def cached(folder: Path) -> set[bytes]:
     """Keys of all finished parts."""
     cache = Cache(str(folder / "stores" / "cache"))
-    found: set[bytes] = set()
+    keys: set[bytes] = set()
     for kind in ("logmel", "functionals"):
         for name in cache.folder.names(kind):
-            found |= set(cache._index(name))
-    return found
+            keys |= set(cache._index(name))
+    return keys
 
 
 def kill(say: Say, rounds: int = 10) -> None:
@@ -256,7 +256,7 @@ def flips(say: Say, n: int = 200) -> None:
             reference = digests(store)
             files = [store.parent / name for name in reference]
             writable(store)
-            found = 0
+            n_found = 0
             for _ in range(n):
                 path = (
                     rng.choices(files, [file.stat().st_size for file in files])[0]
@@ -266,10 +266,10 @@ def flips(say: Say, n: int = 200) -> None:
                 whole = path.read_bytes()
                 place = rng.randrange(len(whole))
                 path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << rng.randrange(8))]) + whole[place + 1 :])
-                found += is_damaged(verify, store)
+                n_found += is_damaged(verify, store)
                 path.write_bytes(whole)
-            say(f"| {container} | one bit flipped | {n} | {found} | |")
-            if found < n:
+            say(f"| {container} | one bit flipped | {n} | {n_found} | |")
+            if n_found < n:
                 sys.exit("damage was not found")
             for name, damage in DAMAGES.items():
                 if container == "hdf5" and name in ("deleted file", "two files swapped"):

@@ -81,7 +81,7 @@ def measure(corpus: Path, n: int = 240) -> list[str]:
         started = time.monotonic()
         prints = list(pool.map(lambda path: fingerprint(decode(path.read_bytes())), paths))
         reading = time.monotonic() - started
-        copies = [one for some in pool.map(lambda i: copies_of(paths[i], i), drawn) for one in some]
+        copies = [copied for some in pool.map(lambda i: copies_of(paths[i], i), drawn) for copied in some]
     source = [*range(len(paths)), *np.repeat(drawn, len(COPIES)).tolist()]
     started = time.monotonic()
     alone = find_matches(prints)
@@ -91,9 +91,9 @@ def measure(corpus: Path, n: int = 240) -> list[str]:
     lines = ["| copy | copies | missed | least likeness | median |", "| --- | --- | --- | --- | --- |"]
     for kind, name in enumerate(COPIES):
         of_kind = range(len(paths) + kind, len(source), len(COPIES))
-        found = np.array([likeness.get((source[place], place), 0.0) for place in of_kind])
-        missed = int((found < THRESHOLD).sum())
-        lines.append(f"| {name} | {len(found)} | {missed} | {found.min():.3f} | {np.median(found):.3f} |")
+        alike = np.array([likeness.get((source[place], place), 0.0) for place in of_kind])
+        missed = int((alike < THRESHOLD).sum())
+        lines.append(f"| {name} | {len(alike)} | {missed} | {alike.min():.3f} | {np.median(alike):.3f} |")
     strangers = [match for match in everything if source[match.first] != source[match.second]]
     names = [path.stem for path in paths]
     twins = [f"{names[match.first]} = {names[match.second]}" for match in alone]
@@ -109,12 +109,12 @@ def measure(corpus: Path, n: int = 240) -> list[str]:
         f"{len(wrong)} in {n_all} pairs with all copies; the most alike strangers have {worst:.3f}.",
         f"- matched among the recordings themselves: {', '.join(twins) or 'none'}.",
         f"- reading {len(paths)} recordings took {reading:.1f} s, comparing each with each {comparing:.2f} s; "
-        f"{sum(one.levels.nbytes + 8 * len(one.words) for one in prints if one) / len(prints) / 1e3:.1f} kB each.",
+        f"{sum(kept.levels.nbytes + 8 * len(kept.words) for kept in prints if kept) / len(prints) / 1e3:.1f} kB each.",
     ]
 
 
-def _pair(source: list[int], one: int, other: int) -> tuple[int, int]:
-    return min(source[one], source[other]), max(source[one], source[other])
+def _pair(source: list[int], first: int, second: int) -> tuple[int, int]:
+    return min(source[first], source[second]), max(source[first], source[second])
 
 
 if __name__ == "__main__":

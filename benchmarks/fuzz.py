@@ -43,15 +43,15 @@ def whole() -> dict[str, bytes]:
     t = np.arange(6400) / RATE
     noise = np.random.default_rng(0).standard_normal(t.size)
     samples = 0.3 * np.sin(2 * np.pi * (140 * t + 400 * t**2)) + 0.01 * noise
-    found = {}
+    files = {}
     for form, codec in FORMS:
         file = io.BytesIO()
         soundfile.write(file, samples, 8000 if codec == "GSM610" else RATE, format=form, subtype=codec)
-        found[f"{form} {codec}"] = file.getvalue()
-    first = found["MP3 MPEG_LAYER_III"]
+        files[f"{form} {codec}"] = file.getvalue()
+    first = files["MP3 MPEG_LAYER_III"]
     size = 72 * 1000 * (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)[first[2] >> 4] // RATE
-    found["MP3 without a count"] = first[size + (first[2] >> 1 & 1) :]
-    return found
+    files["MP3 without a count"] = first[size + (first[2] >> 1 & 1) :]
+    return files
 
 
 def mutated(data: bytes, rng: np.random.Generator) -> bytes:
@@ -96,9 +96,9 @@ def cases(n: int, seed: int) -> Iterator[tuple[str, bytes]]:
 def listen(data: bytes) -> tuple[np.ndarray, int] | str:
     """What serprep makes of a recording: samples and rate, or the reason it refuses it."""
     try:
-        found = probe(data)
+        probed = probe(data)
         samples, rate = read_samples(data)
-        assert (round(found.duration * rate), found.sample_rate) == (len(samples), rate), "probe and samples differ"
+        assert (round(probed.duration * rate), probed.sample_rate) == (len(samples), rate), "probe and samples differ"
         return samples, rate
     except AudioError as error:
         assert "\n" not in str(error)

@@ -139,9 +139,9 @@ def asked(root: Path, container: str, dataset: str = "data") -> object:
 def contents(place: Path) -> list:
     """Everything that a store gives."""
     with Store(str(place)) as store:
-        found = [store.version, store.labels, json.dumps(store.attributes["configurations"], sort_keys=True)]
-        found += [store.column(name) for name in store.columns if name not in ("start", "end")]
-        return [*found, store.read_segments(slice(None), 30)[0].tobytes(), store.keys("logmel/30").tobytes()]
+        parts = [store.version, store.labels, json.dumps(store.attributes["configurations"], sort_keys=True)]
+        parts += [store.column(name) for name in store.columns if name not in ("start", "end")]
+        return [*parts, store.read_segments(slice(None), 30)[0].tobytes(), store.keys("logmel/30").tobytes()]
 
 
 def fuzz(root: Path, n: int, seed: int, kinds: list[str] | None = None) -> dict[str, collections.Counter]:
@@ -164,7 +164,7 @@ def fuzz(root: Path, n: int, seed: int, kinds: list[str] | None = None) -> dict[
                 if forged:
                     said = forged_one(kind, root, data, path, keys)
                 else:
-                    said = one(kind, root, data, path, wanted[kind], keys, right)
+                    said = damaged(kind, root, data, path, wanted[kind], keys, right)
             except SerprepError as error:
                 assert all(len(line) < 1500 and line.isprintable() for line in str(error).split("\n")), repr(error)
                 said = "refused"
@@ -223,7 +223,7 @@ def forged_one(kind: str, root: Path, data: Path, path: Path, keys: np.ndarray) 
             (store / "zarr.json").write_bytes(sealed)
 
 
-def one(kind: str, root: Path, data: Path, path: Path, wanted: list, keys: np.ndarray, right: list[bytes]) -> str:
+def damaged(kind: str, root: Path, data: Path, path: Path, wanted: list, keys: np.ndarray, right: list[bytes]) -> str:
     """What becomes of one mutation, read in every way there is."""
     if kind in ("tag", "build.json"):
         assert latest(str(data), versions(str(data)))
@@ -237,8 +237,8 @@ def one(kind: str, root: Path, data: Path, path: Path, wanted: list, keys: np.nd
     if kind in ("memo", "failures"):
         cache = Cache(str(data / "cache"))
         memo = Memo(cache, root / "corpus")
-        found = [memo.look_at(root / "corpus" / f"{i}.wav").digest for i in range(3)]
-        assert len(set(found)) == 3 and "0" * 64 not in found, "a forged memory was believed"
+        digests = [memo.look_at(root / "corpus" / f"{i}.wav").digest for i in range(3)]
+        assert len(set(digests)) == 3 and "0" * 64 not in digests, "a forged memory was believed"
         failures = cache.failures()
         return "same" if failures == {bytes([7] * 32): "silent"} and memo._known else "forgotten"
     if kind == "part":

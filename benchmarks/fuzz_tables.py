@@ -154,7 +154,7 @@ def run(
     n: int, *, seed: int, only: tuple[str, ...] = (), seconds: float = 20.0, told: bool = False
 ) -> dict[str, Counter[str]]:
     """Kind → outcome → how often; outcomes other than "read" and "refused" are faults."""
-    found: dict[str, Counter[str]] = {}
+    tallies: dict[str, Counter[str]] = {}
     with tempfile.TemporaryDirectory() as name:
         for kind, path, read in kinds(Path(name)):
             if only and not kind.startswith(only):
@@ -178,15 +178,15 @@ def run(
                     outcome = f"slow {number}"
                 counts[outcome] += 1
             path.write_bytes(whole)
-            found[kind] = counts
+            tallies[kind] = counts
             if told:
                 print(f"{kind}: {counts['read']} read, {counts['refused']} refused", flush=True)
-    return found
+    return tallies
 
 
-def faults(found: dict[str, Counter[str]]) -> list[str]:
+def faults(tallies: dict[str, Counter[str]]) -> list[str]:
     """What must not be."""
-    return [f"{kind}: {what}" for kind, counts in found.items() for what in counts if what not in ("read", "refused")]
+    return [f"{kind}: {what}" for kind, counts in tallies.items() for what in counts if what not in ("read", "refused")]
 
 
 def main() -> int:
@@ -195,10 +195,10 @@ def main() -> int:
     parser.add_argument("--n", type=int, default=200, help="mutations of each file")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    found = run(given.n, seed=given.seed, only=tuple(given.kinds), told=True)
-    wrong = faults(found)
+    tallies = run(given.n, seed=given.seed, only=tuple(given.kinds), told=True)
+    wrong = faults(tallies)
     print(*wrong, sep="\n")
-    print(f"{sum(map(Counter.total, found.values()))} mutations, {len(wrong)} faults")
+    print(f"{sum(map(Counter.total, tallies.values()))} mutations, {len(wrong)} faults")
     return 1 if wrong else 0
 
 

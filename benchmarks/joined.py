@@ -55,8 +55,8 @@ def main() -> None:
                     with given.log.open("a", encoding="utf-8") as log:
                         log.write(json.dumps(about | entry) + "\n")
                     cells = [
-                        f"{100 * one['alone']:.1f} | {100 * one['joined']:.1f}: {shown(one)}, p {one['p']:.2f}"
-                        for one in (entry["dev"], entry["test"])
+                        f"{100 * cell['alone']:.1f} | {100 * cell['joined']:.1f}: {shown(cell)}, p {cell['p']:.2f}"
+                        for cell in (entry["dev"], entry["test"])
                     ]
                     print(f"| {corpus} | {system} | {word} | {' | '.join(cells)} |", flush=True)
     finally:
@@ -65,14 +65,14 @@ def main() -> None:
 
 def measure(recipe: Recipe, store: Store, corpus: str, system: str, *, pool: Workers) -> dict[str, Any]:
     """UA alone and joined of development and test speakers, and what the difference is worth."""
-    found = {}
+    tables = {}
     for name, split in splits(store.manifest(), corpus).items():
         path = write_split(split, recipe.experiments_root / f"{corpus}-{name}.json")
         asked = replace(recipe, split=SplitConfig(protocol="list", file=str(path)))
-        found[name] = everything(run_experiments(asked, store, pool=pool, systems=[system]), system)
+        tables[name] = everything(run_experiments(asked, store, pool=pool, systems=[system]), system)
     entry = {}
     for role in ("dev", "test"):
-        counts = {name: speaker_counts(own[own["role"] == role], store.labels) for name, own in found.items()}
+        counts = {name: speaker_counts(own[own["role"] == role], store.labels) for name, own in tables.items()}
         paired = paired_test(counts["joined"], counts["alone"])
         entry[role] = {name: float(np.mean([ua_of(m) for m in own.sum(axis=0)])) for name, own in counts.items()}
         if paired is not None:

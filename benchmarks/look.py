@@ -38,9 +38,9 @@ def main() -> int:
         for page in options.pages:
             for width in WIDTHS:
                 for scheme in SCHEMES:
-                    found = look(browser, page, width=width, scheme=scheme, options=options)
-                    print(f"{page} {width} {scheme}: {'; '.join(found) or 'well'}", flush=True)
-                    faults += len(found)
+                    seen = look(browser, page, width=width, scheme=scheme, options=options)
+                    print(f"{page} {width} {scheme}: {'; '.join(seen) or 'well'}", flush=True)
+                    faults += len(seen)
         browser.close()
     return 1 if faults else 0
 
@@ -49,23 +49,23 @@ def look(browser, page: str, *, width: int, scheme: str, options) -> list[str]:
     """What is wrong with a page at one width in one colour scheme; its picture lies in the folder."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
     context.set_default_timeout(0)
-    tab, found = context.new_page(), []
+    tab, seen = context.new_page(), []
     served = page.startswith("http")
     own = urlsplit(page)[:2]
 
     def asked(request) -> None:
         if request.url.startswith("http") and not (served and urlsplit(request.url)[:2] == own):
-            found.append(f"asks for {request.url}")
+            seen.append(f"asks for {request.url}")
 
     tab.on("request", asked)
-    tab.on("pageerror", lambda error: found.append(str(error)))
+    tab.on("pageerror", lambda error: seen.append(str(error)))
     tab.goto(page if served else Path(page).resolve().as_uri())
     if served:
         tab.wait_for_selector(".tabulator-row")
         tab.keyboard.press("ArrowDown")
         tab.keyboard.press("ArrowDown")
         tab.wait_for_selector("#detail h2")
-    found += [f"too wide: {what}" for what in tab.evaluate(_TOO_WIDE)]
+    seen += [f"too wide: {what}" for what in tab.evaluate(_TOO_WIDE)]
     stem = options.output / ("browse" if served else Path(page).name.removesuffix(".html"))
     tab.screenshot(path=f"{stem}-{width}-{scheme}.png", full_page=True)
     if (width, scheme) == (WIDTHS[0], SCHEMES[0]):
@@ -74,9 +74,9 @@ def look(browser, page: str, *, width: int, scheme: str, options) -> list[str]:
         tab.evaluate(options.axe.read_text(encoding="utf-8"))
         for fault in tab.evaluate("() => axe.run().then(r => r.violations)"):
             if fault["impact"] in ("serious", "critical"):
-                found.append(f"{fault['id']}: {fault['help']} ({fault['nodes'][0]['html'][:120]})")
+                seen.append(f"{fault['id']}: {fault['help']} ({fault['nodes'][0]['html'][:120]})")
     context.close()
-    return found
+    return seen
 
 
 if __name__ == "__main__":

@@ -44,13 +44,13 @@ def against_the_package() -> list[tuple[object, ...]]:
 def threads() -> float:
     """How many times faster two threads are than one."""
     signals = [generated_signal("cut speech", 48_000, seed=seed) for seed in range(8)] * 5
-    found = []
+    ratios = []
     with ThreadPoolExecutor(2) as pool:
         for _ in range(ROUNDS):
-            one = seconds(lambda: [compare_2016.functionals(signal) for signal in signals])
-            two = seconds(lambda: list(pool.map(compare_2016.functionals, signals)))
-            found.append(one / two)
-    return median(found)
+            single = seconds(lambda: [compare_2016.functionals(signal) for signal in signals])
+            double = seconds(lambda: list(pool.map(compare_2016.functionals, signals)))
+            ratios.append(single / double)
+    return median(ratios)
 
 
 def first_call() -> float:

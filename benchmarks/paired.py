@@ -45,14 +45,14 @@ def predictions_of(folder: Path) -> pd.DataFrame:
 
 def main() -> None:
     """Print both systems and their difference."""
-    found, what = zip(*map(counts_of, sys.argv[1:3]), strict=True)
+    sides, what = zip(*map(counts_of, sys.argv[1:3]), strict=True)
     if what[0] != what[1] or len(what[0][1]) > 1:
         sys.exit("the two did not score the same utterances, or not with every seed")
-    for place, counts in zip(sys.argv[1:3], found, strict=True):
+    for place, counts in zip(sys.argv[1:3], sides, strict=True):
         pooled, bounds = counts.sum(axis=0), speaker_intervals(counts)
         ua, wa = (np.mean([score(matrix) for matrix in pooled]) for score in (ua_of, wa_of))
         print(f"{place}: UA {percent(ua, bounds.ua)}, WA {percent(wa, bounds.wa)}")
-    paired = paired_test(*found)
+    paired = paired_test(*sides)
     if paired is not None:
         print(f"difference: UA {percent(paired.ua, paired.ua_interval)}, p {paired.ua_p:.4f}")
         print(f"difference: WA {percent(paired.wa, paired.wa_interval)}, p {paired.wa_p:.4f}")

@@ -55,13 +55,13 @@ def main() -> None:
         kinds["with tied confidences"] += has_ties(predictions, labels)
         if single and any(row[name] is not None for name in ("macro_f1_interval", "nll_interval", "aurc_interval")):
             kinds["of a single speaker, with an interval all the same"] += 1
-        found = {**row, **{f"{key} {label}": row[key][label] for key in ("recall", "precision") for label in labels}}
+        values = {**row, **{f"{key} {label}": row[key][label] for key in ("recall", "precision") for label in labels}}
         by_seed = [own for _, own in predictions.groupby("seed")]
         for library, refer in (("scikit-learn", by_sklearn), ("audmetric", by_audmetric)):
             told = [refer(own, labels) for own in by_seed]
             for name in told[0]:
-                expected, score = float(np.mean([one[name] for one in told])), name.split()[0]
-                value = np.nan if found[name] is None else found[name]
+                expected, score = float(np.mean([scores[name] for scores in told])), name.split()[0]
+                value = np.nan if values[name] is None else values[name]
                 key = (score, library)
                 if np.isnan(value) != np.isnan(expected):
                     counts[(*key, "defined on one side only")] += 1

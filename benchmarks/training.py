@@ -142,8 +142,8 @@ class Files(Dataset[dict[str, Any]]):
         return self.n
 
     def __getitem__(self, i: int) -> dict[str, Any]:
-        found = {kind: torch.from_numpy(np.load(self.folder / f"{i}-{kind}.npy")) for kind in self.kinds}
-        return {**found, "label": self.labels[i]}
+        arrays = {kind: torch.from_numpy(np.load(self.folder / f"{i}-{kind}.npy")) for kind in self.kinds}
+        return {**arrays, "label": self.labels[i]}
 
 
 def collate(entries: list[dict[str, Any]]) -> dict[str, Any]:
@@ -206,8 +206,8 @@ class PlainSystem(nn.Module):
             x = torch.cat([x, self.other(batch["functionals"])], 1)
         elif self.system == "multi-crnn":
             x = torch.cat([x, self.long(batch["long"], batch["n_long"])], 1)
-        found: Tensor = self.head(x)
-        return found
+        logits: Tensor = self.head(x)
+        return logits
 
 
 def throughput() -> None:
@@ -219,9 +219,9 @@ def throughput() -> None:
         for system in SYSTEMS:
             examples = stored(store, system).load()
             for i in range(len(examples)):
-                one = examples.batch(torch.tensor([i]))
-                for name, values in one.inputs.items():
-                    np.save(Path(scratch, f"{i}-{name}.npy"), (values if name in one.counts else values[0]).numpy())
+                example = examples.batch(torch.tensor([i]))
+                for name, values in example.inputs.items():
+                    np.save(Path(scratch, f"{i}-{name}.npy"), (values if name in example.counts else values[0]).numpy())
             for threads in (1, 2):
                 torch.set_num_threads(threads)
                 config = SystemConfig.of(system, Features(), len(LABELS))
@@ -293,7 +293,7 @@ def loading() -> None:
             for _ in range(ROUNDS):
                 for name, batches in ways.items():
                     times[name].append(seconds(lambda batches=batches: epoch(batches)))  # type: ignore[misc]
-            middle = {name: median(found) for name, found in times.items()}
+            middle = {name: median(times_of) for name, times_of in times.items()}
             ratios = [middle[name] / middle["prepared"] for name in ("memory", "zarr", "hdf5")]
             rows.append((system, f"{budget / 1e6:.0f}", f"{2 * budget / 1e6:.0f}", middle["prepared"], *ratios))
     head = ("system", "budget MB", "features MB", "prepared, s", "in memory", "streamed zarr", "streamed hdf5")
@@ -308,8 +308,8 @@ def memory() -> None:
         for budget in (192, 384, 768):
             for system in SYSTEMS:
                 words = [sys.executable, __file__, "stream", store.path, system, str(budget)]
-                found = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
-                rows.append((system, budget, *found))
+                measured = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+                rows.append((system, budget, *measured))
     head = ("system", "budget MiB", "features MiB", "windows", "peak beyond before, MiB")
     table("Peak memory of streaming", rows, head)
 
@@ -348,7 +348,7 @@ def parts() -> None:
             training = _Training(
                 SystemConfig.of(system, Features(), len(LABELS)), stored(store, system).load(), how=how, seed=0
             )
-            found = []
+            times = []
             for batch in [batch for _ in range(3) for batch in training.loader]:
                 marks = [time.perf_counter()]
                 loss = training.loss_of(training.system(batch), batch.labels)
@@ -358,9 +358,9 @@ def parts() -> None:
                 marks.append(time.perf_counter())
                 training.optimiser.step()
                 marks.append(time.perf_counter())
-                found.append(1000 * np.diff(marks))
+                times.append(1000 * np.diff(marks))
             rows.append(
-                (system, *(float(value) for value in np.median(found, axis=0)), float(np.median(np.sum(found, 1))))
+                (system, *(float(value) for value in np.median(times, axis=0)), float(np.median(np.sum(times, 1))))
             )
     table(f"A step of {BATCH} utterances, one thread, ms", rows, ("system", "forward", "backward", "Adam", "all"))
 

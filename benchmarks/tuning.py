@@ -102,8 +102,8 @@ def measure(
         ua = np.mean([ua_of(matrix) for matrix in counts[role].sum(axis=0)])
         entry[role] = {"ua": float(ua)}
         if first and first[role].shape[0] == counts[role].shape[0]:
-            found = paired_test(counts[role], first[role])
-            entry[role] |= {"difference": found.ua, "interval": found.ua_interval, "p": found.ua_p} if found else {}
+            paired = paired_test(counts[role], first[role])
+            entry[role] |= {"difference": paired.ua, "interval": paired.ua_interval, "p": paired.ua_p} if paired else {}
     return entry, first or counts
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .output import interval, json_option, notes, paragraph, percent, print_json, print_table, print_wide_table
-from .run import warn
+from .run import coefficient, warn
 
 
 @click.command(short_help="Train on each of several corpora, test on each.")
@@ -16,7 +16,7 @@ from .run import warn
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Local processes; default: one per core.")
 @json_option
 def cross(recipes: tuple[Path, ...], systems: tuple[str, ...], workers: int | None, as_json: bool) -> None:
-    """Scores of systems trained on each recipe's corpus and tested on each, over the labels that all have.
+    """Scores of systems trained on each recipe's corpus and tested on each, over labels or numbers that all have.
 
     Within a corpus speakers are apart, as its recipe's [split] says; between two, systems trained on all of
     one are scored on all of the other.  What is finished is kept.
@@ -41,15 +41,56 @@ def cross_json(result: Any) -> dict[str, Any]:
         "corpora": list(result.corpora),
         "systems": list(result.systems),
         "labels": list(result.labels),
+        **({"dimensions": list(result.dimensions)} if result.dimensions else {}),
         "mapping": {name: [asdict(row) for row in rows] for name, rows in result.mapping.items()},
-        "cells": [vars(cell) | {"summary": cell.summary.json, "within": cell.within} for cell in result.cells],
+        "cells": [_cell_json(cell) for cell in result.cells],
         "warnings": list(result.warnings),
         "notes": list(result.notes),
     }
 
 
+def _cell_json(cell: Any) -> dict[str, Any]:
+    told = {"summary": cell.summary.json} if cell.summary else {"numbers": [vars(row) for row in cell.numbers]}
+    return (
+        {name: value for name, value in vars(cell).items() if name not in ("summary", "numbers")}
+        | told
+        | {"within": cell.within}
+    )
+
+
 def print_cross(result: Any) -> None:
-    """What became of labels, then UA of each system, trained in rows and tested in columns."""
+    """What became of labels, then UA or CCC of each system, trained in rows and tested in columns."""
+    if result.dimensions:
+        _print_numbers(result)
+    else:
+        _print_labels(result)
+    click.echo()
+    paragraph(
+        f"{'CCC' if result.dimensions else 'UA'}: mean over seeds; in brackets 95 %, bootstrap over speakers of the "
+        "tested corpus, seeds within. Within a corpus by the recipe's split; between two, trained on all of one and "
+        "scored on all of the other."
+    )
+
+
+def _print_numbers(result: Any) -> None:
+    from serprep.errors import one_line
+
+    cells = {
+        (cell.system, cell.train, cell.test, row.dimension): coefficient(row.ccc, row.ccc_interval)
+        for cell in result.cells
+        for row in cell.numbers
+    }
+    for system, dimension in dict.fromkeys((key[0], key[3]) for key in cells):
+        head = f"{system}, {one_line(dimension)}: trained on"
+        rows = [
+            {head: train, **{f"CCC on {test}": cells[system, train, test, dimension] for test in result.corpora}}
+            for train in result.corpora
+        ]
+        click.echo()
+        print_wide_table(rows, list(rows[0]))
+
+
+def _print_labels(result: Any) -> None:
     from serprep_models.scores import shown
 
     names = list(dict.fromkeys(row.label for rows in result.mapping.values() for row in rows))
@@ -74,11 +115,6 @@ def print_cross(result: Any) -> None:
             for train in result.corpora
         ]
         print_wide_table(rows, list(rows[0]))
-    click.echo()
-    paragraph(
-        "UA: mean over seeds; in brackets 95 %, bootstrap over speakers of the tested corpus, seeds within. Within a "
-        "corpus by the recipe's split; between two, trained on all of one and scored on all of the other."
-    )
 
 
 def _told(summary: Any) -> str:

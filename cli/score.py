@@ -21,6 +21,13 @@ from .run import print_groups, print_outcome
     metavar="LABEL=LABEL",
     help="A label of the store or of the system, and what it is scored as; may be given several times.",
 )
+@click.option(
+    "--scale",
+    "scales",
+    multiple=True,
+    metavar="NAME=LOW,HIGH",
+    help="The scale of a column of numbers of the store, where it was another in training; several times.",
+)
 @click.option("--group", "groups", multiple=True, metavar="COLUMN", help="Score the values of this column apart.")
 @click.option("--trained-on", metavar="STORE", help="What CHECKPOINT was trained on, where it was moved.")
 @json_option
@@ -28,15 +35,16 @@ def score(
     checkpoint: Path,
     store: str,
     pairs: tuple[str, ...],
+    scales: tuple[str, ...],
     groups: tuple[str, ...],
     trained_on: str | None,
     as_json: bool,
 ) -> None:
-    """Score a CHECKPOINT on every labelled utterance of a STORE.
+    """Score a CHECKPOINT on every utterance of a STORE that has a label, or numbers.
 
     Of several checkpoints below CHECKPOINT, such as folds and seeds, the mean is scored.  Only labels that
-    both have are scored; what is dropped is counted.  Speakers and recordings of training that are in STORE
-    are named.
+    both have are scored; what is dropped is counted.  Numbers are compared from 0 to 1.  Speakers and
+    recordings of training that are in STORE are named.
     """
     from serprep.store.store import open_store
     from serprep_models.checkpoint import checkpoints_below
@@ -47,6 +55,7 @@ def score(
         checkpoints_below(checkpoint),
         open_store(store),
         mapping=mapping_of(pairs),
+        scales=scales_of(scales),
         groups=groups,
         trained_on=known,
         quiet=False,
@@ -55,6 +64,9 @@ def score(
         notes(scores.warnings, "warning")
         notes(scores.notes)
         print_json(score_json(scores))
+        return
+    if scores.dimensions.scores:
+        print_outcome(scores)
         return
     print_labels(scores.labels.rows)
     print_outcome(scores)
@@ -73,6 +85,21 @@ def mapping_of(pairs: Sequence[str]) -> dict[str, str]:
     return mapping
 
 
+def scales_of(pairs: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """``--scale`` as a mapping."""
+    from serprep.recipe import is_scale
+    from serprep.text import as_float
+
+    given: dict[str, tuple[float, float]] = {}
+    for pair in pairs:
+        name, _, ends = pair.partition("=")
+        scale = tuple(map(as_float, ends.split(",")))
+        if not name or name in given or not is_scale(scale):
+            raise click.UsageError(f"--scale {pair!r}: expected NAME=LOW,HIGH, each name once, such as arousal=1,5")
+        given[name] = scale  # type: ignore[assignment]
+    return given
+
+
 def score_json(scores: Any) -> dict[str, Any]:
     """Scores on a store, as `serprep score --json` prints them."""
     return {
@@ -85,6 +112,7 @@ def score_json(scores: Any) -> dict[str, Any]:
         "results": [result.json for result in scores.results],
         "summary": [row.json for row in scores.summary],
         "groups": asdict(scores.groups),
+        **({"dimensions": asdict(scores.dimensions)} if scores.dimensions.scores else {}),
         "seen": {name: list(getattr(scores.seen, name)) for name in ("speakers", "recordings", "sounds")},
         "warnings": list(scores.warnings),
         "notes": list(scores.notes),

@@ -26,7 +26,7 @@ from serprep.place.corpus import as_root
 from serprep.place.place import at
 from serprep.split import SplitConfig
 from serprep.store.layout import StoreConfig
-from serprep.systems import SYSTEMS, moved, options_of
+from serprep.systems import SYSTEMS, Learns, moved, options_of
 from serprep.text import did_you_mean, nearest, not_text
 
 _LARGEST = 1 << 20  # bytes of a recipe
@@ -123,7 +123,9 @@ class TrainConfig:
     submission: Literal["none", "compare2018", "compare2019", "compare2021"] = "none"  # of the test predictions
     augment: Mapping[str, Any] | tuple[str, ...] = ()  # in what conditions training utterances are trained on as well
     target: str | tuple[str, ...] = "emotion"  # or "raters", or columns of numbers, such as ["arousal", "valence"]
-    scales: Mapping[str, Any] = field(default_factory=dict)  # column of numbers → where its scale begins and ends
+    # column of numbers → where its scale begins and ends; [[corpus]] name → a table of those that it has otherwise
+    scales: Mapping[str, Any] = field(default_factory=dict)
+    emotion_weight: float = within(0, 1000, default=0.0)  # of the label's loss, learnt beside numbers; 0 is off
     secondary: float = within(0, 1, default=0.5)  # weight of what a rater said besides the first; with raters
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # system → its table [train.<system>]
 
@@ -165,13 +167,17 @@ class TrainConfig:
             raise RecipeError('[train.scales] is for numbers; set [train] target = ["arousal"], or leave it out')
         if len(set(self.dimensions)) < len(self.dimensions) or self.target in ("", ()):
             raise RecipeError(f"[train] target is {shown(self.target)}; expected one or more different columns")
-        for name in self.dimensions:
-            scale = self.scales.get(name)
-            if not is_scale(scale):
-                told = "is missing" if scale is None else f"is {shown(scale)}"
-                raise RecipeError(f"[train.scales] {name} {told}; expected where its scale begins and ends, as [1, 5]")
-        if unknown := [name for name in self.scales if name not in self.dimensions]:
-            raise RecipeError(f"[train.scales] {unknown[0]} is no target; expected {', '.join(self.dimensions)}")
+        tables = {corpus: table for corpus, table in self.scales.items() if isinstance(table, dict)}
+        own = {name: scale for name, scale in self.scales.items() if name not in tables}
+        own = dict.fromkeys(self.dimensions) | own
+        for place, scales in {"": own, **tables}.items():
+            table = f"[train.scales{'.' if place else ''}{place}]"
+            for name, scale in scales.items():
+                if name not in self.dimensions:
+                    raise RecipeError(f"{table} {one_line(name)} is no target; expected {', '.join(self.dimensions)}")
+                if not is_scale(scale):
+                    told = "is missing" if scale is None else f"is {shown(scale)}"
+                    raise RecipeError(f"{table} {name} {told}; expected where its scale begins and ends, as [1, 5]")
         plain = type(self)
         for name in () if self.target == "emotion" else ("class_weights", "sampling", "label_smoothing", "calibrate"):
             if getattr(self, name) != getattr(plain, name):
@@ -180,6 +186,8 @@ class TrainConfig:
                 )
         if self.target == "raters" and self.augment:
             raise RecipeError('[train] target = "raters" knows nothing of what [train.augment] makes; leave one out')
+        if self.emotion_weight and not self.dimensions:
+            raise RecipeError("[train] emotion_weight is for numbers; name columns of them in target, or leave it out")
         if self.dimensions and self.submission != "none":
             raise RecipeError(f"[train] submission is for labels; leave it out with target = {shown(self.target)}")
 
@@ -189,6 +197,11 @@ class TrainConfig:
         if self.target in ("emotion", "raters"):
             return ()
         return (self.target,) if isinstance(self.target, str) else self.target
+
+    @property
+    def learns(self) -> Learns:
+        """Labels, numbers, or both."""
+        return "both" if self.emotion_weight else "numbers" if self.dimensions else "labels"
 
     @property
     def transductive(self) -> bool:

@@ -21,6 +21,7 @@ from serprep_models.raters import read_said
 from serprep_models.scores import Pair, Result, Summary, compare, corrected, summarise
 from serprep_models.scores.dimensions import DimensionScores, corrected_for, read_numbers
 from serprep_models.scores.distributions import RaterScore, score_raters
+from serprep_models.targets import dimensions_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,8 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
     labels, scored = known[0][:-1], known[0][-1]
     predictions = pd.concat(parts, ignore_index=True)
     if scales := results[0].json.get("scales"):
-        scores = DimensionScores.of(predictions, {name: (low, high) for name, (low, high) in scales.items()})
+        target = dimensions_of(list(scales), {**scales, **results[0].json.get("scales_of", {})})
+        scores = DimensionScores.of(predictions, target.scales, target.of_corpora)
         apart = [row for row in scores.differences if of[row.first][0] != of[row.second][0]]
         return Comparison(
             summary=[],

@@ -3,6 +3,7 @@
 Within a corpus scores are those of the recipe's own split.  Between two, systems trained on all of one,
 without a development part, are scored on all of the other, with statistics of the one.  Everything is scored
 over the labels that all corpora have, as the recipes name them; what else there is is dropped and counted.
+Numbers are scored from 0 to 1, each corpus's on the scale that its recipe names.
 """
 
 from collections import Counter
@@ -26,6 +27,7 @@ from serprep_models.predict_store import computed_alike
 from serprep_models.run import run_recipe
 from serprep_models.score_store import score_store
 from serprep_models.scores import Result, Summary, marks_in, score, summarise
+from serprep_models.scores.dimensions import DimensionScore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,8 @@ class Cell:
     test: str
     n_utterances: int
     n_speakers: int  # 0: unknown
-    summary: Summary
+    summary: Summary | None = None  # None: numbers are scored
+    numbers: tuple[DimensionScore, ...] = ()  # a row per dimension, and one of the mean of several
 
     @property
     def within(self) -> bool:
@@ -51,7 +54,8 @@ class Cross:
 
     corpora: tuple[str, ...]
     systems: tuple[str, ...]
-    labels: tuple[str, ...]
+    labels: tuple[str, ...]  # none where numbers are scored
+    dimensions: tuple[str, ...]  # those
     mapping: Mapping[str, tuple[LabelRow, ...]]  # corpus → what became of its labels
     cells: tuple[Cell, ...]
     warnings: tuple[str, ...]
@@ -82,47 +86,60 @@ def cross(
     Raises
     ------
     TrainError
-        If recipes have one name, other features, or fewer than two labels in common.
+        If recipes have one name, other features, other numbers, or fewer than two labels in common.
     """
     recipes = [replace(recipe, test=OtherRooms()) for recipe in recipes]  # other rooms are another question
     names = [recipe.name for recipe in recipes]
     if len(set(names)) < max(2, len(names)):
         raise TrainError(f"{one_line(', '.join(names))}: expected two recipes or more, each with a name of its own")
-    asked = systems or recipes[0].train.systems or default_systems()
+    dimensions = recipes[0].train.dimensions
+    for recipe in recipes:
+        if recipe.train.target == "raters" or recipe.train.dimensions != dimensions:
+            raise TrainError(
+                f"[train] target of {one_line(recipe.name)} is {one_line(recipe.train.target)}; expected emotion, "
+                "or the same columns of numbers in all recipes"
+            )
+    asked = systems or recipes[0].train.systems or default_systems(recipes[0].train.learns)
     chosen = tuple(name for name in asked if not is_floor(name))
     if not chosen:
         raise TrainError("no system to train; name one that is no floor with --system, such as compare-svm")
     _check_alike(recipes, chosen)
-    if any(recipe.train.target != "emotion" for recipe in recipes):
-        raise TrainError("`serprep cross` scores labels; leave [train] target out of the recipes")
     used = Workers(workers) if pool is None else pool
     try:
         outcomes = [run_recipe(recipe, pool=used, systems=chosen, page=False, quiet=quiet)[1] for recipe in recipes]
         stores = [outcome.store for outcome in outcomes]
-        among = _shared_labels(names, stores)
+        among = () if dimensions else _shared_labels(names, stores)
         trained = [
             _train_on_all(recipe, store, chosen, pool=used) for recipe, store in zip(recipes, stores, strict=True)
         ]
     finally:
         if pool is None:
             used.close()
-    tables = [common_labels(Counter(store.emotions), store.labels, {}, among=among) for store in stores]
+    empty = CommonLabels(labels=(), rows=())
+    tables = [
+        empty if dimensions else common_labels(Counter(store.emotions), store.labels, {}, among=among)
+        for store in stores
+    ]
     cells, warnings, notes = [], [], []
     for name, outcome, table in zip(names, outcomes, tables, strict=True):
         warnings += [f"{one_line(name)}: {warning}" for warning in outcome.warnings]
         notes += [f"{one_line(name)}: {note}" for note in table.notes if "dropped" in note]
+        notes += [f"{one_line(name)}: {outcome.dimensions.words}"] if dimensions else []
         cells += [_within(name, outcome, system, table, among) for system in chosen]
     for name, checkpoints in zip(names, trained, strict=True):
-        for other, store in zip(names, stores, strict=True):
+        for recipe, store in zip(recipes, stores, strict=True):
+            other, scales = recipe.name, recipe.train.scales
             for system in chosen if other != name else ():
-                scored = score_store(checkpoints[system], store, seeds=True, among=among, quiet=quiet)
-                cells.append(_cell(system, (name, other), scored.summary[0], scored.predictions))
+                scored = score_store(checkpoints[system], store, seeds=True, among=among, scales=scales, quiet=quiet)
+                told = scored.dimensions.scores if dimensions else scored.summary[0]
+                cells.append(_cell(system, (name, other), told, scored.predictions))
                 warnings += [f"{one_line(name)} → {one_line(other)}: {warning}" for warning in scored.warnings]
                 notes += [f"{one_line(name)} → {one_line(other)}: {note}" for note in scored.seen.notes]
     return Cross(
         corpora=tuple(names),
         systems=chosen,
         labels=among,
+        dimensions=dimensions,
         mapping={name: table.rows for name, table in zip(names, tables, strict=True)},
         cells=tuple(cells),
         warnings=tuple(dict.fromkeys(warnings)),
@@ -158,6 +175,8 @@ def _shared_labels(names: Sequence[str], stores: Sequence[Store]) -> tuple[str, 
 def _within(name: str, outcome: Outcome, system: str, table: CommonLabels, among: Sequence[str]) -> Cell:
     """What the recipe's own split gave, over the common labels."""
     own = outcome.predictions[outcome.predictions["system"] == system]
+    if outcome.dimensions.scores:
+        return _cell(system, (name, name), tuple(row for row in outcome.dimensions.scores if row.system == system), own)
     predictions = table.restrict(own)
     results = []
     for run in outcome.results:
@@ -168,7 +187,12 @@ def _within(name: str, outcome: Outcome, system: str, table: CommonLabels, among
     return _cell(system, (name, name), summarise(predictions, among, results)[0], predictions)
 
 
-def _cell(system: str, corpora: tuple[str, str], summary: Summary, predictions: pd.DataFrame) -> Cell:
+def _cell(
+    system: str,
+    corpora: tuple[str, str],
+    scores: Summary | tuple[DimensionScore, ...],
+    predictions: pd.DataFrame,
+) -> Cell:
     speakers = set(predictions["speaker"])
     return Cell(
         system=system,
@@ -176,7 +200,7 @@ def _cell(system: str, corpora: tuple[str, str], summary: Summary, predictions: 
         test=corpora[1],
         n_utterances=predictions["id"].nunique(),
         n_speakers=0 if "" in speakers else len(speakers),
-        summary=summary,
+        **{"summary" if isinstance(scores, Summary) else "numbers": scores},  # type: ignore[arg-type]
     )
 
 

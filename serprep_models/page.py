@@ -75,7 +75,6 @@ class Report:
     bundle: bytes = b""  # what results can be checked by
     partial: str = ""  # which experiments are missing; then no system is called the best
     unfinished: str = ""  # how many are finished, and which are missing; as `partial`
-    running: bool = False  # the page loads itself again
 
 
 def write_report(report: Report, path: Path) -> Path:

@@ -47,18 +47,17 @@ def report_outcome(
     train_from: Path | None = None,
     audio: Path | None = None,
     with_sound: int = 0,
-    running: bool = False,
 ) -> Path:
     """Write the page of a run, with so many recordings in it, and `DOUBTFUL` into the folder of its experiments.
 
-    The page of one that is `running` loads itself again, and has no bundle yet.
+    The page of one that is unfinished has no bundle yet.
     """
     store, split = outcome.store, outcome.split
     labels = store.labels
     groups = {entry["fold"]: entry["test_groups"] for entry in describe(split)}
     names = {result.system: shown(result) for result in outcome.results}
     dimensions = outcome.dimensions
-    labelled = () if dimensions.scores else outcome.results
+    labelled = outcome.results if outcome.summary else ()
     folds = pd.DataFrame(
         [
             {
@@ -114,7 +113,6 @@ def report_outcome(
         warnings=outcome.warnings,
         partial=outcome.partial,
         unfinished=_unfinished(outcome),
-        running=running,
         predict={names[system]: outcome.predict_command(system) for system in names},
         speakers=pd.DataFrame() if dimensions.scores else by_speaker(outcome.predictions, labels, names),
         wrong=[]
@@ -127,7 +125,7 @@ def report_outcome(
         made=_made(outcome),
         repeat=_repeat(recipe, train_from),
         sources=_sources(recipe, train_from),
-        bundle=b"" if running or train_from else _bundle(recipe, outcome),
+        bundle=b"" if outcome.missing or train_from else _bundle(recipe, outcome),
     )
     return write_report(report, path)
 

@@ -83,9 +83,7 @@ def run_recipe(
             seen = replace(recipe, test=OtherRooms(), train=replace(recipe.train, submission="none"))
             so_far = run_experiments(seen, store, pool=Workers(), only_finished=True, **some)
             if so_far.missing:
-                report_outcome(
-                    seen, so_far, built=built, path=_page(recipe, so_far), train_from=train_from, running=True
-                )
+                report_outcome(seen, so_far, built=built, path=_page(recipe, so_far), train_from=train_from)
 
         ended = seldom(show) if page else None
         outcome = run_experiments(recipe, store, pool=used, quiet=quiet, warn=warn, ended=ended, **some)

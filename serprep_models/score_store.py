@@ -1,24 +1,29 @@
-"""A system that exists, a store that exists → scores, over the labels that both have."""
+"""A system that exists, a store that exists → scores, over the labels that both have, or of the numbers it says."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from serprep.errors import TrainError, one_line
 from serprep.metrics import few_speakers
 from serprep.store.store import Store
+from serprep_models.checkpoint import training_of
 from serprep_models.common_labels import CommonLabels, common_labels
 from serprep_models.predict_store import predict_store
 from serprep_models.predictions import Predictions
-from serprep_models.predictor import load
+from serprep_models.predictor import Predictor, load
 from serprep_models.scores import Pair, Result, Summary, score, summarise
 from serprep_models.scores.dimensions import DimensionScores
 from serprep_models.scores.distributions import RaterScore
 from serprep_models.scores.groups import Groups, group_columns, score_groups
+from serprep_models.scores.number_groups import with_groups
 from serprep_models.seen import Seen, find_seen
+from serprep_models.targets import Dimensions, corpora_of, dimensions_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +34,7 @@ class StoreScores:
     store: Store
     labels: CommonLabels
     results: list[Result]  # per seed
-    summary: list[Summary]  # one
+    summary: list[Summary]  # one; none of numbers
     groups: Groups
     predictions: pd.DataFrame
     seen: Seen  # in training
@@ -37,9 +42,8 @@ class StoreScores:
     scored: str = "test"
     comparisons: tuple[Pair, ...] = ()
     submissions: tuple[str, ...] = ()
-    # none: what learnt numbers or raters is scored by `run` alone
-    dimensions: DimensionScores = field(default_factory=DimensionScores)
-    raters: tuple[RaterScore, ...] = ()
+    dimensions: DimensionScores = field(default_factory=DimensionScores)  # of numbers, in place of summary and groups
+    raters: tuple[RaterScore, ...] = ()  # none: against these `run` alone scores
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -52,13 +56,14 @@ def score_store(
     store: Store,
     *,
     mapping: Mapping[str, str] | None = None,
+    scales: Mapping[str, Any] | None = None,
     groups: Sequence[str] = (),
     trained_on: Store | None = None,
     seeds: bool = False,
     among: Sequence[str] | None = None,
     quiet: bool = True,
 ) -> StoreScores:
-    """Score the mean of checkpoints on every labelled utterance of a store.
+    """Score the mean of checkpoints on every utterance of a store that has a label, or numbers.
 
     Parameters
     ----------
@@ -67,6 +72,8 @@ def score_store(
     store : Store
     mapping : mapping of str to str, optional
         Label of the store or of the system → what it is scored as.
+    scales : mapping, optional
+        Of the store's numbers, as ``[train.scales]`` has them, where they are others than in training.
     groups : sequence of str
         Columns whose groups are scored apart, as `group_columns` takes them.
     trained_on : Store, optional
@@ -80,12 +87,20 @@ def score_store(
     Raises
     ------
     TrainError
-        If the store holds other features, or fewer than two labels are in common.
+        If the store holds other features, fewer than two labels are in common, or numbers are missing or outside
+        their scale.
     """
     predictor = load(checkpoints)
-    predictor.refuse_numbers("`serprep score` scores labels")
     read = predictor.checkpoints
-    labels = common_labels(Counter(store.emotions), read[0].labels, mapping or {}, among=among)
+    scored: _Labels | _Numbers
+    if predictor.scales:
+        if mapping:
+            predictor.refuse_numbers("--map is for labels")
+        scored = _Numbers.of(predictor, store, scales or {})
+    elif scales:
+        raise TrainError(f"--scale is for numbers, and the system knows labels ({one_line(', '.join(read[0].labels))})")
+    else:
+        scored = _Labels(common_labels(Counter(store.emotions), read[0].labels, mapping or {}, among=among))
     columns = group_columns(store, groups)
     told = [
         predict_store(part, store, quiet=quiet)
@@ -93,8 +108,7 @@ def score_store(
     ]
     system = "+".join(dict.fromkeys(each.config.system for each in read))
     tables = [
-        labels.restrict(table_of_predictions(predicted, store)).assign(system=system, fold="", seed=seed)
-        for seed, predicted in enumerate(told)
+        scored.table(predicted, store).assign(system=system, fold="", seed=seed) for seed, predicted in enumerate(told)
     ]
     predictions = pd.concat(tables, ignore_index=True)
     place = {name: row for row, name in enumerate(store.ids)}
@@ -105,7 +119,7 @@ def score_store(
         "transductive": told[0].transductive,
     }
     results = [
-        Result.of({"system": system, "fold": "", "seed": seed, **marks, **score(table, labels.labels)})
+        Result.of({"system": system, "fold": "", "seed": seed, **marks, **scored.score(table, store)})
         for seed, table in enumerate(tables)
     ]
     speakers = set(predictions["speaker"])
@@ -114,14 +128,76 @@ def score_store(
     return StoreScores(
         checkpoints=tuple(map(str, checkpoints)),
         store=store,
-        labels=labels,
+        labels=scored.labels,
         results=results,
-        summary=summarise(predictions, labels.labels, results),
-        groups=score_groups(predictions, labels.labels, columns),
         predictions=predictions,
         seen=seen,
-        notes=(*told[0].notes, *labels.notes, *seen.remarks, *([few] if few else [])),
+        notes=(*told[0].notes, *scored.notes, *seen.remarks, *([few] if few else [])),
+        **scored.all_of(predictions, results, columns),
     )
+
+
+Columns = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """How labels are scored."""
+
+    labels: CommonLabels
+
+    @property
+    def notes(self) -> list[str]:
+        return self.labels.notes
+
+    def table(self, predicted: Predictions, store: Store) -> pd.DataFrame:
+        return self.labels.restrict(table_of_predictions(predicted, store))
+
+    def score(self, table: pd.DataFrame, store: Store) -> dict[str, Any]:
+        return score(table, self.labels.labels)
+
+    def all_of(self, predictions: pd.DataFrame, results: Sequence[Result], columns: Columns) -> dict[str, Any]:
+        labels = self.labels.labels
+        return {
+            "summary": summarise(predictions, labels, results),
+            "groups": score_groups(predictions, labels, columns),
+        }
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """How numbers are scored: those of the store on its scale, those of the system on its own."""
+
+    target: Dimensions
+    said_on: Mapping[str, tuple[float, float]]
+    known: list[int]  # rows with a number
+    n_unknown: int
+    labels = CommonLabels(labels=(), rows=())
+
+    @classmethod
+    def of(cls, predictor: Predictor, store: Store, scales: Mapping[str, Any]) -> "_Numbers":
+        trained = training_of(predictor.checkpoints[0].about)["scales"]
+        tables = {name: table for name, table in trained.items() if name in corpora_of(store)}
+        target = dimensions_of(predictor.labels, {**predictor.scales, **tables, **scales})
+        target.check(store)
+        known = [row for row, there in enumerate(target.known(store)) if there]
+        return cls(target, predictor.scales, known, len(store) - len(known))
+
+    @property
+    def notes(self) -> list[str]:
+        return [f"{self.n_unknown} utterances have none of the numbers"] if self.n_unknown else []
+
+    def table(self, predicted: Predictions, store: Store) -> pd.DataFrame:
+        low, high = np.array(list(self.said_on.values()), np.float32).T
+        given = (predicted.probabilities[self.known] - low) / (high - low)
+        return self.target.frame(store, self.known, given, "test")
+
+    def score(self, table: pd.DataFrame, store: Store) -> dict[str, Any]:
+        return self.target.score(table, store)
+
+    def all_of(self, predictions: pd.DataFrame, results: Sequence[Result], columns: Columns) -> dict[str, Any]:
+        scores = DimensionScores.of(predictions, self.target.scales, self.target.of_corpora)
+        return {"summary": [], "groups": Groups(), "dimensions": with_groups(scores, predictions, columns)}
 
 
 def table_of_predictions(predictions: Predictions, store: Store) -> pd.DataFrame:

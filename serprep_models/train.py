@@ -7,7 +7,7 @@ machine, same scores, also when the training was killed and went on.
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -23,7 +23,7 @@ from serprep.recipe import TrainConfig
 from serprep_models.adam import Adam
 from serprep_models.augment import augment, draw_mix
 from serprep_models.loader import MEMORY_BUDGET, Batches, Examples, Loader, Stored, fitting_batch
-from serprep_models.objectives import Distributions, Labels, Numbers, Objective
+from serprep_models.objectives import Distributions, Labels, Numbers, NumbersAndLabels, Objective
 from serprep_models.resume import UNFIT, read_state, write_state
 from serprep_models.system import Batch, System, SystemConfig, make_system
 
@@ -275,6 +275,15 @@ def one_cycle(reached: float) -> float:
     return end + (begin - end) * (1 + math.cos(math.pi * min(place, 1.0))) / 2
 
 
+def narrowed(trained: Trained, n_outputs: int) -> Trained:
+    """The same with its first outputs alone: without the labels that were learnt beside numbers."""
+    config = replace(trained.config, n_labels=n_outputs)
+    system, own = make_system(config), trained.system.state_dict()
+    state = {name: own[name][: len(value)] if value.dim() else own[name] for name, value in system.state_dict().items()}
+    system.load_state_dict(state)
+    return replace(trained, system=system.eval(), config=config)
+
+
 def json_line(entry: dict[str, Any]) -> str:
     """An epoch as a line of JSON; NaN as null, which JSON has instead."""
     return json.dumps({name: None if value != value else value for name, value in entry.items()}) + "\n"
@@ -307,6 +316,8 @@ def _scores(measure: str) -> tuple[str, str]:
 
 def _objective(config: SystemConfig, labels: Tensor, *, how: TrainConfig, device: torch.device) -> Objective:
     """What a training of this target minimises."""
+    if how.emotion_weight:
+        return NumbersAndLabels(len(how.dimensions), how.emotion_weight)
     if how.dimensions:
         return Numbers(config.n_labels)
     return Distributions() if how.target == "raters" else Labels(labels, config.n_labels, how, device)

@@ -264,7 +264,7 @@ def test_nobody_asks_whether_a_place_is_a_url_or_which_container_a_store_has():
 
 
 #: Where the two words still stand.
-NAMELESS = ("serprep/features/compare_2016/", "serprep/features/egemaps_v02/", "serprep_models/predict.py")
+NAMELESS = ("serprep/features/compare_2016/", "serprep/features/egemaps_v02/")
 
 
 def test_names_say_what_a_thing_is():

@@ -304,9 +304,9 @@ def test_worker_processes_read_after_their_parent_did(bucket, corpus, store, met
     processes = [context.Process(target=_read, args=(stores, queue)) for _ in range(2 if method == "fork" else 1)]
     for process in processes:
         process.start()
-    assert all(queue.get(timeout=60) == expected for _ in processes)
+    assert all(queue.get(timeout=300) == expected for _ in processes)
     for process in processes:
-        process.join(timeout=60)
+        process.join(timeout=300)
         assert process.exitcode == 0
     assert [_segments(opened) for opened in stores] == expected
 

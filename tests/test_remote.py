@@ -136,7 +136,7 @@ def test_a_forked_process_makes_its_own_connection():
     queue = context.Queue()
     process = context.Process(target=_connection, args=(queue,))
     process.start()
-    assert queue.get(timeout=30) == 2
+    assert queue.get(timeout=300) == 2
     process.join()
 
 

@@ -19,7 +19,7 @@ from serprep.split import Split, make_split, read_split
 from serprep.store.store import Store, open_store
 
 SUFFIX = ".card.html"
-REVISION = 1  # raised when cards show something else of the same store
+REVISION = 2  # raised when cards show something else of the same store
 
 
 def write_card(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import jinja2
+    from markupsafe import Markup
 
 HERE = Path(__file__).parent
 
@@ -44,7 +45,7 @@ def _environment(folder: Path) -> "jinja2.Environment":
         keep_trailing_newline=True,
         finalize=_shown,
     )
-    environment.filters |= {"count": count, "length_of": length_of, "percent": percent}
+    environment.filters |= {"count": count, "length_of": length_of, "percent": percent, "words": words}
     return environment
 
 
@@ -64,6 +65,21 @@ def escaped(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in _KEPT else c.encode("unicode_escape").decode() for c in text)
+
+
+def words(text: str) -> "Markup":
+    """`text` that is broken at its spaces, and inside a word only where that alone is longer than a line.
+
+    A browser breaks at hyphens as well, where ``--split`` and a file's name no longer look like what they are.
+
+    Examples
+    --------
+    >>> str(words("serprep verify <STORE>"))
+    '<span class="w">serprep</span> <span class="w">verify</span> <span class="w">&lt;STORE&gt;</span>'
+    """
+    from markupsafe import Markup
+
+    return Markup(" ").join(Markup('<span class="w">{}</span>').format(escaped(word)) for word in text.split(" "))
 
 
 _KEPT = "\n\u200d\u202f\u00a0"  # line breaks, what joins emoji, narrow and unbreakable spaces

@@ -34,7 +34,7 @@ def picture(values: AnyArray, *, says: str, low: float, high: float, signed: boo
     levels = np.clip(np.nan_to_num((values - low) / span) * (_N - 1), 0, _N - 1).round().astype(np.uint8)[::-1]
     data = base64.b64encode(png(levels, _palette(_SIGNED if signed else _HEAT))).decode()
     return Markup('<img class="{}" alt="{}" src="data:image/png;base64,{}">').format(
-        f"picture {kind}".strip(), escaped(says), data
+        f"picture {'signed ' * signed}{kind}".strip(), escaped(says), data
     )
 
 

@@ -28,6 +28,7 @@ EXACT = 16  # speakers up to which every permutation is looked at
 _TINY = 1e-12  # a variance below is one of rounding
 
 Interval = tuple[float, float] | None
+Scales = Mapping[str, tuple[float, float]]  # dimension → what became 0, and 1
 Numbers = FloatArray | DoubleArray
 
 
@@ -186,7 +187,7 @@ def is_score(scores: Any, scales: Any) -> bool:
 
 
 def read_numbers(path: Path) -> pd.DataFrame:
-    """Predictions of numbers as written.
+    """Predictions of numbers as written, and of labels where these were learnt beside.
 
     Raises
     ------
@@ -194,13 +195,18 @@ def read_numbers(path: Path) -> pd.DataFrame:
         If the file is not what an experiment writes.
     """
     text = dict.fromkeys(("id", "speaker", "role"), str)
+    of_labels = dict.fromkeys(("truth", "prediction"), str)
     try:
-        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={}, encoding="utf-8")
-        names = [name.removeprefix(truth_of("")) for name in table.columns[3::2]]
+        table = pd.read_csv(path, dtype=text | of_labels, keep_default_na=False, na_values={}, encoding="utf-8")
+        numbers = [name for name in table.columns if name.startswith((truth_of(""), predicted_of("")))]
+        names = [name.removeprefix(truth_of("")) for name in numbers[::2]]
         expected = [*text, *(of(name) for name in names for of in (truth_of, predicted_of))]
         for name in expected[3:]:
             table[name] = pd.to_numeric(table[name].replace("", np.nan)).astype(np.float64)
-        fits = list(table.columns) == expected and len(names) > 0
+        behind = list(table.columns[len(expected) :])
+        fits = list(table.columns[: len(expected)]) == expected and len(names) > 0
+        fits = fits and behind[:2] in ([], [*of_labels]) and all(name.startswith("p_") for name in behind[2:])
+        fits = fits and bool(np.isfinite(table[behind[2:]].to_numpy(np.float64)).all())
         fits = fits and bool(np.isfinite(table[[predicted_of(name) for name in names]].to_numpy()).all())
     except (ValueError, KeyError, TypeError, OSError, OverflowError, csv.Error) as error:
         raise TrainError(f"{one_line(path)}: {one_line(error)}; remove its folder, and train again") from None
@@ -371,21 +377,25 @@ class DimensionScores:
     groups: tuple[DimensionGroup, ...] = ()  # for whom they fail
     group_differences: tuple[DimensionGroupDifference, ...] = ()
     conditions: tuple[DimensionCondition, ...] = ()  # in other rooms and over other lines
-    scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # what became 0 and 1
+    scales: Scales = field(default_factory=dict)
+    scales_of: Mapping[str, Scales] = field(default_factory=dict)  # of single corpora, where theirs are others
 
     @classmethod
-    def of(cls, predictions: pd.DataFrame, scales: Mapping[str, tuple[float, float]]) -> "DimensionScores":
+    def of(
+        cls, predictions: pd.DataFrame, scales: Scales, scales_of: Mapping[str, Scales] | None = None
+    ) -> "DimensionScores":
         """Of predictions of all experiments."""
         names = list(scales)
         return cls(
             scores=summarise_numbers(predictions, names),
             differences=compare_numbers(predictions, names),
             scales=scales,
+            scales_of=scales_of or {},
         )
 
     def renamed(self, names: Mapping[str, str]) -> "DimensionScores":
         """The same, systems called otherwise."""
-        told = {
+        told: dict[str, Any] = {
             key: tuple(replace(row, system=names[row.system]) for row in getattr(self, key))
             for key in ("scores", "groups", "group_differences", "conditions")
         }
@@ -404,8 +414,9 @@ class DimensionScores:
     @property
     def words(self) -> str:
         """The scales, in a sentence; "" without any."""
-        ends = ", ".join(f"{one_line(name)} from {low:g} to {high:g}" for name, (low, high) in self.scales.items())
-        return f"{ends} became 0 to 1 ([train.scales]); RMSE is on that scale" if ends else ""
+        ends = _ends(self.scales)
+        others = "".join(f", of {one_line(corpus)} {_ends(scales)}" for corpus, scales in self.scales_of.items())
+        return f"{ends}{others} became 0 to 1 ([train.scales]); RMSE is on that scale" if ends else ""
 
     def verdict(self, *, partial: bool = False, leaks: bool = False) -> Verdict:
         """Whether the system of the highest concordance is told apart from all others, at p < 0.05."""
@@ -434,6 +445,10 @@ class DimensionScores:
         names = [lead.system, *rivals]
         words = f"{', '.join(names[:-1])} and {names[-1]} cannot be told apart by {what}"
         return Verdict(leader=lead.system, best=False, rivals=tuple(rivals), words=words)
+
+
+def _ends(scales: Scales) -> str:
+    return ", ".join(f"{one_line(name)} from {low:g} to {high:g}" for name, (low, high) in scales.items())
 
 
 def _told_apart(lead: DimensionScore, row: DimensionScore, p: float | None) -> bool:

@@ -17,6 +17,7 @@ from serprep_models.scores.dimensions import (
     DimensionCondition,
     DimensionGroup,
     DimensionGroupDifference,
+    DimensionScores,
     concordances,
     names_of,
     speaker_sums,
@@ -89,6 +90,20 @@ def score_number_conditions(predictions: pd.DataFrame, dimensions: Sequence[str]
     )
 
 
+def with_groups(
+    scores: DimensionScores, predictions: pd.DataFrame, columns: Mapping[str, Mapping[str, str]]
+) -> DimensionScores:
+    """Scores of numbers, and those of groups besides."""
+    groups, differences = score_number_groups(predictions, list(scores.scales), columns)
+    return replace(scores, groups=groups, group_differences=differences)
+
+
+def with_conditions(scores: DimensionScores, predictions: pd.DataFrame) -> DimensionScores:
+    """Scores of numbers, and those in other conditions besides, if there are predictions of these."""
+    rows = score_number_conditions(predictions, list(scores.scales)) if len(predictions) else ()
+    return replace(scores, conditions=rows)
+
+
 def _scored(own: pd.DataFrame, dimensions: Sequence[str], where: tuple[str, str], sure: bool) -> list[DimensionGroup]:
     """A row per dimension, and one of the mean, of the utterances of a group."""
     rows = []
@@ -96,8 +111,8 @@ def _scored(own: pd.DataFrame, dimensions: Sequence[str], where: tuple[str, str]
         names = dimensions if row.dimension == MEAN else [row.dimension]
         told = own[own[[truth_of(name) for name in names]].notna().any(axis=1)]
         n_speakers = int(told["speaker"].nunique()) if sure else 0
-        about = {"column": where[0], "group": where[1], "n_speakers": n_speakers, "too_few": n_speakers < FEWEST}
-        rows.append(DimensionGroup(**about, **vars(row)))
+        few = n_speakers < FEWEST
+        rows.append(DimensionGroup(column=where[0], group=where[1], n_speakers=n_speakers, too_few=few, **vars(row)))
     return rows
 
 

@@ -111,6 +111,23 @@ def test_filters_leave_the_rows_that_fit(page, subject, expect) -> None:
     expect(page.locator(ROWS)).to_have_text(["plain"])
     page.fill("#search", "nothing of the kind")
     expect(page.locator("#grid")).to_contain_text("Nothing fits these filters.")
+    page.fill("#search", "ANGER</B>")
+    by_any = [id_ for n, id_ in enumerate(store.ids) if id_ in fit or store.labels[0] in said[n : n + 1]]
+    expect(page.locator(ROWS)).to_have_text(by_any)
+
+
+def test_a_click_on_a_heading_sorts_what_is_shown(page, subject, expect) -> None:
+    ids, heading = [*subject.store.ids, "bad"], page.locator(".tabulator-col[tabulator-field=c0]")
+    labels = dict(zip(subject.store.ids, subject.store.emotions, strict=True))
+    heading.click()
+    expect(page.locator(ROWS)).to_have_text(sorted(ids))
+    heading.click()
+    expect(page.locator(ROWS)).to_have_text(sorted(ids, reverse=True))
+    page.locator(".tabulator-col[tabulator-field=c1]").click()
+    expect(page.locator(ROWS)).to_have_text(sorted(ids, key=lambda id_: labels.get(id_, "")))  # no label comes first
+    page.select_option("#label", label="joy")
+    heading.click()
+    expect(page.locator(ROWS)).to_have_text(sorted(id_ for id_ in labels if labels[id_] == "joy"))
 
 
 def test_the_space_bar_plays_the_recording_to_its_end(page, expect) -> None:
@@ -158,6 +175,20 @@ def test_the_map_chooses_and_selects_in_the_table(page, subject, expect) -> None
     x, y = page.evaluate("state.places")
     plane.click(position={"x": x[3], "y": y[3]})
     expect(page.locator("#detail h2")).to_have_text(ids[3])
+
+    page.select_option("#label", label="joy")
+    expect(page.locator("#count")).to_have_text("4 of 9 rows")
+    opacities = page.evaluate(
+        """([x, y]) => {
+          const canvas = at("plane"), ratio = canvas.width / canvas.clientWidth;
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          return x.map((_, i) => data[4 * (Math.round(y[i] * ratio) * canvas.width + Math.round(x[i] * ratio)) + 3]);
+        }""",
+        [x, y],
+    )
+    joyful = [label == "joy" for label in subject.store.emotions]
+    assert [opacity > 200 for opacity in opacities] == joyful and min(opacities) > 0, "the others are faint"
+    page.click("#filters [type=reset]")
 
     cut = sum(sorted(x)[3:5]) / 2
     box = plane.bounding_box()

@@ -10,6 +10,6 @@ def test_the_command_writes_cards_of_stores_and_manifests(small, serprep, tmp_pa
     write_manifest(store.manifest(), tmp_path)
     done = serprep("card", tmp_path)
     assert done.stdout.strip() == str(tmp_path / "card.html")
-    assert "serprep manifest" in (tmp_path / "card.html").read_text(encoding="utf-8")
+    assert ">manifest</span>" in (tmp_path / "card.html").read_text(encoding="utf-8")
     done = serprep("card", tmp_path / "nothing")
     assert done.returncode == 1 and "no store there" in done.stderr

@@ -260,7 +260,7 @@ def test_reading_goes_on_while_a_batch_is_used(stored, monkeypatch) -> None:
     for number, size in enumerate(sizes):
         next(batches)
         for _ in range(2 if number == 0 else number < len(sizes) - 1):  # its own window and the one after it
-            assert begun.acquire(timeout=60)
+            assert begun.acquire(timeout=300)
         for _ in range(size - 1):
             next(batches)
     assert not begun.acquire(blocking=False)

@@ -449,9 +449,20 @@ def test_the_audit_is_shown_and_its_text_is_escaped(plain: str) -> None:
     assert "Audit of the split" not in plain
 
 
-def test_commands_and_digests_are_not_broken_at_hyphens(plain: str) -> None:
-    assert re.search(r"^code \{[^}]*word-break: break-all;", plain, re.M)
-    assert re.search(r"^\.mono \{[^}]*word-break: break-all;", plain, re.M)
+def test_commands_are_broken_at_their_spaces_and_digests_anywhere(plain: str) -> None:
+    report = make_report(repeat="serprep run 'a b.toml' --train-from <b>.toml")
+    page = render(
+        dataclasses.replace(
+            report, predict=dict.fromkeys((row.system for row in report.summary), "serprep predict x-y")
+        )
+    )
+    words = ["serprep", "run", "&#39;a", "b.toml&#39;", "--train-from", "&lt;b&gt;.toml"]
+    assert " ".join(f'<span class="w">{word}</span>' for word in words) in page
+    assert (
+        '<code><span class="w">serprep</span> <span class="w">predict</span> <span class="w">x-y</span></code>' in page
+    )
+    assert re.search(r"^\.w \{ display: inline-block; max-width: 100%; \}", plain, re.M), "a word moves as a whole"
+    assert re.search(r"^\.mono, \.w \{ word-break: break-all; \}", plain, re.M)
 
 
 def test_speakers_and_what_is_surely_wrong_are_shown() -> None:

@@ -1,11 +1,14 @@
 """Scores of a system that exists on a store that exists, and what of the store was in its training."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from helpers.inline import Inline
 from serprep.metrics import uar
+from serprep_models.experiments import run_experiments
 from serprep_models.predict_store import predict_store
 from serprep_models.score_store import score_store
 from serprep_models.seen import copies_within
@@ -15,9 +18,9 @@ MAP = {"joy": "happy"}
 
 def test_scores_are_of_what_the_system_says_over_the_common_labels(svm, other):
     _, store, _ = other
-    found = score_store([svm[0]], store, mapping=MAP)
-    assert found.labels.labels == ("angry", "happy", "sad")
-    assert found.labels.n_dropped == 2  # bored
+    scores = score_store([svm[0]], store, mapping=MAP)
+    assert scores.labels.labels == ("angry", "happy", "sad")
+    assert scores.labels.n_dropped == 2  # bored
     told = predict_store([svm[0]], store)
     truth, said = [], []
     for name, chances in zip(store.emotions, told.probabilities, strict=True):
@@ -25,11 +28,11 @@ def test_scores_are_of_what_the_system_says_over_the_common_labels(svm, other):
             truth.append(MAP.get(name, name))
             kept = [label for label in told.labels if label != "neutral"]
             said.append(max(kept, key=lambda label: chances[told.labels.index(label)]))
-    (row,) = found.summary
-    assert row.ua == pytest.approx(uar(truth, said, list(found.labels.labels)))
+    (row,) = scores.summary
+    assert row.ua == pytest.approx(uar(truth, said, list(scores.labels.labels)))
     assert row.ua_interval is not None and row.nll > 0 and row.macro_f1 is not None
-    assert np.sum(found.results[0].confusion) == len(truth) == 8
-    assert "2 of 10 utterances are dropped: bored 2" in found.notes
+    assert np.sum(scores.results[0].confusion) == len(truth) == 8
+    assert "2 of 10 utterances are dropped: bored 2" in scores.notes
 
 
 def test_a_copy_of_a_training_utterance_is_named_scaled_or_not(svm, other):
@@ -43,6 +46,21 @@ def test_a_copy_of_a_training_utterance_is_named_scaled_or_not(svm, other):
     first, second = seen.warnings
     assert first.startswith("1 of 8 scored utterances are recordings of training: ")
     assert f"({copied[1]} in training)" in second and "sound like" in second
+
+
+def test_copies_are_named_for_numbers_as_for_labels(svm, small, other):
+    """The same leak on purpose, of a system that says numbers."""
+    recipe, store = small
+    how = replace(recipe.train, target=("take",), scales={"take": [0, 9]})
+    folder = run_experiments(replace(recipe, train=how), store, pool=Inline(), systems=["svr"], folds=["1"]).folder
+    scores = score_store([folder / "svr/fold-01/seed-0"], other[1])
+    of_labels = score_store([svm[0]], other[1], mapping=MAP).seen
+    assert (scores.seen.recordings, scores.seen.sounds) == (of_labels.recordings, of_labels.sounds)
+    assert [warning.split(":")[0] for warning in scores.warnings] == [
+        "1 of 10 scored utterances are recordings of training",
+        "1 of 10 scored utterances sound like recordings of training",
+    ]
+    assert scores.dimensions.scores[0].n_utterances == 10 and scores.summary == []
 
 
 class Doubled:

@@ -11,10 +11,12 @@ import soundfile
 import serprep_models
 from helpers.inline import Inline
 from serprep.errors import RecipeError, TrainError
+from serprep.features.extract import Features
 from serprep.pipeline.build import build
 from serprep.recipe import OtherRooms, TrainConfig, recipe_from
 from serprep.store.store import open_store
 from serprep_models.compare import compare_experiments
+from serprep_models.cross import cross
 from serprep_models.experiment import is_whole
 from serprep_models.experiments import experiments_folder, run_experiments, split_of
 from serprep_models.onnx import onnx
@@ -23,8 +25,8 @@ from serprep_models.predictions import render
 from serprep_models.predictor import load
 from serprep_models.report import report_outcome
 from serprep_models.score_store import score_store
-from serprep_models.scores.dimensions import predicted_of, read_numbers, truth_of
-from serprep_models.targets import numbers_of
+from serprep_models.scores.dimensions import DimensionScores, concordance, predicted_of, read_numbers, truth_of
+from serprep_models.targets import dimensions_of, numbers_of
 
 RATE = 16_000
 N_SPEAKERS, N_EACH, N_MISSING = 6, 20, 6
@@ -61,7 +63,10 @@ def recipe_for(folder, **train):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Six voices; arousal is the level in dB, pitch the octaves above 100 Hz, both mapped to their scales."""
+    """Six voices; arousal is the level in dB, pitch the octaves above 100 Hz, both mapped to their scales.
+
+    The emotion is whether the level is above the middle.
+    """
     place = tmp_path_factory.mktemp("numbers")
     (place / "corpus").mkdir()
     rng, rows = np.random.default_rng(0), []
@@ -74,7 +79,7 @@ def folder(tmp_path_factory):
             name = f"s{speaker}_{take}.wav"
             soundfile.write(place / "corpus" / name, signal, RATE, subtype="FLOAT")
             pitch = "" if take < N_MISSING // N_SPEAKERS else f"{100 * high:.4f}"
-            rows.append([name, f"s{speaker}", "neutral", f"{1 + 4 * loud:.4f}", pitch])
+            rows.append([name, f"s{speaker}", "loud" if loud > 0.5 else "soft", f"{1 + 4 * loud:.4f}", pitch])
     with (place / "corpus" / "labels.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["file", "speaker", "emotion", "arousal", "pitch"], *rows])
     return place
@@ -156,8 +161,8 @@ def test_what_is_for_labels_refuses_numbers_in_a_line(outcome, store) -> None:
     place = outcome.folder / "mlp" / "fold-01" / "seed-0"
     with pytest.raises(TrainError, match="--abstain is for labels, and the system says numbers"):
         load(place).abstention(0.5)
-    with pytest.raises(TrainError, match="`serprep score` scores labels"):
-        score_store([place], store)
+    with pytest.raises(TrainError, match="--map is for labels, and the system says numbers"):
+        score_store([place], store, mapping={"joy": "happy"})
 
 
 @pytest.mark.parametrize(
@@ -169,11 +174,17 @@ def test_what_is_for_labels_refuses_numbers_in_a_line(outcome, store) -> None:
         ),
         ({"scales": {"arousal": [5, 1], "pitch": [0, 1]}}, r"arousal is \[5, 1\]; expected where"),
         ({"scales": {**SCALES, "mood": [0, 1]}}, "mood is no target; expected arousal, pitch"),
+        ({"scales": {**SCALES, "msp": {"mood": [0, 1]}}}, r"\[train.scales.msp\] mood is no target"),
+        ({"scales": {**SCALES, "msp": {"pitch": [1]}}}, r"\[train.scales.msp\] pitch is \[1\]; expected where"),
         ({"target": "emotion"}, r"scales\] is for numbers"),
         ({"target": [], "scales": {}}, r"target is \[\]; expected one or more different columns"),
         ({"target": ["arousal", "arousal"]}, "expected one or more different columns"),
         ({"sampling": "balanced"}, r"sampling is for one label per utterance"),
         ({"calibrate": "temperature"}, "calibrate is for one label per utterance"),
+        (
+            {"target": "emotion", "scales": {}, "emotion_weight": 1},
+            "emotion_weight is for numbers; name columns of them",
+        ),
         ({"hsf-crnn": {"svm_share": 0.5}}, "svm_share averages probabilities; leave it out to learn numbers"),
     ],
 )
@@ -185,11 +196,20 @@ def test_what_makes_no_sense_for_numbers_is_refused(tmp_path, change, message) -
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (
+            {"systems": ["svr"], "emotion_weight": 0.5},
+            "svr cannot learn labels and numbers in layers that both share; name some of plain-crnn, multi-crnn",
+        ),
+        ({"systems": ["linear"], "emotion_weight": 0.5}, "linear cannot learn labels and numbers in layers"),
         ({"groups": ["gender"]}, r"\[train\] groups: no column 'gender'; the store has"),
         ({"systems": ["svm"]}, "svm cannot learn numbers; name some of plain-crnn"),
         ({"target": ["mood"], "scales": {"mood": [0, 1]}}, "no column 'mood'"),
         ({"target": ["speaker"], "scales": {"speaker": [0, 1]}}, "speaker is 's0'; expected a number, or nothing"),
-        ({"scales": {"arousal": [1, 3], "pitch": [0, 100]}}, r"arousal is 3.*\[train.scales\] arousal is \[1, 3\]"),
+        (
+            {"scales": {"arousal": [1, 3], "pitch": [0, 100]}},
+            r"arousal is 3.*its scale is \[1, 3\]; name another",
+        ),
+        ({"scales": {**SCALES, "msp": {"arousal": [1, 7]}}}, r"\[train.scales.msp\]: the store has no corpus of that"),
     ],
 )
 def test_what_the_store_cannot_teach_is_told_before_training(folder, store, change, message) -> None:
@@ -235,6 +255,140 @@ def test_groups_and_conditions_are_scored_by_concordance(outcome, folder, store,
     print_dimensions(found)
     told = capsys.readouterr().out
     assert "CCC in" in told and "loud" in told and "speaker s3" in told
+
+
+@pytest.fixture(scope="module")
+def elsewhere(folder, tmp_path_factory):
+    """A third of the first corpus under other names and in other bytes; arousal is from -1 to 1."""
+    place = tmp_path_factory.mktemp("elsewhere")
+    (place / "corpus").mkdir()
+    with (folder / "corpus" / "labels.csv").open() as file:
+        rows = list(csv.DictReader(file))[::3]
+    for row in rows:
+        signal, rate = soundfile.read(folder / "corpus" / row["file"], dtype="float32")
+        soundfile.write(place / "corpus" / f"x{row['file']}", 0.999 * signal, rate, subtype="FLOAT")
+        row |= {"file": f"x{row['file']}", "speaker": f"x{row['speaker']}", "arousal": (float(row["arousal"]) - 3) / 2}
+    with (place / "corpus" / "labels.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+    recipe = recipe_for(place, scales={**SCALES, "arousal": [-1, 1]}, systems=["svr"])
+    recipe = replace(recipe, name="elsewhere")
+    return recipe, open_store(build(recipe, pool=Inline()).store)
+
+
+def test_a_store_is_scored_on_a_scale_of_its_own(outcome, elsewhere, capsys) -> None:
+    from serprep_cli.run import print_outcome
+    from serprep_cli.score import scales_of, score_json
+
+    place, store = outcome.folder / "svr" / "fold-01" / "seed-0", elsewhere[1]
+    with pytest.raises(TrainError, match=r"arousal is -.*its scale is \[1, 5\]"):
+        score_store([place], store)
+    found = score_store([place], store, scales=scales_of(["arousal=-1,1"]), groups=["speaker"])
+    told = predict_store([place], store).probabilities[:, 0]
+    rows = {row.dimension: row for row in found.dimensions.scores}
+    assert rows["arousal"].ccc == pytest.approx(concordance((numbers_of(store, "arousal") + 1) / 2, (told - 1) / 4))
+    assert rows["arousal"].ccc > 0.9 and rows["pitch"].n_missing == len(store) - rows["pitch"].n_utterances > 0
+    assert len({row.group for row in found.dimensions.groups}) == N_SPEAKERS
+    print_outcome(found)
+    assert "arousal from -1 to 1" in capsys.readouterr().out
+    assert score_json(found)["dimensions"]["scores"][0]["ccc"] == rows["arousal"].ccc
+
+
+def test_numbers_are_crossed_each_corpus_on_its_scale(folder, elsewhere, capsys) -> None:
+    from serprep_cli.cross import cross_json, print_cross
+
+    found = cross([recipe_for(folder, systems=["svr"]), elsewhere[0]], pool=Inline())
+    cells = {(cell.train, cell.test): {row.dimension: row.ccc for row in cell.numbers} for cell in found.cells}
+    assert len(cells) == 4 and all(row["arousal"] > 0.9 for row in cells.values())
+    assert found.labels == () and found.dimensions == ("arousal", "pitch")
+    assert any("elsewhere: arousal from -1 to 1" in note for note in found.notes)
+    print_cross(found)
+    assert "svr, arousal: trained on" in capsys.readouterr().out
+    assert [cell["within"] for cell in cross_json(found)["cells"]] == [True, True, False, False]
+    with pytest.raises(TrainError, match="target of b is emotion; expected emotion, or the same columns of numbers"):
+        cross([elsewhere[0], replace(recipe_for(folder, target="emotion", scales={}), name="b")])
+
+
+def test_every_corpus_may_have_a_scale_of_its_own() -> None:
+    class Stored:
+        ids, columns, numbers = ("a/1", "b/1", "b/2"), ("id", "corpus", "arousal"), ("arousal",)
+
+        def __len__(self) -> int:
+            return 3
+
+        def column(self, name):
+            return {"corpus": ["a", "b", "b"], "arousal": [2.0, 0.5, float("nan")]}[name]
+
+    target = dimensions_of(["arousal"], {"arousal": [1, 5], "b": {"arousal": [-1, 1]}})
+    np.testing.assert_allclose(target.truth(Stored(), range(3))[:, 0], [0.25, 0.75, np.nan])
+    target.check(Stored())
+    with pytest.raises(TrainError, match=r"'b/1': arousal is 0.5, and its scale is \[1, 5\]"):
+        dimensions_of(["arousal"], {"arousal": [1, 5]}).check(Stored())
+    with pytest.raises(TrainError, match=r"\[train.scales.c\]: the store has no corpus of that name; it has a, b"):
+        dimensions_of(["arousal"], {"arousal": [-5, 5], "c": {"arousal": [1, 5]}}).check(Stored())
+    words = DimensionScores(scales=target.scales, scales_of=target.of_corpora).words
+    assert words.startswith("arousal from 1 to 5, of b arousal from -1 to 1 became 0 to 1")
+
+
+def test_labels_are_learnt_beside_numbers_by_one_network(folder, store, tmp_path, capsys) -> None:
+    from serprep_cli.run import print_outcome
+
+    recipe = recipe_for(folder, systems=["mlp"], emotion_weight=0.5)
+    both = run_experiments(recipe, store, pool=Inline())
+    (mean,) = both.dimensions.overall
+    (emotion,) = both.summary
+    assert mean.ccc > 0.9 and emotion.ua > 0.9 and emotion.ua_interval is not None and emotion.nll is not None
+    place = both.folder / "mlp/fold-01/seed-0"
+    table = read_numbers(place / "predictions.csv")
+    np.testing.assert_allclose(table[["p_loud", "p_soft"]].sum(axis=1), 1, rtol=1e-6)
+    assert {*table["truth"]} == {"loud", "soft"} and is_whole(place, "mlp")
+    kept = load(place)  # the numbers' outputs alone
+    rows = np.array([store.ids.index(name) for name in table["id"]])
+    given = kept.probabilities(stored_values(store, rows, kept))
+    np.testing.assert_allclose(given, table[[predicted_of(name) for name in SCALES]], rtol=1e-4, atol=1e-5)
+    page = report_outcome(recipe, both, built=None, path=tmp_path / "page.html").read_text()
+    assert "The emotion, learnt beside" in page and f"{100 * emotion.ua:.1f}" in page
+    print_outcome(both)
+    assert "The emotion, learnt beside" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("system", ["plain-crnn", "multi-crnn", "hsf-crnn", "mlp"])
+def test_of_both_a_checkpoint_keeps_the_outputs_of_numbers(system) -> None:
+    from serprep_models.system import SystemConfig, make_system
+    from serprep_models.train import Trained, narrowed
+
+    config = SystemConfig.of(system, Features(), 2 + 3)
+    whole = make_system(config)
+    trained = narrowed(Trained(whole, config), 2)
+    kept, own = trained.system.state_dict(), whole.state_dict()
+    other = {name for name in own if own[name].shape != kept[name].shape}
+    assert other == {"out.weight", "out.bias"} and trained.config.n_labels == 2
+    assert all((kept[name] == own[name][:2]).all() for name in other)
+    assert all((kept[name] == own[name]).all() for name in own.keys() - other)
+
+
+def test_the_loss_of_both_is_the_sum_in_the_stated_weight() -> None:
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    from serprep_models.objectives import Numbers, NumbersAndLabels
+    from serprep_models.system import Mix
+
+    torch.manual_seed(0)
+    outputs, truth = torch.randn(8, 2 + 3), torch.rand(8, 2 + 1)
+    truth[:, 2] = torch.tensor([0, 1, 2, 0, 1, 2, 0, 0])
+    plain = Numbers(2).loss(outputs[:, :2], truth[:, :2], None)
+    expected = plain + 0.3 * cross_entropy(outputs[:, 2:], truth[:, 2].long())
+    assert NumbersAndLabels(2, 0.3).loss(outputs, truth, None) == pytest.approx(float(expected))
+    same = Mix(partner=torch.arange(8).flip(0), share=torch.ones(8, 1))  # nothing of the partner
+    assert NumbersAndLabels(2, 0.3).loss(outputs, truth, same) == pytest.approx(float(expected), rel=1e-6)
+    truth[5:, 2] = torch.nan
+    known = plain + 0.3 * cross_entropy(outputs[:5, 2:], truth[:5, 2].long())
+    assert NumbersAndLabels(2, 0.3).loss(outputs, truth, None) == pytest.approx(float(known))
+    assert NumbersAndLabels(2, 0.3).of_part(outputs.numpy(), truth.numpy()) == Numbers(2).of_part(
+        outputs[:, :2].numpy(), truth[:, :2].numpy()
+    )
 
 
 def test_two_recipes_are_compared_by_concordance(outcome, folder, store) -> None:

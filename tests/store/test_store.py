@@ -206,9 +206,9 @@ def test_a_store_is_read_after_a_fork(store):
     children = [context.Process(target=read_in_child, args=(store, results), daemon=True) for _ in range(2)]
     for child in children:
         child.start()
-    found = [results.get(timeout=30) for _ in children]
+    found = [results.get(timeout=300) for _ in children]
     for child in children:
-        child.join(timeout=30)
+        child.join(timeout=300)
     assert found == [expected, expected]
     assert [child.exitcode for child in children] == [0, 0]
 

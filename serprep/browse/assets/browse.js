@@ -25,7 +25,7 @@ start().catch((error) => { at("summary").textContent = error.message; });
 async function start() {
   const [corpus, columns] = await Promise.all([serprep.load("corpus"), serprep.load("rows")]);
   state.corpus = corpus;
-  state.columns = columns.map((column) => ({ ...column, values: column.words ? column.values.map((place) => (place === null ? null : column.words[place])) : column.values }));
+  state.columns = columns.map((column) => ({ ...column, places: column.words && column.values, values: column.words ? column.values.map((place) => (place === null ? null : column.words[place])) : column.values }));
   corpus.marks.forEach(([id, mark, emotion]) => state.marks.set(id, { mark, emotion }));
   const fields = state.columns.map((_, place) => `c${place}`);
   state.rows = columns[0].values.map((_, n) => {
@@ -70,32 +70,43 @@ function fillFilters() {
 
 const word = (id) => { const place = Number(at(id).value); return place ? at(id).words[place - 1] : null; };
 
+/* Tests of a row's number. */
 function wanted() {
-  const tests = [], is = (place, value) => tests.push((row) => row[`c${place}`] === value);
+  const tests = [], valuesOf = (place) => state.columns[place].values, is = (place, value) => { const values = valuesOf(place); tests.push((n) => values[n] === value); };
   for (const [id, role] of [["label", "label"], ["speaker", "speaker"], ["side", "side"]]) if (word(id) !== null) is(columnOf(role), word(id));
-  const system = word("system"), says = system === null ? -1 : columnOf("predicted", `${system} says`), label = columnOf("label");
+  const system = word("system"), says = system === null ? -1 : columnOf("predicted", `${system} says`);
   if (says >= 0 && word("predicted") !== null) is(says, word("predicted"));
-  if (says >= 0 && at("wrong").checked) tests.push((row) => row[`c${says}`] !== null && row[`c${label}`] && row[`c${says}`] !== row[`c${label}`]);
-  const seconds = columnOf("duration"), low = at("shortest").valueAsNumber, high = at("longest").valueAsNumber;
-  if (!Number.isNaN(low)) tests.push((row) => row[`c${seconds}`] >= low);
-  if (!Number.isNaN(high)) tests.push((row) => row[`c${seconds}`] !== null && row[`c${seconds}`] <= high);
-  if (at("quarantined").checked) { const place = columnOf("quarantined"); tests.push((row) => row[`c${place}`] !== null); }
-  if (at("doubtful").checked) tests.push((row) => row.mark || row.should);
+  if (says >= 0 && at("wrong").checked) { const said = valuesOf(says), labels = valuesOf(columnOf("label")); tests.push((n) => said[n] !== null && labels[n] && said[n] !== labels[n]); }
+  const seconds = valuesOf(columnOf("duration")), low = at("shortest").valueAsNumber, high = at("longest").valueAsNumber;
+  if (!Number.isNaN(low)) tests.push((n) => seconds[n] >= low);
+  if (!Number.isNaN(high)) tests.push((n) => seconds[n] !== null && seconds[n] <= high);
+  if (at("quarantined").checked) { const reasons = valuesOf(columnOf("quarantined")); tests.push((n) => reasons[n] !== null); }
+  if (at("doubtful").checked) tests.push((n) => state.rows[n].mark || state.rows[n].should);
   const text = at("search").value.trim().toLowerCase();
-  if (text) tests.push((row) => (row.text ??= state.columns.map((_, place) => row[`c${place}`]).filter((value) => typeof value === "string").join("\n").toLowerCase()).includes(text));
-  if (state.inside) tests.push((row) => state.inside.has(row.n));
+  if (text) tests.push(holds(text));
+  if (state.inside) tests.push((n) => state.inside.has(n));
   return tests;
+}
+
+/* Whether any column of a row holds a text; each word of a column is looked at once, however many rows say it. */
+function holds(text) {
+  const hits = state.columns.map((column) => {
+    column.lower ??= (column.words ?? column.values).map((value) => (typeof value === "string" ? value.toLowerCase() : ""));
+    return { places: column.places, fits: column.lower.map((value) => value.includes(text)) };
+  }).filter(({ fits }) => fits.includes(true));
+  return (n) => hits.some(({ places, fits }) => fits[places ? places[n] : n]);
 }
 
 /* Rows are tested here, once; the table is told the outcome: events with 50 000 row objects would cost it half a second. */
 function filter() {
-  const tests = wanted();
-  state.shown = tests.length ? Uint8Array.from(state.rows, (row) => tests.every((test) => test(row))) : null;
-  count(state.shown ? state.shown.reduce((sum, value) => sum + value, 0) : state.rows.length);
+  const tests = wanted(), shown = new Uint8Array(state.rows.length).fill(1);
+  for (const test of tests) for (let n = 0; n < shown.length; n++) if (shown[n] && !test(n)) shown[n] = 0;
+  state.shown = tests.length ? shown : null;
+  count(shown.reduce((sum, value) => sum + value, 0));
   state.order = null;
-  if (state.shown) state.table.setFilter((row) => state.shown[row.n]);
+  if (state.shown) state.table.setFilter((row) => shown[row.n]);
   else state.table.clearFilter();
-  requestAnimationFrame(redraw);
+  redraw();
 }
 
 /* -- table ------------------------------------------------------------------------ */
@@ -103,13 +114,17 @@ function filter() {
 function makeTable() {
   const compare = (a, b) => (a === b ? 0 : a === null || a === undefined ? -1 : b === null || b === undefined ? 1 : a < b ? -1 : 1);
   const shown = (cell) => { const made = element("span", cell.getValue()); made.dir = "auto"; return made; };
-  const column = (field, name, more = {}) => ({ field, title: "", titleFormatter: () => element("span", name), formatter: shown, sorter: compare, maxWidth: 260, ...more });
+  const column = (field, name, more = {}) => ({ field, title: "", titleFormatter: () => element("span", name), formatter: shown, sorter: compare, maxWidth: 260, resizable: "header", ...more });
   const columns = state.columns.map((entry, place) => column(`c${place}`, entry.name, place ? {} : { frozen: window.innerWidth > 800 }));
   state.table = new Tabulator("#grid", {
     data: state.rows, index: "n", columns: [...columns.slice(0, 2), column("mark", "mark", { width: 130 }), column("should", "should be", { width: 120 }), ...columns.slice(2)],
-    height: "100%", layout: "fitData", nestedFieldSeparator: false, movableColumns: true, placeholder: element("span", "Nothing fits these filters."),
+    height: "100%", layout: "fitData", rowHeight: 26, renderVerticalBuffer: 130, nestedFieldSeparator: false, movableColumns: true, placeholder: element("span", "Nothing fits these filters."),
     rowFormatter: (row) => paint(row),
   });
+  state.table.modules.sort._sortItems = (rows, sorters) => { // its own asks the table for each of a million cells
+    const keys = sorters.map(({ column, dir }) => [column.field, dir === "asc" ? 1 : -1]).reverse();
+    rows.sort((a, b) => { for (const [field, sign] of keys) { const order = compare(a.data[field], b.data[field]); if (order) return sign * order; } return 0; });
+  };
   state.table.on("rowClick", (_, row) => choose(row.getData().n));
   state.table.on("dataSorting", () => { state.order = null; });
   state.table.on("tableBuilt", () => { nameRoles(); setTimeout(prepareMap); }); // the table is seen first
@@ -304,8 +319,8 @@ function prepareMap() {
   at("kind").addEventListener("change", loadMap);
   at("colour").addEventListener("change", () => { paintMap(); redraw(); });
   at("everywhere").addEventListener("click", () => { state.inside = null; filter(); });
-  window.addEventListener("resize", () => redraw());
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw());
+  new ResizeObserver(layMap).observe(at("plane"));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   let from = null;
   const here = (event) => [event.offsetX, event.offsetY];
   at("plane").addEventListener("pointerdown", (event) => { from = here(event); at("plane").setPointerCapture(event.pointerId); });
@@ -323,7 +338,7 @@ async function loadMap() {
   const made = state.map.way === "PCA" ? `First two principal components of ${state.map.n_sample} utterances: ${first} and ${second} of the variance.` : `${state.map.way}: near means alike; how far apart groups lie means little.`;
   at("map-note").textContent = `${made} Drag to select, click to choose.`;
   paintMap();
-  redraw();
+  layMap();
 }
 
 function paintMap() {
@@ -331,21 +346,27 @@ function paintMap() {
   const item = (colour, text) => { const dot = element("i"); dot.style.background = colour; return element("li", null, { dir: "auto" }, dot, text); };
   if (known.length && typeof known[0] === "number") {
     const [low, high] = known.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
-    const colour = (value) => `rgb(${shade((value - low) / (high - low || 1))})`;
-    state.colours = values.map((value) => (value === null ? "#888888" : colour(value)));
+    const share = (value) => (value - low) / (high - low || 1), colour = (value) => `rgb(${shade(share(value))})`;
+    state.colours = values.map((value) => (value === null ? GREY : packed(shade(share(value)))));
     legend.replaceChildren(item(colour(low), String(low)), item(colour((low + high) / 2), String(+((low + high) / 2).toPrecision(3))), item(colour(high), String(high)));
     return;
   }
   const counts = new Map();
   known.forEach((value) => counts.set(value, (counts.get(value) ?? 0) + 1));
   const words = [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a)), named = words.slice(0, words.length > PALETTE.length ? PALETTE.length - 1 : PALETTE.length).sort();
-  const colours = new Map(named.map((value, place) => [value, PALETTE[place]]));
-  state.colours = values.map((value) => colours.get(value) ?? "#888888");
+  const colours = new Map(named.map((value, place) => [value, PALETTE[place]])), bits = new Map(named.map((value, place) => [value, packed(rgb(PALETTE[place]))]));
+  state.colours = values.map((value) => bits.get(value) ?? GREY);
   legend.replaceChildren(...named.map((value) => item(colours.get(value), value || "(none)")), ...(words.length > named.length ? [item("#888888", `${words.length - named.length} others`)] : []));
 }
 
+function layMap() {
+  if (!state.map) return;
+  state.places = layPlane(at("plane"), state.map.x, state.map.y);
+  redraw();
+}
+
 function redraw() {
-  if (state.map) state.places = drawPlane(at("plane"), state.map.x, state.map.y, state.colours, (i) => !state.shown || Boolean(state.shown[i]), state.chosen);
+  if (state.places) drawPlane(at("plane"), state.places, state.colours, state.shown, state.chosen);
 }
 
 function frame([x, y], [toX, toY]) {

@@ -3,6 +3,7 @@
 
 const PALETTE = ["#1f77b4", "#d9730d", "#2a9d4a", "#c43c39", "#8a63c0", "#8c564b", "#d65fae", "#6f7680", "#a4a21a", "#159aa8"];
 const STOPS = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]]; // viridis
+const GREY = packed(rgb("#888888")); // of what has no colour
 
 function element(tag, text, properties = {}, ...children) {
   const made = document.createElement(tag);
@@ -34,6 +35,11 @@ function shade(share) {
   return STOPS[low].map((value, i) => Math.round(value + (STOPS[low + 1][i] - value) * rest));
 }
 
+function rgb(hex) { return [1, 3, 5].map((place) => parseInt(hex.slice(place, place + 2), 16)); }
+
+/* A colour without its opacity, as the pixels of an image hold it: lowest byte first, as on every machine of today. */
+function packed([red, green, blue]) { return blue << 16 | green << 8 | red; }
+
 /* A context in CSS pixels, sharp on any screen. */
 function context(canvas, height) {
   const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth || 300;
@@ -50,11 +56,11 @@ function context(canvas, height) {
 function drawPicture(canvas, picture) {
   const strip = 16, tall = 130, height = tall + picture.segments.length * strip + 4;
   const [drawn, width] = context(canvas, height), bytes = Uint8Array.from(atob(picture.bytes), (sign) => sign.charCodeAt(0));
-  const image = new ImageData(picture.n_known, picture.n_bands);
+  const image = new ImageData(picture.n_known, picture.n_bands), pixels = new Uint32Array(image.data.buffer);
+  const colours = Array.from({ length: 256 }, (_, level) => packed(shade(level / 255)) | 0xff000000);
   for (let frame = 0; frame < picture.n_known; frame++) {
     for (let band = 0; band < picture.n_bands; band++) {
-      const place = 4 * ((picture.n_bands - 1 - band) * picture.n_known + frame);
-      image.data.set([...shade(bytes[frame * picture.n_bands + band] / 255), 255], place);
+      pixels[(picture.n_bands - 1 - band) * picture.n_known + frame] = colours[bytes[frame * picture.n_bands + band]];
     }
   }
   const whole = Math.max(picture.n_frames, ...picture.segments.map((s) => (s.n - 1) * s.hop + s.length)), scale = width / whole;
@@ -95,23 +101,30 @@ function drawContour(canvas, values) {
   drawn.stroke();
 }
 
-/* Points of a map; returns where each lies, in CSS pixels. */
-function drawPlane(canvas, x, y, colours, shown, chosen) {
-  const tall = 320, [drawn, width] = context(canvas, tall), edge = 8;
-  const range = (values) => values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
-  const [left, right] = range(x), [bottom, top] = range(y);
-  const px = x.map((value) => edge + (value - left) / (right - left || 1) * (width - 2 * edge));
-  const py = y.map((value) => tall - edge - (value - bottom) / (top - bottom || 1) * (tall - 2 * edge));
-  const size = x.length > 5000 ? 2 : 4;
-  for (const pass of [false, true]) {
-    drawn.globalAlpha = pass ? .8 : .15;
+/* Where each point of a map lies, in CSS pixels. */
+function layPlane(canvas, x, y) {
+  const tall = 320, [, width] = context(canvas, tall), edge = 8;
+  const scaled = (values, first, last) => {
+    let low = Infinity, high = -Infinity;
+    for (const value of values) { low = Math.min(low, value); high = Math.max(high, value); }
+    return values.map((value) => first + (value - low) / (high - low || 1) * (last - first));
+  };
+  return [scaled(x, edge, width - edge), scaled(y, tall - edge, edge)];
+}
+
+/* Points of a map, as pixels: 50 000 shapes would take a canvas longer than a reader waits. */
+function drawPlane(canvas, [px, py], colours, shown, chosen) {
+  const drawn = canvas.getContext("2d"), wide = canvas.width, ratio = drawn.getTransform().a, size = Math.round((px.length > 5000 ? 2 : 4) * ratio);
+  const image = drawn.createImageData(wide, canvas.height), pixels = new Uint32Array(image.data.buffer);
+  for (const pass of [0, 1]) {
+    const opacity = pass ? 0xcc000000 : 0x26000000;
     for (let i = 0; i < px.length; i++) {
-      if (shown(i) !== pass) continue;
-      drawn.fillStyle = colours[i];
-      drawn.fillRect(px[i] - size / 2, py[i] - size / 2, size, size);
+      if ((shown ? shown[i] : 1) !== pass) continue;
+      const corner = Math.round(py[i] * ratio - size / 2) * wide + Math.round(px[i] * ratio - size / 2), colour = colours[i] | opacity;
+      for (let row = 0; row < size; row++) for (let column = 0; column < size; column++) pixels[corner + row * wide + column] = colour;
     }
   }
-  drawn.globalAlpha = 1;
+  drawn.putImageData(image, 0, 0);
   if (chosen !== null && chosen < px.length) {
     drawn.strokeStyle = ink("--ink");
     drawn.lineWidth = 2;
@@ -119,5 +132,4 @@ function drawPlane(canvas, x, y, colours, shown, chosen) {
     drawn.arc(px[chosen], py[chosen], 7, 0, 7);
     drawn.stroke();
   }
-  return [px, py];
 }

@@ -8,7 +8,7 @@ import numpy as np
 
 from serprep._typing import FloatArray
 from serprep.features.compare_2016.compiled import compiled
-from serprep.features.compare_2016.contours import Contours, delta_row, smooth_row
+from serprep.features.compare_2016.contours import Contours, delta, smooth
 from serprep.features.compare_2016.names import CHANGE, COURSE, RUNS, SHAPE, VOICED
 from serprep.features.compare_2016.peaks import peaks
 from serprep.features.compare_2016.statistics import (
@@ -26,49 +26,62 @@ from serprep.features.compare_2016.statistics import (
 
 N_FUNCTIONALS = 6373
 _SHAPE, _VOICED, _RUNS, _COURSE, _CHANGE = map(len, (SHAPE, VOICED, RUNS, COURSE, CHANGE))
+_ENDS = np.cumsum([2 * 59 * _SHAPE, 2 * 6 * _VOICED, _RUNS, 59 * _COURSE])  # of the blocks, but for the last
+_AT_ONCE = 2**21  # values of contours that are smoothed and put in order at a time
 
 
 def functionals_of(found: Contours) -> FloatArray:
     """All functionals of one signal's contours, shape (6373,), float32."""
-    decided = found.n_decided or found.n_frames  # nothing decided before the end: statistics wait for the decisions
-    values: FloatArray = _functionals(found.n_frames, decided, *found[2:])
-    return values
-
-
-@compiled
-def _functionals(n, decided, voice, voice_delta, energy, energy_delta, spectrum):  # type: ignore[no-untyped-def]
+    n, n_energy, n_both = found.n_frames, len(found.energy), len(found.energy) + len(found.spectrum)
+    decided = found.n_decided or n  # nothing decided before the end: statistics wait for the decisions
     out = np.zeros(N_FUNCTIONALS, np.float32)
-    n_voice, n_energy, n_spectral, n_short = len(voice), len(energy), len(spectrum), spectrum.shape[1]
-    shapes = out  # of energy, its deltas, the spectrum and its deltas
-    voiced = shapes[2 * (n_energy + n_spectral) * _SHAPE :]
-    of_runs = voiced[2 * n_voice * _VOICED :]
-    courses = of_runs[_RUNS:]  # of energy and spectrum
-    changes = courses[(n_energy + n_spectral) * _COURSE :]
-    shorter = max(1, n - 2)
-    for c in range(n_energy):
-        _shape(energy[c, :shorter], shapes[c * _SHAPE :])
-        _shape(energy_delta[c, :shorter], shapes[(n_energy + c) * _SHAPE :])
-        _course(energy[c, :n], courses[c * _COURSE :])
-        _change(energy_delta[c, :shorter], changes[c * _CHANGE :])
-    smoothed, delta = np.empty(n_short + 1, np.float32), np.empty(n_short + 3, np.float32)
-    for c in range(n_spectral):
-        smooth_row(spectrum[c], n_short, n_short, smoothed)
-        delta_row(smoothed, n_short, delta)
-        _shape(smoothed[: n + 2], shapes[(2 * n_energy + c) * _SHAPE :])
-        _shape(delta[: n + 2], shapes[(2 * n_energy + n_spectral + c) * _SHAPE :])
-        _course(smoothed[:n], courses[(n_energy + c) * _COURSE :])
-        _change(delta[:shorter], changes[(n_energy + c) * _CHANGE :])
-    for c in range(n_voice):
-        _voiced(voice[c, : max(1, decided - 2)], voiced[c * _VOICED :])
-        _voiced(voice_delta[c, : max(1, decided - 2)], voiced[(n_voice + c) * _VOICED :])
-    runs(voice[0, :decided], of_runs)
+    shapes, voiced, of_runs, courses, changes = np.split(out, _ENDS)
+    of_deltas = shapes[n_energy * _SHAPE :]
+    _of_group(found.energy, found.energy_delta, max(1, n - 2), n, shapes, of_deltas, courses, changes)
+    n_short = found.spectrum.shape[1]
+    n_group = max(1, _AT_ONCE // n_short)
+    for first in range(n_energy, n_both, n_group):
+        rows = found.spectrum[first - n_energy :][:n_group]
+        smoothed = smooth(rows, n_short, np.full(len(rows), n_short))
+        starts = (n_energy + first) * _SHAPE, (n_both + first) * _SHAPE
+        parts = shapes[starts[0] :], shapes[starts[1] :], courses[first * _COURSE :], changes[first * _CHANGE :]
+        _of_group(smoothed, delta(smoothed, n_short), n + 2, n, *parts)
+    seen = np.concatenate([group[:, : max(1, decided - 2)] for group in (found.voice, found.voice_delta)])
+    _of_voices(seen, np.sort(np.where(seen == 0, np.float32(np.inf), seen)), voiced)
+    runs(found.voice[0, :decided], of_runs)
     return out
 
 
+def _of_group(
+    contours: FloatArray, deltas: FloatArray, n_seen: int, n: int,
+    shapes: FloatArray, of_deltas: FloatArray, courses: FloatArray, changes: FloatArray,
+) -> None:  # fmt: skip
+    """Functionals of contours and of their deltas, of whose shape `n_seen` frames are seen, one after the other."""
+    ordered = (np.sort(rows[:, :n_seen]) for rows in (contours, deltas))
+    _of_rows(contours, deltas, *ordered, n, shapes, of_deltas, courses, changes)
+
+
 @compiled
-def _shape(x, out):  # type: ignore[no-untyped-def]
+def _of_rows(contours, deltas, ordered, ordered_deltas, n, shapes, of_deltas, courses, changes):  # type: ignore[no-untyped-def]
+    n_seen = ordered.shape[1]
+    for c in range(len(contours)):
+        x, delta = contours[c], deltas[c]
+        _shape(x[:n_seen], ordered[c], shapes[c * _SHAPE :])
+        _shape(delta[:n_seen], ordered_deltas[c], of_deltas[c * _SHAPE :])
+        _course(x[:n], courses[c * _COURSE :])
+        _change(delta[: max(1, n - 2)], changes[c * _CHANGE :])
+
+
+@compiled
+def _of_voices(contours, ordered, out):  # type: ignore[no-untyped-def]
+    for c in range(len(contours)):
+        _voiced(contours[c], ordered[c], out[c * _VOICED :])
+
+
+@compiled
+def _shape(x, ordered, out):  # type: ignore[no-untyped-def]
     low, span = extremes(x, out)
-    percentiles(x, out[3:])
+    percentiles(ordered, out[3:])
     moments(x, mean_of(x), out[12:])
     segments(x, low, span, out[15:])
     times(x, low, span, out[19:])
@@ -76,7 +89,8 @@ def _shape(x, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _voiced(contour, out):  # type: ignore[no-untyped-def]
+def _voiced(contour, ordered, out):  # type: ignore[no-untyped-def]
+    """Of the frames that are not 0, which come first in `ordered`."""
     kept = np.empty(len(contour), np.float32)
     count = 0
     for value in contour:
@@ -91,7 +105,7 @@ def _voiced(contour, out):  # type: ignore[no-untyped-def]
     out[1], out[2], out[3] = means(x)
     low, span = extremes(x, out[4:])
     regression(x, mean, low, span, False, out[7:])
-    percentiles(x, out[15:])
+    percentiles(ordered[:count], out[15:])
     moments(x, mean, out[24:])
     times(x, low, span, out[27:])
     lpc(x, out[33:])

@@ -44,7 +44,7 @@ class Contours(NamedTuple):
     @property
     def spectral_delta(self) -> FloatArray:
         """Their deltas, shape (55, n_frames + 7)."""
-        return np.asarray(_delta(self.spectral, self.spectrum.shape[1]))
+        return np.asarray(delta(self.spectral, self.spectrum.shape[1]))
 
 
 @once
@@ -84,7 +84,7 @@ def _smoothed(voice, energy, n_long, n_decided, n_short):  # type: ignore[no-unt
     known = np.full(4, n_short)
     known[3] = n_long
     smooth_energy = smooth(energy, n_long, known)
-    return smooth_voice, _delta_voice(smooth_voice, delta_limit), smooth_energy, _delta(smooth_energy, n_long)
+    return smooth_voice, _delta_voice(smooth_voice, delta_limit), smooth_energy, delta(smooth_energy, n_long)
 
 
 @compiled
@@ -185,7 +185,7 @@ def smooth_row(x, count, known, y):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _delta(values, count):  # type: ignore[no-untyped-def]
+def delta(values, count):  # type: ignore[no-untyped-def]
     """Five-frame regression, shape (n, count + 3)."""
     found = np.empty((len(values), count + 3), np.float32)
     for c in range(len(values)):

@@ -109,10 +109,14 @@ def mean_squares(samples, window, count):  # type: ignore[no-untyped-def]
 @compiled
 def zero_crossings(samples, count):  # type: ignore[no-untyped-def]
     """Zero crossings per sample of the 60 ms frames; a zero counts unless its neighbours have one sign."""
-    before = np.zeros(len(samples) + 1, np.int64)  # crossings at samples below i
-    for i in range(1, len(samples) - 1):
-        last, here, following = samples[i - 1], samples[i], samples[i + 1]
-        before[i + 1] = before[i] + (last * here < 0 or (here == 0 and last * following <= 0))
+    crosses = np.zeros(len(samples) + 1, np.int64)
+    last, here, following = samples, samples[1:], samples[2:]
+    at = crosses[2:]
+    for i in range(len(samples) - 2):  # without a branch, and apart from the sum: crossings cannot be predicted
+        at[i] = (last[i] * here[i] < 0) | ((here[i] == 0) & (last[i] * following[i] <= 0))
+    before = crosses  # crossings at samples below i
+    for i in range(len(samples)):
+        before[i + 1] += before[i]
     found = np.empty(count, np.float32)
     for t in range(count):
         first = t * HOP

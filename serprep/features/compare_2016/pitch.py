@@ -22,6 +22,7 @@ VOICED = np.float32(0.7)
 GATE = np.float32(0.001)
 _N = 512  # bins but one
 _N_HARMONICS = 14  # 2 … 15
+_MOST_SPECTRA = 4096  # frames whose spectra may be kept, 8 MB: those of an hour would be 740
 _FLOOR = 25.0  # Hz, where the octave axis begins
 
 
@@ -43,7 +44,7 @@ class Track(NamedTuple):
     f0: FloatArray
     voicing: FloatArray
     n_decided: int
-    magnitude: FloatArray  # (n_frames, 513), no frame unless spectra are kept
+    magnitude: FloatArray  # (n_frames, 513), no frame unless spectra are kept, or of a long signal
 
 
 class _Axis(NamedTuple):
@@ -98,7 +99,8 @@ def _octaves(ratio: float) -> float:
 
 def track(signal: FloatArray, count: int, tracker: Tracker = COMPARE_2016) -> Track:
     """Fundamental frequency and voicing of `count` 60 ms frames."""
-    peaks, spectra, silent = _peaks(signal, count, tracker.keeps_spectra or is_shared())
+    keeps_spectra = (tracker.keeps_spectra or is_shared()) and count <= _MOST_SPECTRA
+    peaks, spectra, silent = _peaks(signal, count, keeps_spectra)
     frequency, voicing = _within(*peaks, tracker.lowest, tracker.highest)
     f0, final, n_decided = _best_path(frequency, voicing, tracker.memory)
     f0[silent] = 0
@@ -114,114 +116,144 @@ def _peaks(signal: FloatArray, count: int, keeps_spectra: bool) -> tuple[FloatAr
     peaks, silent = np.zeros((3, count, N_CANDIDATES), np.float32), np.empty(count, np.bool_)
     for first, last, samples in blocks_of(signal, count, LONG):
         tables = *_axis(), *plan(N_FFT_LONG)
-        _candidates(samples, window, last - first, spectra[first:last], *peaks[:, first:last], *tables)
+        _candidates(samples, window, last - first, LANES, spectra[first:last], *peaks[:, first:last], *tables)
         silent[first:last] = ~(rms_of_frames(samples, window, last - first) > GATE)
     return peaks, spectra, silent
 
 
 @compiled
 def _candidates(  # type: ignore[no-untyped-def]
-    samples, window, count, spectra, frequency, voicing, score,
+    samples, window, count, n_lanes, spectra, frequency, voicing, score,
     place, shares, sweep, spans, weight, shifts, damping, first, step,
     sizes, kinds, plain, twisted, order, split, half,
 ):  # fmt: skip
-    """Frequencies (Hz), voicing and heights of the six highest peaks into arrays (count, 6) of 0."""
+    """Frequencies (Hz), voicing and heights of the six highest peaks into arrays (count, 6) of 0.
+
+    `n_lanes` is LANES; a compiler that knew it would unroll loops over lanes where it should take vectors.
+    """
+    n = (_N + 1) * LANES
     re, im = np.empty((_N, LANES), np.float32), np.empty((_N, LANES), np.float32)
     magnitude = np.empty((_N + 1, LANES), np.float32)
-    smooth, curve = np.empty((_N + 1, LANES)), np.empty((_N + 1, LANES))
-    flags, mean = np.zeros((_N + 5, LANES), np.uint8), np.empty(LANES)
+    kept, flags = np.empty(n, np.float32), np.zeros(n + 4 * LANES, np.int32)
+    smooth, curve, mean = np.empty(n), np.empty(n), np.empty(LANES)
     places = np.empty(_N, np.int64)
-    octave, total = np.zeros((_N + 1 + shifts[-1], LANES), np.float32), np.empty((_N + 1, LANES), np.float32)
+    octave, total = np.zeros(n + LANES * shifts[-1], np.float32), np.empty(n, np.float32)
     for begin in range(0, count, LANES):
         load_frames(re, im, samples, window, begin, count)
         magnitudes_into(magnitude, re, im, sizes, kinds, plain, twisted, order, split, half)
         for t in range(begin, min(begin + LANES, len(spectra))):
             for k in range(_N + 1):
                 spectra[t, k] = magnitude[k, t - begin]
-        _enhance(magnitude, flags)
-        _smooth(magnitude, smooth)
-        _second_derivative(smooth, sweep, spans, curve)
-        for j in range(_N + 1):
-            h = place[j]
-            a, b, c, d = shares[0, j], shares[1, j], shares[2, j], shares[3, j]
-            for t in range(LANES):
-                value = np.float32(a * smooth[h - 1, t] + b * smooth[h, t] + c * curve[h - 1, t] + d * curve[h, t])
-                octave[j, t] = np.float32(max(np.float64(value), 0.0) * weight[j])
+        _enhance(magnitude, flags, kept)
+        _smooth(kept, smooth)
+        _second_derivative(smooth, sweep, spans, n_lanes, curve)
+        _on_octaves(smooth, curve, place, shares, weight, n_lanes, octave)
         _add_harmonics(octave, total, shifts, damping)
         mean[:] = 0
         for j in range(_N + 1):
-            for t in range(LANES):
-                total[j, t] = max(np.float32(total[j, t] / np.float32(15)), np.float32(0))
-                mean[t] += np.float64(total[j, t])
+            row = total[j * LANES :]
+            for t in range(n_lanes):
+                mean[t] += np.float64(row[t])
         for t in range(min(LANES, count - begin)):
             rows = frequency[begin + t], voicing[begin + t], score[begin + t]
-            _pick(total, t, mean[t] / (_N + 1), first, step, places, *rows)
+            _pick(total[t:], mean[t] / (_N + 1), first, step, places, *rows)
+
+
+# Between the transform and the choice of peaks, arrays are rows of LANES values, one row a bin, knot or target, end to
+# end: what is done to all of them is one long loop, which becomes vectors; the sums of a lane keep their order.
 
 
 @compiled
-def _add_harmonics(octave, total, shifts, damping):  # type: ignore[no-untyped-def]
-    """Sum of the spectrum, which is 0 above its last target, and its damped harmonics; arrays are (target, lane)."""
-    for j in range(_N + 1):
-        for t in range(LANES):
-            total[j, t] = octave[j, t]
-    for i in range(0, _N_HARMONICS, 2):  # two at a time: most of it is reading and writing
-        for j in range(_N + 1 - shifts[i]):
-            near, far, sums = octave[j + shifts[i]], octave[j + shifts[i + 1]], total[j]
-            for t in range(LANES):
-                sums[t] = (sums[t] + np.float32(near[t] * damping[i])) + np.float32(far[t] * damping[i + 1])
-
-
-@compiled
-def _enhance(magnitude, flags):  # type: ignore[no-untyped-def]
-    """Zero what lies between spectral peaks, but for each peak and two bins on either side; (bin, lane).
+def _enhance(magnitude, flags, kept):  # type: ignore[no-untyped-def]
+    """Magnitudes without what lies between spectral peaks, but for each peak and two bins on either side.
 
     `flags` has two rows of margin on both sides, which stay 0.
     """
-    first, last = np.full(LANES, _N + 1, np.int32), np.full(LANES, -1, np.int32)
-    n_peaks = np.zeros(LANES, np.int32)
-    for k in range(_N + 1):
-        low, high, bar = max(k - 1, 0), min(k + 1, _N), np.int32(k)
-        for t in range(LANES):
-            here = magnitude[k, t]
-            rises, falls = here > magnitude[low, t], here > magnitude[high, t]
-            flat = here == magnitude[high, t]
-            peak = (rises or k == 0) and (falls or k == _N or (flat and k > 0))
-            flags[k + 2, t] = peak
-            n_peaks[t] += peak
-            first[t] = min(first[t], bar if peak else np.int32(_N + 1))
-            last[t] = max(last[t], bar if peak else np.int32(-1))
+    n = _N * LANES
     for k in range(_N + 1):
         for t in range(LANES):
-            near = flags[k, t] | flags[k + 1, t] | flags[k + 2, t] | flags[k + 3, t] | flags[k + 4, t]
-            kept = near != 0 or k < first[t] or k > last[t]
-            if n_peaks[t] == 1:  # whatever its place
-                kept = k < 3
-            magnitude[k, t] = magnitude[k, t] if kept else np.float32(0)
+            kept[k * LANES + t] = magnitude[k, t]
+    peaks, here, before, after = flags[3 * LANES :], kept[LANES:], kept, kept[2 * LANES :]
+    for m in range(n - LANES):
+        peaks[m] = (here[m] > before[m]) & (here[m] >= after[m])
+    for t in range(LANES):
+        flags[2 * LANES + t] = kept[t] > kept[LANES + t]
+        flags[n + 2 * LANES + t] = kept[n + t] > kept[n - LANES + t]
+    f0, f1, f2, f3, f4 = flags, flags[LANES:], flags[2 * LANES :], flags[3 * LANES :], flags[4 * LANES :]
+    for m in range(n + LANES):
+        near = f0[m] | f1[m] | f2[m] | f3[m] | f4[m]
+        kept[m] = kept[m] if near else np.float32(0)
+    for t in range(LANES):
+        first, last = 0, _N
+        while first <= _N and not f2[first * LANES + t]:
+            first += 1
+        while last > first and not f2[last * LANES + t]:
+            last -= 1
+        for k in range(first):
+            kept[k * LANES + t] = magnitude[k, t]
+        for k in range(last + 1, _N + 1):
+            kept[k * LANES + t] = magnitude[k, t]
+        if first == last:  # the only one, whatever its place
+            for k in range(_N + 1):
+                kept[k * LANES + t] = magnitude[k, t] if k < 3 else np.float32(0)
 
 
 @compiled
 def _smooth(values, out):  # type: ignore[no-untyped-def]
-    for k in range(1, _N):
-        for t in range(LANES):
-            before, here, after = np.float64(values[k - 1, t]), np.float64(values[k, t]), np.float64(values[k + 1, t])
-            out[k, t] = (before + 2 * here + after) / 4
+    here, after, inner, end = values[LANES:], values[2 * LANES :], out[LANES:], _N * LANES
+    for m in range(end - LANES):
+        inner[m] = (np.float64(values[m]) + 2 * np.float64(here[m]) + np.float64(after[m])) / 4
     for t in range(LANES):
-        out[0, t] = (2 * np.float64(values[0, t]) + np.float64(values[1, t])) / 4
-        out[_N, t] = values[_N, t]
+        out[t] = (2 * np.float64(values[t]) + np.float64(here[t])) / 4
+        out[end + t] = values[end + t]
 
 
 @compiled
-def _second_derivative(values, sweep, spans, out):  # type: ignore[no-untyped-def]
-    """Of the natural cubic spline, by the Thomas algorithm with its pivots computed before; (knot, lane)."""
-    out[0], out[_N] = 0, 0
+def _second_derivative(values, sweep, spans, n_lanes, out):  # type: ignore[no-untyped-def]
+    """Of the natural cubic spline, by the Thomas algorithm with its pivots computed before."""
+    out[:LANES], out[_N * LANES :] = 0, 0
     for k in range(1, _N):
         share, inverse, left, right = sweep[0, k], sweep[1, k], spans[0, k], spans[1, k]
-        for t in range(LANES):
-            bend = (values[k + 1, t] - values[k, t]) / right - (values[k, t] - values[k - 1, t]) / left
-            out[k, t] = inverse * (6 * bend - share * out[k - 1, t])
+        at = k * LANES
+        before, here, after, last, now = (
+            values[at - LANES :],
+            values[at:],
+            values[at + LANES :],
+            out[at - LANES :],
+            out[at:],
+        )
+        for t in range(n_lanes):
+            bend = (after[t] - here[t]) / right - (here[t] - before[t]) / left
+            now[t] = inverse * (6 * bend - share * last[t])
     for k in range(_N - 1, 0, -1):
-        for t in range(LANES):
-            out[k, t] += sweep[2, k] * out[k + 1, t]
+        factor, now, after = sweep[2, k], out[k * LANES :], out[(k + 1) * LANES :]
+        for t in range(n_lanes):
+            now[t] += factor * after[t]
+
+
+@compiled
+def _on_octaves(values, curve, place, shares, weight, n_lanes, octave):  # type: ignore[no-untyped-def]
+    """The spline at the targets, weighted, where it is positive."""
+    for j in range(_N + 1):
+        h, target = place[j] * LANES, octave[j * LANES :]
+        a, b, c, d, w = shares[0, j], shares[1, j], shares[2, j], shares[3, j], weight[j]
+        below, above, bend_below, bend_above = values[h - LANES :], values[h:], curve[h - LANES :], curve[h:]
+        for t in range(n_lanes):
+            value = np.float32(a * below[t] + b * above[t] + c * bend_below[t] + d * bend_above[t])
+            target[t] = np.float32(max(np.float64(value), 0.0) * w)
+
+
+@compiled
+def _add_harmonics(octave, total, shifts, damping):  # type: ignore[no-untyped-def]
+    """Mean of the spectrum, which is 0 above its last target, and its damped harmonics; none is negative."""
+    for m in range((_N + 1) * LANES):
+        total[m] = octave[m]
+    for i in range(0, _N_HARMONICS, 2):  # two at a time: most of it is reading and writing
+        near, far, a, b = octave[shifts[i] * LANES :], octave[shifts[i + 1] * LANES :], damping[i], damping[i + 1]
+        for m in range((_N + 1 - shifts[i]) * LANES):
+            total[m] = (total[m] + np.float32(near[m] * a)) + np.float32(far[m] * b)
+    for m in range((_N + 1) * LANES):
+        total[m] = max(np.float32(total[m] / np.float32(15)), np.float32(0))
 
 
 @compiled
@@ -244,19 +276,19 @@ def vertex(x1, y1, x2, y2, x3, y3):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _pick(totals, lane, mean, first, step, places, frequency, voicing, score):  # type: ignore[no-untyped-def]
-    """The six highest peaks, interpolated."""
+def _pick(totals, mean, first, step, places, frequency, voicing, score):  # type: ignore[no-untyped-def]
+    """The six highest peaks of a lane, whose values stand LANES apart, interpolated."""
     n_peaks = 0
-    before, here = totals[0, lane], totals[1, lane]
+    before, here = totals[0], totals[LANES]
     for j in range(1, _N):  # without a branch: peaks cannot be predicted
-        following = totals[j + 1, lane]
+        following = totals[(j + 1) * LANES]
         places[n_peaks] = j
         n_peaks += int(before < here) & int(here > following)
         before, here = here, following
     n = 0  # of the six, the highest first
     for m in range(n_peaks):
         j, i = places[m], n
-        while i > 0 and totals[places[i - 1], lane] < totals[j, lane]:
+        while i > 0 and totals[places[i - 1] * LANES] < totals[j * LANES]:
             i -= 1
         if i < N_CANDIDATES:
             n = min(n + 1, N_CANDIDATES)
@@ -268,7 +300,11 @@ def _pick(totals, lane, mean, first, step, places, frequency, voicing, score):  
         x1 = np.float64(np.float32(np.float32(np.float32(j - 1) * step) + first))
         x2 = np.float64(np.float32(np.float32(np.float32(j) * step) + first))
         x3 = np.float64(np.float32(np.float32(np.float32(j + 1) * step) + first))
-        y1, y2, y3 = np.float64(totals[j - 1, lane]), np.float64(totals[j, lane]), np.float64(totals[j + 1, lane])
+        y1, y2, y3 = (
+            np.float64(totals[(j - 1) * LANES]),
+            np.float64(totals[j * LANES]),
+            np.float64(totals[(j + 1) * LANES]),
+        )
         at, height = vertex(x1, y1, x2, y2, x3, y3)
         frequency[i] = np.float32(np.exp(at * np.log(2.0)))
         score[i] = np.float32(height)

@@ -6,6 +6,7 @@ import numpy as np
 
 from serprep._typing import DoubleArray, FloatArray
 from serprep.features.compare_2016.compiled import compiled
+from serprep.features.compare_2016.logarithm import binary_logarithms, is_settled, product_sum
 
 N_DESCRIPTORS = 15
 _BIN = 31.25  # Hz
@@ -38,36 +39,29 @@ def spectral(magnitude: FloatArray, power: FloatArray) -> FloatArray:
 def _spectral(magnitude, power, sharpness):  # type: ignore[no-untyped-def]
     found = np.empty((len(power), N_DESCRIPTORS), np.float32)
     for t in range(len(power)):
-        p = power[t]
-        total = weighted = 0.0
-        for k in range(1, _N + 1):
-            total += np.float64(p[k])
-            weighted += _BIN * k * np.float64(p[k])
-        low = np.float64(p[8])
-        for k in range(9, 20):
-            low += np.float64(p[k])
-        found[t, 0] = (low + 0.8 * np.float64(p[20])) / _N
-        high = np.float64(p[32])
-        for k in range(33, 129):
-            high += np.float64(p[k])
-        found[t, 1] = high / _N
-        _roll_off(found[t], p, total)
-        flux = 0.0
-        if t > 0:
-            for k in range(1, _N + 1):
-                change = np.float64(magnitude[t, k]) - np.float64(magnitude[t - 1, k])
-                flux += change * change
-        found[t, 6] = np.sqrt(flux / _N)
-        centroid = np.float32(weighted / total) if total != 0 else np.float32(0)
-        found[t, 7] = centroid
-        found[t, 8] = _entropy(p, total)
-        _moments(found[t], p, total, np.float64(centroid))
-        found[t, 12] = 255 * (_N * weighted - _SUM * total) / (_N * _SQUARES - _SUM * _SUM)
+        p, out = power[t], found[t]
+        before, here = magnitude[max(t - 1, 0)], magnitude[t]
+        total = weighted = low = high = flux = 0.0
         sharp = np.float32(0)
-        for k in range(1, _N + 1):
-            sharp += np.float32(sharpness[k] * np.float64(p[k]))
-        found[t, 13] = 0.11 * np.float64(np.float32(np.float64(sharp) / total)) if total != 0 else 0.0
-        found[t, 14] = _harmonicity(p)
+        for k in range(1, _N + 1):  # sums that wait for themselves alone run side by side
+            value = np.float64(p[k])
+            total += value
+            weighted += _BIN * k * value
+            low += value if 8 <= k < 20 else 0.0
+            high += value if 32 <= k < 129 else 0.0
+            change = np.float64(here[k]) - np.float64(before[k])
+            flux += change * change
+            sharp += np.float32(sharpness[k] * value)
+        out[0] = (low + 0.8 * np.float64(p[20])) / _N
+        out[1] = high / _N
+        out[6] = np.sqrt(flux / _N)
+        out[7] = np.float32(weighted / total) if total != 0 else np.float32(0)
+        out[8] = _entropy(p, total)
+        _moments(out, p, total, np.float64(out[7]))
+        _roll_off(out, p, total)
+        out[12] = 255 * (_N * weighted - _SUM * total) / (_N * _SQUARES - _SUM * _SUM)
+        out[13] = 0.11 * np.float64(np.float32(np.float64(sharp) / total)) if total != 0 else 0.0
+        out[14] = _harmonicity(p)
     return found
 
 
@@ -86,6 +80,12 @@ def _roll_off(out, p, total):  # type: ignore[no-untyped-def]
 @compiled
 def _entropy(p, total):  # type: ignore[no-untyped-def]
     below = max(total, np.float64(np.float32(1e-7)))
+    shares, factor = np.empty(_N), 1 / below
+    for k in range(_N):
+        shares[k] = max(np.float64(p[k + 1]), 1e-7) * factor
+    near = product_sum(shares, binary_logarithms(shares))
+    if is_settled(near, 1e-12 - 1e-11 * near):
+        return -near
     found = 0.0
     for k in range(1, _N + 1):
         share = max(np.float64(p[k]), 1e-7) / below

@@ -5,7 +5,7 @@ import numpy as np
 from serprep._typing import FloatArray
 from serprep.features.compare_2016.compiled import compiled
 from serprep.features.compare_2016.fourier import LANES, magnitudes_into, plan
-from serprep.features.compare_2016.framing import HOP, hamming
+from serprep.features.compare_2016.framing import HOP, gauss, hamming
 
 N_FFT_SHORT = 512  # 31.25 Hz a bin
 N_FFT_LONG = 1024  # 15.625 Hz a bin
@@ -15,6 +15,12 @@ _TILE = 32  # points whose rows stay in the nearest cache while all lanes are wr
 def short_spectra(samples: FloatArray, count: int) -> FloatArray:
     """Magnitudes of the Hamming-windowed 20 ms frames, shape (count, 257)."""
     found: FloatArray = _spectra(samples, hamming(), count, *plan(N_FFT_SHORT))
+    return found
+
+
+def long_spectra(samples: FloatArray, count: int) -> FloatArray:
+    """Magnitudes of the Gaussian-windowed 60 ms frames, shape (count, 513)."""
+    found: FloatArray = _spectra(samples, gauss(), count, *plan(N_FFT_LONG))
     return found
 
 

@@ -63,60 +63,23 @@ def means(x):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _select(s, first, last, wanted):  # type: ignore[no-untyped-def]
-    """Put into ``s[wanted]`` what sorting ``s[first : last + 1]`` would, smaller values before it, larger after."""
-    while last - first > 8:
-        a, b, c = s[first], s[(first + last) // 2], s[last]
-        pivot = max(min(a, b), min(max(a, b), c))
-        i, j = first, last
-        while i <= j:
-            while s[i] < pivot:
-                i += 1
-            while s[j] > pivot:
-                j -= 1
-            if i <= j:
-                s[i], s[j] = s[j], s[i]
-                i += 1
-                j -= 1
-        if wanted <= j:
-            last = j
-        elif wanted >= i:
-            first = i
-        else:
-            return
-    for i in range(first + 1, last + 1):
-        value, j = s[i], i
-        while j > first and s[j - 1] > value:
-            s[j] = s[j - 1]
-            j -= 1
-        s[j] = value
+def percentile(ordered, share):  # type: ignore[no-untyped-def]
+    """Of values in ascending order: linear between the two nearest."""
+    h = share * (len(ordered) - 1)
+    below, above = int(np.floor(h)), int(np.ceil(h))
+    if below == above:
+        return ordered[below]
+    return np.float32(ordered[below] * np.float32(above - h)) + np.float32(ordered[above] * np.float32(h - below))
 
 
 @compiled
-def percentiles(x, out):  # type: ignore[no-untyped-def]
-    """Quartiles, their distances, percentiles 1 and 99, their distance; linear between order statistics."""
-    n = len(x)
-    s = np.empty(n, np.float32)
-    for i in range(n):
-        s[i] = x[i]
-    found, at = np.empty(5, np.float32), np.empty(5, np.int64)
-    # the median first, the others within its halves: number, and the numbers of its neighbours below and above
-    for i, below, above in ((1, -1, -1), (0, -1, 1), (2, 1, -1), (3, -1, 0), (4, 2, -1)):
-        h = (0.25, 0.5, 0.75, 0.01, 0.99)[i] * (n - 1)
-        a, b = int(np.floor(h)), int(np.ceil(h))
-        first = at[below] if below >= 0 else 0
-        last = at[above] if above >= 0 else n - 1
-        _select(s, first, last, a)
-        at[i] = a
-        found[i] = s[a]
-        if a != b:
-            following = s[b]
-            for m in range(b + 1, (last if b <= last else n - 1) + 1):
-                following = min(following, s[m])
-            found[i] = np.float32(s[a] * np.float32(b - h)) + np.float32(following * np.float32(h - a))
-    out[0], out[1], out[2] = found[0], found[1], found[2]
-    out[3], out[4], out[5] = found[1] - found[0], found[2] - found[1], found[2] - found[0]
-    out[6], out[7], out[8] = found[3], found[4], abs(np.float32(found[4] - found[3]))
+def percentiles(ordered, out):  # type: ignore[no-untyped-def]
+    """Quartiles, their distances, percentiles 1 and 99, their distance, of values in ascending order."""
+    for i in range(3):
+        out[i] = percentile(ordered, (0.25, 0.5, 0.75)[i])
+    out[3], out[4], out[5] = out[1] - out[0], out[2] - out[1], out[2] - out[0]
+    out[6], out[7] = percentile(ordered, 0.01), percentile(ordered, 0.99)
+    out[8] = abs(np.float32(out[7] - out[6]))
 
 
 @compiled

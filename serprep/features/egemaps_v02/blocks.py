@@ -10,7 +10,7 @@ from serprep._typing import AnyArray, FloatArray
 from serprep.features.compare_2016.compiled import compiled
 from serprep.features.compare_2016.contours import smooth_known
 from serprep.features.compare_2016.peaks import slopes, turns
-from serprep.features.compare_2016.statistics import PERIOD, extremes, lengths_of, mean_of, run_lengths
+from serprep.features.compare_2016.statistics import PERIOD, extremes, lengths_of, mean_of, percentile, run_lengths
 from serprep.features.egemaps_v02.frames import Frames, readable, smooth_plainly
 
 _MOST_RUNS = 1000
@@ -92,19 +92,14 @@ def _course_of(x: FloatArray) -> tuple[FloatArray, int]:
 
 
 @compiled
-def _course(x, s):  # type: ignore[no-untyped-def]
+def _course(x, ordered):  # type: ignore[no-untyped-def]
     """The ten values of pitch and loudness, and the number of peaks."""
     found = np.zeros(10, np.float32)
-    n = len(x)
-    if n == 0:
+    if len(x) == 0:
         return found, 0
     _spread(x, found)
     for i in range(3):
-        h = (0.2, 0.5, 0.8)[i] * (n - 1)
-        a, b = int(np.floor(h)), int(np.ceil(h))
-        found[2 + i] = s[a]
-        if a != b:
-            found[2 + i] = np.float32(s[a] * np.float32(b - h)) + np.float32(s[b] * np.float32(h - a))
+        found[2 + i] = percentile(ordered, (0.2, 0.5, 0.8)[i])
     found[5] = abs(np.float32(found[4] - found[2]))
     _, span = extremes(x, np.empty(3, np.float32))
     places, is_peak, count = turns(x, np.float32(np.float32(0.1) * span))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from serprep.features.compare_2016 import functional_names, functionals
+from serprep.features.compare_2016 import blocks, functional_names, functionals
 from serprep.testing.signals import SIGNALS, generated_signal
 
 CUTS = [
@@ -35,6 +35,12 @@ def test_functionals_of_old_faults_are_the_package_s(package, same_functionals, 
 def test_functionals_of_a_constant_are_the_package_s(package, same_functionals, n):
     signal = np.full(n, 0.123, np.float32)  # its contours are all but constant: their range is rounding
     same_functionals(functionals(signal), package("Functionals", signal)[0])
+
+
+def test_contours_of_long_recordings_are_taken_some_at_a_time(monkeypatch, speech):
+    together = functionals(speech)
+    monkeypatch.setattr(blocks, "_AT_ONCE", 2000)
+    np.testing.assert_array_equal(functionals(speech), together)
 
 
 @pytest.mark.parametrize("kind", SIGNALS)
