@@ -65,7 +65,7 @@ class Compiled:
         constants = tuple(value for value in code.co_consts if value != self.function.__doc__)
         named = tuple((name, known[name]) for name in code.co_names if name in known)
         cells = tuple(cell.cell_contents for cell in self.function.__closure__ or ())
-        given = code.co_varnames, code.co_names, constants, named, cells, self.function.__defaults__
+        given = code.co_names, constants, named, cells, self.function.__defaults__
         return _digest(code.co_code.hex(), *map(_stated, given))
 
     @property
