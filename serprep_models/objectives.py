@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy, log_softmax
 from serprep._typing import DoubleArray, FloatArray
 from serprep.metrics import ranking_ua, ua_of
 from serprep.recipe import TrainConfig
-from serprep_models.scores.dimensions import Moments, concordance
+from serprep_models.scores.concordance import Moments, concordance
 from serprep_models.scores.distributions import divergences
 from serprep_models.system import Mix
 

@@ -48,7 +48,10 @@ STAGES = (
 )
 MODELS = (  # modules of serprep_models, the lowest first
     *("threads", "children", "standardise", "statistics", "system"),
-    *(f"scores.{name}" for name in ("result", "metrics", "intervals", "summary", "dimensions", "distributions")),
+    *(
+        f"scores.{name}"
+        for name in ("result", "metrics", "intervals", "summary", "concordance", "dimensions", "distributions")
+    ),
     *("raters", "targets", "examples", "loader", "augment", "adam", "resume", "objectives", "train"),
     *("systems.options", "crnn", "cnn_lstm", "mlp", "fold"),
     *(f"systems.{name}" for name in ("majority", "svm", "svr", "crnn", "cnn_lstm", "mlp", "linear")),

@@ -25,7 +25,8 @@ from serprep_models.predictions import render
 from serprep_models.predictor import load
 from serprep_models.report import report_outcome
 from serprep_models.score_store import score_store
-from serprep_models.scores.dimensions import DimensionScores, concordance, predicted_of, read_numbers, truth_of
+from serprep_models.scores.concordance import concordance
+from serprep_models.scores.dimensions import DimensionScores, predicted_of, read_numbers, truth_of
 from serprep_models.targets import dimensions_of, numbers_of
 
 RATE = 16_000
