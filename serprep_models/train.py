@@ -20,6 +20,7 @@ from serprep._typing import FloatArray
 from serprep.errors import TrainError
 from serprep.files import write_whole
 from serprep.recipe import TrainConfig
+from serprep_models.adam import Adam
 from serprep_models.augment import augment, draw_mix
 from serprep_models.loader import MEMORY_BUDGET, Batches, Examples, Loader, Stored, fitting_batch
 from serprep_models.objectives import Distributions, Labels, Numbers, NumbersAndLabels, Objective
@@ -138,10 +139,7 @@ class _Training:
         self.system = make_system(config).to(self.device)
         if how.mixup and not isinstance(self.system, System):
             raise TrainError(f"{config.system} cannot be trained with mixup; leave it out")
-        kind = torch.optim.AdamW if how.weight_decay else torch.optim.Adam
-        self.optimiser: torch.optim.Optimizer = kind(
-            self.system.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay, fused=True
-        )
+        self.optimiser = Adam(self.system.parameters(), rate=how.learning_rate, weight_decay=how.weight_decay)
         self.objective = _objective(config, examples.labels, how=how, device=self.device)
         batches = Batches(
             examples,
@@ -177,8 +175,7 @@ class _Training:
         for batch in self.loader:
             if n_batches:
                 reached = len(self.history) + (sum(self.loader.done) - 1) / n_batches
-                for group in self.optimiser.param_groups:
-                    group["lr"] = self.how.learning_rate * one_cycle(reached / self.how.epochs)
+                self.optimiser.rate = self.how.learning_rate * one_cycle(reached / self.how.epochs)
             self.step(augment(batch.to(self.device), self.how))
             if folder is not None and monotonic() - self.saved >= save_every:
                 self.seconds = before + monotonic() - began
@@ -213,7 +210,7 @@ class _Training:
             system = self.system
             heads = system.heads(batch, mix) if isinstance(system, System) else [system(batch)]  # (B, n_labels) each
             loss = torch.stack([self.objective.loss(logits, batch.labels, mix) for logits in heads]).mean()
-        self.optimiser.zero_grad(set_to_none=True)
+        self.system.zero_grad(set_to_none=True)
         loss.backward()
         if self.how.clip_norm:
             nn.utils.clip_grad_norm_(self.system.parameters(), self.how.clip_norm)

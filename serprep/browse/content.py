@@ -12,14 +12,16 @@ from serprep.browse.page import answer
 from serprep.browse.plane import UMAP, Plane, maps_of, neighbours_of, places_of, plane_of, row_kinds
 from serprep.browse.sound import sound_of
 from serprep.browse.subject import Subject
+from serprep.errors import StoreError
 
 
 class Content:
-    """What the page asks for; each thing is computed when it is first asked for, one at a time."""
+    """What the page asks for; each thing is computed when it is first asked for, maps beside everything else."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         self._lock = threading.RLock()
+        self._drawing = threading.Lock()  # UMAP takes minutes, in which utterances are shown
         self._maps: dict[int, bytes] = {}
         self._planes: dict[str, Plane] = {}
 
@@ -34,25 +36,30 @@ class Content:
         return answer("rows", listing(self.subject))
 
     def map(self, number: int) -> bytes | None:
-        """Where each utterance lies on the map of that number; None where there is none."""
+        """Where each utterance lies on the map of that number, or why that is not known; None where there is none."""
         store = self.subject.store
         maps = maps_of(store)
         if number >= len(maps):
             return None
         kind, way = maps[number]
-        with self._lock:
+        with self._drawing:
             if number not in self._maps:
-                plane = self._plane(kind)
-                places = neighbours_of(store, kind) if way == UMAP else places_of(store, kind, plane)
-                value: dict[str, Any] = {
-                    "way": way,
-                    "x": np.round(places[:, 0], 3).tolist(),
-                    "y": np.round(places[:, 1], 3).tolist(),
-                    "shares": plane.shares,
-                    "n_sample": plane.n_sample,
-                }
-                self._maps[number] = answer(f"map/{number}", value)
+                self._maps[number] = answer(f"map/{number}", self._places(kind, way))
             return self._maps[number]
+
+    def _places(self, kind: str, way: str) -> dict[str, Any]:
+        store, plane = self.subject.store, self._plane(kind)
+        try:
+            places = neighbours_of(store, kind) if way == UMAP else places_of(store, kind, plane)
+        except StoreError as error:
+            return {"error": str(error)}
+        return {
+            "way": way,
+            "x": np.round(places[:, 0], 3).tolist(),
+            "y": np.round(places[:, 1], 3).tolist(),
+            "shares": plane.shares,
+            "n_sample": plane.n_sample,
+        }
 
     def utterance(self, number: int) -> bytes | None:
         """Everything about one utterance; None where there is none."""
@@ -73,6 +80,7 @@ class Content:
         return sound_of(self.subject, number).wav(matched=matched) if number < len(self.subject) else None
 
     def _plane(self, kind: str) -> Plane:
-        if kind not in self._planes:
-            self._planes[kind] = plane_of(self.subject.store, kind)
-        return self._planes[kind]
+        with self._lock:
+            if kind not in self._planes:
+                self._planes[kind] = plane_of(self.subject.store, kind)
+            return self._planes[kind]

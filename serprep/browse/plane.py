@@ -12,6 +12,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from serprep._typing import DoubleArray
+from serprep.errors import StoreError, one_line
 from serprep.store.store import Store
 
 SAMPLE = 1000  # utterances
@@ -44,8 +45,11 @@ def row_kinds(store: Store) -> list[str]:
 
 
 def maps_of(store: Store) -> list[tuple[str, str]]:
-    """Kinds that can be mapped, each with a way to do it: `PCA`, and `UMAP` where umap-learn is installed."""
-    ways = (PCA, UMAP) if find_spec("umap") else (PCA,)
+    """Kinds that can be mapped, each with a way to do it: `PCA`, and `UMAP` where umap-learn is installed.
+
+    Fewer than `NEIGHBOURS` other utterances are no neighbourhood.
+    """
+    ways = (PCA, UMAP) if find_spec("umap") and len(store) > NEIGHBOURS else (PCA,)
     return [(kind, way) for way in ways for kind in row_kinds(store)]
 
 
@@ -97,13 +101,19 @@ def neighbours_of(store: Store, kind: str) -> DoubleArray:
     """Where UMAP (McInnes et al. 2018) puts each utterance, shape (n, 2): like ones lie together.
 
     It sees the first `COMPONENTS` principal components, and draws from a fixed seed.
+
+    Raises
+    ------
+    StoreError
+        If umap-learn cannot.
     """
     rows = places_of(store, kind, plane_of(store, kind, COMPONENTS))
-    if len(rows) <= NEIGHBOURS:
-        return rows[:, :2]
-    from umap import UMAP as Umap
+    try:
+        from umap import UMAP as Umap
 
-    return np.asarray(Umap(n_neighbors=NEIGHBOURS, random_state=0, n_jobs=1).fit_transform(rows), np.float64)
+        return np.asarray(Umap(n_neighbors=NEIGHBOURS, random_state=0, n_jobs=1).fit_transform(rows), np.float64)
+    except Exception as error:  # whatever somebody else's package does
+        raise StoreError(f"{kind}: UMAP cannot draw it: {type(error).__name__}: {one_line(error)}; use PCA") from error
 
 
 def _blocks(store: Store, kind: str) -> Iterator[tuple[int, DoubleArray]]:

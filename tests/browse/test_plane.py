@@ -1,6 +1,7 @@
 import json
 import re
 import sys
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -64,12 +65,29 @@ def test_umap_maps_components_where_it_is_installed_and_only_then(subject, monke
     monkeypatch.setattr(plane, "find_spec", lambda name: None)
     assert plane.maps_of(store) == [("imported", "PCA")] and json.loads(drawn(subject, 0))["way"] == "PCA"
     monkeypatch.setattr(plane, "find_spec", lambda name: name == "umap")
-    assert plane.maps_of(store) == [("imported", "PCA"), ("imported", "UMAP")]
-    assert np.allclose(plane.neighbours_of(store, "imported"), component), "too few to have neighbours"
+    assert plane.maps_of(store) == [("imported", "PCA")], "too few to have neighbours"
     monkeypatch.setattr(plane, "NEIGHBOURS", 5)
+    assert plane.maps_of(store) == [("imported", "PCA"), ("imported", "UMAP")]
     monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=Umap))
     told = json.loads(drawn(subject, 1))
     assert told["way"] == "UMAP" and np.allclose(told["x"], -component[:, 1], atol=6e-4)
+    monkeypatch.setattr(Umap, "fit_transform", lambda self, rows: 1 / 0)
+    assert json.loads(drawn(subject, 1)) == {
+        "error": "imported: UMAP cannot draw it: ZeroDivisionError: division by zero; use PCA"
+    }
+
+
+def test_utterances_are_shown_while_a_map_is_drawn(subject, monkeypatch):
+    content, shown = Content(subject), []
+
+    def places_of(store, kind, plane):
+        reader = threading.Thread(target=lambda: shown.append(content.utterance(0)))
+        reader.start()
+        reader.join(timeout=60)
+        return np.zeros((len(store), 2))
+
+    monkeypatch.setattr("serprep.browse.content.places_of", places_of)
+    assert content.map(0) is not None and shown[0].startswith(b'serprep.take("utterance/0"')
 
 
 def drawn(subject, number):

@@ -330,9 +330,13 @@ function prepareMap() {
 }
 
 async function loadMap() {
-  at("map-note").textContent = "computing …";
+  const number = at("kind").value;
+  at("map-note").textContent = state.corpus.maps[number][1] === "PCA" ? "computing …" : "computing; the first time that takes a minute, and of many utterances longer …";
   try {
-    state.map = await serprep.load(`map/${at("kind").value}`);
+    const map = await serprep.load(`map/${number}`);
+    if (map.error) throw new Error(map.error);
+    if (at("kind").value !== number) return; // another one is awaited by now
+    state.map = map;
   } catch (error) { at("map-note").textContent = error.message; return; }
   const [first, second] = state.map.shares.map((share) => `${(100 * share).toFixed(1)} %`);
   const made = state.map.way === "PCA" ? `First two principal components of ${state.map.n_sample} utterances: ${first} and ${second} of the variance.` : `${state.map.way}: near means alike; how far apart groups lie means little.`;

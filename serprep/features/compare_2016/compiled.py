@@ -71,11 +71,11 @@ class Compiled:
     @property
     def dispatcher(self) -> Any:
         """The function as numba has it, which other functions call."""
-        found = self.__dict__.get("_dispatcher")
-        if found is None:
+        dispatcher = self.__dict__.get("_dispatcher")
+        if dispatcher is None:
             objects.teach(Compiled)
-            found = self._dispatcher = objects.dispatcher_of(self.function)
-        return found
+            dispatcher = self._dispatcher = objects.dispatcher_of(self.function)
+        return dispatcher
 
 
 def compiled(function: Callable[..., Any]) -> Any:

@@ -20,7 +20,7 @@ def binary_logarithms(x):  # type: ignore[no-untyped-def]
     bits, inner = x.view(np.int64), np.empty(len(x), np.int64)
     for i in range(len(x)):
         inner[i] = (bits[i] & _MANTISSA) | _ONE
-    mantissas, found = inner.view(np.float64), np.empty(len(x))
+    mantissas, logarithms = inner.view(np.float64), np.empty(len(x))
     for i in range(len(x)):
         large = mantissas[i] > _ROOT
         m = mantissas[i] * 0.5 if large else mantissas[i]
@@ -28,8 +28,8 @@ def binary_logarithms(x):  # type: ignore[no-untyped-def]
         s = (m - 1) / (m + 1)
         z = s * s
         high = 1 / 9 + z * (1 / 11 + z * (1 / 13 + z * (1 / 15)))
-        found[i] = exponent + _SCALE * s * (1 + z * (1 / 3 + z * (1 / 5 + z * (1 / 7 + z * high))))
-    return found
+        logarithms[i] = exponent + _SCALE * s * (1 + z * (1 / 3 + z * (1 / 5 + z * (1 / 7 + z * high))))
+    return logarithms
 
 
 @compiled

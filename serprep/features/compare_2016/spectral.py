@@ -31,15 +31,15 @@ def spectral(magnitude: FloatArray, power: FloatArray) -> FloatArray:
     Energies 250-650 and 1000-4000 Hz, roll-off points 25, 50, 75, 90 %, flux, centroid,
     entropy, variance, skewness, kurtosis, slope, sharpness, harmonicity.
     """
-    found: FloatArray = _spectral(magnitude, power, _sharpness())
-    return found
+    descriptors: FloatArray = _spectral(magnitude, power, _sharpness())
+    return descriptors
 
 
 @compiled
 def _spectral(magnitude, power, sharpness):  # type: ignore[no-untyped-def]
-    found = np.empty((len(power), N_DESCRIPTORS), np.float32)
+    descriptors = np.empty((len(power), N_DESCRIPTORS), np.float32)
     for t in range(len(power)):
-        p, out = power[t], found[t]
+        p, out = power[t], descriptors[t]
         before, here = magnitude[max(t - 1, 0)], magnitude[t]
         total = weighted = low = high = flux = 0.0
         sharp = np.float32(0)
@@ -62,7 +62,7 @@ def _spectral(magnitude, power, sharpness):  # type: ignore[no-untyped-def]
         out[12] = 255 * (_N * weighted - _SUM * total) / (_N * _SQUARES - _SUM * _SUM)
         out[13] = 0.11 * np.float64(np.float32(np.float64(sharp) / total)) if total != 0 else 0.0
         out[14] = _harmonicity(p)
-    return found
+    return descriptors
 
 
 @compiled
@@ -86,11 +86,11 @@ def _entropy(p, total):  # type: ignore[no-untyped-def]
     near = product_sum(shares, binary_logarithms(shares))
     if is_settled(near, 1e-12 - 1e-11 * near):
         return -near
-    found = 0.0
+    entropy = 0.0
     for k in range(1, _N + 1):
         share = max(np.float64(p[k]), 1e-7) / below
-        found += share * (np.log(share) / np.log(2.0))
-    return -found
+        entropy += share * (np.log(share) / np.log(2.0))
+    return -entropy
 
 
 @compiled
@@ -119,12 +119,12 @@ def _harmonicity(p):  # type: ignore[no-untyped-def]
         high = (x > before[i]) & (x > last[i]) & (x > following[i]) & (x > after[i])
         low = (x < before[i]) & (x < last[i]) & (x < following[i]) & (x < after[i])
         is_extreme[k] = high | low
-    found = np.empty(_N, np.float32)
+    extremes = np.empty(_N, np.float32)
     n = 0
     for k in range(3, 255):  # without a branch: extremes cannot be predicted
-        found[n] = p[k]
+        extremes[n] = p[k]
         n += is_extreme[k]
     total = np.float32(0)
     for i in range(1, n):
-        total += abs(np.float32(found[i] - found[i - 1]))
+        total += abs(np.float32(extremes[i] - extremes[i - 1]))
     return total / np.float32(2) / np.float32(_N)

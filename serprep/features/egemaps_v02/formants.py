@@ -83,7 +83,7 @@ def _resample(real, imaginary, lane, cosine, sine, wave):  # type: ignore[no-unt
 
 
 @compiled
-def _correlate(waves, found):  # type: ignore[no-untyped-def]
+def _correlate(waves, correlations):  # type: ignore[no-untyped-def]
     """Autocorrelations, (lane, lag), of waves, (place, lane); sums run over places, lanes side by side."""
     total = np.empty(LANES, np.float32)
     for lag in range(ORDER + 1):
@@ -93,26 +93,26 @@ def _correlate(waves, found):  # type: ignore[no-untyped-def]
             for t in range(LANES):
                 total[t] += late[t] * early[t]
         for t in range(LANES):
-            found[t, lag] = total[t]
+            correlations[t, lag] = total[t]
 
 
 def formants(predictors: FloatArray) -> FloatArray:
     """Frequencies (Hz) of the lowest three formants and their bandwidths (Hz), shape (6, n_frames); 0 where none is."""
-    found, open_ones = _formants(predictors)
+    resonances, open_ones = _formants(predictors)
     if open_ones.any():  # roots that nearly coincide
         matrices = np.zeros((np.count_nonzero(open_ones), ORDER, ORDER))
         matrices[:, 0] = predictors[open_ones]
         matrices[:, range(1, ORDER), range(ORDER - 1)] = 1
         roots = np.linalg.eigvals(matrices)
-        found[:, open_ones] = _lowest(np.ascontiguousarray(roots.real.T), np.ascontiguousarray(roots.imag.T))
-    return np.asarray(found)
+        resonances[:, open_ones] = _lowest(np.ascontiguousarray(roots.real.T), np.ascontiguousarray(roots.imag.T))
+    return np.asarray(resonances)
 
 
 @compiled
 def _formants(predictors):  # type: ignore[no-untyped-def]
     """Formants of the frames, and of which frames the roots did not converge."""
     count = len(predictors)
-    found, open_ones = np.zeros((2 * N_FORMANTS, count), np.float32), np.zeros(count, np.bool_)
+    resonances, open_ones = np.zeros((2 * N_FORMANTS, count), np.float32), np.zeros(count, np.bool_)
     real, imaginary, a = np.empty((ORDER, LANES)), np.empty((ORDER, LANES)), np.empty((ORDER, LANES))
     for first in range(0, count, LANES):
         n = min(LANES, count - first)
@@ -129,9 +129,9 @@ def _formants(predictors):  # type: ignore[no-untyped-def]
         for t in range(n):
             if known[t]:
                 for i in range(2 * N_FORMANTS):
-                    found[i, first + t] = block[i, t]
+                    resonances[i, first + t] = block[i, t]
                 open_ones[first + t] = not change[t] < _CLOSE
-    return found, open_ones
+    return resonances, open_ones
 
 
 @compiled
@@ -197,7 +197,7 @@ def _roots(a, real, imaginary):  # type: ignore[no-untyped-def]
 @compiled
 def _lowest(real, imaginary):  # type: ignore[no-untyped-def]
     """Formants of the roots of each lane, shape (6, n_lanes)."""
-    found = np.zeros((2 * N_FORMANTS, real.shape[1]), np.float32)
+    resonances = np.zeros((2 * N_FORMANTS, real.shape[1]), np.float32)
     frequencies, bandwidths = np.empty(ORDER), np.empty(ORDER)
     for t in range(real.shape[1]):
         n = 0
@@ -216,5 +216,5 @@ def _lowest(real, imaginary):  # type: ignore[no-untyped-def]
             frequencies[i], bandwidths[i] = frequency, bandwidth
             n += 1
         for i in range(min(n, N_FORMANTS)):
-            found[i, t], found[N_FORMANTS + i, t] = frequencies[i], bandwidths[i]
-    return found
+            resonances[i, t], resonances[N_FORMANTS + i, t] = frequencies[i], bandwidths[i]
+    return resonances

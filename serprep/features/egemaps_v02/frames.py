@@ -76,8 +76,8 @@ def contours_of(frames: Frames) -> FloatArray:
 def smooth_plainly(values: FloatArray) -> FloatArray:
     """As many smoothed frames as there are; the last is read twice at the end."""
     n = values.shape[1]
-    found: FloatArray = smooth(values, n - 1, np.full(len(values), n))
-    return found
+    smoothed: FloatArray = smooth(values, n - 1, np.full(len(values), n))
+    return smoothed
 
 
 def readable(n: int, n_decided: int) -> AnyArray:
@@ -91,19 +91,19 @@ def readable(n: int, n_decided: int) -> AnyArray:
 @compiled
 def _semitones(f0):  # type: ignore[no-untyped-def]
     """Semitones above 27.5 Hz, 0 unvoiced."""
-    found = np.zeros(len(f0), np.float32)
+    semitones = np.zeros(len(f0), np.float32)
     for t in range(len(f0)):
         if f0[t] > np.float32(29.136):
             octaves = np.float32(12) * np.log(np.float32(f0[t] / np.float32(27.5)))
-            found[t] = np.float32(octaves / np.log(np.float32(2)))
+            semitones[t] = np.float32(octaves / np.log(np.float32(2)))
         elif f0[t] > 0:
-            found[t] = 1
-    return found
+            semitones[t] = 1
+    return semitones
 
 
 @compiled
 def _decibels(shimmer):  # type: ignore[no-untyped-def]
-    found = np.zeros(len(shimmer), np.float32)
+    decibels = np.zeros(len(shimmer), np.float32)
     for t in range(len(shimmer)):
-        found[t] = 20 * np.log(1 + np.float64(shimmer[t])) / np.log(10.0)
-    return found
+        decibels[t] = 20 * np.log(1 + np.float64(shimmer[t])) / np.log(10.0)
+    return decibels
