@@ -266,15 +266,9 @@ def test_nobody_asks_whether_a_place_is_a_url_or_which_container_a_store_has():
     assert branches == [], "ask the place (`serprep.place`) or the container instead"
 
 
-#: Where the two words still stand.
-NAMELESS = ("serprep/features/compare_2016/", "serprep/features/egemaps_v02/")
-
-
 def test_names_say_what_a_thing_is():
     bare = {path.relative_to(ROOT).as_posix(): code_of(path)[1] & {"found", "one"} for path in modules_of_all()}
-    assert {name: words for name, words in bare.items() if words and not name.startswith(NAMELESS)} == {}, (
-        "say what was found, and one of what"
-    )
+    assert {name: words for name, words in bare.items() if words} == {}, "say what was found, and one of what"
 
 
 def test_a_module_of_the_models_imports_only_what_lies_below_it():
