@@ -353,7 +353,7 @@ def parts() -> None:
                 marks = [time.perf_counter()]
                 loss = training.loss_of(training.system(batch), batch.labels)
                 marks.append(time.perf_counter())
-                training.optimiser.zero_grad(set_to_none=True)
+                training.system.zero_grad(set_to_none=True)
                 loss.backward()
                 marks.append(time.perf_counter())
                 training.optimiser.step()

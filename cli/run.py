@@ -109,7 +109,10 @@ def print_outcome(outcome: Any) -> None:
     remarks(outcome)
     if outcome.dimensions.scores:
         print_dimensions(outcome)
-        return
+        if not outcome.summary:
+            return
+        click.echo()
+        paragraph("The emotion, learnt beside:")
     names = {row.system: shown(row) for row in outcome.summary}
     rows = [
         {

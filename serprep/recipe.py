@@ -26,7 +26,7 @@ from serprep.place.corpus import as_root
 from serprep.place.place import at
 from serprep.split import SplitConfig
 from serprep.store.layout import StoreConfig
-from serprep.systems import SYSTEMS, moved, options_of
+from serprep.systems import SYSTEMS, Learns, moved, options_of
 from serprep.text import did_you_mean, nearest, not_text
 
 _LARGEST = 1 << 20  # bytes of a recipe
@@ -125,6 +125,7 @@ class TrainConfig:
     target: str | tuple[str, ...] = "emotion"  # or "raters", or columns of numbers, such as ["arousal", "valence"]
     # column of numbers → where its scale begins and ends; [[corpus]] name → a table of those that it has otherwise
     scales: Mapping[str, Any] = field(default_factory=dict)
+    emotion_weight: float = within(0, 1000, default=0.0)  # of the label's loss, learnt beside numbers; 0 is off
     secondary: float = within(0, 1, default=0.5)  # weight of what a rater said besides the first; with raters
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # system → its table [train.<system>]
 
@@ -185,6 +186,8 @@ class TrainConfig:
                 )
         if self.target == "raters" and self.augment:
             raise RecipeError('[train] target = "raters" knows nothing of what [train.augment] makes; leave one out')
+        if self.emotion_weight and not self.dimensions:
+            raise RecipeError("[train] emotion_weight is for numbers; name columns of them in target, or leave it out")
         if self.dimensions and self.submission != "none":
             raise RecipeError(f"[train] submission is for labels; leave it out with target = {shown(self.target)}")
 
@@ -194,6 +197,11 @@ class TrainConfig:
         if self.target in ("emotion", "raters"):
             return ()
         return (self.target,) if isinstance(self.target, str) else self.target
+
+    @property
+    def learns(self) -> Learns:
+        """Labels, numbers, or both."""
+        return "both" if self.emotion_weight else "numbers" if self.dimensions else "labels"
 
     @property
     def transductive(self) -> bool:

@@ -7,7 +7,7 @@ group ``serprep.systems``; nothing here imports torch.  ``docs/systems.md`` show
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from serprep.config import configured
 from serprep.errors import TrainError
@@ -16,6 +16,7 @@ from serprep.features.kinds import kind_names
 from serprep.plugins import ByName, Registry
 
 Options = TypeVar("Options")
+Learns = Literal["labels", "numbers", "both"]
 Shapes = Mapping[str, tuple[int, ...]]
 
 
@@ -38,6 +39,8 @@ class SystemSpec(ABC, Generic[Options]):
         Whether it is trained epoch by epoch, of what `make` gives; else by `fit`.
     labels, numbers : bool
         Whether it can learn labels, and whether numbers such as arousal, as many as `n_labels` says.
+    both : bool
+        Whether it can learn labels and numbers at once, in layers that both share.
     revision : int
         Raised whenever its code gives other numbers than before, also by what it shares with others: experiments of
         recipes that train it are run again.
@@ -55,6 +58,7 @@ class SystemSpec(ABC, Generic[Options]):
     by_gradient: bool = True
     labels: bool = True
     numbers: bool = False
+    both: bool = False
     revision: int = 0
     floor: bool = False
     formerly: ClassVar[Mapping[str, str]] = {}
@@ -125,10 +129,9 @@ SYSTEMS: Registry[SystemSpec[Any]] = Registry(
 )
 
 
-def default_systems(*, numbers: bool = False) -> tuple[str, ...]:
-    """Names of what a recipe without `systems` trains, to learn labels or numbers."""
-    usable = SYSTEMS.usable().items()
-    return tuple(name for name, spec in usable if spec.by_default and (spec.numbers if numbers else spec.labels))
+def default_systems(learns: Learns = "labels") -> tuple[str, ...]:
+    """Names of what a recipe without `systems` trains, to learn labels, numbers or both."""
+    return tuple(name for name, spec in SYSTEMS.usable().items() if spec.by_default and getattr(spec, learns))
 
 
 def options_of(name: str, tables: Mapping[str, Mapping[str, Any]]) -> Any:

@@ -126,7 +126,7 @@ def _by_age(root: Path) -> list[Path]:
         folders = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
     except OSError:
         return []
-    return sorted(folders, key=lambda path: (_json(path / ABOUT).get("on_all") is True, -_last(path), path.name))
+    return sorted(folders, key=lambda path: (json_object(path / ABOUT).get("on_all") is True, -_last(path), path.name))
 
 
 def _last(folder: Path) -> float:
@@ -135,11 +135,11 @@ def _last(folder: Path) -> float:
 
 
 def _read(folder: Path, names: list[str], *, latest: bool) -> Kept:
-    about = _json(folder / ABOUT)
-    whole, split = _json(folder / "results.json"), _json(folder / "split.json")
+    about = json_object(folder / ABOUT)
+    whole, split = json_object(folder / "results.json"), json_object(folder / "split.json")
     runs: dict[str, list[dict[str, Any]]] = {}
     for path in files_of(folder, "result.json"):
-        runs.setdefault(path.parents[2].name, []).append(_json(path))
+        runs.setdefault(path.parents[2].name, []).append(json_object(path))
     folds = split.get("folds")
     last = _last(folder)
     return Kept(
@@ -165,7 +165,7 @@ def _read(folder: Path, names: list[str], *, latest: bool) -> Kept:
 def _version_told(folder: Path) -> str:
     """The version that a checkpoint names."""
     path = next(iter(files_of(folder, "checkpoint.json")), None)
-    return _text(_json(path).get("version")) if path else ""
+    return _text(json_object(path).get("version")) if path else ""
 
 
 def _short(name: str, names: list[str]) -> str:
@@ -185,7 +185,7 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _json(path: Path) -> dict[str, Any]:
+def json_object(path: Path) -> dict[str, Any]:
     """A JSON object; an empty one where there is none that can be read."""
     try:
         if not path.is_file() or path.stat().st_size > _LARGEST:

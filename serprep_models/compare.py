@@ -12,7 +12,7 @@ import pandas as pd
 from serprep.errors import StoreError, TrainError, one_line
 from serprep.store.store import Store, open_store
 from serprep.systems import is_floor
-from serprep_models.catalogue import files_of
+from serprep_models.catalogue import files_of, json_object
 from serprep_models.checkpoint import ABOUT, training_of
 from serprep_models.experiment import is_whole, read_predictions
 from serprep_models.experiments import Outcome
@@ -146,9 +146,9 @@ def store_of(side: Path | Outcome) -> Store | None:
     """The store that a side was trained on; None where it is gone."""
     if not isinstance(side, Path):
         return side.store
-    about = [_json(side / name) for name in ("experiment.json", "results.json")]
+    about = [json_object(side / name) for name in ("experiment.json", "results.json")]
     checkpoint = next(iter(files_of(side, ABOUT)), None)
-    about += [_json(checkpoint)] if checkpoint else []
+    about += [json_object(checkpoint)] if checkpoint else []
     version = next((str(told["version"]) for told in about if "version" in told), "")
     try:
         return open_store(f"{side.resolve().parents[1]}@{version}") if version else None
@@ -227,16 +227,7 @@ def _differences(sides: Mapping[str, Path | Outcome]) -> Iterator[str]:
 def train_of(folder: Path) -> dict[str, Any]:
     """``[train]`` as a whole run, or a checkpoint, tells it; nothing where neither does."""
     for path in (folder / "results.json", *files_of(folder, ABOUT)[:1]):
-        about = _json(path)
+        about = json_object(path)
         if "train" in about:
             return training_of(about)
     return {}
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """A JSON object; an empty one where there is none that can be read."""
-    try:
-        about = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return about if isinstance(about, dict) else {}

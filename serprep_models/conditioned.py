@@ -106,7 +106,9 @@ def predict_experiment(task: _Task) -> None:
     given[order] = np.concatenate(blocks)
     column_of = predicted_of if predictor.scales else "p_{}".format
     table = clean.assign(**{column_of(name): given[:, place] for place, name in enumerate(predictor.labels)})
-    if not predictor.scales:
+    if predictor.scales:  # a checkpoint of numbers has nothing to say of labels that were learnt beside
+        table = table.drop(columns=table.filter(regex="^(truth|prediction|p_.*)$").columns)
+    else:
         table = table.assign(prediction=[predictor.labels[best] for best in given.argmax(axis=1)])
     write_whole(_file(task), table.to_csv(index=False, lineterminator="\n").encode())
 

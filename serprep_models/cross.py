@@ -99,7 +99,7 @@ def cross(
                 f"[train] target of {one_line(recipe.name)} is {one_line(recipe.train.target)}; expected emotion, "
                 "or the same columns of numbers in all recipes"
             )
-    asked = systems or recipes[0].train.systems or default_systems(numbers=bool(dimensions))
+    asked = systems or recipes[0].train.systems or default_systems(recipes[0].train.learns)
     chosen = tuple(name for name in asked if not is_floor(name))
     if not chosen:
         raise TrainError("no system to train; name one that is no floor with --system, such as compare-svm")

@@ -36,7 +36,7 @@ from serprep_models.standardise import Statistics
 from serprep_models.system import SystemConfig
 from serprep_models.targets import Target, target_of
 from serprep_models.threads import one_thread
-from serprep_models.train import HISTORY, STATE, Trained, device_named, json_line, outputs, train
+from serprep_models.train import HISTORY, STATE, Trained, device_named, json_line, narrowed, outputs, train
 
 INNER, N_INNER = "inner", 3  # folders of trainings without some speakers, by whom probabilities are calibrated
 REFIT = "refit"  # folder of the second training, on train and dev
@@ -176,8 +176,8 @@ def run_experiment(experiment: Experiment) -> None:
     n_train = len(rows["train"])
     with one_thread():
         run = _run(experiment, store, rows, use_dev=part.use_dev)
-        names = experiment.target.names(store)
-        scores = run.scores or {role: np.zeros((0, len(names)), np.float32)}  # all of it is trained on
+        n_outputs = experiment.target.n_outputs(store)
+        scores = run.scores or {role: np.zeros((0, n_outputs), np.float32)}  # all of it is trained on
         calibration = _calibration(experiment, store, part, scores)
         if part.refit:
             known = experiment.target.known(store)
@@ -324,9 +324,8 @@ def _run(experiment: Experiment, store: Store, rows: Mapping[str, list[int]], *,
     target = experiment.target
     n_children = len(fold.rows["train"]) - len(rows["train"])
     counted = {"n_children": n_children} if n_children else {}
-    config = SystemConfig.of(
-        experiment.system, store.features, len(target.names(store)), **experiment.how.options.get(experiment.system, {})
-    )
+    n_outputs, options_given = target.n_outputs(store), experiment.how.options.get(experiment.system, {})
+    config = SystemConfig.of(experiment.system, store.features, n_outputs, **options_given)
     statistics = fold.statistics(names)
     if not spec.by_gradient:
         fitted: Fitted = spec.fit(options, fold)
@@ -352,10 +351,11 @@ def _run(experiment: Experiment, store: Store, rows: Mapping[str, list[int]], *,
         name: outputs(module, sets[name], probabilities=target.probabilities, memory_budget=budget)
         for name in fold.scored
     }
+    trained, n_named = replace(trained, system=module), len(target.names(store))
     device, streamed = device_named(experiment.how.device).type, None if fits else experiment.how.memory_budget
     return _Run(
         scores=scores,
-        trained=replace(trained, system=module),
+        trained=trained if n_named == n_outputs else narrowed(trained, n_named),
         statistics=statistics,
         note={**note, **counted},
         where=where(device, feature_bytes=n_bytes, memory_budget=streamed),

@@ -206,7 +206,7 @@ def run_experiments(
     numeric, said = bool(recipe.train.dimensions), None
     if recipe.train.target == "raters":
         said = said_of(recipe, store)
-    chosen = tuple(systems or recipe.train.systems or default_systems(numbers=numeric))
+    chosen = tuple(systems or recipe.train.systems or default_systems(recipe.train.learns))
     check_learns(chosen, recipe)
     specs = {system: SYSTEMS[system] for system in chosen}
     for system in chosen:
@@ -305,7 +305,7 @@ def run_experiments(
         results=results,
         summary=[
             replace(row, uncalibrated=before.get(row.system, {}))
-            for row in ([] if numeric else summarise(scored, store.labels, results))
+            for row in ([] if recipe.train.learns == "numbers" else summarise(scored, store.labels, results))
         ],
         comparisons=[] if numeric else compare(scored, store.labels),
         groups=Groups() if numeric else score_groups(scored, store.labels, columns),
@@ -576,7 +576,7 @@ def experiments_folder(
 
 def _revisions(recipe: Recipe, systems: Sequence[str]) -> dict[str, dict[str, int]]:
     """``revisions``, by system, of those of a recipe and others; nothing where all are 0."""
-    own = recipe.train.systems or default_systems(numbers=bool(recipe.train.dimensions))
+    own = recipe.train.systems or default_systems(recipe.train.learns)
     revisions = {name: SYSTEMS[name].revision for name in sorted({*own, *systems}) if SYSTEMS[name].revision}
     return {"revisions": revisions} if revisions else {}
 
@@ -590,13 +590,14 @@ def _fold_numbers(split: Split, folds: Sequence[str] | None) -> list[int]:
 
 def check_learns(systems: Sequence[str], recipe: Recipe) -> None:
     """Raise a TrainError if a system cannot learn what the recipe asks for."""
-    numbers = bool(recipe.train.dimensions)
+    learns = recipe.train.learns
     for system in systems:
-        if not (SYSTEMS[system].numbers if numbers else SYSTEMS[system].labels):
-            able = [name for name, spec in SYSTEMS.usable().items() if (spec.numbers if numbers else spec.labels)]
+        if not getattr(SYSTEMS[system], learns):
+            able = [name for name, spec in SYSTEMS.usable().items() if getattr(spec, learns)]
+            what = "labels and numbers in layers that both share" if learns == "both" else learns
             raise TrainError(
-                f"{system} cannot learn {'numbers' if numbers else 'labels'}; name some of {', '.join(able)} in "
-                "[train] systems, or another [train] target"
+                f"{system} cannot learn {what}; name some of {', '.join(able)} in [train] systems, or another [train] "
+                f"{'emotion_weight' if learns == 'both' else 'target'}"
             )
 
 
@@ -612,7 +613,7 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
     ------
     TrainError, SplitError
     """
-    chosen = systems or default_systems(numbers=bool(recipe.train.dimensions))
+    chosen = systems or default_systems(recipe.train.learns)
     check_learns(chosen, recipe)
     for system in chosen:
         spec, options = SYSTEMS[system], options_of(system, recipe.train.options)
@@ -626,7 +627,7 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
     asked = gather(recipe)
     unique = {row.id: row for row in asked.manifest.utterances}
     labels = [repr(label) for label in {row.emotion for row in unique.values()} if label]
-    if len(labels) < 2 and not recipe.train.dimensions:
+    if len(labels) < 2 and recipe.train.learns != "numbers":
         raise TrainError(
             f"{recipe.name}: no emotion but {one_line(', '.join(labels) or 'none')}; expected two or more to tell "
             "apart: see [corpus.emotions], and the pattern or the label file"

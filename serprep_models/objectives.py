@@ -3,7 +3,7 @@
 Labels: cross-entropy, and UA.  What raters said: cross-entropy against the distribution, and
 1 minus the Jensen–Shannon divergence from it.  Numbers: 1 minus the concordance correlation
 coefficient (Lin, 1989), mean over the dimensions, and that coefficient itself; what is not
-known has no part in either.
+known has no part in either.  Labels beside numbers: the sum of both losses, that of labels in its weight.
 
 Shapes: B utterances, K labels or dimensions.
 """
@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy, log_softmax
 from serprep._typing import DoubleArray, FloatArray
 from serprep.metrics import ranking_ua, ua_of
 from serprep.recipe import TrainConfig
-from serprep_models.scores.dimensions import Moments, concordance
+from serprep_models.scores.concordance import Moments, concordance
 from serprep_models.scores.distributions import divergences
 from serprep_models.system import Mix
 
@@ -170,6 +170,36 @@ class Numbers(Objective):
     def of_part(self, predicted: FloatArray, truth: Any) -> float:
         """Mean concordance over the dimensions that have one."""
         return mean_of(np.array([concordance(*pair) for pair in zip(truth.T, predicted.T, strict=True)]))
+
+
+class NumbersAndLabels(Numbers):
+    """Truth: numbers (B, K), and behind them the place of the label, NaN where there is none; epochs are told by CCC.
+
+    Outputs are K numbers, then the logits of labels.
+    """
+
+    def __init__(self, n_dimensions: int, weight: float) -> None:
+        super().__init__(n_dimensions)
+        self.weight = weight
+
+    def loss(self, outputs: Tensor, truth: Tensor, mix: Mix | None) -> Tensor:
+        """That of numbers, and in its weight the mean cross-entropy of the utterances that have a label."""
+        k = self.n_dimensions
+        places = truth[:, k].nan_to_num(nan=-1).long()
+        each = cross_entropy(outputs[:, k:], places, ignore_index=-1, reduction="none")
+        if mix is not None:
+            other = cross_entropy(outputs[:, k:], places[mix.partner], ignore_index=-1, reduction="none")
+            each = torch.lerp(other, each, mix.share[:, 0])
+        of_labels = each.sum() / (places >= 0).sum().clamp(min=1)
+        return super().loss(outputs[:, :k], truth[:, :k], mix) + self.weight * of_labels
+
+    def sums(self, outputs: Tensor, truth: Tensor) -> Tensor:
+        """Of the numbers."""
+        return super().sums(outputs[:, : self.n_dimensions], truth[:, : self.n_dimensions])
+
+    def of_part(self, predicted: FloatArray, truth: Any) -> float:
+        """Of the numbers."""
+        return super().of_part(predicted[:, : self.n_dimensions], truth[:, : self.n_dimensions])
 
 
 def mean_of(values: DoubleArray) -> float:

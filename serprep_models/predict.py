@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -54,17 +53,15 @@ def predict_files(
     loaded.check_computable()
     predictor, notes = enrolled_by(loaded, enrol, quiet=quiet)
     notes = (*notes, *mixed_trainings(predictor))
-    names = tuple(str(path.resolve()) for path in checkpoints)
     predictor.check_enrolment(predictor.speaker is not None)
-    tasks = [
-        _Task(names, utterances.part(first, first + BATCH), predictor.speaker)
-        for first in range(0, len(utterances), BATCH)
-    ]
+    batches = [utterances.part(first, first + BATCH) for first in range(0, len(utterances), BATCH)]
+    names = tuple(str(path.resolve()) for path in checkpoints)
+    task = partial(_predict_batch, checkpoints=names, speaker=predictor.speaker)
     said: dict[str, FloatArray | str] = {}
-    results = enumerate(map(_predict_batch, tasks)) if len(tasks) < 2 else pool.run(_predict_batch, tasks)
+    results = enumerate(map(task, batches)) if len(batches) < 2 else pool.run(task, batches)
     with Progress("predicting", len(utterances), quiet=quiet) as progress:
         for number, result in results:
-            ids = tasks[number].utterances.ids
+            ids = batches[number].ids
             if isinstance(result, Died):
                 said |= dict.fromkeys(ids, f"crashed the extractor or a neighbour did: {result.reason}")
                 continue
@@ -77,20 +74,15 @@ def predict_files(
     return Predictions(ids, predictor.labels, rows, left_out, notes, predictor.transductive, numbers=numbers)
 
 
-@dataclass(frozen=True)
-class _Task:
-    checkpoints: tuple[str, ...]
-    utterances: Utterances
-    speaker: Statistics | None  # who is enrolled
-
-
 _loaded = lru_cache(maxsize=1)(load)
 
 
-def _predict_batch(task: _Task) -> dict[str, FloatArray | str]:
+def _predict_batch(
+    utterances: Utterances, *, checkpoints: tuple[str, ...], speaker: Statistics | None
+) -> dict[str, FloatArray | str]:
     """Probabilities of each recording, or why it cannot be used; the task that workers run."""
-    predictor = Predictor(_loaded(task.checkpoints).checkpoints, speaker=task.speaker)
-    features = dict(_features(predictor, task.utterances))
+    predictor = Predictor(_loaded(checkpoints).checkpoints, speaker=speaker)
+    features = dict(_features(predictor, utterances))
     reasons = {name: each for name, each in features.items() if isinstance(each, str)}
     values = {name: each for name, each in features.items() if not isinstance(each, str)}
     with one_thread():
@@ -133,8 +125,8 @@ def enrolled_by(
             progress.add(1)
     if not values:
         raise TrainError(first_ten([f"{reason}; leave it out of the enrolment" for reason in left_out]))
-    few = few_utterances(["the speaker"] * len(values))
-    return predictor.enrolled(values), (TRANSDUCTIVE, *few, *(f"not enrolled: {reason}" for reason in left_out))
+    notes = (TRANSDUCTIVE, *few_utterances(["the speaker"] * len(values)))
+    return predictor.enrolled(values), (*notes, *(f"not enrolled: {reason}" for reason in left_out))
 
 
 def mixed_trainings(predictor: Predictor) -> list[str]:

@@ -57,7 +57,7 @@ def report_outcome(
     groups = {entry["fold"]: entry["test_groups"] for entry in describe(split)}
     names = {result.system: shown(result) for result in outcome.results}
     dimensions = outcome.dimensions
-    labelled = () if dimensions.scores else outcome.results
+    labelled = outcome.results if outcome.summary else ()
     folds = pd.DataFrame(
         [
             {

@@ -17,6 +17,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from serprep.files import write_whole
+from serprep_models.adam import Adam
 
 #: What a damaged file, or one of another training, leads to.
 UNFIT = (
@@ -28,7 +29,7 @@ UNFIT = (
 def write_state(
     path: Path,
     system: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Adam,
     *,
     best: dict[str, Tensor] | None,
     about: dict[str, Any],
@@ -36,8 +37,8 @@ def write_state(
     """Write weights, moments, random states, and what `about` says."""
     tensors = {f"system/{name}": value for name, value in system.state_dict().items()}
     tensors |= {f"best/{name}": value for name, value in (best or {}).items()}
-    for number, values in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser/{number}/{name}": torch.as_tensor(value) for name, value in values.items()}
+    for number, values in enumerate(optimiser.state):
+        tensors |= {f"optimiser/{number}/{name}": value for name, value in values.items()}
     tensors["random/cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random/cuda"] = torch.cuda.get_rng_state(_device(system))
@@ -56,7 +57,7 @@ def _digest(tensors: Mapping[str, Tensor], about: str) -> str:
 
 
 def read_state(
-    path: Path, system: nn.Module, optimiser: torch.optim.Optimizer, *, origin: Any
+    path: Path, system: nn.Module, optimiser: Adam, *, origin: Any
 ) -> tuple[dict[str, Any], dict[str, Tensor] | None]:
     """Restore what `write_state` wrote; returns what it said about it and the best weights.
 
@@ -87,11 +88,8 @@ def read_state(
     expected = {name: value.shape for name, value in system.state_dict().items()}
     if parts["best"] and {name: value.shape for name, value in parts["best"].items()} != expected:
         raise ValueError("best weights of another system")
-    groups = optimiser.state_dict()["param_groups"]
-    shapes = [value.shape for value in system.parameters()]
-    if moments and [moments[i]["exp_avg"].shape for i in range(len(shapes))] != shapes:
-        raise ValueError("moments of another system")
-    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+    if moments:
+        optimiser.load(moments)
     torch.set_rng_state(parts["random"]["cpu"])
     if "cuda" in parts["random"] and torch.cuda.is_available():
         torch.cuda.set_rng_state(parts["random"]["cuda"], _device(system))

@@ -7,7 +7,7 @@ names, for single corpora otherwise, to 0 … 1; a value outside is refused.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,6 +25,7 @@ from serprep_models.scores import score
 from serprep_models.scores.dimensions import Scales, predicted_of, score_numbers, truth_of
 from serprep_models.scores.distributions import divergence_of
 
+_ABOUT = ("id", "speaker", "role")  # columns of all predictions
 CORPUS = "corpus"  # the column that tells several apart
 
 
@@ -36,6 +37,10 @@ class Target(ABC):
     @abstractmethod
     def names(self, store: Store) -> tuple[str, ...]:
         """Of the outputs."""
+
+    def n_outputs(self, store: Store) -> int:
+        """How many outputs are trained."""
+        return len(self.names(store))
 
     @abstractmethod
     def truth(self, store: Store, rows: Any) -> AnyArray:
@@ -112,18 +117,26 @@ class Dimensions(Target):
 
     scales: Scales
     of_corpora: Mapping[str, Scales] = field(default_factory=dict)  # name of a [[corpus]] → its own
+    emotion: bool = False  # whether the label is learnt beside: logits stand behind the numbers, its place in the truth
     probabilities = False
 
     def names(self, store: Store) -> tuple[str, ...]:
         """The columns."""
         return tuple(self.scales)
 
+    def n_outputs(self, store: Store) -> int:
+        """Numbers, and logits of labels learnt beside."""
+        return len(self.scales) + (len(store.labels) if self.emotion else 0)
+
     def truth(self, store: Store, rows: Any) -> AnyArray:
-        """Their values on a scale from 0 to 1."""
+        """Their values on a scale from 0 to 1; behind them the place of the label, where that is learnt beside."""
         chosen, columns = np.asarray(rows, np.int64), []
         for name in self.scales:
             low, high = self._ends(store, name)
             columns.append(((numbers_of(store, name) - low) / (high - low))[chosen])
+        if self.emotion:
+            places = EMOTION.truth(store, rows)
+            columns.append(np.where(places < 0, np.nan, places))
         return np.stack(columns, axis=1).astype(np.float32)
 
     def _ends(self, store: Store, name: str) -> DoubleArray:
@@ -157,11 +170,18 @@ class Dimensions(Target):
         frame, truth = _about(store, rows, role), self.truth(store, rows)
         for place, name in enumerate(self.scales):
             frame[truth_of(name)], frame[predicted_of(name)] = truth[:, place], given[:, place]
+        if self.emotion:
+            logits = given[:, len(self.scales) :].astype(np.float64)
+            chances = np.exp(logits - logits.max(axis=1, keepdims=True))
+            chances /= chances.sum(axis=1, keepdims=True)
+            told = EMOTION.frame(store, rows, chances.astype(np.float32), role)
+            frame = pd.concat([frame, told.drop(columns=list(_ABOUT))], axis=1)
         return frame
 
     def score(self, predictions: pd.DataFrame, store: Store) -> dict[str, Any]:
         """Concordance, correlation and error per dimension, and the scales."""
         return {
+            **(EMOTION.score(predictions, store) if self.emotion else {}),
             "n_test": len(predictions),
             "dimensions": score_numbers(predictions, self.names(store)),
             "scales": {name: list(ends) for name, ends in self.scales.items()},
@@ -202,7 +222,8 @@ def numbers_of(store: Store, name: str) -> DoubleArray:
 
 def _about(store: Store, rows: Sequence[int], role: str) -> pd.DataFrame:
     ids, speakers = store.ids, store.speakers
-    return pd.DataFrame({"id": [ids[row] for row in rows], "speaker": [speakers[row] for row in rows], "role": role})
+    values = ([ids[row] for row in rows], [speakers[row] for row in rows], role)
+    return pd.DataFrame(dict(zip(_ABOUT, values, strict=True)))
 
 
 EMOTION = Emotion()
@@ -212,7 +233,9 @@ def target_of(how: TrainConfig, raters: str = "") -> Target:
     """What a configuration asks to learn; `raters` is where it stands what they said."""
     if how.target == "raters":
         return Raters(raters)
-    return dimensions_of(how.dimensions, how.scales) if how.dimensions else EMOTION
+    if not how.dimensions:
+        return EMOTION
+    return replace(dimensions_of(how.dimensions, how.scales), emotion=how.emotion_weight > 0)
 
 
 def dimensions_of(names: Sequence[str], scales: Mapping[str, Any]) -> Dimensions:

@@ -7,7 +7,7 @@ machine, same scores, also when the training was killed and went on.
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -20,9 +20,10 @@ from serprep._typing import FloatArray
 from serprep.errors import TrainError
 from serprep.files import write_whole
 from serprep.recipe import TrainConfig
+from serprep_models.adam import Adam
 from serprep_models.augment import augment, draw_mix
 from serprep_models.loader import MEMORY_BUDGET, Batches, Examples, Loader, Stored, fitting_batch
-from serprep_models.objectives import Distributions, Labels, Numbers, Objective
+from serprep_models.objectives import Distributions, Labels, Numbers, NumbersAndLabels, Objective
 from serprep_models.resume import UNFIT, read_state, write_state
 from serprep_models.system import Batch, System, SystemConfig, make_system
 
@@ -138,10 +139,7 @@ class _Training:
         self.system = make_system(config).to(self.device)
         if how.mixup and not isinstance(self.system, System):
             raise TrainError(f"{config.system} cannot be trained with mixup; leave it out")
-        kind = torch.optim.AdamW if how.weight_decay else torch.optim.Adam
-        self.optimiser: torch.optim.Optimizer = kind(
-            self.system.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay, fused=True
-        )
+        self.optimiser = Adam(self.system.parameters(), rate=how.learning_rate, weight_decay=how.weight_decay)
         self.objective = _objective(config, examples.labels, how=how, device=self.device)
         batches = Batches(
             examples,
@@ -177,8 +175,7 @@ class _Training:
         for batch in self.loader:
             if n_batches:
                 reached = len(self.history) + (sum(self.loader.done) - 1) / n_batches
-                for group in self.optimiser.param_groups:
-                    group["lr"] = self.how.learning_rate * one_cycle(reached / self.how.epochs)
+                self.optimiser.rate = self.how.learning_rate * one_cycle(reached / self.how.epochs)
             self.step(augment(batch.to(self.device), self.how))
             if folder is not None and monotonic() - self.saved >= save_every:
                 self.seconds = before + monotonic() - began
@@ -213,7 +210,7 @@ class _Training:
             system = self.system
             heads = system.heads(batch, mix) if isinstance(system, System) else [system(batch)]  # (B, n_labels) each
             loss = torch.stack([self.objective.loss(logits, batch.labels, mix) for logits in heads]).mean()
-        self.optimiser.zero_grad(set_to_none=True)
+        self.system.zero_grad(set_to_none=True)
         loss.backward()
         if self.how.clip_norm:
             nn.utils.clip_grad_norm_(self.system.parameters(), self.how.clip_norm)
@@ -278,6 +275,15 @@ def one_cycle(reached: float) -> float:
     return end + (begin - end) * (1 + math.cos(math.pi * min(place, 1.0))) / 2
 
 
+def narrowed(trained: Trained, n_outputs: int) -> Trained:
+    """The same with its first outputs alone: without the labels that were learnt beside numbers."""
+    config = replace(trained.config, n_labels=n_outputs)
+    system, own = make_system(config), trained.system.state_dict()
+    state = {name: own[name][: len(value)] if value.dim() else own[name] for name, value in system.state_dict().items()}
+    system.load_state_dict(state)
+    return replace(trained, system=system.eval(), config=config)
+
+
 def json_line(entry: dict[str, Any]) -> str:
     """An epoch as a line of JSON; NaN as null, which JSON has instead."""
     return json.dumps({name: None if value != value else value for name, value in entry.items()}) + "\n"
@@ -310,6 +316,8 @@ def _scores(measure: str) -> tuple[str, str]:
 
 def _objective(config: SystemConfig, labels: Tensor, *, how: TrainConfig, device: torch.device) -> Objective:
     """What a training of this target minimises."""
+    if how.emotion_weight:
+        return NumbersAndLabels(len(how.dimensions), how.emotion_weight)
     if how.dimensions:
         return Numbers(config.n_labels)
     return Distributions() if how.target == "raters" else Labels(labels, config.n_labels, how, device)

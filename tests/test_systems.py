@@ -32,7 +32,8 @@ MORE = Features(egemaps=EGEMAPS.config(), signal=SIGNAL.config())
 
 def test_the_default_systems_are_the_papers_and_the_baselines() -> None:
     assert default_systems() == ("plain-crnn", "multi-crnn", "hsf-crnn", "compare-svm", "majority")
-    assert default_systems(numbers=True) == ("plain-crnn", "multi-crnn", "hsf-crnn", "svr", "majority")
+    assert default_systems("numbers") == ("plain-crnn", "multi-crnn", "hsf-crnn", "svr", "majority")
+    assert default_systems("both") == ("plain-crnn", "multi-crnn", "hsf-crnn")
 
 
 def test_options_are_typed_and_checked_by_the_systems_own_dataclass() -> None:

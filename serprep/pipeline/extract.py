@@ -431,6 +431,8 @@ def extract_batch(batch: Batch) -> Receipt:
                 if batch.condition:
                     signal = _transformed(signal, item, batch, batch.condition)
                 values = extract(signal, batch.features, tuple(item.keys), utterance=item.id)
+                n_samples = len(signal)
+                del signal  # of an hour it is 230 MB, and packing takes memory, too
         except (AudioError, FeatureError) as error:
             failures[number] = str(error)
             if not isinstance(error, KilledError | LimitError):
@@ -442,13 +444,13 @@ def extract_batch(batch: Batch) -> Receipt:
             suspects.append(number)
             continue
         for kind, rows in values.items():
-            extracted.setdefault(kind, []).append((item.keys[kind], rows, len(signal)))
+            extracted.setdefault(kind, []).append((item.keys[kind], rows, n_samples))
         levels.append((level_key(item.digest, item.start, item.end), heard.values()))
     keep_levels(cache, levels)
     if lasting:
         cache.write_failures(lasting)
     parts: dict[str, str] = {}
     for kind, entries in extracted.items():
-        keys, blocks, n_samples = zip(*entries, strict=True)
-        parts[kind] = cache.write(kind, keys, blocks, n_samples)
+        keys, blocks, lengths = zip(*entries, strict=True)
+        parts[kind] = cache.write(kind, keys, blocks, lengths)
     return Receipt(failures, unread, parts, here(), tuple(suspects))

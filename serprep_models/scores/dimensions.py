@@ -1,8 +1,7 @@
 """Scores of numbers, such as arousal: concordance (Lin, 1989), Pearson's correlation, root of the mean squared error.
 
-All follow from sums per speaker and seed, so a draw of the bootstrap is a weighted sum.  The moments
-are those of the whole set (divided by n).  A value that is not known, in the truth, has no part in a score
-and is counted.  Where both sides never vary, concordance and correlation are undefined.
+All follow from sums per speaker and seed, so a draw of the bootstrap is a weighted sum.  A value that is not
+known, in the truth, has no part in a score and is counted.
 """
 
 import csv
@@ -10,14 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from serprep._typing import DoubleArray, FloatArray
+from serprep._typing import DoubleArray
 from serprep.errors import TrainError, one_line
 from serprep.systems import is_floor
+from serprep_models.scores.concordance import Moments
 from serprep_models.scores.intervals import drawn_weights, interval_of
 from serprep_models.scores.metrics import holm
 from serprep_models.scores.summary import Verdict
@@ -29,62 +29,6 @@ _TINY = 1e-12  # a variance below is one of rounding
 
 Interval = tuple[float, float] | None
 Scales = Mapping[str, tuple[float, float]]  # dimension → what became 0, and 1
-Numbers = FloatArray | DoubleArray
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Sums over utterances, shape (6, …): n, truth, prediction, their squares, their product."""
-
-    N: ClassVar[int] = 6
-    sums: DoubleArray
-
-    @classmethod
-    def of(cls, truth: Numbers, predicted: Numbers) -> "Moments":
-        """Of some utterances; where the truth is NaN there is none."""
-        known = ~np.isnan(truth)
-        t, p = np.asarray(truth, np.float64)[known], np.asarray(predicted, np.float64)[known]
-        return cls(np.array([len(t), t.sum(), p.sum(), t @ t, p @ p, t @ p], np.float64))
-
-    @property
-    def _central(self) -> tuple[DoubleArray, ...]:
-        """n, difference of the means, variance of the truth, of the prediction, and covariance."""
-        n, t, p, tt, pp, tp = self.sums
-        size = np.where(n > 1, n, np.nan)  # one value has neither concordance nor correlation
-        t, p = t / size, p / size
-        return size, t - p, tt / size - t * t, pp / size - p * p, tp / size - t * p
-
-    @property
-    def ccc(self) -> DoubleArray:
-        """Concordance."""
-        _, off, of_truth, of_predicted, both = self._central
-        below = of_truth + of_predicted + off**2
-        return np.asarray(np.divide(2 * both, below, out=np.full(np.shape(below), np.nan), where=below > _TINY))
-
-    @property
-    def pearson(self) -> DoubleArray:
-        """Correlation; undefined where one side never varies."""
-        _, _, of_truth, of_predicted, both = self._central
-        varies = (of_truth > _TINY) & (of_predicted > _TINY)
-        below = np.sqrt(np.where(varies, of_truth * of_predicted, 1.0))
-        return np.where(varies, np.clip(both / below, -1.0, 1.0), np.nan)
-
-    @property
-    def rmse(self) -> DoubleArray:
-        """Root of the mean squared error."""
-        n, _, _, tt, pp, tp = self.sums
-        return np.asarray(np.sqrt(np.maximum((tt - 2 * tp + pp) / np.where(n > 0, n, np.nan), 0.0)))
-
-
-def concordance(truth: Numbers, predicted: Numbers) -> float:
-    """The concordance correlation coefficient of known values; NaN where it is undefined.
-
-    Examples
-    --------
-    >>> round(concordance(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 4.0])), 3)
-    0.571
-    """
-    return float(Moments.of(truth, predicted).ccc)
 
 
 SCORES = {"ccc": "CCC", "pearson": "Pearson", "rmse": "RMSE"}  # as tables name them
@@ -187,7 +131,7 @@ def is_score(scores: Any, scales: Any) -> bool:
 
 
 def read_numbers(path: Path) -> pd.DataFrame:
-    """Predictions of numbers as written.
+    """Predictions of numbers as written, and of labels where these were learnt beside.
 
     Raises
     ------
@@ -195,13 +139,18 @@ def read_numbers(path: Path) -> pd.DataFrame:
         If the file is not what an experiment writes.
     """
     text = dict.fromkeys(("id", "speaker", "role"), str)
+    of_labels = dict.fromkeys(("truth", "prediction"), str)
     try:
-        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={}, encoding="utf-8")
-        names = [name.removeprefix(truth_of("")) for name in table.columns[3::2]]
+        table = pd.read_csv(path, dtype=text | of_labels, keep_default_na=False, na_values={}, encoding="utf-8")
+        numbers = [name for name in table.columns if name.startswith((truth_of(""), predicted_of("")))]
+        names = [name.removeprefix(truth_of("")) for name in numbers[::2]]
         expected = [*text, *(of(name) for name in names for of in (truth_of, predicted_of))]
         for name in expected[3:]:
             table[name] = pd.to_numeric(table[name].replace("", np.nan)).astype(np.float64)
-        fits = list(table.columns) == expected and len(names) > 0
+        behind = list(table.columns[len(expected) :])
+        fits = list(table.columns[: len(expected)]) == expected and len(names) > 0
+        fits = fits and behind[:2] in ([], [*of_labels]) and all(name.startswith("p_") for name in behind[2:])
+        fits = fits and bool(np.isfinite(table[behind[2:]].to_numpy(np.float64)).all())
         fits = fits and bool(np.isfinite(table[[predicted_of(name) for name in names]].to_numpy()).all())
     except (ValueError, KeyError, TypeError, OSError, OverflowError, csv.Error) as error:
         raise TrainError(f"{one_line(path)}: {one_line(error)}; remove its folder, and train again") from None

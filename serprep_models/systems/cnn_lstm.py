@@ -24,7 +24,7 @@ class CNNLSTM(SystemSpec[Options]):
     name = "cnn-lstm"
     options = Options
     cost = 50
-    numbers = True
+    numbers = both = True
 
     def inputs(self, options: Options, features: Features) -> tuple[str, ...]:
         """The samples."""

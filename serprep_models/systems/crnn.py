@@ -14,7 +14,7 @@ from serprep_models.systems.svm import machine_of
 class _CRNN(SystemSpec[Options]):
     """What the three have in common."""
 
-    numbers = True
+    numbers = both = True
     formerly: ClassVar[Mapping[str, str]] = {name: name for name in ("activation", "batch_norm", "dropout")}
 
     def check(self, options: Any, how: TrainConfig) -> None:

@@ -25,7 +25,7 @@ class MLP(SystemSpec[Options]):
 
     name = "mlp"
     options = Options
-    numbers = True
+    numbers = both = True
 
     def inputs(self, options: Options, features: Features) -> tuple[str, ...]:
         """Rows."""

@@ -129,7 +129,7 @@ def _inner(train: _Part, speakers: Sequence[str], parents: IntArray) -> list[tup
 
 
 def _mean_concordance(sides: Sequence[tuple[_Part, _Part]], *, c: float, epsilon: float) -> float | None:
-    from serprep_models.scores.dimensions import concordance
+    from serprep_models.scores.concordance import concordance
 
     tried = [
         concordance(part.numbers, _predicted(part.values, _fitted(learn, c=c, epsilon=epsilon)[None])[:, 0])

@@ -147,6 +147,15 @@ def test_a_regression_tries_recordings_alone():
         assert set(learn.numbers) == {float(i) for i in range(20) if parents[i] not in tried.numbers}
 
 
+def test_children_are_trained_on_and_never_scored_where_numbers_are_learnt(small):
+    recipe, store = small
+    how = replace(recipe.train, augment=OFF, target=("take",), scales={"take": [0, 9]})
+    numbers = run_experiments(replace(recipe, train=how), store, pool=Inline(), systems=["svr"], folds=["1"])
+    (result,) = numbers.results
+    assert result.n_children == result.n_train == 16 and result.n_test == 16
+    assert set(numbers.predictions["id"]) < set(store.ids)  # no "~off"
+
+
 def test_raters_heard_the_parent(augmented, monkeypatch):
     from serprep_models import targets
 

@@ -19,6 +19,7 @@ from serprep.errors import TrainError
 from serprep.features.extract import Features
 from serprep.features.framing import Segment
 from serprep.features.logmel import LogMel
+from serprep_models.adam import Adam
 from serprep_models.catalogue import experiments_in
 from serprep_models.checkpoint import read_checkpoint
 from serprep_models.experiment import is_whole, read_predictions
@@ -175,7 +176,7 @@ def test_a_state_is_what_was_written_or_does_not_fit(tmp_path) -> None:
     system = make_system(
         SystemConfig.of("plain-crnn", Features({"short": Segment(length=15, hop=15)}, logmel=LogMel(n_mels=1)), 2)
     )
-    optimiser = torch.optim.Adam(system.parameters())
+    optimiser = Adam(system.parameters(), rate=1e-3)
     write_state(tmp_path / "state", system, optimiser, best=None, about={"origin": [1], "history": []})
     data = (tmp_path / "state").read_bytes()
     before = {name: value.clone() for name, value in system.state_dict().items()}

@@ -11,6 +11,7 @@ import soundfile
 import serprep_models
 from helpers.inline import Inline
 from serprep.errors import RecipeError, TrainError
+from serprep.features.extract import Features
 from serprep.pipeline.build import build
 from serprep.recipe import OtherRooms, TrainConfig, recipe_from
 from serprep.store.store import open_store
@@ -24,7 +25,8 @@ from serprep_models.predictions import render
 from serprep_models.predictor import load
 from serprep_models.report import report_outcome
 from serprep_models.score_store import score_store
-from serprep_models.scores.dimensions import DimensionScores, concordance, predicted_of, read_numbers, truth_of
+from serprep_models.scores.concordance import concordance
+from serprep_models.scores.dimensions import DimensionScores, predicted_of, read_numbers, truth_of
 from serprep_models.targets import dimensions_of, numbers_of
 
 RATE = 16_000
@@ -62,7 +64,10 @@ def recipe_for(folder, **train):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Six voices; arousal is the level in dB, pitch the octaves above 100 Hz, both mapped to their scales."""
+    """Six voices; arousal is the level in dB, pitch the octaves above 100 Hz, both mapped to their scales.
+
+    The emotion is whether the level is above the middle.
+    """
     place = tmp_path_factory.mktemp("numbers")
     (place / "corpus").mkdir()
     rng, rows = np.random.default_rng(0), []
@@ -75,7 +80,7 @@ def folder(tmp_path_factory):
             name = f"s{speaker}_{take}.wav"
             soundfile.write(place / "corpus" / name, signal, RATE, subtype="FLOAT")
             pitch = "" if take < N_MISSING // N_SPEAKERS else f"{100 * high:.4f}"
-            rows.append([name, f"s{speaker}", "neutral", f"{1 + 4 * loud:.4f}", pitch])
+            rows.append([name, f"s{speaker}", "loud" if loud > 0.5 else "soft", f"{1 + 4 * loud:.4f}", pitch])
     with (place / "corpus" / "labels.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["file", "speaker", "emotion", "arousal", "pitch"], *rows])
     return place
@@ -177,6 +182,10 @@ def test_what_is_for_labels_refuses_numbers_in_a_line(outcome, store) -> None:
         ({"target": ["arousal", "arousal"]}, "expected one or more different columns"),
         ({"sampling": "balanced"}, r"sampling is for one label per utterance"),
         ({"calibrate": "temperature"}, "calibrate is for one label per utterance"),
+        (
+            {"target": "emotion", "scales": {}, "emotion_weight": 1},
+            "emotion_weight is for numbers; name columns of them",
+        ),
         ({"hsf-crnn": {"svm_share": 0.5}}, "svm_share averages probabilities; leave it out to learn numbers"),
     ],
 )
@@ -188,6 +197,11 @@ def test_what_makes_no_sense_for_numbers_is_refused(tmp_path, change, message) -
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (
+            {"systems": ["svr"], "emotion_weight": 0.5},
+            "svr cannot learn labels and numbers in layers that both share; name some of plain-crnn, multi-crnn",
+        ),
+        ({"systems": ["linear"], "emotion_weight": 0.5}, "linear cannot learn labels and numbers in layers"),
         ({"groups": ["gender"]}, r"\[train\] groups: no column 'gender'; the store has"),
         ({"systems": ["svm"]}, "svm cannot learn numbers; name some of plain-crnn"),
         ({"target": ["mood"], "scales": {"mood": [0, 1]}}, "no column 'mood'"),
@@ -316,6 +330,66 @@ def test_every_corpus_may_have_a_scale_of_its_own() -> None:
         dimensions_of(["arousal"], {"arousal": [-5, 5], "c": {"arousal": [1, 5]}}).check(Stored())
     words = DimensionScores(scales=target.scales, scales_of=target.of_corpora).words
     assert words.startswith("arousal from 1 to 5, of b arousal from -1 to 1 became 0 to 1")
+
+
+def test_labels_are_learnt_beside_numbers_by_one_network(folder, store, tmp_path, capsys) -> None:
+    from serprep_cli.run import print_outcome
+
+    recipe = recipe_for(folder, systems=["mlp"], emotion_weight=0.5)
+    both = run_experiments(recipe, store, pool=Inline())
+    (mean,) = both.dimensions.overall
+    (emotion,) = both.summary
+    assert mean.ccc > 0.9 and emotion.ua > 0.9 and emotion.ua_interval is not None and emotion.nll is not None
+    place = both.folder / "mlp/fold-01/seed-0"
+    table = read_numbers(place / "predictions.csv")
+    np.testing.assert_allclose(table[["p_loud", "p_soft"]].sum(axis=1), 1, rtol=1e-6)
+    assert {*table["truth"]} == {"loud", "soft"} and is_whole(place, "mlp")
+    kept = load(place)  # the numbers' outputs alone
+    rows = np.array([store.ids.index(name) for name in table["id"]])
+    given = kept.probabilities(stored_values(store, rows, kept))
+    np.testing.assert_allclose(given, table[[predicted_of(name) for name in SCALES]], rtol=1e-4, atol=1e-5)
+    page = report_outcome(recipe, both, built=None, path=tmp_path / "page.html").read_text()
+    assert "The emotion, learnt beside" in page and f"{100 * emotion.ua:.1f}" in page
+    print_outcome(both)
+    assert "The emotion, learnt beside" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("system", ["plain-crnn", "multi-crnn", "hsf-crnn", "mlp"])
+def test_of_both_a_checkpoint_keeps_the_outputs_of_numbers(system) -> None:
+    from serprep_models.system import SystemConfig, make_system
+    from serprep_models.train import Trained, narrowed
+
+    config = SystemConfig.of(system, Features(), 2 + 3)
+    whole = make_system(config)
+    trained = narrowed(Trained(whole, config), 2)
+    kept, own = trained.system.state_dict(), whole.state_dict()
+    other = {name for name in own if own[name].shape != kept[name].shape}
+    assert other == {"out.weight", "out.bias"} and trained.config.n_labels == 2
+    assert all((kept[name] == own[name][:2]).all() for name in other)
+    assert all((kept[name] == own[name]).all() for name in own.keys() - other)
+
+
+def test_the_loss_of_both_is_the_sum_in_the_stated_weight() -> None:
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    from serprep_models.objectives import Numbers, NumbersAndLabels
+    from serprep_models.system import Mix
+
+    torch.manual_seed(0)
+    outputs, truth = torch.randn(8, 2 + 3), torch.rand(8, 2 + 1)
+    truth[:, 2] = torch.tensor([0, 1, 2, 0, 1, 2, 0, 0])
+    plain = Numbers(2).loss(outputs[:, :2], truth[:, :2], None)
+    expected = plain + 0.3 * cross_entropy(outputs[:, 2:], truth[:, 2].long())
+    assert NumbersAndLabels(2, 0.3).loss(outputs, truth, None) == pytest.approx(float(expected))
+    same = Mix(partner=torch.arange(8).flip(0), share=torch.ones(8, 1))  # nothing of the partner
+    assert NumbersAndLabels(2, 0.3).loss(outputs, truth, same) == pytest.approx(float(expected), rel=1e-6)
+    truth[5:, 2] = torch.nan
+    known = plain + 0.3 * cross_entropy(outputs[:5, 2:], truth[:5, 2].long())
+    assert NumbersAndLabels(2, 0.3).loss(outputs, truth, None) == pytest.approx(float(known))
+    assert NumbersAndLabels(2, 0.3).of_part(outputs.numpy(), truth.numpy()) == Numbers(2).of_part(
+        outputs[:, :2].numpy(), truth[:, :2].numpy()
+    )
 
 
 def test_two_recipes_are_compared_by_concordance(outcome, folder, store) -> None:

@@ -100,9 +100,16 @@ def lld(signal: FloatArray) -> FloatArray:
     """
     from serprep.features.compare_2016.contours import contours_of
 
-    found = contours_of(checked(signal))
-    groups = found.voice, found.energy, found.spectral, found.voice_delta, found.energy_delta, found.spectral_delta
-    return np.concatenate([group[:, : found.n_frames + 1] for group in groups]).T
+    contours = contours_of(checked(signal))
+    groups = (
+        contours.voice,
+        contours.energy,
+        contours.spectral,
+        contours.voice_delta,
+        contours.energy_delta,
+        contours.spectral_delta,
+    )
+    return np.concatenate([group[:, : contours.n_frames + 1] for group in groups]).T
 
 
 def n_rows(n_samples: int) -> int:

@@ -78,28 +78,28 @@ def _rasta_constants() -> FloatArray:
 
 @compiled
 def _bands(power, band, weight):  # type: ignore[no-untyped-def]
-    found = np.zeros((len(power), N_BANDS), np.float32)
+    bands = np.zeros((len(power), N_BANDS), np.float32)
     for t in range(len(power)):
         for k in range(FIRST_BIN, LAST_BIN + 1):
             b = band[k]
             falling = np.float32(power[t, k] * weight[k])
             if b > 0:
-                found[t, b - 1] += falling
+                bands[t, b - 1] += falling
             if b < N_BANDS:
-                found[t, b] += np.float32(power[t, k] - falling)
-    return found
+                bands[t, b] += np.float32(power[t, k] - falling)
+    return bands
 
 
 @compiled
 def _loudness(bands, weights):  # type: ignore[no-untyped-def]
-    found = np.empty(len(bands), np.float32)
+    loudness = np.empty(len(bands), np.float32)
     for t in range(len(bands)):
         total = np.float32(0)
         for b in range(N_BANDS):
             value = np.float32(max(bands[t, b], FLOOR) * weights[b])
             total += np.float32(np.float64(value) ** np.float64(COMPRESSION))
-        found[t] = total / np.float32(N_BANDS)
-    return found
+        loudness[t] = total / np.float32(N_BANDS)
+    return loudness
 
 
 @compiled

@@ -30,25 +30,25 @@ _ENDS = np.cumsum([2 * 59 * _SHAPE, 2 * 6 * _VOICED, _RUNS, 59 * _COURSE])  # of
 _AT_ONCE = 2**21  # values of contours that are smoothed and put in order at a time
 
 
-def functionals_of(found: Contours) -> FloatArray:
+def functionals_of(contours: Contours) -> FloatArray:
     """All functionals of one signal's contours, shape (6373,), float32."""
-    n, n_energy, n_both = found.n_frames, len(found.energy), len(found.energy) + len(found.spectrum)
-    decided = found.n_decided or n  # nothing decided before the end: statistics wait for the decisions
+    n, n_energy, n_both = contours.n_frames, len(contours.energy), len(contours.energy) + len(contours.spectrum)
+    decided = contours.n_decided or n  # nothing decided before the end: statistics wait for the decisions
     out = np.zeros(N_FUNCTIONALS, np.float32)
     shapes, voiced, of_runs, courses, changes = np.split(out, _ENDS)
     of_deltas = shapes[n_energy * _SHAPE :]
-    _of_group(found.energy, found.energy_delta, max(1, n - 2), n, shapes, of_deltas, courses, changes)
-    n_short = found.spectrum.shape[1]
+    _of_group(contours.energy, contours.energy_delta, max(1, n - 2), n, shapes, of_deltas, courses, changes)
+    n_short = contours.spectrum.shape[1]
     n_group = max(1, _AT_ONCE // n_short)
     for first in range(n_energy, n_both, n_group):
-        rows = found.spectrum[first - n_energy :][:n_group]
+        rows = contours.spectrum[first - n_energy :][:n_group]
         smoothed = smooth(rows, n_short, np.full(len(rows), n_short))
         starts = (n_energy + first) * _SHAPE, (n_both + first) * _SHAPE
         parts = shapes[starts[0] :], shapes[starts[1] :], courses[first * _COURSE :], changes[first * _CHANGE :]
         _of_group(smoothed, delta(smoothed, n_short), n + 2, n, *parts)
-    seen = np.concatenate([group[:, : max(1, decided - 2)] for group in (found.voice, found.voice_delta)])
+    seen = np.concatenate([group[:, : max(1, decided - 2)] for group in (contours.voice, contours.voice_delta)])
     _of_voices(seen, np.sort(np.where(seen == 0, np.float32(np.inf), seen)), voiced)
-    runs(found.voice[0, :decided], of_runs)
+    runs(contours.voice[0, :decided], of_runs)
     return out
 
 

@@ -30,13 +30,13 @@ def _tables() -> tuple[FloatArray, FloatArray]:
 def mfcc(bands: FloatArray, n: int = N_COEFFICIENTS) -> FloatArray:
     """The first coefficients of mel bands, from 1 on, shape (n_frames, n)."""
     cosines, lifters = _tables()
-    found: FloatArray = _mfcc(bands, cosines[:n], lifters[:n])
-    return found
+    coefficients: FloatArray = _mfcc(bands, cosines[:n], lifters[:n])
+    return coefficients
 
 
 @compiled
 def _mfcc(bands, cosines, lifters):  # type: ignore[no-untyped-def]
-    found = np.empty((len(bands), len(lifters)), np.float32)
+    coefficients = np.empty((len(bands), len(lifters)), np.float32)
     scale = np.float32(np.float64(FULL_SCALE) * np.float64(FULL_SCALE))
     logs = np.empty(N_BANDS, np.float32)
     for t in range(len(bands)):
@@ -46,5 +46,5 @@ def _mfcc(bands, cosines, lifters):  # type: ignore[no-untyped-def]
             total = np.float32(0)
             for b in range(N_BANDS):
                 total += np.float32(logs[b] * cosines[i, b])
-            found[t, i] = total * lifters[i]
-    return found
+            coefficients[t, i] = total * lifters[i]
+    return coefficients

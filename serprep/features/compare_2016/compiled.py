@@ -65,17 +65,17 @@ class Compiled:
         constants = tuple(value for value in code.co_consts if value != self.function.__doc__)
         named = tuple((name, known[name]) for name in code.co_names if name in known)
         cells = tuple(cell.cell_contents for cell in self.function.__closure__ or ())
-        given = code.co_varnames, code.co_names, constants, named, cells, self.function.__defaults__
+        given = code.co_names, constants, named, cells, self.function.__defaults__
         return _digest(code.co_code.hex(), *map(_stated, given))
 
     @property
     def dispatcher(self) -> Any:
         """The function as numba has it, which other functions call."""
-        found = self.__dict__.get("_dispatcher")
-        if found is None:
+        dispatcher = self.__dict__.get("_dispatcher")
+        if dispatcher is None:
             objects.teach(Compiled)
-            found = self._dispatcher = objects.dispatcher_of(self.function)
-        return found
+            dispatcher = self._dispatcher = objects.dispatcher_of(self.function)
+        return dispatcher
 
 
 def compiled(function: Callable[..., Any]) -> Any:

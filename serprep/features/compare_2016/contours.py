@@ -119,10 +119,10 @@ def _read(values, t, i, limit, half):  # type: ignore[no-untyped-def]
 @compiled
 def smooth_known(values, limits):  # type: ignore[no-untyped-def]
     """Mean of three frames, of those that are not zero; zero stays zero.  Row t can read ``limits[t]`` frames."""
-    found = np.zeros((len(values), len(limits)), np.float32)
+    smoothed = np.zeros((len(values), len(limits)), np.float32)
     for c in range(len(values)):
-        smooth_known_row(values[c], limits, found[c])
-    return found
+        smooth_known_row(values[c], limits, smoothed[c])
+    return smoothed
 
 
 @compiled
@@ -146,7 +146,7 @@ def smooth_known_row(column, limits, out):  # type: ignore[no-untyped-def]
 def _delta_voice(values, limits):  # type: ignore[no-untyped-def]
     """Regression over pairs of frames that are both not zero; the divisor grows with every pair of any contour."""
     count = values.shape[1] + 2
-    found = np.zeros((6, count), np.float32)
+    deltas = np.zeros((6, count), np.float32)
     divisor = np.float32(10)
     for t in range(count):
         for c in range(6):
@@ -158,17 +158,17 @@ def _delta_voice(values, limits):  # type: ignore[no-untyped-def]
                 if before != 0 and after != 0:
                     total += np.float32(w) * np.float32(after - before)
                     divisor += np.float32(w * w)
-            found[c, t] = total / divisor
-    return found
+            deltas[c, t] = total / divisor
+    return deltas
 
 
 @compiled
 def smooth(values, count, known):  # type: ignore[no-untyped-def]
     """Three-frame mean, shape (n, count + 1); of each contour `known` frames exist."""
-    found = np.empty((len(values), count + 1), np.float32)
+    smoothed = np.empty((len(values), count + 1), np.float32)
     for c in range(len(values)):
-        smooth_row(values[c], count, known[c], found[c])
-    return found
+        smooth_row(values[c], count, known[c], smoothed[c])
+    return smoothed
 
 
 @compiled
@@ -187,10 +187,10 @@ def smooth_row(x, count, known, y):  # type: ignore[no-untyped-def]
 @compiled
 def delta(values, count):  # type: ignore[no-untyped-def]
     """Five-frame regression, shape (n, count + 3)."""
-    found = np.empty((len(values), count + 3), np.float32)
+    deltas = np.empty((len(values), count + 3), np.float32)
     for c in range(len(values)):
-        delta_row(values[c], count, found[c])
-    return found
+        delta_row(values[c], count, deltas[c])
+    return deltas
 
 
 @compiled

@@ -94,26 +94,26 @@ def _cosines(n: int) -> FloatArray:
 
 def _mirrored(first: FloatArray, quarter: int) -> FloatArray:
     """(4, quarter) twiddles from those below the middle, which is treated on its own."""
-    found = np.zeros((4, quarter), np.float32)
-    found[0, 0] = found[2, 0] = 1
+    twiddles = np.zeros((4, quarter), np.float32)
+    twiddles[0, 0] = twiddles[2, 0] = 1
     for j in range(1, (quarter + 1) // 2):
-        found[:, j] = first[j]
-        found[:, quarter - j] = first[j][[1, 0, 3, 2]]
-    return found
+        twiddles[:, j] = first[j]
+        twiddles[:, quarter - j] = first[j][[1, 0, 3, 2]]
+    return twiddles
 
 
 def _first(table: FloatArray, quarter: int) -> FloatArray:
     """Twiddles of the first pass: the table has every second one, the others are means times a secant."""
     wn4r, secant, third_secant = table[1], table[2], table[3]
-    found = np.zeros((quarter // 2, 4), np.float32)
+    twiddles = np.zeros((quarter // 2, 4), np.float32)
     last = np.array([1, 0, 1, 0], np.float32)
     scale = np.array([secant, secant, third_secant, third_secant], np.float32)
     for j in range(2, quarter // 2, 2):
-        found[j] = table[2 * j : 2 * j + 4]
-        found[j - 1] = scale * (last + found[j])
-        last = found[j]
-    found[quarter // 2 - 1] = scale * (last + np.array([wn4r, wn4r, -wn4r, -wn4r], np.float32))
-    return _mirrored(found, quarter)
+        twiddles[j] = table[2 * j : 2 * j + 4]
+        twiddles[j - 1] = scale * (last + twiddles[j])
+        last = twiddles[j]
+    twiddles[quarter // 2 - 1] = scale * (last + np.array([wn4r, wn4r, -wn4r, -wn4r], np.float32))
+    return _mirrored(twiddles, quarter)
 
 
 def _later(table: FloatArray, n_table: int, size: int) -> tuple[FloatArray, FloatArray]:
@@ -124,9 +124,9 @@ def _later(table: FloatArray, n_table: int, size: int) -> tuple[FloatArray, Floa
         cos, sin = table[n_table - 8 + 2], table[n_table - 8 + 3]
         plain = _mirrored(np.array([[1, 0, 1, 0], [cos, sin, sin, -cos]], np.float32), quarter)
         w = table[n_table - 32 :]
-        one, three = w[4:6], np.array([w[6], -w[7]], np.float32)
-        twisted[:, 1] = [*one, three[1], three[0], three[0], -three[1], -one[0], -one[1]]
-        twisted[:, 3] = [*three, one[1], one[0], -one[1], -one[0], -three[1], three[0]]
+        first, third = w[4:6], np.array([w[6], -w[7]], np.float32)
+        twisted[:, 1] = [*first, third[1], third[0], third[0], -third[1], -first[0], -first[1]]
+        twisted[:, 3] = [*third, first[1], first[0], -first[1], -first[0], -third[1], third[0]]
         twisted[:2, 2] = w[8:10]
     elif size == 8:
         plain = _mirrored(np.array([[1, 0, 1, 0]], np.float32), quarter)
@@ -155,10 +155,10 @@ def _split_weights(n: int) -> FloatArray:
     for j in range(1, half):
         c[j] = 0.5 * math.cos(angle[j])
         c[n - j] = 0.5 * math.sin(angle[j])
-    found = np.zeros((2, n), np.float32)
+    weights = np.zeros((2, n), np.float32)
     for k in range(1, n):
-        found[:, k] = np.float32(0.5) - c[n - k], c[k]
-    return found
+        weights[:, k] = np.float32(0.5) - c[n - k], c[k]
+    return weights
 
 
 # Frames are transformed LANES at a time: arrays are (point, lane), inner loops run over lanes, without a branch.
@@ -232,8 +232,8 @@ def _pairs(re, im, kinds, number):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def magnitudes_into(found, re, im, sizes, kinds, plain, twisted, order, split, half):  # type: ignore[no-untyped-def]
-    """Magnitudes of bins 0 … n/2 into `found`, shape (n/2 + 1, n_lanes).
+def magnitudes_into(magnitudes, re, im, sizes, kinds, plain, twisted, order, split, half):  # type: ignore[no-untyped-def]
+    """Magnitudes of bins 0 … n/2 into `magnitudes`, shape (n/2 + 1, n_lanes).
 
     `re` and `im`, shape (n/2, n_lanes), hold even and odd samples, and are overwritten.
     """
@@ -241,9 +241,9 @@ def magnitudes_into(found, re, im, sizes, kinds, plain, twisted, order, split, h
     n, n_lanes = re.shape
     p = order[n // 2]
     for t in range(n_lanes):
-        found[0, t] = abs(re[0, t] + im[0, t])
-        found[n, t] = abs(re[0, t] - im[0, t])
-        found[n // 2, t] = np.sqrt(re[p, t] * re[p, t] + im[p, t] * im[p, t])
+        magnitudes[0, t] = abs(re[0, t] + im[0, t])
+        magnitudes[n, t] = abs(re[0, t] - im[0, t])
+        magnitudes[n // 2, t] = np.sqrt(re[p, t] * re[p, t] + im[p, t] * im[p, t])
     for k in range(1, n // 2):
         p, q = order[k], order[n - k]
         c, s = split[0, k], split[1, k]
@@ -251,8 +251,8 @@ def magnitudes_into(found, re, im, sizes, kinds, plain, twisted, order, split, h
             xr, xi = re[p, t] - re[q, t], im[p, t] + im[q, t]
             yr, yi = c * xr - s * xi, c * xi + s * xr
             ar, ai, br, bi = re[p, t] - yr, im[p, t] - yi, re[q, t] + yr, im[q, t] - yi
-            found[k, t] = np.sqrt(ar * ar + ai * ai)
-            found[n - k, t] = np.sqrt(br * br + bi * bi)
+            magnitudes[k, t] = np.sqrt(ar * ar + ai * ai)
+            magnitudes[n - k, t] = np.sqrt(br * br + bi * bi)
 
 
 @compiled

@@ -30,8 +30,8 @@ def samples_of(signal: FloatArray) -> FloatArray:
     signal : ndarray, shape (n_samples,), float32
         Amplitudes in [-1, 1); +1.0 wraps, as in 16-bit arithmetic.
     """
-    found: FloatArray = _samples(signal)
-    return found
+    samples: FloatArray = _samples(signal)
+    return samples
 
 
 def blocks_of(signal: FloatArray, count: int, length: int, margin: int = 0) -> Iterator[tuple[int, int, FloatArray]]:
@@ -46,11 +46,11 @@ def blocks_of(signal: FloatArray, count: int, length: int, margin: int = 0) -> I
 
 @compiled
 def _samples(signal):  # type: ignore[no-untyped-def]
-    found = np.empty(len(signal), np.float32)
+    samples = np.empty(len(signal), np.float32)
     for i in range(len(signal)):
         whole = np.int16(np.int32(signal[i] * np.float32(32_768)))
-        found[i] = np.float32(whole) / np.float32(FULL_SCALE)
-    return found
+        samples[i] = np.float32(whole) / np.float32(FULL_SCALE)
+    return samples
 
 
 def n_frames(n_samples: int, length: int) -> int:
@@ -81,14 +81,14 @@ def gauss() -> FloatArray:
 
 def rms_of_frames(samples: FloatArray, window: FloatArray, count: int) -> FloatArray:
     """Root mean square of each windowed frame, shape (count,)."""
-    found: FloatArray = np.sqrt(mean_squares(samples, window, count)).astype(np.float32)
-    return found
+    rms: FloatArray = np.sqrt(mean_squares(samples, window, count)).astype(np.float32)
+    return rms
 
 
 @compiled
 def mean_squares(samples, window, count):  # type: ignore[no-untyped-def]
     """Mean square of each windowed frame, shape (count,), float64; squares are rounded to float32 first."""
-    found, length = np.empty(count), len(window)
+    means, length = np.empty(count), len(window)
     for t in range(0, count, 4):  # four frames side by side: the sum of each runs in order
         t1, t2, t3 = min(t + 1, count - 1), min(t + 2, count - 1), min(t + 3, count - 1)
         s0 = s1 = s2 = s3 = 0.0
@@ -102,8 +102,8 @@ def mean_squares(samples, window, count):  # type: ignore[no-untyped-def]
             s2 += np.float64(np.float32(c * c))
             s3 += np.float64(np.float32(d * d))
         for frame, total in ((t, s0), (t1, s1), (t2, s2), (t3, s3)):
-            found[frame] = total / length
-    return found
+            means[frame] = total / length
+    return means
 
 
 @compiled
@@ -117,8 +117,8 @@ def zero_crossings(samples, count):  # type: ignore[no-untyped-def]
     before = crosses  # crossings at samples below i
     for i in range(len(samples)):
         before[i + 1] += before[i]
-    found = np.empty(count, np.float32)
+    rates = np.empty(count, np.float32)
     for t in range(count):
         first = t * HOP
-        found[t] = np.float32(before[first + LONG - 1] - before[first + 1]) / np.float32(LONG)
-    return found
+        rates[t] = np.float32(before[first + LONG - 1] - before[first + 1]) / np.float32(LONG)
+    return rates

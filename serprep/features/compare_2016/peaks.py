@@ -97,14 +97,14 @@ def _heights(x, mean, span, places, is_peak, count, out):  # type: ignore[no-unt
         else:
             top, bottom = (y, y) if n_valleys == 0 else (max(top, y), min(bottom, y))
             n_valleys += 1
-    one = np.float32(1)
+    limit = np.float32(1)
     if n_peaks > 0:
         out[2] = high - low
         out[4] = total / np.float32(n_peaks)
-    out[3] = min(one, np.float32(out[2] / span)) if span != 0 else out[2]
+    out[3] = min(limit, np.float32(out[2] / span)) if span != 0 else out[2]
     out[5] = out[4] - mean
     out[6] = limited(np.float32(out[4] / mean), 10, 10) if mean != 0 else np.float32(20)
-    out[7] = min(one, np.float32(np.float32(top - bottom) / span)) if span != 0 else np.float32(top - bottom)
+    out[7] = min(limit, np.float32(np.float32(top - bottom) / span)) if span != 0 else np.float32(top - bottom)
 
 
 @compiled

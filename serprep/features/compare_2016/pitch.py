@@ -22,6 +22,7 @@ VOICED = np.float32(0.7)
 GATE = np.float32(0.001)
 _N = 512  # bins but one
 _N_HARMONICS = 14  # 2 … 15
+_MOST_SPECTRA = 4096  # frames whose spectra may be kept, 8 MB: those of an hour would be 740
 _FLOOR = 25.0  # Hz, where the octave axis begins
 
 
@@ -43,7 +44,7 @@ class Track(NamedTuple):
     f0: FloatArray
     voicing: FloatArray
     n_decided: int
-    magnitude: FloatArray  # (n_frames, 513), no frame unless spectra are kept
+    magnitude: FloatArray  # (n_frames, 513), no frame unless spectra are kept, or of a long signal
 
 
 class _Axis(NamedTuple):
@@ -98,7 +99,8 @@ def _octaves(ratio: float) -> float:
 
 def track(signal: FloatArray, count: int, tracker: Tracker = COMPARE_2016) -> Track:
     """Fundamental frequency and voicing of `count` 60 ms frames."""
-    peaks, spectra, silent = _peaks(signal, count, tracker.keeps_spectra or is_shared())
+    keeps_spectra = (tracker.keeps_spectra or is_shared()) and count <= _MOST_SPECTRA
+    peaks, spectra, silent = _peaks(signal, count, keeps_spectra)
     frequency, voicing = _within(*peaks, tracker.lowest, tracker.highest)
     f0, final, n_decided = _best_path(frequency, voicing, tracker.memory)
     f0[silent] = 0

@@ -6,6 +6,7 @@ import numpy as np
 
 from serprep._typing import DoubleArray, FloatArray
 from serprep.features.compare_2016.compiled import compiled
+from serprep.features.compare_2016.logarithm import binary_logarithms, is_settled, product_sum
 
 N_DESCRIPTORS = 15
 _BIN = 31.25  # Hz
@@ -30,15 +31,15 @@ def spectral(magnitude: FloatArray, power: FloatArray) -> FloatArray:
     Energies 250-650 and 1000-4000 Hz, roll-off points 25, 50, 75, 90 %, flux, centroid,
     entropy, variance, skewness, kurtosis, slope, sharpness, harmonicity.
     """
-    found: FloatArray = _spectral(magnitude, power, _sharpness())
-    return found
+    descriptors: FloatArray = _spectral(magnitude, power, _sharpness())
+    return descriptors
 
 
 @compiled
 def _spectral(magnitude, power, sharpness):  # type: ignore[no-untyped-def]
-    found = np.empty((len(power), N_DESCRIPTORS), np.float32)
+    descriptors = np.empty((len(power), N_DESCRIPTORS), np.float32)
     for t in range(len(power)):
-        p, out = power[t], found[t]
+        p, out = power[t], descriptors[t]
         before, here = magnitude[max(t - 1, 0)], magnitude[t]
         total = weighted = low = high = flux = 0.0
         sharp = np.float32(0)
@@ -55,12 +56,13 @@ def _spectral(magnitude, power, sharpness):  # type: ignore[no-untyped-def]
         out[1] = high / _N
         out[6] = np.sqrt(flux / _N)
         out[7] = np.float32(weighted / total) if total != 0 else np.float32(0)
-        _around(out, p, total, np.float64(out[7]))
+        out[8] = _entropy(p, total)
+        _moments(out, p, total, np.float64(out[7]))
         _roll_off(out, p, total)
         out[12] = 255 * (_N * weighted - _SUM * total) / (_N * _SQUARES - _SUM * _SUM)
         out[13] = 0.11 * np.float64(np.float32(np.float64(sharp) / total)) if total != 0 else 0.0
         out[14] = _harmonicity(p)
-    return found
+    return descriptors
 
 
 @compiled
@@ -76,13 +78,25 @@ def _roll_off(out, p, total):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _around(out, p, total, centroid):  # type: ignore[no-untyped-def]
-    """Entropy, variance, skewness and kurtosis."""
+def _entropy(p, total):  # type: ignore[no-untyped-def]
     below = max(total, np.float64(np.float32(1e-7)))
-    entropy = second = third = fourth = 0.0
+    shares, factor = np.empty(_N), 1 / below
+    for k in range(_N):
+        shares[k] = max(np.float64(p[k + 1]), 1e-7) * factor
+    near = product_sum(shares, binary_logarithms(shares))
+    if is_settled(near, 1e-12 - 1e-11 * near):
+        return -near
+    entropy = 0.0
     for k in range(1, _N + 1):
         share = max(np.float64(p[k]), 1e-7) / below
         entropy += share * (np.log(share) / np.log(2.0))
+    return -entropy
+
+
+@compiled
+def _moments(out, p, total, centroid):  # type: ignore[no-untyped-def]
+    second = third = fourth = 0.0
+    for k in range(1, _N + 1):
         d = _BIN * k - centroid
         m = d * d * np.float64(p[k])
         second += m
@@ -91,7 +105,6 @@ def _around(out, p, total, centroid):  # type: ignore[no-untyped-def]
         m *= d
         fourth += m
     variance = second / total if total != 0 else 0.0
-    out[8] = -entropy
     out[9] = variance
     out[10] = third / (total * variance * np.sqrt(variance)) if variance > 0 else 0
     out[11] = fourth / (total * variance * variance) if variance != 0 else 0
@@ -106,12 +119,12 @@ def _harmonicity(p):  # type: ignore[no-untyped-def]
         high = (x > before[i]) & (x > last[i]) & (x > following[i]) & (x > after[i])
         low = (x < before[i]) & (x < last[i]) & (x < following[i]) & (x < after[i])
         is_extreme[k] = high | low
-    found = np.empty(_N, np.float32)
+    extremes = np.empty(_N, np.float32)
     n = 0
     for k in range(3, 255):  # without a branch: extremes cannot be predicted
-        found[n] = p[k]
+        extremes[n] = p[k]
         n += is_extreme[k]
     total = np.float32(0)
     for i in range(1, n):
-        total += abs(np.float32(found[i] - found[i - 1]))
+        total += abs(np.float32(extremes[i] - extremes[i - 1]))
     return total / np.float32(2) / np.float32(_N)

@@ -5,7 +5,7 @@ import numpy as np
 from serprep._typing import FloatArray
 from serprep.features.compare_2016.compiled import compiled
 from serprep.features.compare_2016.fourier import LANES, magnitudes_into, plan
-from serprep.features.compare_2016.framing import HOP, hamming
+from serprep.features.compare_2016.framing import HOP, gauss, hamming
 
 N_FFT_SHORT = 512  # 31.25 Hz a bin
 N_FFT_LONG = 1024  # 15.625 Hz a bin
@@ -14,14 +14,20 @@ _TILE = 32  # points whose rows stay in the nearest cache while all lanes are wr
 
 def short_spectra(samples: FloatArray, count: int) -> FloatArray:
     """Magnitudes of the Hamming-windowed 20 ms frames, shape (count, 257)."""
-    found: FloatArray = _spectra(samples, hamming(), count, *plan(N_FFT_SHORT))
-    return found
+    spectra: FloatArray = _spectra(samples, hamming(), count, *plan(N_FFT_SHORT))
+    return spectra
+
+
+def long_spectra(samples: FloatArray, count: int) -> FloatArray:
+    """Magnitudes of the Gaussian-windowed 60 ms frames, shape (count, 513)."""
+    spectra: FloatArray = _spectra(samples, gauss(), count, *plan(N_FFT_LONG))
+    return spectra
 
 
 @compiled
 def _spectra(samples, window, count, sizes, kinds, plain, twisted, order, split, half):  # type: ignore[no-untyped-def]
     n_points = len(order)
-    found = np.empty((count, n_points + 1), np.float32)
+    spectra = np.empty((count, n_points + 1), np.float32)
     re, im = np.empty((n_points, LANES), np.float32), np.empty((n_points, LANES), np.float32)
     block = np.empty((n_points + 1, LANES), np.float32)
     for first in range(0, count, LANES):
@@ -29,8 +35,8 @@ def _spectra(samples, window, count, sizes, kinds, plain, twisted, order, split,
         magnitudes_into(block, re, im, sizes, kinds, plain, twisted, order, split, half)
         for t in range(min(LANES, count - first)):
             for k in range(n_points + 1):
-                found[first + t, k] = block[k, t]
-    return found
+                spectra[first + t, k] = block[k, t]
+    return spectra
 
 
 @compiled

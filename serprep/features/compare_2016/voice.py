@@ -22,12 +22,12 @@ def voice_quality(signal: FloatArray, f0: FloatArray, shortest: float = 0.75, lo
 
     A period is searched between `shortest` and `longest` times that of the pitch.
     """
-    found, state = np.zeros((len(f0), 4), np.float32), np.zeros(9)
+    quality, state = np.zeros((len(f0), 4), np.float32), np.zeros(9)
     for first, last, samples in blocks_of(signal, len(f0), LONG, _BACK):
         before = max(0, HOP * first - _BACK)  # samples before those of the block
-        _walk(samples, HOP * first - before, f0[first:last], shortest, longest, state, found[first:last])
+        _walk(samples, HOP * first - before, f0[first:last], shortest, longest, state, quality[first:last])
         state[0] -= HOP * (last - first)
-    return found
+    return quality
 
 
 @compiled
@@ -49,7 +49,7 @@ def _correlation(samples, first, lag):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _correlations(samples, first, lag, found):  # type: ignore[no-untyped-def]
+def _correlations(samples, first, lag, correlations):  # type: ignore[no-untyped-def]
     """Those of a lag and of its neighbours, each summed in order, side by side: a sum alone waits for itself."""
     n, x = lag - 1, samples[first:]
     x_sum = y0 = y1 = y2 = 0.0
@@ -80,11 +80,11 @@ def _correlations(samples, first, lag, found):  # type: ignore[no-untyped-def]
         for i in range(n, n + m):
             a, b = np.float64(x[i]) - x_mean[m], np.float64(x[n + m + i]) - y_mean[m]
             xy[m], xx[m], yy[m] = xy[m] + a * b, xx[m] + a * a, yy[m] + b * b
-        found[m] = xy[m] / (np.sqrt(xx[m]) * np.sqrt(yy[m]))
+        correlations[m] = xy[m] / (np.sqrt(xx[m]) * np.sqrt(yy[m]))
 
 
 @compiled
-def _screen(samples, first, low, high, found):  # type: ignore[no-untyped-def]
+def _screen(samples, first, low, high, correlations):  # type: ignore[no-untyped-def]
     """Correlations of all lags to about 1e-12, lags side by side; False where they cannot be trusted."""
     end, n_lags = 2 * high, high - low + 1
     x, products = np.empty(end + 1), np.zeros(n_lags)
@@ -111,42 +111,46 @@ def _screen(samples, first, low, high, found):  # type: ignore[no-untyped-def]
         yy = squares[2 * lag] - squares[lag] - y_sum * y_sum / lag
         if not (xx > 1e-3 * squares[end] / end and yy > 1e-3 * squares[end] / end):
             return False
-        found[m] = (products[m] - x_sum * y_sum / lag) / (np.sqrt(xx) * np.sqrt(yy))
+        correlations[m] = (products[m] - x_sum * y_sum / lag) / (np.sqrt(xx) * np.sqrt(yy))
     return True
 
 
 @compiled
-def _highest_peak(found, n):  # type: ignore[no-untyped-def]
+def _highest_peak(correlations, n):  # type: ignore[no-untyped-def]
     """Place of the highest peak among the inner values, or -1; the last but one is not looked at."""
     best = -1
     for i in range(1, n - 2):
-        if found[i] > found[i - 1] and found[i] > found[i + 1] and (best < 0 or found[i] > found[best]):
+        if (
+            correlations[i] > correlations[i - 1]
+            and correlations[i] > correlations[i + 1]
+            and (best < 0 or correlations[i] > correlations[best])
+        ):
             best = i
     return best
 
 
 @compiled
-def _match(samples, first, low, high, found):  # type: ignore[no-untyped-def]
-    """Place of the best lag in ``found`` (whose neighbourhood is exact), or -1 if no lag is a peak."""
+def _match(samples, first, low, high, correlations):  # type: ignore[no-untyped-def]
+    """Place of the best lag in ``correlations`` (whose neighbourhood is exact), or -1 if no lag is a peak."""
     n = high - low + 1
     best = -1
-    trusted = _screen(samples, first, low, high, found)
+    trusted = _screen(samples, first, low, high, correlations)
     if trusted:
-        best = _highest_peak(found, n)
+        best = _highest_peak(correlations, n)
         trusted = best >= 0
         for i in range(1, n - 2):
-            rises, falls = found[i] - found[i - 1], found[i] - found[i + 1]
+            rises, falls = correlations[i] - correlations[i - 1], correlations[i] - correlations[i + 1]
             if rises > -_CLOSE and falls > -_CLOSE:  # a peak, or nearly one
                 if i == best:
                     trusted = trusted and rises > _CLOSE and falls > _CLOSE
                 else:
-                    trusted = trusted and found[i] < found[best] - _CLOSE
+                    trusted = trusted and correlations[i] < correlations[best] - _CLOSE
     if trusted:
-        _correlations(samples, first, low + best, found[best - 1 :])
+        _correlations(samples, first, low + best, correlations[best - 1 :])
         return best
     for i in range(n):
-        found[i] = _correlation(samples, first, low + i)
-    return _highest_peak(found, n)
+        correlations[i] = _correlation(samples, first, low + i)
+    return _highest_peak(correlations, n)
 
 
 @compiled
@@ -161,12 +165,12 @@ def _amplitude(samples, first, lag):  # type: ignore[no-untyped-def]
 def _walk(samples, origin, f0, shortest, longest, state, out):  # type: ignore[no-untyped-def]
     """Frames one after the other, the first from sample `origin` on; `state` is what the next one needs to know."""
     n_samples, count = len(samples), len(f0)
-    zero, one = np.float32(0), np.float32(1)
+    zero, limit = np.float32(0), np.float32(1)
     start, deficit = origin + int(state[0]), int(state[1])
     held_jitter, held_ddp, held_shimmer = np.float32(state[2]), np.float32(state[3]), np.float32(state[4])
     last_period, last_difference = np.float32(state[5]), np.float32(state[6])
     has_period, has_difference = state[7] != 0, state[8] != 0
-    found = np.empty(1024)
+    correlations = np.empty(1024)
     average = np.empty(1024, np.float32)
     bounds = np.empty(4096, np.int64)
     for t in range(count):
@@ -196,7 +200,7 @@ def _walk(samples, origin, f0, shortest, longest, state, out):  # type: ignore[n
         average[:tau] = 0
         q = carry = step = 0
         while q <= n - 2 * high - 2:
-            best = _match(samples, start + q, low, high, found)
+            best = _match(samples, start + q, low, high, correlations)
             if best < 0:
                 step = tau
             else:
@@ -207,8 +211,8 @@ def _walk(samples, origin, f0, shortest, longest, state, out):  # type: ignore[n
                 for i in range(tau):
                     average[i] += samples[start + q + i]
                 at, height = vertex(
-                    np.float64(best - 1), found[best - 1], np.float64(best), found[best],
-                    np.float64(best + 1), found[best + 1],
+                    np.float64(best - 1), correlations[best - 1], np.float64(best), correlations[best],
+                    np.float64(best + 1), correlations[best + 1],
                 )  # fmt: skip
                 if height > 0.5:
                     length = np.float32(abs(low + at) * _PERIOD)
@@ -232,16 +236,16 @@ def _walk(samples, origin, f0, shortest, longest, state, out):  # type: ignore[n
                 carry = q
         mean_period = periods / np.float32(n_periods) if n_periods > 0 else zero
         if n_periods == 0:
-            out[t, 0], out[t, 1], out[t, 2] = held_jitter, held_ddp, min(held_shimmer, one)
+            out[t, 0], out[t, 1], out[t, 2] = held_jitter, held_ddp, min(held_shimmer, limit)
         else:
             if n_first > 0:
-                held_jitter = min(np.float32(np.float32(firsts / np.float32(n_first)) / mean_period), one)
+                held_jitter = min(np.float32(np.float32(firsts / np.float32(n_first)) / mean_period), limit)
                 out[t, 0] = held_jitter
             if n_second > 0:
-                held_ddp = min(np.float32(np.float32(seconds / np.float32(n_second)) / mean_period), one)
+                held_ddp = min(np.float32(np.float32(seconds / np.float32(n_second)) / mean_period), limit)
                 out[t, 1] = held_ddp
             held_shimmer = np.float32(changes / amplitudes) if amplitudes != 0 else zero
-            out[t, 2] = min(held_shimmer, one)
+            out[t, 2] = min(held_shimmer, limit)
         out[t, 3] = _log_hnr(samples, start, n, q, step, tau, bounds, n_bounds, average)
         start += carry
         deficit = nominal - carry

@@ -20,7 +20,6 @@ _FORMANT_ROWS = [5, 6, 8, 9, 11, 12]  # frequencies and bandwidths, among what f
 def functionals_of(frames: Frames) -> FloatArray:
     """All functionals of one signal, shape (88,), float32."""
     n, decided = frames.n_frames, frames.n_decided
-    all_frames = smooth_plainly(frames.spectral)
     voiced = frames.voice[0] > np.float32(1e-6)
     rows = np.arange(n)
     if decided:
@@ -30,13 +29,17 @@ def functionals_of(frames: Frames) -> FloatArray:
     else:  # nothing was decided before the end: each part has its own way to begin
         pitch_limits = unvoiced_limits = np.ones(1, np.int64)
         voiced_limits, quality_limits = rows + 1, np.full(n, n)
-    pitch = smooth_known(frames.voice[:1], pitch_limits)[0]
+    # each group is summed up before the next is made: of an hour each takes 20 MB
     quality = frames.voice[1:].copy()
-    quality[_FORMANT_ROWS] = _where(voiced, quality[_FORMANT_ROWS])
+    for row in _FORMANT_ROWS:
+        quality[row, ~voiced] = 0
+    of_quality = _spreads(smooth_known(quality, quality_limits), True)
+    del quality
     spectral = frames.spectral[1:, :n]
-    quality = smooth_known(quality, quality_limits)
-    in_voice = smooth_known(_where(voiced, spectral), voiced_limits)
-    outside = smooth_known(_where(~voiced, spectral[:5]), unvoiced_limits)
+    in_voice = _spreads(smooth_known(_where(voiced, spectral), voiced_limits), True)
+    outside = _spreads(smooth_known(_where(~voiced, spectral[:5]), unvoiced_limits), True)
+    pitch = smooth_known(frames.voice[:1], pitch_limits)[0]
+    all_frames = smooth_plainly(frames.spectral)
     course, n_peaks = _course_of(all_frames[0])
     seconds = np.float32(len(all_frames[0])) * PERIOD
     return np.concatenate(
@@ -44,9 +47,9 @@ def functionals_of(frames: Frames) -> FloatArray:
             _course_of(pitch[pitch != 0])[0],
             course,
             _spreads(all_frames[5:], False),
-            _spreads(quality, True),
-            _spreads(in_voice, True),
-            _spreads(outside, True)[::2],
+            of_quality,
+            in_voice,
+            outside[::2],
             np.array([np.float32(n_peaks) / seconds], np.float32),
             _segments(pitch),
             np.array([_level(frames.energy)], np.float32),
@@ -73,7 +76,7 @@ def _spread(x, out):  # type: ignore[no-untyped-def]
 
 @compiled
 def _spreads(contours, known_only):  # type: ignore[no-untyped-def]
-    found = np.zeros(2 * len(contours), np.float32)
+    spreads = np.zeros(2 * len(contours), np.float32)
     kept = np.empty(contours.shape[1], np.float32)
     for c in range(len(contours)):
         count = 0
@@ -82,47 +85,47 @@ def _spreads(contours, known_only):  # type: ignore[no-untyped-def]
                 kept[count] = value
                 count += 1
         if count > 0:
-            _spread(kept[:count], found[2 * c :])
-    return found
+            _spread(kept[:count], spreads[2 * c :])
+    return spreads
 
 
 def _course_of(x: FloatArray) -> tuple[FloatArray, int]:
-    found: tuple[FloatArray, int] = _course(x, np.sort(x))
-    return found
+    course: tuple[FloatArray, int] = _course(x, np.sort(x))
+    return course
 
 
 @compiled
 def _course(x, ordered):  # type: ignore[no-untyped-def]
     """The ten values of pitch and loudness, and the number of peaks."""
-    found = np.zeros(10, np.float32)
+    values = np.zeros(10, np.float32)
     if len(x) == 0:
-        return found, 0
-    _spread(x, found)
+        return values, 0
+    _spread(x, values)
     for i in range(3):
-        found[2 + i] = percentile(ordered, (0.2, 0.5, 0.8)[i])
-    found[5] = abs(np.float32(found[4] - found[2]))
+        values[2 + i] = percentile(ordered, (0.2, 0.5, 0.8)[i])
+    values[5] = abs(np.float32(values[4] - values[2]))
     _, span = extremes(x, np.empty(3, np.float32))
     places, is_peak, count = turns(x, np.float32(np.float32(0.1) * span))
-    slopes(x, places, is_peak, count, found[6:])
+    slopes(x, places, is_peak, count, values[6:])
     n_peaks = 0
     for i in range(count):
         n_peaks += is_peak[i]
-    return found, n_peaks
+    return values, n_peaks
 
 
 @compiled
 def _segments(pitch):  # type: ignore[no-untyped-def]
     """Voiced stretches per second, mean and deviation of their lengths, and of the lengths of unvoiced ones (s)."""
-    found, values = np.zeros(5, np.float32), np.zeros(4, np.float32)
+    segments, values = np.zeros(5, np.float32), np.zeros(4, np.float32)
     lengths = np.empty(_MOST_RUNS, np.int64)
     _, count = run_lengths(pitch, lengths)
-    found[0] = np.float32(count) / np.float32(PERIOD * np.float32(len(pitch)))
+    segments[0] = np.float32(count) / np.float32(PERIOD * np.float32(len(pitch)))
     lengths_of(lengths, count, values)
-    found[1], found[2] = values[0], values[3]
+    segments[1], segments[2] = values[0], values[3]
     _, count = run_lengths((pitch == 0).astype(np.float32), lengths)
     lengths_of(lengths, count, values)
-    found[3], found[4] = values[0], values[3]
-    return found
+    segments[3], segments[4] = values[0], values[3]
+    return segments
 
 
 @compiled

@@ -17,13 +17,13 @@ _BANDS = ((0, 16), (16, 48))  # bins of the slopes, first and last
 
 def descriptors(magnitude: FloatArray, power: FloatArray) -> FloatArray:
     """Alpha ratio, Hammarberg index (dB), slopes 0-500 and 500-1500 Hz (dB/Hz), flux, shape (5, n_frames)."""
-    found: FloatArray = _descriptors(magnitude, power)
-    return found
+    contours: FloatArray = _descriptors(magnitude, power)
+    return contours
 
 
 @compiled
 def _descriptors(magnitude, power):  # type: ignore[no-untyped-def]
-    found = np.zeros((5, len(power)), np.float32)
+    contours = np.zeros((5, len(power)), np.float32)
     level = np.empty(49)
     for t in range(len(power)):
         p = power[t]
@@ -34,15 +34,15 @@ def _descriptors(magnitude, power):  # type: ignore[no-untyped-def]
             high += p[k]
         if low != 0:
             if high > _FLOOR:
-                found[0, t] = _decibels(np.log(np.float32(high / low)))
+                contours[0, t] = _decibels(np.log(np.float32(high / low)))
             else:
-                found[0, t] = _decibels(np.float32(np.log(_FLOOR) - np.log(low)))
+                contours[0, t] = _decibels(np.float32(np.log(_FLOOR) - np.log(low)))
         below, above = _highest(p[:64]), _highest(p[64:161])
         if above != 0:
             if below > _FLOOR:
-                found[1, t] = _decibels(np.log(np.float32(below / above)))
+                contours[1, t] = _decibels(np.log(np.float32(below / above)))
             else:
-                found[1, t] = _decibels(np.float32(np.log(_FLOOR) - np.log(above)))
+                contours[1, t] = _decibels(np.float32(np.log(_FLOOR) - np.log(above)))
         for k in range(len(level)):
             level[k] = _DECIBEL * np.log(p[k]) if p[k] > _FLOOR else _LOWEST
         for i in range(2):
@@ -55,22 +55,22 @@ def _descriptors(magnitude, power):  # type: ignore[no-untyped-def]
                 square_sum += f * f
                 level_sum += level[k]
                 product_sum += f * level[k]
-            found[2 + i, t] = (n * product_sum - f_sum * level_sum) / (n * square_sum - f_sum * f_sum)
+            contours[2 + i, t] = (n * product_sum - f_sum * level_sum) / (n * square_sum - f_sum * f_sum)
         if t > 0:
             flux = 0.0
             for k in range(160):
                 change = np.float64(magnitude[t, k]) - np.float64(magnitude[t - 1, k])
                 flux += change * change
-            found[4, t] = np.sqrt(flux / 160)
-    return found
+            contours[4, t] = np.sqrt(flux / 160)
+    return contours
 
 
 @compiled
 def _highest(values):  # type: ignore[no-untyped-def]
-    found = values[0]
+    highest = values[0]
     for value in values:
-        found = max(found, value)
-    return found
+        highest = max(highest, value)
+    return highest
 
 
 @compiled

@@ -37,18 +37,18 @@ def _waves() -> tuple[FloatArray, FloatArray]:
 
 def spectra_and_predictors(samples: FloatArray, count: int) -> tuple[FloatArray, FloatArray]:
     """Magnitudes of `count` 20 ms frames, shape (count, 257), and their prediction coefficients, (count, 11)."""
-    magnitude, predictors = _analyse(samples, hamming(), count, LANES, *_waves(), *plan(N_FFT_SHORT))
+    magnitude, predictors = _analyse(samples, hamming(), count, *_waves(), *plan(N_FFT_SHORT))
     return magnitude, predictors
 
 
 @compiled
-def _analyse(samples, window, count, n_lanes, cosine, sine, sizes, kinds, plain, twisted, order, split, half):  # type: ignore[no-untyped-def]
+def _analyse(samples, window, count, cosine, sine, sizes, kinds, plain, twisted, order, split, half):  # type: ignore[no-untyped-def]
     n_points = len(order)
     magnitude = np.empty((count, n_points + 1), np.float32)
     predictors = np.zeros((count, ORDER), np.float32)
     re, im = np.empty((n_points, LANES), np.float32), np.empty((n_points, LANES), np.float32)
     real, imaginary = np.empty((n_points + 1, LANES), np.float32), np.empty((n_points + 1, LANES), np.float32)
-    wave, waves = np.empty(_N, np.float32), np.empty((_N, n_lanes), np.float32)
+    wave, waves = np.empty(_N, np.float32), np.empty((_N, LANES), np.float32)
     lagged = np.empty((LANES, ORDER + 1), np.float32)
     a = np.empty(ORDER + 1, np.float32)
     for first in range(0, count, LANES):
@@ -83,43 +83,39 @@ def _resample(real, imaginary, lane, cosine, sine, wave):  # type: ignore[no-unt
 
 
 @compiled
-def _correlate(waves, found):  # type: ignore[no-untyped-def]
+def _correlate(waves, correlations):  # type: ignore[no-untyped-def]
     """Autocorrelations, (lane, lag), of waves, (place, lane); sums run over places, lanes side by side."""
-    n_lanes = waves.shape[1]
-    total = np.empty(n_lanes, np.float32)
+    total = np.empty(LANES, np.float32)
     for lag in range(ORDER + 1):
         total[:] = 0
         for i in range(lag, _N):
             late, early = waves[i], waves[i - lag]
-            for t in range(n_lanes):
+            for t in range(LANES):
                 total[t] += late[t] * early[t]
-        for t in range(n_lanes):
-            found[t, lag] = total[t]
+        for t in range(LANES):
+            correlations[t, lag] = total[t]
 
 
 def formants(predictors: FloatArray) -> FloatArray:
     """Frequencies (Hz) of the lowest three formants and their bandwidths (Hz), shape (6, n_frames); 0 where none is."""
-    found, open_ones = _formants(predictors, LANES)
+    resonances, open_ones = _formants(predictors)
     if open_ones.any():  # roots that nearly coincide
         matrices = np.zeros((np.count_nonzero(open_ones), ORDER, ORDER))
         matrices[:, 0] = predictors[open_ones]
         matrices[:, range(1, ORDER), range(ORDER - 1)] = 1
         roots = np.linalg.eigvals(matrices)
-        found[:, open_ones] = _lowest(np.ascontiguousarray(roots.real.T), np.ascontiguousarray(roots.imag.T))
-    return np.asarray(found)
+        resonances[:, open_ones] = _lowest(np.ascontiguousarray(roots.real.T), np.ascontiguousarray(roots.imag.T))
+    return np.asarray(resonances)
 
 
 @compiled
-def _formants(predictors, n_lanes):  # type: ignore[no-untyped-def]
-    """Formants of the frames, and of which frames the roots did not converge.
-
-    `n_lanes` is LANES; a compiler that knew it would unroll loops over lanes where it should take vectors.
-    """
+def _formants(predictors):  # type: ignore[no-untyped-def]
+    """Formants of the frames, and of which frames the roots did not converge."""
     count = len(predictors)
-    found, open_ones = np.zeros((2 * N_FORMANTS, count), np.float32), np.zeros(count, np.bool_)
-    real, imaginary, a = np.empty((ORDER, n_lanes)), np.empty((ORDER, n_lanes)), np.empty((ORDER, n_lanes))
-    for first in range(0, count, n_lanes):
-        n = min(n_lanes, count - first)
+    resonances, open_ones = np.zeros((2 * N_FORMANTS, count), np.float32), np.zeros(count, np.bool_)
+    real, imaginary, a = np.empty((ORDER, LANES)), np.empty((ORDER, LANES)), np.empty((ORDER, LANES))
+    for first in range(0, count, LANES):
+        n = min(LANES, count - first)
         a[:] = 0
         a[ORDER - 1] = 1  # of lanes without a prediction
         known = np.zeros(n, np.bool_)
@@ -133,9 +129,9 @@ def _formants(predictors, n_lanes):  # type: ignore[no-untyped-def]
         for t in range(n):
             if known[t]:
                 for i in range(2 * N_FORMANTS):
-                    found[i, first + t] = block[i, t]
+                    resonances[i, first + t] = block[i, t]
                 open_ones[first + t] = not change[t] < _CLOSE
-    return found, open_ones
+    return resonances, open_ones
 
 
 @compiled
@@ -155,11 +151,10 @@ def _roots(a, real, imaginary):  # type: ignore[no-untyped-def]
 
     Returns the largest squared relative change of the last step: it triples its digits with every step.
     """
-    n_lanes = a.shape[1]
-    sum_r, sum_i = np.empty(n_lanes), np.empty(n_lanes)
-    p_r, p_i, d_r, d_i = np.empty(n_lanes), np.empty(n_lanes), np.empty(n_lanes), np.empty(n_lanes)
-    change = np.empty(n_lanes)
-    for t in range(n_lanes):
+    sum_r, sum_i = np.empty(LANES), np.empty(LANES)
+    p_r, p_i, d_r, d_i = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    change = np.empty(LANES)
+    for t in range(LANES):
         radius = abs(a[ORDER - 1, t]) ** (1 / ORDER)
         for j in range(ORDER):
             angle = 2 * np.pi * j / ORDER + 0.4
@@ -170,19 +165,19 @@ def _roots(a, real, imaginary):  # type: ignore[no-untyped-def]
             sum_r[:], sum_i[:] = 0, 0
             for m in range(ORDER):
                 if m != j:
-                    for t in range(n_lanes):
+                    for t in range(LANES):
                         x, y = real[j, t] - real[m, t], imaginary[j, t] - imaginary[m, t]
                         inverse = 1 / (x * x + y * y)
                         sum_r[t] += x * inverse
                         sum_i[t] -= y * inverse
             p_r[:], p_i[:], d_r[:], d_i[:] = 1, 0, 0, 0
             for k in range(ORDER):
-                for t in range(n_lanes):
+                for t in range(LANES):
                     x, y = real[j, t], imaginary[j, t]
                     pr, pi, dr, di = p_r[t], p_i[t], d_r[t], d_i[t]
                     d_r[t], d_i[t] = dr * x - di * y + pr, dr * y + di * x + pi
                     p_r[t], p_i[t] = pr * x - pi * y - a[k, t], pr * y + pi * x
-            for t in range(n_lanes):
+            for t in range(LANES):
                 pr, pi = p_r[t], p_i[t]
                 er, ei = d_r[t] - (pr * sum_r[t] - pi * sum_i[t]), d_i[t] - (pr * sum_i[t] + pi * sum_r[t])
                 inverse = 1 / (er * er + ei * ei)
@@ -192,7 +187,7 @@ def _roots(a, real, imaginary):  # type: ignore[no-untyped-def]
                 relative = (x * x + y * y) / (real[j, t] * real[j, t] + imaginary[j, t] * imaginary[j, t])
                 change[t] = change[t] if relative <= change[t] else relative
         n_open = 0
-        for t in range(n_lanes):
+        for t in range(LANES):
             n_open += not change[t] < _CLOSE  # not a number is open
         if n_open == 0:
             break
@@ -202,7 +197,7 @@ def _roots(a, real, imaginary):  # type: ignore[no-untyped-def]
 @compiled
 def _lowest(real, imaginary):  # type: ignore[no-untyped-def]
     """Formants of the roots of each lane, shape (6, n_lanes)."""
-    found = np.zeros((2 * N_FORMANTS, real.shape[1]), np.float32)
+    resonances = np.zeros((2 * N_FORMANTS, real.shape[1]), np.float32)
     frequencies, bandwidths = np.empty(ORDER), np.empty(ORDER)
     for t in range(real.shape[1]):
         n = 0
@@ -221,5 +216,5 @@ def _lowest(real, imaginary):  # type: ignore[no-untyped-def]
             frequencies[i], bandwidths[i] = frequency, bandwidth
             n += 1
         for i in range(min(n, N_FORMANTS)):
-            found[i, t], found[N_FORMANTS + i, t] = frequencies[i], bandwidths[i]
-    return found
+            resonances[i, t], resonances[N_FORMANTS + i, t] = frequencies[i], bandwidths[i]
+    return resonances

@@ -20,13 +20,13 @@ _NONE = np.float32(-201)  # dB, of a partial that is not there
 
 def noise_ratio(magnitude: FloatArray, f0: FloatArray) -> FloatArray:
     """Harmonics-to-noise ratio by autocorrelation (dB, 0 unvoiced), shape (n_frames,)."""
-    found: FloatArray = _noise_ratio(magnitude, f0, np.flatnonzero(f0 > 0), *plan(N_FFT_LONG))
-    return found
+    ratios: FloatArray = _noise_ratio(magnitude, f0, np.flatnonzero(f0 > 0), *plan(N_FFT_LONG))
+    return ratios
 
 
 @compiled
 def _noise_ratio(magnitude, f0, voiced, sizes, kinds, plain, twisted, order, split, half):  # type: ignore[no-untyped-def]
-    found = np.zeros(len(f0), np.float32)
+    ratios = np.zeros(len(f0), np.float32)
     re, im = np.zeros((_N, LANES), np.float32), np.zeros((_N, LANES), np.float32)
     power = np.empty(_N + 1, np.float32)
     for begin in range(0, len(voiced), LANES):
@@ -43,8 +43,8 @@ def _noise_ratio(magnitude, f0, voiced, sizes, kinds, plain, twisted, order, spl
                 here = _lagged(re[:, t], im[:, t], order, lag)
                 rest = np.float64(np.float32(_lagged(re[:, t], im[:, t], order, 0) - here))
                 ratio = np.float64(here) / rest if rest != 0 else 1e11
-                found[frame] = 10 * np.log10(min(max(ratio, 1e-9), 1e11))
-    return found
+                ratios[frame] = 10 * np.log10(min(max(ratio, 1e-9), 1e11))
+    return ratios
 
 
 @compiled
@@ -63,8 +63,8 @@ def _load_power(power, split, re, im):  # type: ignore[no-untyped-def]
 @compiled
 def _lagged(re, im, order, lag):  # type: ignore[no-untyped-def]
     """Autocorrelation at a lag: even ones are real parts, odd ones imaginary parts."""
-    found = re[order[lag // 2]] if lag % 2 == 0 else im[order[lag // 2]]
-    return abs(found) / np.float32(_N + 1)
+    value = re[order[lag // 2]] if lag % 2 == 0 else im[order[lag // 2]]
+    return abs(value) / np.float32(_N + 1)
 
 
 @compiled
@@ -106,13 +106,13 @@ def partials(magnitude: FloatArray, f0: FloatArray, frequencies: FloatArray) -> 
     frequencies : ndarray, shape (3, n_frames)
         Formants, Hz.
     """
-    found: FloatArray = _partials(magnitude, f0, frequencies)
-    return found
+    levels: FloatArray = _partials(magnitude, f0, frequencies)
+    return levels
 
 
 @compiled
 def _partials(magnitude, f0, frequencies):  # type: ignore[no-untyped-def]
-    found = np.zeros((5, len(f0)), np.float32)
+    levels = np.zeros((5, len(f0)), np.float32)
     bins = np.empty(_N_PARTIALS + 1, np.int64)
     height, place = np.empty(_N_PARTIALS + 1, np.float32), np.empty(_N_PARTIALS + 1, np.float32)
     top = np.empty(_N_PARTIALS + 1, np.float32)
@@ -120,11 +120,11 @@ def _partials(magnitude, f0, frequencies):  # type: ignore[no-untyped-def]
     height[0] = 0  # of none
     for t in range(len(f0)):
         if not f0[t] > 0:
-            found[2:, t] = _NONE
+            levels[2:, t] = _NONE
             continue
         count = _search(magnitude[t], f0[t], bins, height, place, top)
         second = _level(height, top, 2)
-        found[0, t] = min(max(np.float32(second - _level(height, top, 3)), _NONE), -_NONE)
+        levels[0, t] = min(max(np.float32(second - _level(height, top, 3)), _NONE), -_NONE)
         best = 0
         for j in range(3):
             f = np.float32(frequencies[j, t])
@@ -133,10 +133,10 @@ def _partials(magnitude, f0, frequencies):  # type: ignore[no-untyped-def]
             for i in range(1, count + 1):
                 if above <= place[i] and place[i] <= below and height[i] > height[best]:
                     best = i
-            found[2 + j, t] = _level(height, top, best) if best > 0 else np.float32(0)
-        rest = found[4, t] if best > 0 else -_NONE
-        found[1, t] = min(max(np.float32(second - rest), _NONE), -_NONE)
-    return found
+            levels[2 + j, t] = _level(height, top, best) if best > 0 else np.float32(0)
+        rest = levels[4, t] if best > 0 else -_NONE
+        levels[1, t] = min(max(np.float32(second - rest), _NONE), -_NONE)
+    return levels
 
 
 @compiled

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,20 @@ def test_descriptors_are_their_textbook_definitions():
     magnitude *= np.linspace(1, 0.1, 257, dtype=np.float32)
     power = magnitude * magnitude
     np.testing.assert_allclose(spectral(magnitude, power)[:, :14], described(power.astype(float)), rtol=2e-5)
+
+
+@pytest.mark.parametrize("scale", [0, 1e-12, 1e-9, 1e-6, 1e-3, 1, 1e4])
+def test_entropy_has_the_rounding_of_the_sum_in_order(scale):
+    power = (scale * np.random.default_rng(0).random((30, 257)) ** 9).astype(np.float32)
+    found = spectral(np.sqrt(power), power)[:, 8]
+    for p, value in zip(power.astype(float)[:, 1:], found, strict=True):
+        total = entropy = 0.0
+        for each in p:
+            total += each
+        for each in p:
+            share = max(each, 1e-7) / max(total, float(np.float32(1e-7)))
+            entropy += share * (math.log(share) / math.log(2))
+        assert value == np.float32(-entropy)
 
 
 def test_harmonicity_sums_the_way_between_extremes():

@@ -61,7 +61,7 @@ def test_frames_without_a_prediction_have_none_and_roots_that_coincide_are_found
     z = 0.9 * np.exp(1j)
     double = polynomial([z, z, z.conj(), z.conj(), *np.linspace(-0.5, 0.5, 7)])
     predictors = np.stack([np.zeros(11, np.float32), np.full(11, np.nan, np.float32), double])
-    found, open_ones = f._formants(predictors, f.LANES)
+    found, open_ones = f._formants(predictors)
     assert open_ones.tolist() == [False, False, True]
     assert not found[:, :2].any()
     assert f.formants(predictors)[:2, 2] == pytest.approx([5500 / np.pi] * 2, rel=1e-2)

@@ -40,6 +40,14 @@ def test_silence_has_its_fixed_points():
     assert not np.array(list(found.values())).any()
 
 
+def test_blocks_of_a_long_recording_have_the_frames_of_the_whole(monkeypatch):
+    signal = generated_signal("cut speech", 20_000, seed=3)
+    whole = egemaps_v02.contours(signal)
+    monkeypatch.setattr("serprep.features.compare_2016.framing.BLOCK", 32)
+    monkeypatch.setattr("serprep.features.compare_2016.pitch._MOST_SPECTRA", 32)
+    np.testing.assert_array_equal(egemaps_v02.contours(signal), whole)
+
+
 def test_rows_at_the_end_of_what_was_decided_read_no_further():
     assert readable(6, 0).tolist() == readable(6, 6).tolist() == [6] * 7
     assert readable(6, 4).tolist() == [6, 6, 6, 4, 4, 6, 6]
