@@ -443,6 +443,7 @@ class Blind(Inline):
     def __init__(self, name, *, only_first):
         super().__init__()
         self.name, self.only_first, self.blamed = name, only_first, []
+        self.members = self  # of which the build says whom it distrusts
 
     def run(self, function, items, *, once=False):
         self.n_runs += 1

@@ -114,15 +114,18 @@ def partials(magnitude: FloatArray, f0: FloatArray, frequencies: FloatArray) -> 
 def _partials(magnitude, f0, frequencies):  # type: ignore[no-untyped-def]
     levels = np.zeros((5, len(f0)), np.float32)
     bins = np.empty(_N_PARTIALS + 1, np.int64)
-    height, place = np.empty(_N_PARTIALS + 1, np.float32), np.empty(_N_PARTIALS + 1, np.float32)
-    top = np.empty(_N_PARTIALS + 1, np.float32)
+    height, top = np.empty(_N_PARTIALS + 1, np.float32), np.empty(_N_PARTIALS + 1, np.float32)
     low, high = np.float32(0.8), np.float32(1.2)
     height[0] = 0  # of none
     for t in range(len(f0)):
         if not f0[t] > 0:
             levels[2:, t] = _NONE
             continue
-        count = _search(magnitude[t], f0[t], bins, height, place, top)
+        m = magnitude[t]
+        count = _search(m, f0[t], bins, height, top)
+        for i in (2, 3):
+            if height[i] > 0:
+                _, top[i] = _vertex(m, bins[i])
         second = _level(height, top, 2)
         levels[0, t] = min(max(np.float32(second - _level(height, top, 3)), _NONE), -_NONE)
         best = 0
@@ -130,9 +133,12 @@ def _partials(magnitude, f0, frequencies):  # type: ignore[no-untyped-def]
             f = np.float32(frequencies[j, t])
             above, below = np.float32(low * f), np.float32(high * f)
             best = 0
+            first, last = above / _BIN - 1, below / _BIN + 1  # a vertex is within half a bin of its peak
             for i in range(1, count + 1):
-                if above <= place[i] and place[i] <= below and height[i] > height[best]:
-                    best = i
+                if height[i] > height[best] and first <= bins[i] and bins[i] <= last:
+                    place, top[i] = _vertex(m, bins[i])
+                    if above <= place and place <= below:
+                        best = i
             levels[2 + j, t] = _level(height, top, best) if best > 0 else np.float32(0)
         rest = levels[4, t] if best > 0 else -_NONE
         levels[1, t] = min(max(np.float32(second - rest), _NONE), -_NONE)
@@ -140,10 +146,10 @@ def _partials(magnitude, f0, frequencies):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _search(m, f0, bins, height, place, top):  # type: ignore[no-untyped-def]
-    """Height and place (Hz) of the partials and of the vertices above them, from index 1 on; how many there are.
+def _search(m, f0, bins, height, top):  # type: ignore[no-untyped-def]
+    """Bin and height of the partials, from index 1 on; how many there are.
 
-    One that coincides with its neighbour has no height, and a `top` of minus infinity.
+    One that is no peak has no height and a `top` of 0, one that coincides with its neighbour of minus infinity.
     """
     lowest = _bin(np.float32(np.float32(0.5) * f0), 1)
     c = lowest
@@ -151,7 +157,7 @@ def _search(m, f0, bins, height, place, top):  # type: ignore[no-untyped-def]
     for i in range(1, _N_PARTIALS + 1):
         before = c
         c = _bin(np.float32(np.float32(i) * f0), before)
-        bins[i], height[i], place[i], top[i] = c, 0, 0, 0
+        bins[i], height[i], top[i] = c, 0, 0
         if c == 0:  # above the last bin, as all that follow
             count = i
             break
@@ -170,15 +176,19 @@ def _search(m, f0, bins, height, place, top):  # type: ignore[no-untyped-def]
                     p = c - o
                     break
         if p >= lowest and 0 < p < _N:
-            x, y = vertex(
-                _BIN * (p - 1), np.float64(m[p - 1]), _BIN * p, np.float64(m[p]),
-                _BIN * (p + 1), np.float64(m[p + 1]),
-            )  # fmt: skip
-            bins[i], height[i], place[i], top[i] = p, m[p], x, y
+            bins[i], height[i] = p, m[p]
     for i in range(2, count + 1):
         if bins[i] == bins[i - 1]:
-            bins[i], height[i], place[i], top[i] = 0, 0, 0, -np.inf
+            bins[i], height[i], top[i] = 0, 0, -np.inf
     return count
+
+
+@compiled
+def _vertex(m, p):  # type: ignore[no-untyped-def]
+    """Place (Hz) and height of the vertex above a peak."""
+    before, here, after = np.float64(m[p - 1]), np.float64(m[p]), np.float64(m[p + 1])
+    x, y = vertex(_BIN * (p - 1), before, _BIN * p, here, _BIN * (p + 1), after)
+    return np.float32(x), np.float32(y)
 
 
 @compiled
