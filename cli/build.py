@@ -80,7 +80,8 @@ def print_build(result: Any) -> None:
     n_bad = result.quarantined
     say(f"quarantined  {n_bad}" + (f"; the reasons: {stem_of(result.store)}.build.json" if n_bad else ""))
     speed = result.audio_seconds / result.seconds if result.seconds else 0
-    say(f"took         {result.seconds:.1f} s" + (f", {speed:.0f} audio-seconds/s" if result.computed else ""))
+    rate = f", {speed:.0f} audio-seconds/s" if result.computed and speed >= 1 else ""
+    say(f"took         {result.seconds:.1f} s{rate}")
     if result.retries:
         counts = ", ".join(f"{reason} {n}" for reason, n in sorted(result.retries.items()))
         say(f"retries      {sum(result.retries.values())}: {counts}")

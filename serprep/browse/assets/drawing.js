@@ -117,7 +117,7 @@ function drawPlane(canvas, [px, py], colours, shown, chosen) {
   const drawn = canvas.getContext("2d"), wide = canvas.width, ratio = drawn.getTransform().a, size = Math.round((px.length > 5000 ? 2 : 4) * ratio);
   const image = drawn.createImageData(wide, canvas.height), pixels = new Uint32Array(image.data.buffer);
   for (const pass of [0, 1]) {
-    const opacity = pass ? 0xcc000000 : 0x26000000;
+    const opacity = pass ? 0xcc000000 : 0x40000000;
     for (let i = 0; i < px.length; i++) {
       if ((shown ? shown[i] : 1) !== pass) continue;
       const corner = Math.round(py[i] * ratio - size / 2) * wide + Math.round(px[i] * ratio - size / 2), colour = colours[i] | opacity;
