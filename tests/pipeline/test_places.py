@@ -87,7 +87,7 @@ def test_workers_of_a_scheduler_are_asked_and_no_token_stays(tmp_path, scheduler
         name="test",
     )
     rows = Utterances([Utterance(id="a", path="a.wav", audio_digest=digest_of(b"sound"))])
-    pool = SimpleNamespace(scheduler=scheduler, admitting=admitting)
+    pool = SimpleNamespace(scheduler=scheduler, members=SimpleNamespace(admitting=admitting))
     with pytest.raises(StoreError, match="stop"), shared(recipe, rows, cache=str(tmp_path / "cache"), pool=pool):
         raise StoreError("stop")
     assert asked == ([""] if scheduler else [])
