@@ -50,7 +50,8 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
     Raises
     ------
     TrainError
-        If a folder holds no experiment, is damaged, or has other labels, numbers or another scored part than the first.
+        If a folder holds no experiment, is damaged, or has other labels, numbers, scales or another scored part than
+        the first.
     """
     results: list[Result] = []
     of: dict[str, tuple[str, str]] = {}  # "name: system" → name, system
@@ -58,13 +59,10 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
     known: list[tuple[str, ...]] = []
     for name, side in sides.items():
         own, predictions = _read(side) if isinstance(side, Path) else (side.results, side.predictions)
-        columns = [column.removeprefix("p_") for column in predictions.columns if column.startswith("p_")]
-        ends = own[0].json.get("scales", {}).items()
-        columns += [f"{name} from {low:g} to {high:g}" for name, (low, high) in ends]
-        known.append((*columns, own[0].scored))
+        known.append((*_columns(own[0], predictions), own[0].scored))
         if known[-1] != known[0]:
             raise TrainError(
-                f"{one_line(name)} scores {', '.join(known[-1])}, the first {', '.join(known[0])}; "
+                f"{one_line(name)} scores {one_line(', '.join(known[-1]))}, the first {one_line(', '.join(known[0]))}; "
                 "expected the same labels and the same part"
             )
         of |= {f"{name}: {result.system}": (name, result.system) for result in own}
@@ -76,11 +74,12 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
         target = dimensions_of(list(scales), {**scales, **results[0].json.get("scales_of", {})})
         scores = DimensionScores.of(predictions, target.scales, target.of_corpora)
         apart = [row for row in scores.differences if of[row.first][0] != of[row.second][0]]
+        beside = ["the emotion, learnt beside numbers, is not compared"] if "truth" in predictions else []
         return Comparison(
             summary=[],
             comparisons=[],
             dimensions=replace(scores, differences=corrected_for(apart)),
-            notes=(*_differences(sides), *_lacking(results, of), *_devices(results, of)),
+            notes=(*_differences(sides), *_lacking(results, of), *_devices(results, of), *beside),
             scored=scored,
         )
     unknown = set(predictions.loc[(predictions["speaker"] == "") & (predictions["truth"] != ""), "system"])
@@ -111,6 +110,18 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
         scored=scored,
         raters=_against_raters(sides, predictions),
     )
+
+
+def _columns(result: Result, predictions: pd.DataFrame) -> list[str]:
+    """The labels that are scored, or the numbers, each with its scales."""
+    if "scales" not in result.json:
+        return [column.removeprefix("p_") for column in predictions.columns if column.startswith("p_")]
+    tables = {"": result.json["scales"], **result.json.get("scales_of", {})}
+    return [
+        f"{corpus}{': ' if corpus else ''}{name} from {low:g} to {high:g}"
+        for corpus, scales in sorted(tables.items())
+        for name, (low, high) in scales.items()
+    ]
 
 
 def _against_raters(sides: Mapping[str, Path | Outcome], predictions: pd.DataFrame) -> tuple[RaterScore, ...]:

@@ -226,6 +226,8 @@ class _Training:
         besides = ("systems", "seeds", "allow_confounded", "groups")
         how = {name: value for name, value in asdict(self.how).items() if name not in besides}
         how["device"] = self.device.type  # "auto" may be another one when it goes on
+        if not self.how.emotion_weight:
+            del how["emotion_weight"]  # as states had it before there was such a key
         return json.loads(json.dumps([asdict(self.config), how, self.seed, torch.__version__]))  # type: ignore[no-any-return]
 
     def save(self, folder: Path) -> None:

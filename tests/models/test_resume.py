@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from serprep.features.extract import Features
@@ -170,6 +171,22 @@ def test_the_state_of_another_training_is_not_taken(parts, short, tmp_path) -> N
     shutil.copytree(short[1], tmp_path, dirs_exist_ok=True)
     other = train(CONFIG, parts["memory"], how=SHORT, seed=4, folder=tmp_path)
     assert same(weights(other), weights(train(CONFIG, parts["memory"], how=SHORT, seed=4)))
+
+
+OLDER = """
+{"epochs": 1, "batch_size": 4, "learning_rate": 0.001, "schedule": "constant", "weight_decay": 0.0,
+"class_weights": "none", "sampling": "all", "standardisation": "train", "enrol": 0, "clip_norm": 0.0, "keep": "best",
+"patience": 0, "label_smoothing": 0.0, "mixup": 0.0, "mask_bands": 0, "mask_frames": 0, "drop_segments": 0.0,
+"bucket": 1, "mixed_precision": false, "memory_budget": 2048, "tensorboard": false, "device": "cpu",
+"calibrate": "none", "refit": false, "submission": "none", "augment": [], "target": "emotion", "scales": {},
+"secondary": 0.5, "options": {}}
+"""
+
+
+def test_a_state_of_before_emotions_were_learnt_beside_is_taken(short) -> None:
+    with safe_open(short[1] / STATE, "pt") as file:
+        _, how, seed, _ = json.loads(file.metadata()["about"])["origin"]
+    assert (how, seed) == (json.loads(OLDER), 3)
 
 
 SCRIPT = """

@@ -403,6 +403,13 @@ def test_two_recipes_are_compared_by_concordance(outcome, folder, store) -> None
     labels = {"a": outcome.folder, "b": folder}
     with pytest.raises(TrainError, match="no finished experiment"):
         compare_experiments(labels)
+    both = replace(other, predictions=other.predictions.assign(truth="loud", prediction="loud", p_loud=0.8, p_soft=0.2))
+    beside = compare_experiments({"a": outcome.folder, "b": both})
+    assert beside.dimensions.differences == found.dimensions.differences
+    assert {*beside.notes} - {*found.notes} == {"the emotion, learnt beside numbers, is not compared"}
+    scaled = [replace(row, json={**row.json, "scales_of": {"msp": {"arousal": [1, 7]}}}) for row in other.results]
+    with pytest.raises(TrainError, match=r"b scores .*, msp: arousal from 1 to 7, test, the first .* to 100, test"):
+        compare_experiments({"a": outcome, "b": replace(other, results=scaled)})
 
 
 def test_a_target_enters_the_identity_and_what_is_not_set_does_not(folder, store) -> None:
