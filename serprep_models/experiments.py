@@ -215,7 +215,7 @@ def run_experiments(
         check_speakers(store.ids, store.speakers)
     columns = group_columns(store, recipe.train.groups)
     audit = audited(manifest, split)
-    warnings = (*audit.warnings, *(() if numeric else confounded(store.speakers, store.emotions, how=recipe.train)))
+    warnings = (*audit.warnings, *confounded(store.speakers, store.emotions, how=recipe.train))
     folder = experiments_folder(recipe, store, split, systems=chosen, raters=said.digest if said else "")
     raters = str(said.write(folder / RATERS)) if said else ""
     target = target_of(recipe.train, raters)
@@ -635,8 +635,7 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
     if recipe.train.transductive:
         check_speakers(list(unique), [row.speaker for row in unique.values()])
         rows = unique.values()
-        if not recipe.train.dimensions:
-            confounded([row.speaker for row in rows], [row.emotion for row in rows], how=recipe.train)
+        confounded([row.speaker for row in rows], [row.emotion for row in rows], how=recipe.train)
     split = split_of(recipe, make_manifest(unique.values(), asked.manifest.info))
     if recipe.train.refit and not any(split.ids(number, "dev") for number in range(len(split.folds))):
         raise TrainError("refit trains on train and dev, and the split has no dev part: add one, or leave refit out")

@@ -46,6 +46,9 @@ def test_statistics_of_speakers_are_refused_where_speakers_are_classes():
     assert "b (only angry)" in warning and "\x1b" not in warning
     (warning,) = confounded(*PARTLY, how=SPEAKER)
     assert "tells 18.9 % of the class entropy" in warning and "partly the class: a (sad 15, angry 5)" in warning
+    numbers = dataclasses.replace(SPEAKER, target=("arousal",), scales={"arousal": (1, 5)})
+    assert confounded(*PARTLY, how=numbers) == ()
+    assert confounded(*PARTLY, how=dataclasses.replace(numbers, emotion_weight=0.5)) == (warning,)
 
 
 @pytest.fixture(scope="module")
