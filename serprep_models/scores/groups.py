@@ -266,7 +266,7 @@ def exchange(
     scores = [score(np.tensordot(weights.astype(np.float64), part, axes=1)) for part in parts]
     return Exchanged(
         difference=float(seen),
-        interval=interval_of(scores[0] - scores[1], seeds),
+        interval=interval_of(scores[0] - scores[1], seeds) if len(both) > 1 else None,  # of one, seeds alone vary
         p=float(p) if len(kinds) > 1 else None,
         within_speakers=bool(both.any()),
     )

@@ -84,6 +84,14 @@ def test_speakers_in_both_groups_exchange_their_two_sets_of_predictions() -> Non
     assert found["within_speakers"]
 
 
+def test_one_speaker_alone_has_no_interval() -> None:
+    first, second = np.random.default_rng(4).integers(1, 5, size=(2, 2, 3, 3, 3))
+    alone, both = compare_groups(first[:1], second[:1]), compare_groups(first, second)
+    assert alone is not None and both is not None
+    assert alone["ua"] == pytest.approx(ua(first[:1]) - ua(second[:1])) and alone["ua_interval"] is None
+    assert both["ua_interval"] is not None
+
+
 def test_chance_gives_uniform_p_values_and_many_speakers_are_drawn() -> None:
     rng = np.random.default_rng(3)
     member = (np.arange(30) % 2 == 0)[:, None, None, None]
