@@ -16,7 +16,7 @@ from serprep.recipe import TrainConfig
 from serprep.store.store import Store, open_store
 from serprep_models.experiment import read_predictions
 from serprep_models.predict_store import stored_values
-from serprep_models.predictor import Predictor, load
+from serprep_models.predictor import load
 from serprep_models.scores import speaker_counts
 from serprep_models.scores.dimensions import predicted_of, read_numbers
 from serprep_models.scores.intervals import scores_of_counts
@@ -45,6 +45,7 @@ class _Task:
     store: str
     role: str  # that is scored
     digest: str  # of the checkpoint
+    numbers: bool  # whether it says these, not labels
 
 
 def predict_conditioned(
@@ -59,22 +60,24 @@ def predict_conditioned(
     TrainError
         If a worker died.
     """
-    loaded = [load(place) for place in experiments]
-    tasks = [
-        _Task(str(place), store.path, role, predictor.checkpoints[0].about["sha256"])
-        for place, predictor in zip(experiments, loaded, strict=True)
-    ]
+    tasks = [_task(place, store, role) for place in experiments]
     waiting = [task for task in tasks if not _file(task).is_file()]
     with Progress("other conditions", len(waiting), unit="experiments", quiet=quiet or not waiting) as progress:
         for _, receipt in pool.run(predict_experiment, waiting):
             if isinstance(receipt, Died):
                 raise TrainError(f"other conditions: {receipt.reason}; run again")
             progress.add(1)
-    return [_read(_file(task), predictor) for task, predictor in zip(tasks, loaded, strict=True)]
+    return [_read(_file(task), task) for task in tasks]
 
 
-def _read(path: Path, predictor: Predictor) -> pd.DataFrame:
-    return (read_numbers if predictor.scales else read_predictions)(path)
+def _task(place: Path, store: Store, role: str) -> _Task:
+    predictor = load(place)
+    digest = predictor.checkpoints[0].about["sha256"]
+    return _Task(str(place), store.path, role, digest, numbers=bool(predictor.scales))
+
+
+def _read(path: Path, task: _Task) -> pd.DataFrame:
+    return (read_numbers if task.numbers else read_predictions)(path)
 
 
 def _file(task: _Task) -> Path:
@@ -85,7 +88,7 @@ def _file(task: _Task) -> Path:
 def predict_experiment(task: _Task) -> None:
     """Predict what an experiment scored, from another store; the task that workers run."""
     store, predictor = open_store(task.store), load(task.experiment)
-    clean = _read(Path(task.experiment) / "predictions.csv", predictor)
+    clean = _read(Path(task.experiment) / "predictions.csv", task)
     clean = clean[clean["role"] == task.role]
     place = {name: row for row, name in enumerate(store.ids)}
     wanted = np.array([place[name] for name in clean["id"]])
@@ -104,9 +107,9 @@ def predict_experiment(task: _Task) -> None:
         ]
     given = np.empty((len(rows), len(predictor.labels)), np.float32)
     given[order] = np.concatenate(blocks)
-    column_of = predicted_of if predictor.scales else "p_{}".format
+    column_of = predicted_of if task.numbers else "p_{}".format
     table = clean.assign(**{column_of(name): given[:, place] for place, name in enumerate(predictor.labels)})
-    if predictor.scales:  # a checkpoint of numbers has nothing to say of labels that were learnt beside
+    if task.numbers:  # a checkpoint of numbers has nothing to say of labels that were learnt beside
         table = table.drop(columns=table.filter(regex="^(truth|prediction|p_.*)$").columns)
     else:
         table = table.assign(prediction=[predictor.labels[best] for best in given.argmax(axis=1)])
