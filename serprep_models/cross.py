@@ -131,8 +131,8 @@ def cross(
             other, scales = recipe.name, recipe.train.scales
             for system in chosen if other != name else ():
                 scored = score_store(checkpoints[system], store, seeds=True, among=among, scales=scales, quiet=quiet)
-                told = scored.dimensions.scores if dimensions else scored.summary[0]
-                cells.append(_cell(system, (name, other), told, scored.predictions))
+                summary, numbers = next(iter(scored.summary), None), scored.dimensions.scores
+                cells.append(_cell(system, (name, other), scored.predictions, summary=summary, numbers=numbers))
                 warnings += [f"{one_line(name)} → {one_line(other)}: {warning}" for warning in scored.warnings]
                 notes += [f"{one_line(name)} → {one_line(other)}: {note}" for note in scored.seen.notes]
     return Cross(
@@ -176,7 +176,8 @@ def _within(name: str, outcome: Outcome, system: str, table: CommonLabels, among
     """What the recipe's own split gave, over the common labels."""
     own = outcome.predictions[outcome.predictions["system"] == system]
     if outcome.dimensions.scores:
-        return _cell(system, (name, name), tuple(row for row in outcome.dimensions.scores if row.system == system), own)
+        numbers = tuple(row for row in outcome.dimensions.scores if row.system == system)
+        return _cell(system, (name, name), own, numbers=numbers)
     predictions = table.restrict(own)
     results = []
     for run in outcome.results:
@@ -184,14 +185,16 @@ def _within(name: str, outcome: Outcome, system: str, table: CommonLabels, among
             chosen = predictions[(predictions["fold"] == run.fold) & (predictions["seed"] == run.seed)]
             about = {"system": system, "fold": run.fold, "seed": run.seed, **marks_in(run)}
             results.append(Result.of(about | score(chosen, among)))
-    return _cell(system, (name, name), summarise(predictions, among, results)[0], predictions)
+    return _cell(system, (name, name), predictions, summary=summarise(predictions, among, results)[0])
 
 
 def _cell(
     system: str,
     corpora: tuple[str, str],
-    scores: Summary | tuple[DimensionScore, ...],
     predictions: pd.DataFrame,
+    *,
+    summary: Summary | None = None,
+    numbers: tuple[DimensionScore, ...] = (),
 ) -> Cell:
     speakers = set(predictions["speaker"])
     return Cell(
@@ -200,7 +203,8 @@ def _cell(
         test=corpora[1],
         n_utterances=predictions["id"].nunique(),
         n_speakers=0 if "" in speakers else len(speakers),
-        **{"summary" if isinstance(scores, Summary) else "numbers": scores},  # type: ignore[arg-type]
+        summary=summary,
+        numbers=numbers,
     )
 
 
@@ -212,7 +216,7 @@ def _train_on_all(recipe: Recipe, store: Store, systems: Sequence[str], *, pool:
     recipe = replace(recipe, train=replace(recipe.train, refit=False))  # there is no dev part
     folder = experiments_folder(recipe, store, split, systems=systems)
     path = write_split(split, folder / "split.json")
-    tell(folder, recipe, store, split, on_all=True)  # it is never the latest: nothing of it is scored
+    tell(folder, recipe, store, split, systems=systems, on_all=True)  # it is never the latest: nothing of it is scored
     experiments = [
         Experiment(
             folder=str(place_of(folder, system, 0, seed)),

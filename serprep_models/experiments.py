@@ -223,7 +223,7 @@ def run_experiments(
     known = target.known(store)
     split_path = write_split(split, folder / "split.json")
     if not only_finished:
-        tell(folder, recipe, store, split, **_revisions(recipe, chosen))
+        tell(folder, recipe, store, split, systems=chosen)
     experiments = [
         Experiment(
             folder=str(place_of(folder, system, number, seed)),
@@ -401,10 +401,12 @@ def _conditioned(
     return pd.concat(frames, ignore_index=True)
 
 
-def tell(folder: Path, recipe: Recipe, store: Store, split: Split, **besides: object) -> None:
+def tell(
+    folder: Path, recipe: Recipe, store: Store, split: Split, *, systems: Sequence[str], **besides: object
+) -> None:
     """Write what the folder's name is a digest of, for people and for `serprep experiments`, and what else there is."""
     about = {"recipe": recipe.name, "version": store.version, "split": split.digest, "train": asdict(recipe.train)}
-    text = (json.dumps(about | besides, indent=1) + "\n").encode()
+    text = (json.dumps(about | _revisions(recipe, systems) | besides, indent=1) + "\n").encode()
     path = folder / ABOUT
     if not path.is_file() or path.read_bytes() != text:
         write_whole(path, text)
