@@ -25,7 +25,7 @@ from serprep_models.scores.summary import Verdict
 MEAN = "mean"  # in place of a dimension: over all of them
 N_DRAWS = 2000
 EXACT = 16  # speakers up to which every permutation is looked at
-_TINY = 1e-12  # a variance below is one of rounding
+_ROUNDING = 1e-12  # by which one difference, summed in two orders, may differ
 
 Interval = tuple[float, float] | None
 Scales = Mapping[str, tuple[float, float]]  # dimension → what became 0, and 1
@@ -150,6 +150,8 @@ def read_numbers(path: Path) -> pd.DataFrame:
         behind = list(table.columns[len(expected) :])
         fits = list(table.columns[: len(expected)]) == expected and len(names) > 0
         fits = fits and behind[:2] in ([], [*of_labels]) and all(name.startswith("p_") for name in behind[2:])
+        labels = {name.removeprefix("p_") for name in behind[2:]}
+        fits = fits and (not behind or (set(table["truth"]) <= labels | {""} and set(table["prediction"]) <= labels))
         fits = fits and bool(np.isfinite(table[behind[2:]].to_numpy(np.float64)).all())
         fits = fits and bool(np.isfinite(table[[predicted_of(name) for name in names]].to_numpy()).all())
     except (ValueError, KeyError, TypeError, OSError, OverflowError, csv.Error) as error:
@@ -286,7 +288,7 @@ def _pair(
         seen = points[0][place] - points[1][place]
         if np.isnan(seen):
             continue
-        as_large = np.abs(permuted[:, place]) >= np.abs(permuted[0, place]) - _TINY  # the first flips nobody
+        as_large = np.abs(permuted[:, place]) >= np.abs(permuted[0, place]) - _ROUNDING  # the first flips nobody
         low_high = np.nanpercentile(difference[:, place], [2.5, 97.5])
         p = float(as_large.mean())
         rows.append(

@@ -117,3 +117,10 @@ def test_predictions_that_were_not_written_so_are_refused(tmp_path) -> None:
         path.write_text(own.to_csv(index=False).replace(before, after, 1))
         with pytest.raises(TrainError, match=r"predictions\.csv"):
             read_numbers(path)
+    both = own.assign(truth=["sad", ""], prediction=["angry", "sad"], p_angry=[0.5, 0.25], p_sad=[0.5, 0.75])
+    both.to_csv(path, index=False)
+    pd.testing.assert_frame_equal(read_numbers(path), both)
+    for other in ({"truth": "happy"}, {"prediction": "happy"}, {"prediction": ""}):
+        both.assign(**other).to_csv(path, index=False)
+        with pytest.raises(TrainError, match=r"predictions\.csv: not as an experiment writes it"):
+            read_numbers(path)
