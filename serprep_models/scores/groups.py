@@ -219,7 +219,7 @@ def compare_groups(first: IntArray, second: IntArray, *, n_draws: int = 2000, se
     (1.0, True)
     """
     sums = [np.stack([np.diagonal(c, axis1=-2, axis2=-1), c.sum(axis=-1)], -2) for c in (first, second)]
-    exchanged = exchange(*sums, score=_uas, n_draws=n_draws, seed=seed)
+    (exchanged,) = exchange(*sums, score=_uas, n_draws=n_draws, seed=seed)
     if exchanged is None:
         return None
     told = {"ua": exchanged.difference, "ua_interval": exchanged.interval}
@@ -241,35 +241,41 @@ Sums = IntArray | DoubleArray
 
 def exchange(
     first: Sums, second: Sums, *, score: Callable[[DoubleArray], DoubleArray], n_draws: int = 2000, seed: int = 0
-) -> Exchanged | None:
-    """The difference of two groups in a score of sums, and its certainty; None where it is undefined.
+) -> list[Exchanged | None]:
+    """The difference of two groups in each score of sums, and its certainty; None where it is undefined.
 
     Parameters
     ----------
     first, second : ndarray, shape (n_speakers, n_seeds, …)
         Sums over utterances of the same speakers in the same order; zeros where a speaker is not in a group.
     score : callable
-        Sums (n, n_seeds, …) → scores (n, n_seeds).
+        Sums (n, n_seeds, …) → scores (n, n_seeds, n_scores).
     """
     there = [(sums != 0).any(axis=tuple(range(1, sums.ndim))) for sums in (first, second)]
     kept = there[0] | there[1]
     both = (there[0] & there[1])[kept]
     parts = [sums[kept].astype(np.float64) for sums in (first, second)]  # BLAS multiplies no whole numbers
-    seen = _differences(np.ones((1, len(both)), np.int64), parts, score)[0].mean()
-    if np.isnan(seen):
-        return None
+    seen = _differences(np.ones((1, len(both)), np.int64), parts, score)[0].mean(axis=0)
+    if np.isnan(seen).all():
+        return [None] * len(seen)
     exact, kinds = _exchanges(there[0][kept], both, np.random.default_rng([seed, 1]))
     drawn = _differences(kinds, parts, score).mean(axis=1)
-    as_large = int((~(np.abs(drawn) < abs(seen) - 1e-12)).sum())  # NaN among them
+    as_large = (~(np.abs(drawn) < np.abs(seen) - 1e-12)).sum(axis=0)  # NaN among them
     p = as_large / len(kinds) if exact else (as_large + 1) / (len(kinds) + 1)
     weights, seeds = drawn_weights(len(both), first.shape[1], n_draws=n_draws, seed=seed)
     scores = [score(np.tensordot(weights.astype(np.float64), part, axes=1)) for part in parts]
-    return Exchanged(
-        difference=float(seen),
-        interval=interval_of(scores[0] - scores[1], seeds) if len(both) > 1 else None,  # of one, seeds alone vary
-        p=float(p) if len(kinds) > 1 else None,
-        within_speakers=bool(both.any()),
-    )
+    apart = scores[0] - scores[1]
+    return [
+        None
+        if np.isnan(difference)
+        else Exchanged(
+            difference=float(difference),
+            interval=interval_of(apart[..., place], seeds) if len(both) > 1 else None,  # of one, seeds alone vary
+            p=float(p[place]) if len(kinds) > 1 else None,
+            within_speakers=bool(both.any()),
+        )
+        for place, difference in enumerate(seen)
+    ]
 
 
 def _exchanges(in_first: "np.ndarray[Any, Any]", both: "np.ndarray[Any, Any]", rng: Any) -> tuple[bool, IntArray]:
@@ -302,7 +308,7 @@ def _exchanges(in_first: "np.ndarray[Any, Any]", both: "np.ndarray[Any, Any]", r
 def _differences(
     stays: IntArray, parts: Sequence[DoubleArray], score: Callable[[DoubleArray], DoubleArray]
 ) -> DoubleArray:
-    """Score of the first group minus that of the second where some speakers change groups, (n_draws, n_seeds)."""
+    """Scores of the first group minus those of the second where some speakers change groups, (n_draws, n_seeds, …)."""
     kept, moved = stays.astype(np.float64), 1.0 - stays
     pairs = (parts, parts[::-1])
     mixed = [np.tensordot(kept, own, axes=1) + np.tensordot(moved, other, axes=1) for own, other in pairs]
@@ -310,10 +316,10 @@ def _differences(
 
 
 def _uas(sums: DoubleArray) -> DoubleArray:
-    """Mean recall over labels, of how many utterances are right, and all (…, 2, n_labels); NaN where there are none."""
+    """Mean recall (…, 1) over labels, of how many utterances are right, and all (…, 2, n_labels); NaN without any."""
     right, total = np.moveaxis(sums, -2, 0)
     recalls = np.divide(right, total, out=np.full(right.shape, np.nan), where=total > 0)
-    return np.asarray(recalls.mean(axis=-1))
+    return np.asarray(recalls.mean(axis=-1, keepdims=True))
 
 
 def _natural(name: str) -> str:

@@ -5,7 +5,6 @@ Groups, their intervals and the permutations between them are those of `groups`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import combinations
 
 import pandas as pd
@@ -57,8 +56,8 @@ def score_number_groups(
                 scores += worst_marked(of_dimension, by="ccc")
             sums = {name: _sums(own, part, dimensions) for name, part in parts.items()}
             for first, second in combinations(parts, 2) if sure else ():
-                for place, dimension in enumerate(names_of(dimensions)):
-                    exchanged = exchange(sums[first], sums[second], score=partial(_concordance, place=place))
+                exchanges = exchange(sums[first], sums[second], score=concordances)
+                for dimension, exchanged in zip(names_of(dimensions), exchanges, strict=True):
                     if exchanged is not None:
                         tests.append(
                             DimensionGroupDifference(
@@ -120,7 +119,3 @@ def _sums(own: pd.DataFrame, part: "pd.Series[bool]", dimensions: Sequence[str])
     """Sums of one group, of all speakers."""
     truth = [truth_of(name) for name in dimensions]
     return speaker_sums(own.assign(**{name: own[name].where(part) for name in truth}), dimensions)
-
-
-def _concordance(sums: DoubleArray, *, place: int) -> DoubleArray:
-    return concordances(sums)[..., place]
