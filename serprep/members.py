@@ -8,9 +8,8 @@ from typing import Any
 
 from serprep import fitness
 from serprep.errors import SerprepError, one_line
-from serprep.waits import ANSWER, LOOK, say, saying
+from serprep.waits import ANSWER, LOOK, TICK, say, saying
 
-TICK = 0.5  # seconds between looks for a worker
 KEPT = "what is computed is kept: the same command goes on from there"
 
 

@@ -34,12 +34,11 @@ from serprep.limits import refusal
 from serprep.members import KEPT, Members
 from serprep.processes import Processes, scratch
 from serprep.serving import LOCAL
-from serprep.waits import LOOK, in_time, say, saying
+from serprep.waits import LOOK, TICK, in_time, say, saying
 
 Item = TypeVar("Item")
 Receipt = TypeVar("Receipt")
 
-TICK = 0.5  # seconds between looks at this machine's processes
 PATIENCE = 5  # looks that find nobody at work before batches are handed out again
 BUSY_TICKS = 25  # of a processor's time from look to look, more than an idle process uses
 SILENCE = 12  # looks that a process neither answers nor computes before it is ended

@@ -171,7 +171,7 @@ class TrainConfig:
         own = {name: scale for name, scale in self.scales.items() if name not in tables}
         own = dict.fromkeys(self.dimensions) | own
         for place, scales in {"": own, **tables}.items():
-            table = f"[train.scales{'.' if place else ''}{place}]"
+            table = f"[train.scales{'.' if place else ''}{one_line(place)}]"
             for name, scale in scales.items():
                 if name not in self.dimensions:
                     raise RecipeError(f"{table} {one_line(name)} is no target; expected {', '.join(self.dimensions)}")

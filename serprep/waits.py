@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 
 from serprep.errors import one_line
 
+TICK = 0.5  # seconds between looks at processes of this machine, and for a worker
 LOOK = 5.0  # seconds after which a wait is said; also between questions to workers
 ANSWER = 10.0  # seconds that whoever is asked may take
 

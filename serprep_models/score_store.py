@@ -171,21 +171,31 @@ class _Numbers:
     target: Dimensions
     said_on: Mapping[str, tuple[float, float]]
     known: list[int]  # rows with a number
-    n_unknown: int
+    notes: list[str]
     labels = CommonLabels(labels=(), rows=())
 
     @classmethod
     def of(cls, predictor: Predictor, store: Store, scales: Mapping[str, Any]) -> "_Numbers":
         trained = training_of(predictor.checkpoints[0].about)["scales"]
-        tables = {name: table for name, table in trained.items() if name in corpora_of(store)}
+        own = {name for name, scale in scales.items() if not isinstance(scale, Mapping)}
+        if unknown := sorted(own.difference(predictor.labels)):
+            known = one_line(", ".join(predictor.labels))
+            raise TrainError(
+                f"--scale {one_line(unknown[0])} is nothing that the system says; expected some of {known}"
+            )
+        others = {name: table for name, table in trained.items() if isinstance(table, Mapping)}
+        tables = {} if scales else {name: table for name, table in others.items() if name in corpora_of(store)}
         target = dimensions_of(predictor.labels, {**predictor.scales, **tables, **scales})
-        target.check(store)
+        target.check(store, where="--scale")
         known = [row for row, there in enumerate(target.known(store)) if there]
-        return cls(target, predictor.scales, known, len(store) - len(known))
-
-    @property
-    def notes(self) -> list[str]:
-        return [f"{self.n_unknown} utterances have none of the numbers"] if self.n_unknown else []
+        n_unknown = len(store) - len(known)
+        notes = [f"{n_unknown} utterances have none of the numbers"] if n_unknown else []
+        if others and not scales and not corpora_of(store):
+            notes.append(
+                f"the numbers are taken to be on the scales of [train.scales]; those of {one_line(', '.join(others))} "
+                "were others in training: name the store's with --scale if it is one of them"
+            )
+        return cls(target, predictor.scales, known, notes)
 
     def table(self, predicted: Predictions, store: Store) -> pd.DataFrame:
         low, high = np.array(list(self.said_on.values()), np.float32).T

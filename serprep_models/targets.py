@@ -146,8 +146,8 @@ class Dimensions(Target):
         ends = [self.of_corpora.get(corpus, {}).get(name, self.scales[name]) for corpus in corpora]
         return np.array(ends, np.float64).T
 
-    def check(self, store: Store) -> None:
-        """Raise a TrainError if a column is none of numbers, or a value lies outside its scale."""
+    def check(self, store: Store, *, where: str = "[train.scales]") -> None:
+        """Raise a TrainError if a column is none of numbers, or a value lies outside its scale, named `where`."""
         problems, there = [], set(corpora_of(store))
         for corpus in self.of_corpora:
             if corpus not in there:
@@ -158,10 +158,11 @@ class Dimensions(Target):
             for row in np.flatnonzero((values < low) | (values > high)):
                 problems.append(
                     f"utterance {one_line(store.ids[row])!r}: {name} is {values[row]:g}, and its scale is "
-                    f"[{low[row]:g}, {high[row]:g}]; name another in [train.scales], or leave the utterance out"
+                    f"[{low[row]:g}, {high[row]:g}]; name another in {where}, or leave the utterance out"
                 )
             if np.isnan(values).all():
-                problems.append(f"no utterance has a number for {name}; leave it out of [train] target")
+                remedy = "; leave it out of [train] target" if where == "[train.scales]" else ", which the system says"
+                problems.append(f"no utterance has a number for {name}{remedy}")
         if problems:
             raise TrainError(first_ten(problems))
 

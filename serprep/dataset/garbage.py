@@ -122,7 +122,7 @@ def _find_garbage(place: Place, *, yes: bool) -> Garbage:
     unfinished = _unfinished(place, files)
     stores = [name for name in stores if name not in unfinished]
     wanted = _tagged_versions(root)
-    newest = stem_of(latest(root, stores))
+    newest = stem_of(latest(root, stores)) if stores else ""
     going, kept, damaged, notes = [], {}, {}, []
     keys: set[bytes] = set()
     for name in stores:

@@ -117,6 +117,10 @@ def test_what_a_killed_collector_left_of_a_store_goes_after_a_day(data, monkeypa
     assert gc(data, yes=True).temporary == (f"{stem}.build.json", f"{stem}.card.html", store, claim_on(store))
     assert not [name for name in remote.listing(data) if stem in name or "going" in name]
     assert gc(data).damaged == {} and len(open_store(f"{data}@latest")) == 2
+    (last,) = gc(data).kept  # and of the last store
+    remote.write(f"{data}/{claim_on(last)}", b"somebody")
+    remote.remove(f"{data}/{last}/zarr.json")
+    assert last in gc(data, yes=True).temporary and remote.listing(f"{data}/versions") == {}
 
 
 def test_a_bucket_that_does_not_answer_is_one_line(monkeypatch):

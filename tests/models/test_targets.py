@@ -283,8 +283,10 @@ def test_a_store_is_scored_on_a_scale_of_its_own(outcome, elsewhere, capsys) -> 
     from serprep_cli.score import scales_of, score_json
 
     place, store = outcome.folder / "svr" / "fold-01" / "seed-0", elsewhere[1]
-    with pytest.raises(TrainError, match=r"arousal is -.*its scale is \[1, 5\]"):
+    with pytest.raises(TrainError, match=r"arousal is -.*its scale is \[1, 5\]; name another in --scale"):
         score_store([place], store)
+    with pytest.raises(TrainError, match="--scale arousl is nothing that the system says; expected some of arousal"):
+        score_store([place], store, scales=scales_of(["arousl=-1,1"]))
     found = score_store([place], store, scales=scales_of(["arousal=-1,1"]), groups=["speaker"])
     told = predict_store([place], store).probabilities[:, 0]
     rows = {row.dimension: row for row in found.dimensions.scores}
@@ -294,6 +296,18 @@ def test_a_store_is_scored_on_a_scale_of_its_own(outcome, elsewhere, capsys) -> 
     print_outcome(found)
     assert "arousal from -1 to 1" in capsys.readouterr().out
     assert score_json(found)["dimensions"]["scores"][0]["ccc"] == rows["arousal"].ccc
+
+
+def test_what_other_scales_training_knew_is_said_and_the_callers_go_first(outcome, store, monkeypatch) -> None:
+    place = outcome.folder / "svr" / "fold-01" / "seed-0"
+    trained = {**SCALES, "lab": {"arousal": [-1, 1]}}
+    monkeypatch.setattr("serprep_models.score_store.training_of", lambda about: {"scales": trained})
+    monkeypatch.setattr("serprep_models.score_store.corpora_of", lambda store: ["lab"] * len(store))
+    assert list(score_store([place], store, scales=SCALES).dimensions.scales_of) == []
+    monkeypatch.setattr("serprep_models.score_store.corpora_of", lambda store: ())
+    of_lab = "those of lab were others in training"
+    assert any(of_lab in note for note in score_store([place], store).notes)
+    assert not any(of_lab in note for note in score_store([place], store, scales=SCALES).notes)
 
 
 def test_numbers_are_crossed_each_corpus_on_its_scale(folder, elsewhere, capsys) -> None:
