@@ -179,10 +179,8 @@ class _Numbers:
         trained = training_of(predictor.checkpoints[0].about)["scales"]
         own = {name for name, scale in scales.items() if not isinstance(scale, Mapping)}
         if unknown := sorted(own.difference(predictor.labels)):
-            known = one_line(", ".join(predictor.labels))
-            raise TrainError(
-                f"--scale {one_line(unknown[0])} is nothing that the system says; expected some of {known}"
-            )
+            said = one_line(", ".join(predictor.labels))
+            raise TrainError(f"--scale {one_line(unknown[0])} is nothing that the system says; expected some of {said}")
         others = {name: table for name, table in trained.items() if isinstance(table, Mapping)}
         tables = {} if scales else {name: table for name, table in others.items() if name in corpora_of(store)}
         target = dimensions_of(predictor.labels, {**predictor.scales, **tables, **scales})
