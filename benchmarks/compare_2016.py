@@ -19,7 +19,7 @@ import opensmile
 from serprep.audio.decode import decode, read_bytes
 from serprep.features.compare_2016 import names
 from serprep.features.compare_2016.blocks import functionals_of
-from serprep.features.compare_2016.contours import contours_of
+from serprep.features.compare_2016.contours import contours_of, delta, smooth
 from serprep.progress import Progress
 from serprep.testing.signals import RATE, SIGNALS, generated_signal
 
@@ -94,7 +94,10 @@ def both(signals: Iterable[np.ndarray], n: int, what: str) -> Compared:
             made = contours_of(signal)
             ours.append(functionals_of(made))
             theirs.append(by_package("Functionals", signal)[0])
-            plain, deltas = (made.voice, made.energy, made.spectral), made[3::2]
+            n_short = made.spectrum.shape[1]
+            spectral = smooth(made.spectrum, n_short, np.full(len(made.spectrum), n_short))
+            plain = (made.voice, made.energy, spectral)
+            deltas = (made.voice_delta, made.energy_delta, delta(spectral, n_short))
             for level, groups, more in (("LowLevelDescriptors", plain, 1), ("LowLevelDescriptors_Deltas", deltas, 3)):
                 printed = np.concatenate([group[:, : made.n_frames + more] for group in groups]).T
                 expected = by_package(level, signal)
