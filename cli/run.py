@@ -1,6 +1,6 @@
 """``serprep run``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -273,14 +273,10 @@ def _print_number_groups(dimensions: Any) -> None:
     ]
     click.echo()
     print_wide_table(rows, list(rows[0]))
-    for row in dimensions.group_differences:
-        if row.p_holm is not None and row.p_holm < 0.05:
-            paragraph(
-                f"{row.system}: {one_line(row.column)} {one_line(row.first)} − {one_line(row.second)}: CCC of "
-                f"{one_line(row.dimension)} {coefficient(row.ccc, row.ccc_interval)}, p {p_value(row.p_holm)} (Holm)."
-            )
-    click.echo()
-    paragraph(GROUPS)
+    print_differences(
+        dimensions.group_differences,
+        lambda row: f"CCC of {one_line(row.dimension)} {coefficient(row.ccc, row.ccc_interval)}",
+    )
 
 
 def _print_number_conditions(dimensions: Any) -> None:
@@ -350,11 +346,18 @@ def print_groups(groups: Any) -> None:
         ],
         ["system", "group", "speakers", "utterances", "UA %", "95 %", "macro-F1 %", "95 % "],
     )
-    for row in groups.differences:
+    print_differences(groups.differences, lambda row: f"UA {percent(row.ua)} points ({interval(row.ua_interval)})")
+
+
+def print_differences(rows: Sequence[Any], score: Callable[[Any], str]) -> None:
+    """Differences of groups that chance does not explain, and what the table of groups says."""
+    from serprep.errors import one_line
+
+    for row in rows:
         if row.p_holm is not None and row.p_holm < 0.05:
             paragraph(
-                f"{row.system}: {one_line(row.column)} {one_line(row.first)} − {one_line(row.second)}: UA "
-                f"{percent(row.ua)} points ({interval(row.ua_interval)}), p {p_value(row.p_holm)} (Holm)."
+                f"{row.system}: {one_line(row.column)} {one_line(row.first)} − {one_line(row.second)}: {score(row)}, "
+                f"p {p_value(row.p_holm)} (Holm)."
             )
     click.echo()
     paragraph(GROUPS)

@@ -134,7 +134,8 @@ def cross(
                 summary, numbers = next(iter(scored.summary), None), scored.dimensions.scores
                 cells.append(_cell(system, (name, other), scored.predictions, summary=summary, numbers=numbers))
                 warnings += [f"{one_line(name)} → {one_line(other)}: {warning}" for warning in scored.warnings]
-                notes += [f"{one_line(name)} → {one_line(other)}: {note}" for note in scored.seen.notes]
+                said = scored.notes if dimensions else scored.seen.notes  # of labels, the table says what is dropped
+                notes += [f"{one_line(name)} → {one_line(other)}: {note}" for note in said]
     return Cross(
         corpora=tuple(names),
         systems=chosen,
