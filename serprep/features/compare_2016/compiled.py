@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable
 from functools import cached_property, lru_cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -105,11 +104,11 @@ def _stated(value: Any) -> str:
         return f"({','.join(map(_stated, value))})"
     if isinstance(value, Compiled):
         return value.digest
-    if isinstance(value, ModuleType):
-        return value.__name__
+    if value is np:  # constants of another module would be values that its name does not tell
+        return "numpy"
     if value is None or isinstance(value, bool | int | float | str | np.generic):
         return f"{type(value).__name__} {value!r}"
-    raise TypeError(f"compiled code names {value!r}; expected numbers, tuples of them, modules, compiled functions")
+    raise TypeError(f"compiled code names {value!r}; expected numbers, tuples of them, numpy, compiled functions")
 
 
 @lru_cache
