@@ -30,6 +30,7 @@ from torch.utils.data import DataLoader, Dataset
 from serprep.cache.parts import PLACE, Places, as_keys, key_of
 from serprep.features.extract import Features, identities
 from serprep.manifest.table import make_manifest
+from serprep.processes import ENVIRONMENT
 from serprep.recipe import TrainConfig
 from serprep.store import zarr_store
 from serprep.store.convert import convert
@@ -40,6 +41,7 @@ from serprep.systems import inputs_of
 from serprep.utterance import Utterance
 from serprep_models.crnn import n_flat
 from serprep_models.examples import Stored
+from serprep_models.heap import kept
 from serprep_models.loader import Batches, Loader
 from serprep_models.standardise import CLIP, Moments
 from serprep_models.system import Batch, SystemConfig
@@ -53,8 +55,6 @@ UTTERANCES = int(os.environ.get("SERPREP_BENCH_UTTERANCES", "2560"))
 SYSTEMS = ("plain-crnn", "hsf-crnn", "multi-crnn")
 LABELS = ("angry", "happy", "neutral", "sad")
 BATCH = 32
-# as in the workers that train: freed memory is kept
-ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": str(256 << 20), "MALLOC_MMAP_THRESHOLD_": str(256 << 20)}
 
 
 def lengths(n: int) -> list[int]:
@@ -400,4 +400,5 @@ if __name__ == "__main__":
         stream(*sys.argv[2:])
     else:
         for chosen in sys.argv[1:] or BENCHMARKS:
-            BENCHMARKS[chosen]()
+            with kept():
+                BENCHMARKS[chosen]()
