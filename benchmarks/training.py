@@ -41,7 +41,6 @@ from serprep.systems import inputs_of
 from serprep.utterance import Utterance
 from serprep_models.crnn import n_flat
 from serprep_models.examples import Stored
-from serprep_models.heap import kept
 from serprep_models.loader import Batches, Loader
 from serprep_models.standardise import CLIP, Moments
 from serprep_models.system import Batch, SystemConfig
@@ -400,5 +399,4 @@ if __name__ == "__main__":
         stream(*sys.argv[2:])
     else:
         for chosen in sys.argv[1:] or BENCHMARKS:
-            with kept():
-                BENCHMARKS[chosen]()
+            BENCHMARKS[chosen]()

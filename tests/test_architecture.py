@@ -47,7 +47,7 @@ STAGES = (
     *("split", "audit", "systems", "recipe", "card", "pipeline", "exports", "browse", "doctor", "testing"),
 )
 MODELS = (  # modules of serprep_models, the lowest first
-    *("threads", "heap", "children", "standardise", "statistics", "system"),
+    *("threads", "children", "standardise", "statistics", "system"),
     *(
         f"scores.{name}"
         for name in ("result", "metrics", "intervals", "summary", "concordance", "dimensions", "distributions")

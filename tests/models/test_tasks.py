@@ -34,9 +34,7 @@ def test_a_killed_experiment_goes_on_and_its_state_is_gone_afterwards(small, tmp
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match="now"):
         patch.setattr(train._Training, "save", die)
-        patch.setattr(
-            train.train.__wrapped__, "__kwdefaults__", {**train.train.__wrapped__.__kwdefaults__, "save_every": 0.0}
-        )
+        patch.setattr(train.train, "__kwdefaults__", {**train.train.__kwdefaults__, "save_every": 0.0})
         tasks.run_experiment(killed)
     assert (tmp_path / "killed" / train.STATE).is_file() and not experiment.finished(killed)
     assert experiment.n_epochs_done(killed) == 0
