@@ -10,6 +10,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import generate  # noqa: E402
+import links  # noqa: E402
+from sphinx.errors import SphinxError  # noqa: E402
 
 import serprep  # noqa: E402
 
@@ -33,3 +35,11 @@ html_show_sourcelink = False
 def setup(app):
     """Write what is generated before anything is read."""
     generate.write(Path(app.srcdir) / "reference")
+    app.connect("build-finished", _check)
+
+
+def _check(app, exception):
+    """No link of the site leads nowhere."""
+    lost = [] if exception else links.dead(Path(app.outdir))
+    if lost:
+        raise SphinxError(f"{len(lost)} links lead nowhere: {', '.join(lost[:10])}")
