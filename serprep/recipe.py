@@ -126,6 +126,8 @@ class TrainConfig:
     # column of numbers → where its scale begins and ends; [[corpus]] name → a table of those that it has otherwise
     scales: Mapping[str, Any] = field(default_factory=dict)
     emotion_weight: float = within(0, 1000, default=0.0)  # of the label's loss, learnt beside numbers; 0 is off
+    adversary: float = within(0, 1000, default=0.0)  # of the reversed gradient of what tells speakers; 0 is off
+    contrast: float = within(0, 1000, default=0.0)  # weight of the supervised contrastive loss; 0 is off
     secondary: float = within(0, 1, default=0.5)  # weight of what a rater said besides the first; with raters
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # system → its table [train.<system>]
 
@@ -135,6 +137,8 @@ class TrainConfig:
             raise RecipeError(f"[train] systems names one twice: {', '.join(self.systems)}")
         if self.sampling == self.class_weights == "balanced":
             raise RecipeError("[train] sampling and class_weights would balance twice; choose one of them")
+        if self.contrast and self.mixup:
+            raise RecipeError("[train] contrast is for utterances of one label, and mixup mixes them; leave one out")
         if self.enrol and not self.transductive:
             raise RecipeError(
                 f"[train] enrol is {self.enrol} with standardisation {self.standardisation!r}; expected 1 or more "
@@ -179,7 +183,11 @@ class TrainConfig:
                     told = "is missing" if scale is None else f"is {shown(scale)}"
                     raise RecipeError(f"{table} {name} {told}; expected where its scale begins and ends, as [1, 5]")
         plain = type(self)
-        for name in () if self.target == "emotion" else ("class_weights", "sampling", "label_smoothing", "calibrate"):
+        for name in (
+            ()
+            if self.target == "emotion"
+            else (*("class_weights", "sampling", "label_smoothing", "calibrate", "contrast"),)
+        ):
             if getattr(self, name) != getattr(plain, name):
                 raise RecipeError(
                     f"[train] {name} is for one label per utterance; leave it out with target = {shown(self.target)}"

@@ -37,7 +37,7 @@ def augment(batch: Batch, how: TrainConfig) -> Batch:
             hidden = runs(n_segments, n_frames, widest=how.mask_frames)[:, :, None]  # (S, L, 1)
             values = values.masked_fill(hidden.to(values.device), 0.0)
         inputs[name], counts[name] = values, own
-    return Batch(inputs, counts, batch.labels)
+    return Batch(inputs, counts, batch.labels, batch.store_rows)
 
 
 def drop(counts: Tensor, probability: float) -> tuple[Tensor, Tensor]:

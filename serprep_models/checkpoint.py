@@ -32,10 +32,11 @@ from serprep_models.catalogue import resolve
 from serprep_models.scores.calibration import Calibration
 from serprep_models.standardise import Moments, Statistics
 from serprep_models.system import SystemConfig
-from serprep_models.train import Trained
+from serprep_models.train import Trained, narrowed
 
 FORMAT = 2  # 1 had one list of keys for all systems
 NUMBERS = 3  # of a system that says numbers, whose scales stand in it: an older serprep takes them for logits
+BOTH = 4  # of one that says numbers and, in outputs behind these, logits of the labels that stand in it
 STANDARDISATIONS = words_of(hints_of(TrainConfig)["standardisation"])
 WEIGHTS, ABOUT = "weights.safetensors", "checkpoint.json"
 DTYPES = ("float32", "float16")  # of the segments it was trained on
@@ -92,7 +93,7 @@ def write_checkpoint(
     numbers = bool(how.dimensions)
     tensors: dict[str, Tensor] = {name: value.cpu().contiguous() for name, value in trained.system.state_dict().items()}
     about = {
-        "format": NUMBERS if numbers else FORMAT,
+        "format": BOTH if how.emotion_weight else NUMBERS if numbers else FORMAT,
         "system": {
             "name": trained.config.system,
             "n_labels": trained.config.n_labels,
@@ -104,6 +105,7 @@ def write_checkpoint(
         "segment_dtype": store.attributes["segment_dtype"],
         "labels": list(how.dimensions or store.labels),
         **({"scales": {name: list(how.scales[name]) for name in how.dimensions}} if numbers else {}),
+        **({"beside": list(store.labels)} if how.emotion_weight else {}),
         "standardisation": how.standardisation,
         "enrol": how.enrol,
         "statistics": {
@@ -168,31 +170,36 @@ def _why_none(place: Path) -> str:
     return "no checkpoint there; expected a folder that `serprep train` wrote for a system, or one above"
 
 
-def read_checkpoint(folder: Path) -> Checkpoint:
+def read_checkpoint(folder: Path, *, emotion: bool = False) -> Checkpoint:
     """Read what `write_checkpoint` wrote.
 
     Parameters
     ----------
     folder : Path
         The folder, or one of its two files.
+    emotion : bool
+        Of a system that says numbers, take the labels that it learnt beside instead.
 
     Raises
     ------
     TrainError
-        If a file is missing, damaged, or not what this serprep writes.
+        If a file is missing, damaged, or not what this serprep writes, or there is nothing beside.
     """
     folder = folder.parent if folder.name in (WEIGHTS, ABOUT) else folder
     place = one_line(folder)
     about = _read_json(folder / ABOUT)
     try:
-        if about["format"] not in (1, FORMAT, NUMBERS) or type(about["format"]) is not int:
-            raise TrainError(f"{place}: checkpoint has format {about['format']!r}, this serprep reads {NUMBERS}")
+        if about["format"] not in (1, FORMAT, NUMBERS, BOTH) or type(about["format"]) is not int:
+            raise TrainError(f"{place}: checkpoint has format {about['format']!r}, this serprep reads {BOTH}")
         claims = {"kinds": about.get("kinds", {}), "configurations": {"features": about["features"]}}
         features = features_from_json(about["features"], missing_kinds(claims))
         config = _system_config(_renamed(about["system"]) if about["format"] == 1 else about["system"], features)
-        labels = tuple(about["labels"])
+        both, of_numbers = about["format"] == BOTH, about["format"] in (NUMBERS, BOTH)
+        own, beside = tuple(about["labels"]), tuple(about["beside"]) if both else ()
+        labels = (*own, *beside)
         dtype = about.get("segment_dtype", "float32")
-        if len(labels) != config.n_labels or len(set(labels)) < len(labels) or not all(map(_is_name, labels)):
+        different = all(len(set(names)) == len(names) for names in (own, beside))
+        if len(labels) != config.n_labels or not different or not all(map(_is_name, labels)):
             raise TrainError(f"labels {one_line(list(labels)[:5])} are not {config.n_labels} different names")
         if dtype not in DTYPES:
             raise TrainError(f"segment_dtype is {one_line(dtype)}; expected one of {', '.join(DTYPES)}")
@@ -204,29 +211,35 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         enrol = about.get("enrol", 0)
         if type(enrol) is not int or enrol < 0:
             raise TrainError(f"enrol is {one_line(enrol)}; expected a whole number")
-        scales = _scales(about["scales"], labels) if about["format"] == NUMBERS else {}
+        scales = _scales(about["scales"], own) if of_numbers else {}
         calibration = Calibration.read(about["calibration"]) if "calibration" in about else None
         statistics = _statistics(about["statistics"], config, features, standardisation=standardisation)
         if about.get("sha256", digest := _digest(about)) != digest:  # those of an older serprep have none
             raise TrainError("checkpoint.json is not as it was written (other SHA-256)")
-        system = _system(folder / WEIGHTS, config, about.get("weights_sha256"))
+        trained = Trained(_system(folder / WEIGHTS, config, about.get("weights_sha256")), config)
+        if both and not (own and beside):
+            raise TrainError("it says numbers and labels, and names none; expected both")
+        if both:
+            trained = narrowed(trained, slice(len(own), None) if emotion else slice(len(own)))
     except TrainError as error:
         again = "" if SYSTEMS.without in str(error) else "; train it again"  # it may be fine, and its package missing
         raise TrainError(f"{place}: {brief(error, 1000)}{again}") from None
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError, FeatureError) as error:
         raise TrainError(f"{place}: checkpoint.json: {brief(error)}; expected what `serprep train` writes") from None
+    if emotion and not both:
+        raise TrainError(f"{place}: no emotion was learnt beside numbers; train with [train] emotion_weight")
     return Checkpoint(
-        system=system,
-        config=config,
+        system=trained.system,
+        config=trained.config,
         features=features,
         segment_dtype=dtype,
-        labels=labels,
+        labels=beside if emotion else own,
         standardisation=standardisation,
         enrol=enrol,
         statistics=statistics,
         about=about,
         calibration=calibration,
-        scales=scales,
+        scales={} if emotion else scales,
     )
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +28,14 @@ from serprep_models.targets import dimensions_of
 class Comparison:
     """What several experiments folders hold; systems are named "name: system"."""
 
-    summary: Sequence[Summary]
+    summary: Sequence[Summary]  # of labels, which all learnt; else none
     comparisons: Sequence[Pair]  # of systems of different folders
     notes: tuple[str, ...]
     scored: str
     submissions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     raters: tuple[RaterScore, ...] = ()  # of all systems on the same utterances, where a side learns what raters said
-    dimensions: DimensionScores = field(default_factory=DimensionScores)  # of numbers, in place of the summary
+    dimensions: DimensionScores = field(default_factory=DimensionScores)  # of numbers, which all learnt
 
 
 def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
@@ -56,72 +56,103 @@ def compare_experiments(sides: Mapping[str, Path | Outcome]) -> Comparison:
     results: list[Result] = []
     of: dict[str, tuple[str, str]] = {}  # "name: system" → name, system
     parts: list[pd.DataFrame] = []
-    known: list[tuple[str, ...]] = []
+    columns: list[Columns] = []
     for name, side in sides.items():
         own, predictions = _read(side) if isinstance(side, Path) else (side.results, side.predictions)
-        known.append((*_columns(own[0], predictions), own[0].scored))
-        if known[-1] != known[0]:
+        columns.append(_columns(own[0], predictions))
+        if not _in_all(columns) or columns[-1]["part"] != columns[0]["part"]:
+            first, last = (one_line(", ".join(chain(*columns[place].values()))) for place in (0, -1))
             raise TrainError(
-                f"{one_line(name)} scores {one_line(', '.join(known[-1]))}, the first {one_line(', '.join(known[0]))}; "
-                "expected the same labels and the same part"
+                f"{one_line(name)} scores {last}, the first {first}; expected the same labels and the same part"
             )
         of |= {f"{name}: {result.system}": (name, result.system) for result in own}
         results += [replace(result, system=f"{name}: {result.system}") for result in own]
         parts.append(predictions.assign(system=f"{name}: " + predictions["system"]))
-    labels, scored = known[0][:-1], known[0][-1]
+    shared = _in_all(columns)
+    labels, left_out = shared.get("labels", ()), {kind for each in columns for kind in each if each[kind]} - set(shared)
     predictions = pd.concat(parts, ignore_index=True)
-    if scales := results[0].json.get("scales"):
+    dimensions = DimensionScores()
+    if "numbers" in shared:
+        scales = results[0].json["scales"]
         target = dimensions_of(list(scales), {**scales, **results[0].json.get("scales_of", {})})
         scores = DimensionScores.of(predictions, target.scales, target.of_corpora)
         apart = [row for row in scores.differences if of[row.first][0] != of[row.second][0]]
-        beside = ["the emotion, learnt beside numbers, is not compared"] if "truth" in predictions else []
-        return Comparison(
-            summary=[],
-            comparisons=[],
-            dimensions=replace(scores, differences=corrected_for(apart)),
-            notes=(*_differences(sides), *_lacking(results, of), *_devices(results, of), *beside),
-            scored=scored,
-        )
+        dimensions = replace(scores, differences=corrected_for(apart))
+    pairs, silent = _pairs(sides, predictions, of, labels) if labels else ([], [])
+    return Comparison(
+        summary=summarise(predictions, labels, results) if labels else [],
+        comparisons=corrected(pairs),
+        dimensions=dimensions,
+        notes=(
+            *_differences(sides),
+            *_lacking(results, of),
+            *_devices(results, of),
+            *silent,
+            *(NOT_COMPARED[kind] for kind in sorted(left_out - {"part"})),
+        ),
+        scored=results[0].scored,
+        raters=_against_raters(sides, predictions) if labels else (),
+    )
+
+
+def _pairs(
+    sides: Mapping[str, Path | Outcome],
+    predictions: pd.DataFrame,
+    of: Mapping[str, tuple[str, str]],
+    labels: Sequence[str],
+) -> tuple[list[Pair], list[str]]:
+    """Systems of different sides in pairs, the same systems first, and what is to be said of them."""
     unknown = set(predictions.loc[(predictions["speaker"] == "") & (predictions["truth"] != ""), "system"])
     systems = [system for system, (_, plain) in of.items() if not is_floor(plain)]
     known_speakers = predictions[predictions["system"].isin(set(systems) - unknown)]
     pairs: list[Pair] = []
-    shared: list[str] = []
+    notes: list[str] = []
     for first, second in combinations(sides, 2):
         side_of = known_speakers["system"].map(lambda system: of[system][0])
         pair = [known_speakers[side_of == name] for name in (first, second)]
         before, after = (store_of(sides[name]) for name in (first, second))
         if before is not None and after is not None and before.version != after.version:
             pair, note = _on_shared(pair, (before, after), names=(first, second))
-            shared.append(note)
+            notes.append(note)
         compared = compare(pd.concat(pair, ignore_index=True), labels)
         pairs += [each for each in compared if of[each.first][0] != of[each.second][0]]
-    pairs.sort(key=lambda pair: of[pair.first][1] != of[pair.second][1])  # same systems first
+    pairs.sort(key=lambda pair: of[pair.first][1] != of[pair.second][1])
     there = {(pair.first, pair.second) for pair in pairs}
-    silent = [
+    notes += [
         f"{a} and {b} are not compared: expected the same utterances of two known speakers or more, in the same folds"
         for a, b in combinations(systems, 2)
         if of[a][0] != of[b][0] and (a, b) not in there
     ]
-    return Comparison(
-        summary=summarise(predictions, labels, results),
-        comparisons=corrected(pairs),
-        notes=(*_differences(sides), *_lacking(results, of), *_devices(results, of), *shared, *silent),
-        scored=scored,
-        raters=_against_raters(sides, predictions),
-    )
+    return pairs, notes
 
 
-def _columns(result: Result, predictions: pd.DataFrame) -> list[str]:
-    """The labels that are scored, or the numbers, each with its scales."""
-    if "scales" not in result.json:
-        return [column.removeprefix("p_") for column in predictions.columns if column.startswith("p_")]
-    tables = {"": result.json["scales"], **result.json.get("scales_of", {})}
-    return [
+Columns = Mapping[str, tuple[str, ...]]
+NOT_COMPARED = {
+    "labels": "the emotion, learnt beside numbers, is not compared: not all have the same labels",
+    "numbers": "the numbers are not compared: not all have the same, on the same scales",
+}
+
+
+def _columns(result: Result, predictions: pd.DataFrame) -> Columns:
+    """The labels that are scored, and the numbers, each with its scales; and of which part."""
+    tables = {"": result.json.get("scales", {}), **result.json.get("scales_of", {})}
+    numbers = [
         f"{corpus}{': ' if corpus else ''}{name} from {low:g} to {high:g}"
         for corpus, scales in sorted(tables.items())
         for name, (low, high) in scales.items()
     ]
+    labels = [column.removeprefix("p_") for column in predictions.columns if column.startswith("p_")]
+    return {"numbers": tuple(numbers), "labels": tuple(labels), "part": (result.scored,)}
+
+
+def _in_all(columns: Sequence[Columns]) -> Columns:
+    """Which of labels and numbers all sides have alike."""
+    first = columns[0]
+    return {
+        kind: first[kind]
+        for kind in ("numbers", "labels")
+        if first[kind] and all(each[kind] == first[kind] for each in columns)
+    }
 
 
 def _against_raters(sides: Mapping[str, Path | Outcome], predictions: pd.DataFrame) -> tuple[RaterScore, ...]:

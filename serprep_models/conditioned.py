@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from serprep._typing import FloatArray, IntArray
 from serprep.config import configured
 from serprep.errors import TrainError
 from serprep.files import write_whole
@@ -16,7 +17,7 @@ from serprep.recipe import TrainConfig
 from serprep.store.store import Store, open_store
 from serprep_models.experiment import read_predictions
 from serprep_models.predict_store import stored_values
-from serprep_models.predictor import load
+from serprep_models.predictor import Predictor, load
 from serprep_models.scores import speaker_counts
 from serprep_models.scores.dimensions import predicted_of, read_numbers
 from serprep_models.scores.intervals import scores_of_counts
@@ -46,6 +47,7 @@ class _Task:
     role: str  # that is scored
     digest: str  # of the checkpoint
     numbers: bool  # whether it says these, not labels
+    both: bool  # whether it says labels as well
 
 
 def predict_conditioned(
@@ -72,8 +74,8 @@ def predict_conditioned(
 
 def _task(place: Path, store: Store, role: str) -> _Task:
     predictor = load(place)
-    digest = predictor.checkpoints[0].about["sha256"]
-    return _Task(str(place), store.path, role, digest, numbers=bool(predictor.scales))
+    about = predictor.checkpoints[0].about
+    return _Task(str(place), store.path, role, about["sha256"], numbers=bool(predictor.scales), both="beside" in about)
 
 
 def _read(path: Path, task: _Task) -> pd.DataFrame:
@@ -87,11 +89,24 @@ def _file(task: _Task) -> Path:
 
 def predict_experiment(task: _Task) -> None:
     """Predict what an experiment scored, from another store; the task that workers run."""
-    store, predictor = open_store(task.store), load(task.experiment)
-    clean = _read(Path(task.experiment) / "predictions.csv", task)
-    clean = clean[clean["role"] == task.role]
+    store = open_store(task.store)
+    table = _read(Path(task.experiment) / "predictions.csv", task)
+    table = table[table["role"] == task.role]
     place = {name: row for row, name in enumerate(store.ids)}
-    wanted = np.array([place[name] for name in clean["id"]])
+    rows = np.array([place[name] for name in table["id"]])
+    if task.numbers and not task.both:  # nothing is said of labels that an older serprep learnt beside
+        table = table.drop(columns=table.filter(regex="^(truth|prediction|p_.*)$").columns)
+    for emotion in (False, True) if task.both else (False,):
+        predictor = load(task.experiment, emotion=emotion)
+        given, column_of = _given(predictor, store, rows), predicted_of if predictor.scales else "p_{}".format
+        table = table.assign(**{column_of(name): given[:, n] for n, name in enumerate(predictor.labels)})
+        if not predictor.scales:
+            table = table.assign(prediction=[predictor.labels[best] for best in given.argmax(axis=1)])
+    write_whole(_file(task), table.to_csv(index=False, lineterminator="\n").encode())
+
+
+def _given(predictor: Predictor, store: Store, wanted: IntArray) -> FloatArray:
+    """What a system says of some rows of a store, in their order."""
     order = np.argsort(wanted)
     rows = wanted[order]
     known: Statistics | None = None
@@ -107,13 +122,7 @@ def predict_experiment(task: _Task) -> None:
         ]
     given = np.empty((len(rows), len(predictor.labels)), np.float32)
     given[order] = np.concatenate(blocks)
-    column_of = predicted_of if task.numbers else "p_{}".format
-    table = clean.assign(**{column_of(name): given[:, place] for place, name in enumerate(predictor.labels)})
-    if task.numbers:  # a checkpoint of numbers has nothing to say of labels that were learnt beside
-        table = table.drop(columns=table.filter(regex="^(truth|prediction|p_.*)$").columns)
-    else:
-        table = table.assign(prediction=[predictor.labels[best] for best in given.argmax(axis=1)])
-    write_whole(_file(task), table.to_csv(index=False, lineterminator="\n").encode())
+    return given
 
 
 def score_conditions(predictions: pd.DataFrame, labels: Sequence[str]) -> tuple[ConditionScore, ...]:
@@ -125,7 +134,7 @@ def score_conditions(predictions: pd.DataFrame, labels: Sequence[str]) -> tuple[
         Columns condition, system, seed, speaker, truth, prediction; rows without truth are left out.
     labels : sequence of str
     """
-    known = predictions[predictions["truth"] != ""]
+    known = predictions[predictions["truth"].fillna("") != ""]
     scores = []
     for (condition, system), own in known.groupby(["condition", "system"], sort=False):
         measures = scores_of_counts(speaker_counts(own, labels), labels, known=bool((own["speaker"] != "").all()))

@@ -57,7 +57,7 @@ class Examples:
             begin = torch.repeat_interleave(first - count.cumsum(0) + count, count)
             inputs[name] = values.index_select(0, begin + torch.arange(len(begin)))
             counts[name] = count
-        return Batch(inputs, counts, self.labels[chosen])
+        return Batch(inputs, counts, self.labels[chosen], torch.from_numpy(self.rows[chosen.numpy()]))
 
     def take(self, chosen: Tensor) -> "Examples":
         """The chosen utterances, copied."""

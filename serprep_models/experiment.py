@@ -20,6 +20,7 @@ from serprep.errors import TrainError, one_line
 from serprep.recipe import TrainConfig
 from serprep.store.store import Store
 from serprep.systems import SYSTEMS, SystemSpec, options_of
+from serprep_models.catalogue import json_object
 from serprep_models.checkpoint import ABOUT, WEIGHTS
 from serprep_models.scores.dimensions import is_score
 from serprep_models.targets import Target, target_of
@@ -114,8 +115,11 @@ def ran_as_asked(experiment: Experiment) -> bool:
 
 
 def lacks_checkpoint(experiment: Experiment) -> bool:
-    """Whether a finished experiment is of an older serprep, which kept checkpoints of some systems only."""
-    return not experiment.spec.floor and not (Path(experiment.folder) / ABOUT).is_file()
+    """Whether a finished experiment is of an older serprep, which kept less, or checkpoints of some systems only."""
+    path = Path(experiment.folder) / ABOUT
+    if experiment.spec.floor or not path.is_file():
+        return not experiment.spec.floor
+    return experiment.how.emotion_weight > 0 and "beside" not in json_object(path)
 
 
 def digests_of(folder: Path, names: Iterable[str]) -> dict[str, str]:

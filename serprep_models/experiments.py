@@ -121,7 +121,7 @@ def run_experiments(
     bound = bind(split, manifest)
     refuse_leaks(split)
     numbers = _fold_numbers(split, folds)
-    numeric, said = bool(recipe.train.dimensions), None
+    numeric, labelled, said = bool(recipe.train.dimensions), recipe.train.learns != "numbers", None
     if recipe.train.target == "raters":
         said = said_of(recipe, store)
     chosen = tuple(systems or recipe.train.systems or default_systems(recipe.train.learns))
@@ -223,13 +223,13 @@ def run_experiments(
         results=results,
         summary=[
             replace(row, uncalibrated=before.get(row.system, {}))
-            for row in ([] if recipe.train.learns == "numbers" else summarise(scored, store.labels, results))
+            for row in (summarise(scored, store.labels, results) if labelled else [])
         ],
-        comparisons=[] if numeric else compare(scored, store.labels),
-        groups=Groups() if numeric else score_groups(scored, store.labels, columns),
+        comparisons=compare(scored, store.labels) if labelled else [],
+        groups=score_groups(scored, store.labels, columns) if labelled else Groups(),
         raters=score_raters(scored, said.frame()) if said else (),
         dimensions=dimensions,
-        conditions=score_conditions(conditioned, store.labels) if len(conditioned) and not numeric else (),
+        conditions=score_conditions(conditioned, store.labels) if len(conditioned) and labelled else (),
         predictions=scored,
         n_kept=len(experiments) - len(waiting),
         seconds=monotonic() - began,

@@ -268,8 +268,12 @@ def _figures(report: Report, chance: float | None) -> dict[str, Any]:
     if report.dimensions.scores:
         systems = list(dict.fromkeys(row.system for row in report.dimensions.scores))
         figures["numbers"] = numbers(report.numbers, list(report.dimensions.scales))
-    if conditions := report.conditions or report.dimensions.of_all(report.dimensions.conditions):
-        figures["conditions"] = by_condition(conditions, systems)
+    for name, rows in {
+        "conditions": report.conditions,
+        "number_conditions": report.dimensions.of_all(report.dimensions.conditions),
+    }.items():
+        if rows:
+            figures[name] = by_condition(rows, systems)
     if len(report.speakers):
         dots = report.speakers.rename(columns={"speaker": "name"})
         figures["speakers"] = tracks(report.summary, dots, chance=chance, says="UA per speaker")

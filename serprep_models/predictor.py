@@ -257,13 +257,15 @@ def _said(checkpoint: Checkpoint) -> str:
     return ", ".join(ends) or "labels"
 
 
-def load(checkpoint: Path | str | Sequence[Path | str]) -> Predictor:
+def load(checkpoint: Path | str | Sequence[Path | str], *, emotion: bool = False) -> Predictor:
     """A predictor from one checkpoint, or the mean of several.
 
     Parameters
     ----------
     checkpoint : path, or sequence of paths
         Folders that `serprep train` wrote, or folders above them: all checkpoints below are taken.
+    emotion : bool
+        Of systems that say numbers, take the labels that they learnt beside.
 
     Raises
     ------
@@ -271,4 +273,5 @@ def load(checkpoint: Path | str | Sequence[Path | str]) -> Predictor:
         If one is damaged, or they do not belong together.
     """
     paths = [checkpoint] if isinstance(checkpoint, str | Path) else list(checkpoint)
-    return Predictor([read_checkpoint(folder) for path in paths for folder in checkpoints_below(Path(path))])
+    folders = [folder for path in paths for folder in checkpoints_below(Path(path))]
+    return Predictor([read_checkpoint(folder, emotion=emotion) for folder in folders])

@@ -76,6 +76,7 @@ class Batch:
     inputs: Mapping[str, Tensor]  # rows (B, d); contours (N, d) and segments (S, L, d), one utterance after the other
     counts: Mapping[str, Tensor]  # of contours and segments: (B,) how many are of each utterance
     labels: Tensor  # (B,) int64; -1 where there is none
+    store_rows: Tensor | None = None  # (B,), in training
 
     def rows(self, names: Sequence[str]) -> Tensor:
         """Rows of several names beside each other, (B, d of all)."""
@@ -85,12 +86,13 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device; counts stay here, where they are asked for."""
         moved = {name: value.to(device, non_blocking=True) for name, value in self.inputs.items()}
-        return Batch(moved, self.counts, self.labels.to(device, non_blocking=True))
+        rows = None if self.store_rows is None else self.store_rows.to(device, non_blocking=True)
+        return Batch(moved, self.counts, self.labels.to(device, non_blocking=True), rows)
 
     def pin_memory(self) -> "Batch":
         """The same batch in pinned memory, from where a GPU takes it without waiting."""
         pinned = {name: value.pin_memory() for name, value in self.inputs.items()}
-        return Batch(pinned, self.counts, self.labels.pin_memory())
+        return Batch(pinned, self.counts, self.labels.pin_memory(), self.store_rows)
 
 
 class System(nn.Module, ABC):
@@ -107,7 +109,11 @@ class System(nn.Module, ABC):
 
     def heads(self, batch: Batch, mix: Mix | None = None) -> list[Tensor]:
         """Logits (B, n_labels) of each output, the joint one first; `mix` is for training."""
-        joint, *others = self.branches(batch, mix)
+        return self.outputs(self.branches(batch, mix))
+
+    def outputs(self, branches: Sequence[Tensor]) -> list[Tensor]:
+        """The same of what `branches` gave."""
+        joint, *others = branches
         outputs = [head(x) for head, x in zip(self.auxiliary, others, strict=False)]
         return [self.out(joint), *outputs]
 

@@ -28,7 +28,7 @@ from serprep_models.scores.calibration import Calibration, scaled
 from serprep_models.standardise import Statistics
 from serprep_models.system import SystemConfig
 from serprep_models.threads import one_thread
-from serprep_models.train import HISTORY, STATE, Trained, device_named, json_line, narrowed, outputs, train
+from serprep_models.train import HISTORY, STATE, Trained, device_named, json_line, outputs, train
 
 INNER, N_INNER = "inner", 3  # folders of trainings without some speakers, by whom probabilities are calibrated
 REFIT = "refit"  # folder of the second training, on train and dev
@@ -211,6 +211,7 @@ def _run(experiment: Experiment, store: Store, rows: Mapping[str, list[int]], *,
         how=experiment.how,
         seed=experiment.seed,
         dev=sets["dev"] if use_dev else None,
+        speakers=fold.store.speakers,
         folder=Path(experiment.folder),
     )
     module, note = spec.finish(trained.system, options, fold)
@@ -218,11 +219,10 @@ def _run(experiment: Experiment, store: Store, rows: Mapping[str, list[int]], *,
         name: outputs(module, sets[name], probabilities=target.probabilities, memory_budget=budget)
         for name in fold.scored
     }
-    trained, n_named = replace(trained, system=module), len(target.names(store))
     device, streamed = device_named(experiment.how.device).type, None if fits else experiment.how.memory_budget
     return _Run(
         scores=scores,
-        trained=trained if n_named == n_outputs else narrowed(trained, n_named),
+        trained=replace(trained, system=module),
         statistics=statistics,
         note={**note, **counted},
         where=where(device, feature_bytes=n_bytes, memory_budget=streamed),

@@ -7,6 +7,7 @@ machine, same scores, also when the training was killed and went on.
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -22,6 +23,7 @@ from serprep.files import write_whole
 from serprep.recipe import TrainConfig
 from serprep_models.adam import Adam
 from serprep_models.augment import augment, draw_mix
+from serprep_models.besides import Besides
 from serprep_models.loader import MEMORY_BUDGET, Batches, Examples, Loader, Stored, fitting_batch
 from serprep_models.objectives import Distributions, Labels, Numbers, NumbersAndLabels, Objective
 from serprep_models.resume import UNFIT, read_state, write_state
@@ -81,6 +83,7 @@ def train(
     how: TrainConfig,
     seed: int,
     dev: Examples | Stored | None = None,
+    speakers: Sequence[str] = (),
     folder: Path | None = None,
     save_every: float = SAVE_EVERY,
 ) -> Trained:
@@ -96,6 +99,8 @@ def train(
         Decides initial weights and the order of utterances.
     dev : Examples or Stored, optional
         Chooses the epoch by UA.
+    speakers : sequence of str, optional
+        Of every row of the store, for `how.adversary`.
     folder : Path, optional
         Gets ``history.jsonl`` while the training goes on, and ``state.safetensors``, from
         where it goes on if it is there.
@@ -109,9 +114,11 @@ def train(
     """
     if len(examples) == 0 or (how.target == "emotion" and int(examples.labels.min()) < 0):
         raise TrainError("the training part is empty or holds utterances without a label; leave them out")
-    training = _Training(config, examples, how=how, seed=seed)
+    training = _Training(config, examples, how=how, seed=seed, speakers=speakers)
     if folder is not None and not training.resume(folder):
-        training = _Training(config, examples, how=how, seed=seed)  # a state that did not fit may have touched it
+        training = _Training(
+            config, examples, how=how, seed=seed, speakers=speakers
+        )  # a state that did not fit may have touched it
     writer = _scalar_writer()(str(folder / "tensorboard")) if how.tensorboard and folder is not None else None
     while not training.is_over(dev is not None):
         training.epoch(dev, folder=folder, save_every=save_every)
@@ -125,21 +132,35 @@ def train(
     if writer is not None:
         writer.close()
     if training.best is not None:
-        training.system.load_state_dict(training.best)
+        training.whole.load_state_dict(training.best)
     return Trained(training.system.eval(), config, training.history)
 
 
 class _Training:
     """System, optimiser, loader and what was reached so far: all that a state must hold."""
 
-    def __init__(self, config: SystemConfig, examples: Examples | Stored, *, how: TrainConfig, seed: int) -> None:
+    def __init__(
+        self,
+        config: SystemConfig,
+        examples: Examples | Stored,
+        *,
+        how: TrainConfig,
+        seed: int,
+        speakers: Sequence[str] = (),
+    ) -> None:
         self.config, self.how, self.seed = config, how, seed
         self.device = device_named(how.device)
         torch.manual_seed(seed)
         self.system = make_system(config).to(self.device)
-        if how.mixup and not isinstance(self.system, System):
-            raise TrainError(f"{config.system} cannot be trained with mixup; leave it out")
-        self.optimiser = Adam(self.system.parameters(), rate=how.learning_rate, weight_decay=how.weight_decay)
+        for name in ("mixup", "adversary", "contrast"):
+            if getattr(how, name) and not isinstance(self.system, System):
+                raise TrainError(f"{config.system} cannot be trained with {name}; leave it out")
+        self.besides: Besides | None = None
+        self.whole = self.system  # with what is trained besides
+        if isinstance(self.system, System) and (how.adversary or how.contrast):
+            self.besides = Besides(self.system.out.in_features, speakers, examples.rows.tolist(), how).to(self.device)
+            self.whole = nn.ModuleList([self.system, self.besides])
+        self.optimiser = Adam(self.whole.parameters(), rate=how.learning_rate, weight_decay=how.weight_decay)
         self.objective = _objective(config, examples.labels, how=how, device=self.device)
         batches = Batches(
             examples,
@@ -197,7 +218,7 @@ class _Training:
             entry[of_dev] = self.objective.of_part(given, dev.labels.numpy())
             better = not self.history or _rank(entry[of_dev]) > max(_rank(old[of_dev]) for old in self.history)
             if better and self.how.keep == "best":
-                self.best = {name: value.clone() for name, value in self.system.state_dict().items()}
+                self.best = {name: value.clone() for name, value in self.whole.state_dict().items()}
         entry["seconds"] = round(before + monotonic() - began, 3)
         self.history.append(entry)
         self._begin_epoch()
@@ -208,12 +229,17 @@ class _Training:
         mix = draw_mix(len(batch.labels), self.how.mixup).to(self.device) if self.how.mixup else None
         with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
             system = self.system
-            heads = system.heads(batch, mix) if isinstance(system, System) else [system(batch)]  # (B, n_labels) each
-            loss = torch.stack([self.objective.loss(logits, batch.labels, mix) for logits in heads]).mean()
-        self.system.zero_grad(set_to_none=True)
+            besides: Tensor | float = 0.0
+            if self.besides is not None and isinstance(system, System):
+                branches = system.branches(batch, mix)
+                heads, besides = system.outputs(branches), self.besides(branches[0], batch, mix)
+            else:  # (B, n_labels) each
+                heads = system.heads(batch, mix) if isinstance(system, System) else [system(batch)]
+            loss = torch.stack([self.objective.loss(logits, batch.labels, mix) for logits in heads]).mean() + besides
+        self.whole.zero_grad(set_to_none=True)
         loss.backward()
         if self.how.clip_norm:
-            nn.utils.clip_grad_norm_(self.system.parameters(), self.how.clip_norm)
+            nn.utils.clip_grad_norm_(self.whole.parameters(), self.how.clip_norm)
         self.optimiser.step()
         self.total += loss.detach().double() * len(batch.labels)
         self.counts += self.objective.sums(heads[0].detach(), batch.labels)
@@ -226,8 +252,9 @@ class _Training:
         besides = ("systems", "seeds", "allow_confounded", "groups")
         how = {name: value for name, value in asdict(self.how).items() if name not in besides}
         how["device"] = self.device.type  # "auto" may be another one when it goes on
-        if not self.how.emotion_weight:
-            del how["emotion_weight"]  # as states had it before there was such a key
+        for name in ("emotion_weight", "adversary", "contrast"):
+            if not how[name]:
+                del how[name]  # as states had it before there was such a key
         return json.loads(json.dumps([asdict(self.config), how, self.seed, torch.__version__]))  # type: ignore[no-any-return]
 
     def save(self, folder: Path) -> None:
@@ -241,14 +268,14 @@ class _Training:
             "n": self.n,
             "seconds": self.seconds,
         }
-        write_state(folder / STATE, self.system, self.optimiser, best=self.best, about=about)
+        write_state(folder / STATE, self.whole, self.optimiser, best=self.best, about=about)
         self.saved = monotonic()
 
     def resume(self, folder: Path) -> bool:
         """Go on from a state, if there is one that fits; its history is written again."""
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            about, self.best = read_state(folder / STATE, self.system, self.optimiser, origin=self.origin())
+            about, self.best = read_state(folder / STATE, self.whole, self.optimiser, origin=self.origin())
             self.history = [_epoch(entry, self.objective.measure) for entry in about["history"]]
             self.loader.load_state_dict(about["loader"])
             self.total.fill_(about["total"])
@@ -277,12 +304,17 @@ def one_cycle(reached: float) -> float:
     return end + (begin - end) * (1 + math.cos(math.pi * min(place, 1.0))) / 2
 
 
-def narrowed(trained: Trained, n_outputs: int) -> Trained:
-    """The same with its first outputs alone: without the labels that were learnt beside numbers."""
+def narrowed(trained: Trained, outputs: slice) -> Trained:
+    """The same with some of its outputs alone: the numbers, or the labels that were learnt beside them."""
+    n_outputs = len(range(trained.config.n_labels)[outputs])
     config = replace(trained.config, n_labels=n_outputs)
-    system, own = make_system(config), trained.system.state_dict()
-    state = {name: own[name][: len(value)] if value.dim() else own[name] for name, value in system.state_dict().items()}
-    system.load_state_dict(state)
+    with torch.device("meta"):
+        system, own = make_system(config), trained.system.state_dict()
+    state = {
+        name: own[name] if own[name].shape == value.shape else own[name][outputs]
+        for name, value in system.state_dict().items()
+    }
+    system.load_state_dict(state, assign=True)
     return replace(trained, system=system.eval(), config=config)
 
 

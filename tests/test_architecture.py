@@ -52,7 +52,7 @@ MODELS = (  # modules of serprep_models, the lowest first
         f"scores.{name}"
         for name in ("result", "metrics", "intervals", "summary", "concordance", "dimensions", "distributions")
     ),
-    *("raters", "targets", "examples", "loader", "augment", "adam", "resume", "objectives", "train"),
+    *("raters", "targets", "examples", "loader", "augment", "besides", "adam", "resume", "objectives", "train"),
     *("systems.options", "crnn", "cnn_lstm", "mlp", "fold"),
     *(f"systems.{name}" for name in ("majority", "svm", "svr", "crnn", "cnn_lstm", "mlp", "linear")),
     *(f"scores.{name}" for name in ("calibration", "groups", "number_groups", "doubt")),
