@@ -30,6 +30,7 @@ from torch.utils.data import DataLoader, Dataset
 from serprep.cache.parts import PLACE, Places, as_keys, key_of
 from serprep.features.extract import Features, identities
 from serprep.manifest.table import make_manifest
+from serprep.processes import ENVIRONMENT
 from serprep.recipe import TrainConfig
 from serprep.store import zarr_store
 from serprep.store.convert import convert
@@ -53,8 +54,6 @@ UTTERANCES = int(os.environ.get("SERPREP_BENCH_UTTERANCES", "2560"))
 SYSTEMS = ("plain-crnn", "hsf-crnn", "multi-crnn")
 LABELS = ("angry", "happy", "neutral", "sad")
 BATCH = 32
-# as in the workers that train: freed memory is kept
-ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": str(256 << 20), "MALLOC_MMAP_THRESHOLD_": str(256 << 20)}
 
 
 def lengths(n: int) -> list[int]:

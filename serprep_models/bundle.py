@@ -28,8 +28,9 @@ from serprep.recipe import Recipe
 from serprep.version import read_build
 from serprep_models.catalogue import place_of
 from serprep_models.experiment import PREDICTIONS
-from serprep_models.experiments import REVISION, Outcome
+from serprep_models.experiment_folder import REVISION
 from serprep_models.finished import finished_of
+from serprep_models.outcome import Outcome
 
 FORMAT = 1
 ABOUT, RECIPE, SPLIT, ROWS, EXCLUDE = "bundle.json", "recipe.toml", "split.json", "utterances.csv", "exclude.txt"

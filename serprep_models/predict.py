@@ -13,7 +13,7 @@ from serprep.errors import AudioError, FeatureError, TrainError, first_ten, one_
 from serprep.parallel import Died, Workers
 from serprep.progress import Progress
 from serprep_models.checkpoint import training_of
-from serprep_models.experiment import NO_NUMBERS
+from serprep_models.experiment_folder import NO_NUMBERS
 from serprep_models.predictions import Predictions
 from serprep_models.predictor import Predictor, Values, load
 from serprep_models.recordings import Utterances

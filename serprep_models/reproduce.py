@@ -21,8 +21,10 @@ from serprep.place.corpus import as_root
 from serprep.place.place import at
 from serprep.recipe import Recipe, recipe_from
 from serprep.store.store import Store, open_store
+from serprep_models.beforehand import split_of
 from serprep_models.bundle import EXCLUDE, RECIPE, ROWS, SPLIT, Bundle, environment, read_bundle, runs_of
-from serprep_models.experiments import REVISION, run_experiments, split_of
+from serprep_models.experiment_folder import REVISION
+from serprep_models.experiments import run_experiments
 
 SAME, OTHER, CLOSE = "same", "other", "within the spread"
 SHOWN = 5  # ids of a kind

@@ -62,7 +62,10 @@ MODELS = (  # modules of serprep_models, the lowest first
         "seen",
         "predictor",
         "onnx",
+        "experiment_folder",
         "experiment",
+        "beforehand",
+        "tasks",
         "predictions",
         "predict",
         "predict_store",
@@ -70,7 +73,20 @@ MODELS = (  # modules of serprep_models, the lowest first
         "conditioned",
         "score_store",
     ),
-    *("experiments", "finished", "browsed", "compare", "bundle", "report", "run", "versus", "cross", "reproduce"),
+    *(
+        "outcome",
+        "notes",
+        "experiments",
+        "finished",
+        "browsed",
+        "compare",
+        "bundle",
+        "report",
+        "run",
+        "versus",
+        "cross",
+        "reproduce",
+    ),
 )
 FOLDERS = {"serprep": ROOT / "serprep", "serprep_models": ROOT / "serprep_models", "serprep_cli": ROOT / "cli"}
 IMPORTS_BY_NAME = {  # modules that import what is named while they run
