@@ -50,8 +50,9 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
     check_learns(chosen, recipe)
     for system in chosen:
         spec, options = SYSTEMS[system], options_of(system, recipe.train.options)
+        inputs = spec.inputs(options, recipe.features)
         try:
-            shapes_of(spec.inputs(options, recipe.features), recipe.features)
+            shapes_of(inputs, recipe.features)
         except TrainError as error:
             raise TrainError(f"{system} needs {error}, or leave it out") from None
         spec.check(options, recipe.train)
