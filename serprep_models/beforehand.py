@@ -7,12 +7,7 @@ from serprep.manifest.table import Manifest, make_manifest
 from serprep.pipeline.gather import Asked, gather
 from serprep.recipe import Recipe
 from serprep.split import Split, make_split, read_split
-from serprep.systems import (
-    SYSTEMS,
-    default_systems,
-    options_of,
-    shapes_of,
-)
+from serprep.systems import SYSTEMS, default_systems, options_of, shapes_of
 from serprep_models.cautions import confounded
 from serprep_models.statistics import check_speakers
 from serprep_models.submission import check_submission
