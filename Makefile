@@ -2,6 +2,7 @@
 # make test   set up everything, run all checks
 # make docs   the documentation as pages, in site/
 # make quick  ruff, and the tests of the files that changed since the last commit
+# make prove  what takes too long for a test, such as chaos on a cluster and a race in a bucket; ends with a sentence
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready

@@ -1,7 +1,8 @@
 """Proofs that take too long for a test; prints their results and writes them to docs/proofs.md.
 
-Run as ``make prove`` (about twenty minutes on two cores); the recordings lie in
-``../shared/corpora``, and what needs them is left out, by name, where they are missing.  How close the
+Run as ``make prove`` (half an hour and more on two cores); the recordings lie in
+``../shared/corpora``, and what needs them is left out, by name, where they are missing; so are
+servers of S3 that are not installed.  It ends with a sentence: all proofs held, or which did not.  How close the
 native functionals are goes to docs/compare_2016.md.
 """
 

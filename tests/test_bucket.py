@@ -349,23 +349,6 @@ def test_an_object_that_changes_after_it_was_read_is_not_replaced(bucket, monkey
     assert read("s3://lab/exchange/x") == b"2"
 
 
-def test_a_store_that_knows_tags_only_without_quotes(bucket, monkeypatch):
-    """As Ceph's radosgw 16 does."""
-    filesystem, _ = remote.connect("s3://lab/x")
-    put = filesystem.pipe_file
-
-    def strict(path, data, **conditions):
-        if '"' in conditions.get("IfMatch", ""):
-            conditions["IfMatch"] = '"none"'
-        put(path, data, **conditions)
-
-    monkeypatch.setattr(filesystem, "pipe_file", strict)
-    place = at("s3://lab/quotes")
-    place.write("x", b"1")
-    assert place.exchange("x", b"2", b"1") and place.read("x") == b"2"
-    assert not place.exchange("x", b"3", b"1") and place.read("x") == b"2"
-
-
 def test_a_store_that_ignores_conditions_is_told_so(bucket, monkeypatch):
     filesystem, _ = remote.connect("s3://lab/x")
     put = filesystem.pipe_file
