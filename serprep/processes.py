@@ -26,6 +26,7 @@ PREFIX, LOCK = "serprep-", "in-use"
 ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
     "MALLOC_MMAP_THRESHOLD_": str(256 << 20),
+    "THP_MEM_ALLOC_ENABLE": "1",  # torch asks for huge pages: what is above these bounds has fewer faults
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",

@@ -4,6 +4,7 @@ The identity enters cache keys: name, our revision number, and major.minor of th
 libraries that decide values.
 """
 
+import ctypes
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from copy import copy
@@ -21,6 +22,8 @@ from serprep.features.kind import Extractor, Kind, MissingKind
 from serprep.features.kinds import KINDS, brought_by, kind_of
 from serprep.features.libraries import decoder_libraries, minor
 from serprep.features.sharing import sharing
+
+LONG = 2**22  # samples, some minutes: memory is given back before the next kind of feature asks for its own
 
 
 class Features:
@@ -357,8 +360,18 @@ def extract(
     # contours last: an hour's are kept while what follows is computed
     order = sorted(kinds, key=lambda name: features.kind(name).shape_of(features.configs[name]) != "row")
     with sharing() if several else nullcontext():
-        computed = {name: _rows(signal, features, name, utterance) for name in order}
+        computed = {}
+        for name in order:
+            computed[name] = _rows(signal, features, name, utterance)
+            if len(signal) > LONG:
+                give_back()
     return {name: computed[name] for name in kinds}
+
+
+def give_back() -> None:
+    """Let freed memory go: glibc keeps it, and what is allocated next, elsewhere, comes on top of it."""
+    with suppress(OSError, AttributeError, TypeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _rows(signal: FloatArray, features: Features, name: str, utterance: str) -> FloatArray:

@@ -5,7 +5,6 @@ whatever happens next.
 """
 
 import contextlib
-import ctypes
 import hashlib
 import itertools
 import threading
@@ -35,7 +34,7 @@ from serprep.errors import (
     SerprepError,
     one_line,
 )
-from serprep.features.extract import Features, extract, identities, prepare
+from serprep.features.extract import Features, extract, give_back, identities, prepare
 from serprep.parallel import Died, Workers, here, n_threads
 from serprep.pipeline.gather import Quarantined
 from serprep.place.corpus import as_root
@@ -156,7 +155,7 @@ def compute_features(
     batches = Batches(utterances, numbers, origins, cuts, features, root, cache.root, memory, condition, others)
     n_failed, seconds = 0, 0.0
     written: dict[str, set[str]] = {kind: set() for kind in keys}
-    _give_back()
+    give_back()
     with Progress("features", len(numbers), quiet=quiet or not numbers) as progress:
         for item, reason in _compute(batches, pool, written):
             if reason:
@@ -234,12 +233,6 @@ def _missing(origins: Origins) -> list[int]:
     keys = np.concatenate([own[missing] for own in origins.keys.values()], axis=1)
     _, first = np.unique(sortable(keys), return_index=True)
     return [int(i) for i in missing[np.sort(first)]]
-
-
-def _give_back() -> None:
-    """Let freed memory go: glibc keeps it, and what is imported next comes on top of it."""
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _cuts(paths: Sequence[str], n_workers: int, size: int | None) -> list[int]:

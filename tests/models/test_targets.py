@@ -15,10 +15,12 @@ from serprep.features.extract import Features
 from serprep.pipeline.build import build
 from serprep.recipe import OtherRooms, TrainConfig, recipe_from
 from serprep.store.store import open_store
+from serprep_models.beforehand import split_of
 from serprep_models.compare import compare_experiments
 from serprep_models.cross import cross
 from serprep_models.experiment import is_whole
-from serprep_models.experiments import experiments_folder, run_experiments, split_of
+from serprep_models.experiment_folder import experiments_folder
+from serprep_models.experiments import run_experiments
 from serprep_models.onnx import onnx
 from serprep_models.predict_store import predict_store, stored_values
 from serprep_models.predictions import render

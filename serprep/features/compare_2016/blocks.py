@@ -27,7 +27,7 @@ from serprep.features.compare_2016.statistics import (
 N_FUNCTIONALS = 6373
 _SHAPE, _VOICED, _RUNS, _COURSE, _CHANGE = map(len, (SHAPE, VOICED, RUNS, COURSE, CHANGE))
 _ENDS = np.cumsum([2 * 59 * _SHAPE, 2 * 6 * _VOICED, _RUNS, 59 * _COURSE])  # of the blocks, but for the last
-_AT_ONCE = 2**21  # values of contours that are smoothed and put in order at a time
+_AT_ONCE = 2**19  # values of contours that are smoothed and put in order at a time: of an hour one contour's
 
 
 def functionals_of(contours: Contours) -> FloatArray:
@@ -36,29 +36,35 @@ def functionals_of(contours: Contours) -> FloatArray:
     decided = contours.n_decided or n  # nothing decided before the end: statistics wait for the decisions
     out = np.zeros(N_FUNCTIONALS, np.float32)
     shapes, voiced, of_runs, courses, changes = np.split(out, _ENDS)
-    of_deltas = shapes[n_energy * _SHAPE :]
-    _of_group(contours.energy, contours.energy_delta, max(1, n - 2), n, shapes, of_deltas, courses, changes)
     n_short = contours.spectrum.shape[1]
     n_group = max(1, _AT_ONCE // n_short)
-    for first in range(n_energy, n_both, n_group):
-        rows = contours.spectrum[first - n_energy :][:n_group]
+    for c in range(0, n_energy, n_group):
+        rows, deltas = contours.energy[c:][:n_group], contours.energy_delta[c:][:n_group]
+        _of_group(
+            rows, deltas, max(1, n - 2), n, c, shapes[c * _SHAPE :], shapes[(n_energy + c) * _SHAPE :], courses, changes
+        )
+    for c in range(n_energy, n_both, n_group):
+        rows = contours.spectrum[c - n_energy :][:n_group]
         smoothed = smooth(rows, n_short, np.full(len(rows), n_short))
-        starts = (n_energy + first) * _SHAPE, (n_both + first) * _SHAPE
-        parts = shapes[starts[0] :], shapes[starts[1] :], courses[first * _COURSE :], changes[first * _CHANGE :]
-        _of_group(smoothed, delta(smoothed, n_short), n + 2, n, *parts)
-    seen = np.concatenate([group[:, : max(1, decided - 2)] for group in (contours.voice, contours.voice_delta)])
-    _of_voices(seen, np.sort(np.where(seen == 0, np.float32(np.inf), seen)), voiced)
+        of_rows, of_deltas = shapes[(n_energy + c) * _SHAPE :], shapes[(n_both + c) * _SHAPE :]
+        _of_group(smoothed, delta(smoothed, n_short), n + 2, n, c, of_rows, of_deltas, courses, changes)
+    voice = [row[: max(1, decided - 2)] for row in (*contours.voice, *contours.voice_delta)]
+    for c in range(0, len(voice), n_group):
+        seen = np.stack(voice[c:][:n_group])
+        ordered = np.where(seen == 0, np.float32(np.inf), seen)
+        ordered.sort()
+        _of_voices(seen, ordered, voiced[c * _VOICED :])
     runs(contours.voice[0, :decided], of_runs)
     return out
 
 
 def _of_group(
-    contours: FloatArray, deltas: FloatArray, n_seen: int, n: int,
+    contours: FloatArray, deltas: FloatArray, n_seen: int, n: int, first: int,
     shapes: FloatArray, of_deltas: FloatArray, courses: FloatArray, changes: FloatArray,
 ) -> None:  # fmt: skip
-    """Functionals of contours and of their deltas, of whose shape `n_seen` frames are seen, one after the other."""
+    """Functionals of contours from number `first` on and of their deltas, of whose shape `n_seen` frames are seen."""
     ordered = (np.sort(rows[:, :n_seen]) for rows in (contours, deltas))
-    _of_rows(contours, deltas, *ordered, n, shapes, of_deltas, courses, changes)
+    _of_rows(contours, deltas, *ordered, n, shapes, of_deltas, courses[first * _COURSE :], changes[first * _CHANGE :])
 
 
 @compiled
