@@ -23,7 +23,7 @@ from serprep.pipeline.build import build
 from serprep.recipe import read_recipe
 from serprep.split import Split, bind
 from serprep.store.store import Store, open_store
-from serprep_models.experiments import split_of
+from serprep_models.beforehand import split_of
 from serprep_models.standardise import CLIP, Moments, Ranks, moments
 from serprep_models.statistics import Speakers
 from serprep_models.systems.svm import few_axes, fits_wide, gram

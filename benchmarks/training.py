@@ -1,6 +1,6 @@
 """Training: throughput against a straightforward implementation, and what loading costs.
 
-Part of ``make bench``; alone: ``python benchmarks/training.py [throughput] [loading] [memory] [parts] [svm]``.
+Part of ``make bench``; alone, any of: ``python benchmarks/training.py throughput loading memory parts sharing svm``.
 
 Features are random; lengths are those of IEMOCAP's turns where ``../shared/corpora`` has them, else drawn
 with the same mean and spread.  Everything is measured in one run, ours and theirs in turn.
@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
+from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.utils.data import DataLoader, Dataset
 
 from serprep.cache.parts import PLACE, Places, as_keys, key_of
@@ -41,7 +42,6 @@ from serprep.systems import inputs_of
 from serprep.utterance import Utterance
 from serprep_models.crnn import n_flat
 from serprep_models.examples import Stored
-from serprep_models.heap import kept
 from serprep_models.loader import Batches, Loader
 from serprep_models.standardise import CLIP, Moments
 from serprep_models.system import Batch, SystemConfig
@@ -127,6 +127,13 @@ def seconds(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
+
+
+def processor(run: Callable[[], object]) -> float:
+    """How much processor time a call takes."""
+    start = time.process_time()
+    run()
+    return time.process_time() - start
 
 
 # -- throughput against a straightforward implementation ---------------------------------
@@ -337,6 +344,53 @@ def stream(path: str, system: str, budget: str) -> None:
 # -- parts -----------------------------------------------------------------------------
 
 
+def sharing() -> None:
+    """What experiments that shared more would save: a fold's reading, and the steps of three seeds at once."""
+    torch.set_num_threads(1)
+    rows: list[tuple[object, ...]] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        store = write_store(Path(scratch), UTTERANCES)
+        for system in (*SYSTEMS, "linear", "mlp"):
+            source = stored(store, system)
+            config = SystemConfig.of(system, Features(), len(LABELS))
+            training = _Training(config, source.load(), how=TrainConfig(device="cpu", batch_size=BATCH), seed=0)
+            load = median(processor(source.load) for _ in range(ROUNDS))
+            epoch = median(processor(lambda: [training.step(batch) for batch in training.loader]) for _ in range(3))  # noqa: B023
+            rows.append((system, load, epoch, 100 * load / (load + 60 * epoch)))
+    head = ("system", "read and standardise, s", "epoch, s", "% of 60 epochs")
+    table(f"What a fold in memory would save, processor time, {UTTERANCES} utterances", rows, head)
+    rows = []
+    for width in (0, 128, 1024):
+        one_by_one, at_once = _seeds(width)
+        rows.append((width, 1000 * one_by_one, 1000 * at_once, at_once / one_by_one))
+    head = ("hidden units", "one by one, ms", "at once, ms", "ratio")
+    table(f"A step of three seeds on 6373 functionals, processor time, batches of {BATCH}", rows, head)
+
+
+def _seeds(width: int) -> tuple[float, float]:
+    """Seconds of a step of three networks, one after the other and vectorised."""
+    sizes = (6373, width, len(LABELS)) if width else (6373, len(LABELS))
+    networks = [
+        nn.Sequential(*(layer for pair in pairwise(sizes) for layer in (nn.Linear(*pair), nn.ReLU()))) for _ in range(3)
+    ]
+    x, labels = torch.randn(3, BATCH, sizes[0]), torch.randint(0, len(LABELS), (3, BATCH))
+    weights, _ = stack_module_state(networks)  # type: ignore[no-untyped-call]
+
+    def loss(own: dict[str, Tensor], x: Tensor, labels: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(functional_call(networks[0], own, (x,)), labels)
+
+    gradients = vmap(grad(loss))
+
+    def one_by_one() -> None:
+        for network, own, wanted in zip(networks, x, labels, strict=True):
+            network.zero_grad()
+            nn.functional.cross_entropy(network(own), wanted).backward()
+
+    ways = (lambda: [one_by_one() for _ in range(10)], lambda: [gradients(weights, x, labels) for _ in range(10)])
+    times = [[processor(way) for way in ways] for _ in range(ROUNDS + 1)][1:]
+    return median(first for first, _ in times) / 10, median(second for _, second in times) / 10
+
+
 def parts() -> None:
     """Where a step's time goes: forward, backward, optimiser."""
     torch.set_num_threads(1)
@@ -391,7 +445,14 @@ def svm() -> None:
     table("compare-svm, three C in five folds, then the machine", rows, head)
 
 
-BENCHMARKS = {"throughput": throughput, "loading": loading, "memory": memory, "parts": parts, "svm": svm}
+BENCHMARKS = {
+    "throughput": throughput,
+    "loading": loading,
+    "memory": memory,
+    "parts": parts,
+    "sharing": sharing,
+    "svm": svm,
+}
 
 if __name__ == "__main__":
     if any(os.environ.get(name) != value for name, value in ENVIRONMENT.items()):
@@ -400,5 +461,4 @@ if __name__ == "__main__":
         stream(*sys.argv[2:])
     else:
         for chosen in sys.argv[1:] or BENCHMARKS:
-            with kept():
-                BENCHMARKS[chosen]()
+            BENCHMARKS[chosen]()

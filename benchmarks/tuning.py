@@ -26,7 +26,8 @@ from serprep.recipe import Recipe, TrainConfig, read_recipe
 from serprep.store.store import Store, open_store
 from serprep.systems import SYSTEMS
 from serprep_models.experiment import read_predictions
-from serprep_models.experiments import Outcome, run_experiments
+from serprep_models.experiments import run_experiments
+from serprep_models.outcome import Outcome
 from serprep_models.scores import speaker_counts
 
 DEV_SPEAKERS = {"group-k-fold": 4, "leave-one-group-out": 1}  # of each fold's training side

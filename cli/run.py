@@ -78,7 +78,7 @@ def _spread(row: Any) -> str:
 
 def outcome_json(outcome: Any) -> dict[str, Any]:
     """Results and summary, as `serprep train --json` and `serprep run --json` print them."""
-    from serprep_models.experiments import scores_json
+    from serprep_models.outcome import scores_json
 
     verdict = outcome.verdict
     return {

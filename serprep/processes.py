@@ -24,9 +24,9 @@ from typing import Any
 PREFIX, LOCK = "serprep-", "in-use"
 # glibc's default gives freed memory back at once: half of a training step is then page faults
 ENVIRONMENT = {
-    "MALLOC_ARENA_MAX": "1",  # another thread's arena would map all that is larger than itself
     "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),  # the largest that glibc takes
+    "MALLOC_MMAP_THRESHOLD_": str(256 << 20),
+    "THP_MEM_ALLOC_ENABLE": "1",  # torch asks for huge pages: what is above these bounds has fewer faults
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",

@@ -51,7 +51,8 @@ def subject_of(place: str, *, audio: Path | None = None) -> Subject:
 def _with_results(subject: Subject, recipe: Recipe) -> Subject:
     """Sides of the split and predictions of finished experiments, where there are such; else a note says why not."""
     try:
-        from serprep_models.experiments import run_experiments, split_of
+        from serprep_models.beforehand import split_of
+        from serprep_models.experiments import run_experiments
 
         asked = replace(recipe, test=OtherRooms())  # predictions in other rooms are not shown
         outcome = run_experiments(asked, subject.store, pool=Workers(), only_finished=True)

@@ -15,7 +15,7 @@ from serprep.systems import is_floor
 from serprep_models.catalogue import files_of, json_object
 from serprep_models.checkpoint import ABOUT, training_of
 from serprep_models.experiment import is_whole, read_predictions
-from serprep_models.experiments import Outcome
+from serprep_models.outcome import Outcome
 from serprep_models.raters import NAME as RATERS
 from serprep_models.raters import read_said
 from serprep_models.scores import Pair, Result, Summary, compare, corrected, summarise

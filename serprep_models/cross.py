@@ -21,13 +21,15 @@ from serprep.store.store import Store
 from serprep.systems import SYSTEMS, default_systems, inputs_of, is_floor
 from serprep_models.catalogue import place_of
 from serprep_models.common_labels import CommonLabels, LabelRow, common_labels
-from serprep_models.experiment import Experiment, finished, run_experiment
-from serprep_models.experiments import Outcome, experiments_folder, tell
+from serprep_models.experiment import Experiment, finished
+from serprep_models.experiment_folder import experiments_folder, tell
+from serprep_models.outcome import Outcome
 from serprep_models.predict_store import computed_alike
 from serprep_models.run import run_recipe
 from serprep_models.score_store import score_store
 from serprep_models.scores import Result, Summary, marks_in, score, summarise
 from serprep_models.scores.dimensions import DimensionScore
+from serprep_models.tasks import run_experiment
 
 
 @dataclass(frozen=True, kw_only=True)

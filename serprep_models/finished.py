@@ -8,7 +8,8 @@ from serprep.parallel import Workers
 from serprep.pipeline.build import BuildResult
 from serprep.recipe import Recipe, read_recipe, read_training
 from serprep_models.built import find_built
-from serprep_models.experiments import Outcome, run_experiments
+from serprep_models.experiments import run_experiments
+from serprep_models.outcome import Outcome
 
 
 def finished_of(recipe_path: Path, *, train_from: Path | None = None) -> tuple[Recipe, BuildResult, Outcome]:

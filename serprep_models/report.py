@@ -23,8 +23,8 @@ from serprep.version import read_build
 from serprep_models.bundle import packed
 from serprep_models.catalogue import files_of, place_of
 from serprep_models.checkpoint import ABOUT
-from serprep_models.experiments import Outcome
 from serprep_models.listen import by_speaker, surely_wrong
+from serprep_models.outcome import Outcome
 from serprep_models.page import Report, write_report
 from serprep_models.scores import Result, shown
 from serprep_models.scores.doubt import conflicting, doubtful

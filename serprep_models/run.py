@@ -12,8 +12,10 @@ from serprep.parallel import WAIT, Workers
 from serprep.pipeline.build import BuildResult, build
 from serprep.recipe import OtherRooms, Recipe
 from serprep.store.store import open_store
-from serprep_models.experiments import Outcome, check_recipe, run_experiments
+from serprep_models.beforehand import check_recipe
+from serprep_models.experiments import run_experiments
 from serprep_models.finished import finished_of, trained_as
+from serprep_models.outcome import Outcome
 from serprep_models.report import report_outcome
 
 EVERY = 5.0  # seconds, at least, from one writing of an unfinished page to the next

@@ -22,7 +22,6 @@ from serprep.files import write_whole
 from serprep.recipe import TrainConfig
 from serprep_models.adam import Adam
 from serprep_models.augment import augment, draw_mix
-from serprep_models.heap import kept
 from serprep_models.loader import MEMORY_BUDGET, Batches, Examples, Loader, Stored, fitting_batch
 from serprep_models.objectives import Distributions, Labels, Numbers, NumbersAndLabels, Objective
 from serprep_models.resume import UNFIT, read_state, write_state
@@ -75,7 +74,6 @@ def check_training(how: TrainConfig) -> None:
         _scalar_writer()
 
 
-@kept()
 def train(
     config: SystemConfig,
     examples: Examples | Stored,

@@ -11,8 +11,8 @@ from serprep.files import read_regular
 from serprep.pages import render
 from serprep_models.catalogue import FOLDER, experiments_in, files_of, resolve
 from serprep_models.compare import compare_experiments, store_of, train_of
-from serprep_models.experiments import Outcome
 from serprep_models.finished import finished_of
+from serprep_models.outcome import Outcome
 from serprep_models.page import FILTERS, write_page
 from serprep_models.report import in_words, store_provenance
 

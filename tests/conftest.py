@@ -1,3 +1,4 @@
+import gc
 import io
 import os
 import signal
@@ -16,6 +17,39 @@ from helpers.small import dataset, matrix, other, small, svm, trained  # noqa: F
 os.environ["SERPREP_CACHE"] = ""  # each data set has its own, beside its stores; nothing is written into the user's
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Nothing that is collected is thrown away: the collector of garbage looks at none of it, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file():
+    """No examples are looked for in the docstrings of tests, which takes a tenth of collection; helpers have some."""
+    collectors = yield
+    return [entry for entry in collectors if type(entry) is pytest.Module] or collectors
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Files that share the fixtures of a folder's conftest.py run in one process, which makes them once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    sharing = [f"{path.parent.relative_to(ROOT).as_posix()}/" for path in sorted(ROOT.glob("tests/*/**/conftest.py"))]
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            path = super()._split_scope(nodeid)
+            return next((folder for folder in sharing if path.startswith(folder)), path)
+
+    return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -47,7 +47,7 @@ STAGES = (
     *("split", "audit", "systems", "recipe", "card", "pipeline", "exports", "browse", "doctor", "testing"),
 )
 MODELS = (  # modules of serprep_models, the lowest first
-    *("threads", "heap", "children", "standardise", "statistics", "system"),
+    *("threads", "children", "standardise", "statistics", "system"),
     *(
         f"scores.{name}"
         for name in ("result", "metrics", "intervals", "summary", "concordance", "dimensions", "distributions")
@@ -62,7 +62,10 @@ MODELS = (  # modules of serprep_models, the lowest first
         "seen",
         "predictor",
         "onnx",
+        "experiment_folder",
         "experiment",
+        "beforehand",
+        "tasks",
         "predictions",
         "predict",
         "predict_store",
@@ -70,7 +73,22 @@ MODELS = (  # modules of serprep_models, the lowest first
         "conditioned",
         "score_store",
     ),
-    *("experiments", "finished", "browsed", "compare", "bundle", "report", "run", "versus", "cross", "reproduce"),
+    *(
+        "outcome",
+        "notes",
+        "plan",
+        "gathered",
+        "experiments",
+        "finished",
+        "browsed",
+        "compare",
+        "bundle",
+        "report",
+        "run",
+        "versus",
+        "cross",
+        "reproduce",
+    ),
 )
 FOLDERS = {"serprep": ROOT / "serprep", "serprep_models": ROOT / "serprep_models", "serprep_cli": ROOT / "cli"}
 IMPORTS_BY_NAME = {  # modules that import what is named while they run

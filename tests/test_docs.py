@@ -424,6 +424,19 @@ def test_every_page_of_the_reference_is_in_the_site_s_contents(generate: Any, tm
         assert importlib.util.find_spec(name), name
 
 
+def test_links_of_the_built_site_that_lead_nowhere_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(DOCS / "site")
+    links = importlib.import_module("links")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "a b.png").write_bytes(b"")
+    (tmp_path / "deep" / "two.html").write_text('<h1 id="über">2</h1><a href="../one.html">1</a>', encoding="utf-8")
+    good = '<img src="a%20b.png"><a href="deep/two.html#%C3%BCber"></a><a href="https://x.y/z#a"></a><a href="#here">'
+    bad = '<a href="deep/two.html#uber"></a><a href="three.html"></a><img src="c.png"><a href="#there" name="here">'
+    (tmp_path / "one.html").write_text(good + bad, encoding="utf-8")
+    lost = ["deep/two.html#uber", "three.html", "c.png", "#there"]
+    assert links.dead(tmp_path) == [f"one.html: {link}" for link in lost]
+
+
 def test_documents_named_by_the_code_exist() -> None:
     sources = [path for folder in ("serprep", "serprep_models", "cli") for path in (ROOT / folder).rglob("*.py")]
     for path in sources:

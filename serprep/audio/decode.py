@@ -13,6 +13,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from serprep._typing import FloatArray
+from serprep.audio.flac import refuse_miscount
 from serprep.audio.foreign import CONVERT, name_foreign, name_rare
 from serprep.audio.guard import BLOCK, Guard, refuse_peak
 from serprep.audio.headers import header_stream
@@ -234,6 +235,8 @@ class Decoder:
                 samples = read(begin, end)
             except (soundfile.SoundFileError, MemoryError) as error:
                 self._reopen()
+                if isinstance(error, MemoryError) and end - begin <= BLOCK:
+                    raise  # so little is there whatever a header announces: the machine lacks it
                 raise AudioError(f"damaged: {_reason(error)}") from None
             if len(samples) < end - begin:
                 self._reopen()
@@ -285,7 +288,7 @@ class Decoder:
                     blocks.append(block)
                 else:
                     blocks.clear()
-        except (soundfile.SoundFileError, MemoryError) as error:
+        except soundfile.SoundFileError as error:
             raise AudioError(f"damaged: {_reason(error)}") from None
         if not n:
             raise AudioError("no samples")
@@ -357,6 +360,7 @@ def _stream(data: bytes) -> Stream:
     if stream is not None:
         return stream
     if data[:4] == b"fLaC":  # by chance some of its bytes look like frames of MPEG audio
+        refuse_miscount(data)
         return Stream(data)
     if data[:4] == b"OggS":
         return ogg_stream(data)

@@ -20,6 +20,7 @@ from typing import Any
 
 from serprep._json import load_object
 from serprep.corpora.corpus import SAID, About, Corpus, Finding, told_about
+from serprep.corpora.labels import is_there
 from serprep.corpora.table import cell_of, read_rows, utterance_of
 from serprep.errors import CorpusError, one_line
 from serprep.files import write_whole
@@ -70,9 +71,13 @@ def _parquet_rows(root: Path, name: str) -> Iterator[Row]:
         audio = next((f.name for f in schema if _is_audio(f.type, pyarrow)), None)
         if audio is None:
             raise CorpusError(f"{one_line(root / name)}: no column of recordings (bytes and path) among {schema.names}")
-        labels = _labels(schema.metadata or {})
+        labels = {
+            column: names
+            for column, names in _labels(schema.metadata or {}).items()
+            if column in schema.names and pyarrow.types.is_integer(schema.field(column).type)
+        }
         plain = [field.name for field in schema if not pyarrow.types.is_nested(field.type)]
-        partition = PARTITION.search(name)
+        partition = (PARTITION.findall(name) or [""])[-1]  # of several the one nearest to the file
         number = 0
         for batch in file.iter_batches(batch_size=64, columns=[*plain, audio]):
             for row in batch.to_pylist():
@@ -81,7 +86,7 @@ def _parquet_rows(root: Path, name: str) -> Iterator[Row]:
                     if row.get(column) is not None:
                         cells[column] = names[row[column]] if 0 <= row[column] < len(names) else ""
                 cells["path"] = _recording(root, name, number, row[audio] or {})
-                cells.setdefault("partition", partition[1] if partition else "")
+                cells.setdefault("partition", partition)
                 if _written(row[audio] or {}):  # it is cut already
                     cells |= {"start": "", "end": ""}
                 yield f"{one_line(root / name)}, row {number}", cells
@@ -102,7 +107,9 @@ def _labels(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
         return {
             name: [str(label) for label in feature["names"]]
             for name, feature in features.items()
-            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
+            if isinstance(feature, dict)
+            and feature.get("_type") == "ClassLabel"
+            and isinstance(feature.get("names"), list)
         }
     except (ValueError, AttributeError, TypeError):
         return {}
@@ -117,7 +124,7 @@ def _recording(root: Path, name: str, number: int, audio: Mapping[str, Any]) -> 
     told = str(audio.get("path") or "")
     if not _written(audio):
         beside = PurePosixPath(name).parent / told
-        return str(beside) if told and (root / beside).is_file() else told
+        return str(beside) if told and is_there(root / beside) else told
     data = bytes(audio["bytes"])
     stem = re.sub(r"[^A-Za-z0-9_-]", "_", PurePosixPath(told).stem)[:60]
     suffix = PurePosixPath(told).suffix.lower()

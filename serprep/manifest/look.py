@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,21 +29,23 @@ def look_at(path: Path) -> Recording:
     Raises
     ------
     AudioError
-        If it is missing or cannot be decoded; the digest is then not known.
+        If it is missing, cannot be decoded, or is so large that there is no memory for it; the digest is then not
+        known.
     """
-    with _turn(path):
-        data = read_bytes(path)
-        probed = probe(data)
-        return Recording(probed.duration, probed.sample_rate, digest_of(data), probed.revised)
-
-
-def _turn(path: Path) -> AbstractContextManager[object]:
-    """Large files are in memory one after the other, however many threads look at files."""
     try:
-        large = path.stat().st_size > _LARGE
+        size = path.stat().st_size
     except (OSError, AttributeError):  # missing, or at a URL
-        large = False
-    return _ONE_LARGE if large else nullcontext()
+        size = 0
+    # large files are in memory one after the other, however many threads look at files
+    with _ONE_LARGE if size > _LARGE else nullcontext():
+        try:
+            data = read_bytes(path)
+            probed = probe(data)
+            return Recording(probed.duration, probed.sample_rate, digest_of(data), probed.revised)
+        except MemoryError:
+            if size <= _LARGE:
+                raise
+            raise AudioError(f"no memory for its {size >> 20} MB: cut it, or give more memory") from None
 
 
 @dataclass(frozen=True)

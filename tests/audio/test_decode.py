@@ -450,3 +450,11 @@ def test_each_sample_is_decoded_once_for_excerpts_in_order(tmp_path):
     for start, end in [(0.1, 0.5), (0.1, 0.3), (0.3, 0.9), (0.4, 0.6), (2.0, 2.5)]:
         assert len(decoder.read(start, end)) == round((end - start) * RATE)
     assert sum(passed) == 2.5 * RATE
+
+
+def test_a_lack_of_memory_is_no_damage_of_the_recording(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "a.wav", noise(100), RATE)
+    with Decoder((tmp_path / "a.wav").read_bytes()) as decoder:
+        monkeypatch.setattr(decoder, "block", lambda n: (_ for _ in ()).throw(MemoryError))
+        with pytest.raises(MemoryError, match=r"^$"):
+            decoder.read()

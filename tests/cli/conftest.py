@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -32,29 +33,38 @@ epochs = 1
 """
 
 
-@pytest.fixture
-def two_versions(tmp_path):
-    """A data set of two versions, three days old: u1's label changed, u3 came; → folder, the two digests."""
-    (tmp_path / "corpus").mkdir()
+@pytest.fixture(scope="session")
+def built_twice(tmp_path_factory):
+    """What each test gets a copy of as `two_versions`: a data set and the corpus it was built from."""
+    folder = tmp_path_factory.mktemp("two_versions")
+    (folder / "corpus").mkdir()
     results = []
     for i in range(4):
         samples = 0.1 * np.random.default_rng(i).normal(size=8000)
-        soundfile.write(tmp_path / "corpus" / f"u{i}.wav", samples, 16_000)
+        soundfile.write(folder / "corpus" / f"u{i}.wav", samples, 16_000)
     for lines in (
         ["u0.wav,sad", "u1.wav,sad", "u2.wav,angry"],
         ["u0.wav,sad", "u1.wav,angry", "u2.wav,angry", "u3.wav,sad"],
     ):
-        (tmp_path / "corpus" / "labels.csv").write_text("\n".join(["path,emotion", *lines]) + "\n")
+        (folder / "corpus" / "labels.csv").write_text("\n".join(["path,emotion", *lines]) + "\n")
         values = {
-            "dataset": {"path": str(tmp_path / "data")},
-            "corpus": {"reader": "table", "root": str(tmp_path / "corpus"), "file": "labels.csv"},
+            "dataset": {"path": str(folder / "data")},
+            "corpus": {"reader": "table", "root": str(folder / "corpus"), "file": "labels.csv"},
             "features": {"functionals": {"enabled": False}},
         }
-        results.append(build(recipe_from(values, folder=tmp_path, name="test"), pool=Inline()))
+        results.append(build(recipe_from(values, folder=folder, name="test"), pool=Inline()))
     then = time.time() - 3 * 24 * 3600
-    for path in sorted((tmp_path / "data").rglob("*"), reverse=True):
+    for path in sorted((folder / "data").rglob("*"), reverse=True):
         os.utime(path, (then, then))
-    return Path(tmp_path / "data"), results[0].version, results[1].version
+    return folder, results[0].version, results[1].version
+
+
+@pytest.fixture
+def two_versions(built_twice, tmp_path):
+    """A data set of two versions, three days old: u1's label changed, u3 came; → folder, the two digests."""
+    folder, first, second = built_twice
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)  # dates and all
+    return tmp_path / "data", first, second
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
 import hashlib
+import json
 import shutil
 
 import pytest
@@ -44,3 +45,20 @@ def test_a_partition_is_told_by_the_files_name(tmp_path):
     assert (row.partition, row.emotion) == ("validation", "joy")
     assert row.path == "recordings/data/validation-00000-of-00001/000000_a.wav"  # a hostile path leads nowhere
     assert (tmp_path / row.path).read_bytes() == b"RIFFx"
+
+
+@pytest.mark.parametrize(
+    ("label", "names", "emotion"),
+    [(1, ["sad", "joy"], "joy"), ("joy", ["sad", "joy"], "joy"), (1.0, ["sad", "joy"], "1.0"), (1, "ab", "1")],
+)
+def test_names_are_given_to_whole_numbers_and_the_nearest_folder_is_the_partition(tmp_path, label, names, emotion):
+    import pyarrow
+    from pyarrow import parquet
+
+    table = pyarrow.table({"file": [{"bytes": b"RIFFx", "path": "a.wav"}], "label": [label]})
+    features = {"label": {"_type": "ClassLabel", "names": names}}
+    table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    (tmp_path / "test_set").mkdir()
+    parquet.write_table(table, tmp_path / "test_set" / "train-0.parquet")
+    (row,) = read_corpus("huggingface", tmp_path).utterances
+    assert (row.emotion, row.partition) == (emotion, "train")

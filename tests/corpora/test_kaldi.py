@@ -23,9 +23,31 @@ def test_a_command_is_never_run(tmp_path):
     )
 
 
+def test_tabs_are_as_good_as_blanks_and_an_unknown_recording_is_told(tmp_path):
+    (tmp_path / "wav.scp").write_text("a\ta b.wav\n")
+    (tmp_path / "segments").write_text("x\ta 0\t1\ny\tb\t0 1\n")
+    (tmp_path / "utt2spk").write_text("x \tf1\n")
+    (tmp_path / "utt2emo").write_text("x\tsad\n")
+    reading = read_corpus("kaldi", tmp_path)
+    (row,) = reading.utterances
+    assert (row.id, row.path, row.end, row.speaker, row.emotion) == ("x", "a b.wav", 1.0, "f1", "sad")
+    assert "excerpts of recordings that wav.scp does not name passed over: segments:2: y" in reading.warnings
+
+
+def test_a_recording_of_too_long_a_name_is_absent_as_any_other(tmp_path):
+    (tmp_path / "wav.scp").write_text(f"a {'x' * 300}.wav\n")
+    reading = read_corpus("kaldi", tmp_path)
+    assert len(reading.utterances) == 1
+    assert "recordings that a label file names but that are not there" in reading.warnings[0]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
-    [("wav.scp", "a a.wav\na b.wav\n", "'a' stands twice"), ("segments", "a a 0.5\n", "expected a recording, and a")],
+    [
+        ("wav.scp", "a a.wav\na b.wav\n", "'a' stands twice"),
+        ("segments", "a a 0.5\n", "expected a recording, and a"),
+        ("segments", "a a 0 1 B\n", "segments:1: channel 'B' of a recording; expected a recording per channel"),
+    ],
 )
 def test_what_is_no_data_folder_is_one_line(tmp_path, name, text, message):
     (tmp_path / "wav.scp").write_text("a a.wav\n")

@@ -156,3 +156,16 @@ def test_large_files_are_in_memory_one_after_the_other(tmp_path, monkeypatch, si
         (tmp_path / f"{name}.wav").write_bytes(b"x" * size)
     looked = look(make_manifest([utterance(name) for name in "abc"]), tmp_path)
     assert read == [alone] * 3 and len(looked.reasons) == 3
+
+
+@pytest.mark.parametrize(
+    ("large", "error", "message"), [(0, AudioError, "no memory for its 0 MB"), (99, MemoryError, "^$")]
+)
+def test_no_memory_for_a_large_file_is_its_own_reason_and_for_a_small_one_the_machines(
+    tmp_path, monkeypatch, large, error, message
+):
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    monkeypatch.setattr(manifest_look, "read_bytes", lambda path: (_ for _ in ()).throw(MemoryError))
+    monkeypatch.setattr(manifest_look, "_LARGE", large)
+    with pytest.raises(error, match=message):
+        look_at(tmp_path / "a.wav")

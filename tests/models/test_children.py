@@ -14,11 +14,13 @@ from serprep.pipeline.conditioned import build_augmented, build_conditioned
 from serprep.recipe import recipe_from
 from serprep.split import bind
 from serprep.store.store import Store, open_store
+from serprep_models.beforehand import split_of
 from serprep_models.children import parents_of, with_children
-from serprep_models.experiment import rows_of
-from serprep_models.experiments import experiments_folder, run_experiments, split_of
+from serprep_models.experiment_folder import experiments_folder
+from serprep_models.experiments import run_experiments
 from serprep_models.statistics import Speakers
 from serprep_models.systems.svm import Labelled, inner_folds
+from serprep_models.tasks import rows_of
 
 OFF = {"off": {"of": "gain", "db": -60}}  # as in test_conditioned, so that it is computed once
 

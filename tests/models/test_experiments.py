@@ -3,10 +3,8 @@
 import dataclasses
 import hashlib
 import json
-import sys
 from importlib.metadata import version
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -16,13 +14,11 @@ from safetensors.numpy import load_file
 
 import serprep_models
 from serprep._json import canonical_json
-from serprep.errors import SplitError, TrainError
-from serprep.recipe import TrainConfig
+from serprep.errors import SplitError
 from serprep.split import SplitConfig, make_split, write_split
-from serprep.systems import SYSTEMS
 from serprep.version import build_digest
-from serprep_models import experiment, train
-from serprep_models.experiments import check_recipe, experiments_folder, run_experiments
+from serprep_models import experiment, tasks, train
+from serprep_models.experiments import run_experiments
 from serprep_models.predict_store import predict_store
 from serprep_models.report import report_outcome, report_store
 from serprep_models.run import run_recipe
@@ -41,17 +37,6 @@ def test_every_system_fold_and_seed_is_there(outcome) -> None:
     }
     assert len(outcome.results) == 5 * 2
     assert all(entry.n_test == 16 for entry in outcome.results)
-
-
-def test_every_utterance_is_predicted_once_per_system(outcome, small) -> None:
-    _, store = small
-    for _, rows in outcome.predictions.groupby("system"):
-        assert sorted(rows["id"]) == store.ids
-
-
-def test_majority_scores_chance(outcome) -> None:
-    (row,) = [row for row in outcome.summary if row.system == "majority"]
-    assert row.ua == 0.25
 
 
 def test_finished_experiments_are_kept_and_not_run_again(outcome, small, pool) -> None:
@@ -93,21 +78,6 @@ def test_a_split_with_a_speaker_on_both_sides_is_refused(small, pool, tmp_path) 
         run_experiments(other, store, pool=pool)
 
 
-def test_an_unknown_system_or_fold_is_named(small, pool) -> None:
-    recipe, store = small
-    with pytest.raises(TrainError, match="unknown system 'gru'"):
-        run_experiments(recipe, store, pool=pool, systems=["gru"])
-    with pytest.raises(SplitError, match="no fold '7'"):
-        run_experiments(recipe, store, pool=pool, folds=["7"])
-
-
-def test_nothing_finished_nothing_to_report(small, pool) -> None:
-    recipe, store = small
-    other = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, epochs=3))
-    with pytest.raises(TrainError, match="run `serprep run` with the recipe first"):
-        run_experiments(other, store, pool=pool, only_finished=True)
-
-
 def test_a_store_alone_has_a_page(small, tmp_path) -> None:
     _, store = small
     text = report_store(store.path, path=tmp_path / "page.html").read_text(encoding="utf-8")
@@ -145,32 +115,6 @@ def test_a_part_of_the_experiments_does_not_pass_for_the_whole(outcome, small, p
     text = report_outcome(recipe, part, built=None, path=part.folder / "part.html").read_text(encoding="utf-8")
     assert expected in text and "Best:" not in text
     assert outcome.partial == "" and not any("a part of the experiments" in note for note in outcome.notes)
-
-
-def test_a_fold_with_nothing_to_score_is_found_before_anything_is_trained(small, inline, tmp_path, monkeypatch) -> None:
-    recipe, store = small
-    split = make_split(store.manifest(), recipe.split)
-    rows = {
-        name: dataclasses.replace(row, roles=(row.roles[0], "train" if row.roles[1] == "test" else ""))
-        for name, row in split.utterances.items()
-    }
-    path = write_split(dataclasses.replace(split, utterances=rows), tmp_path / "split.json")
-    other = dataclasses.replace(recipe, split=SplitConfig(protocol="list", file=str(path)))
-    monkeypatch.setattr("serprep_models.experiments.prepare", pytest.fail)
-    with pytest.raises(
-        TrainError, match="fold '2' has no utterance in its test part; name the other folds with --fold"
-    ):
-        run_experiments(other, store, pool=inline)
-
-
-def test_utterances_that_only_the_split_knows_are_counted(small, pool, tmp_path) -> None:
-    recipe, store = small
-    split = make_split(store.manifest(), SplitConfig())
-    more = dataclasses.replace(split, utterances={**split.utterances, "gone": next(iter(split.utterances.values()))})
-    path = write_split(more, tmp_path / "split.json")
-    train = dataclasses.replace(recipe.train, systems=("majority",))
-    other = dataclasses.replace(recipe, train=train, split=SplitConfig(protocol="list", file=str(path)))
-    assert "1 utterances of the split are not in the store" in run_experiments(other, store, pool=pool).notes
 
 
 LAYERS = {"layers": [32], "batch_norm": True, "activation": "relu", "dropout": 0.2, "auxiliary_heads": True}
@@ -220,7 +164,7 @@ def test_the_svms_choice_of_c_never_sees_the_test_part(small, pool, monkeypatch)
             seed=0,
             how=dataclasses.replace(recipe.train, keep=keep),
         )
-        experiment.run_experiment(own)
+        tasks.run_experiment(own)
         train_part, given = seen[-1]
         test_speakers = {store.speakers[store.ids.index(name)] for name in split.ids(0, "test")}
         assert len(train_part.labels) == len(split.ids(0, "train"))
@@ -262,48 +206,10 @@ def test_a_folds_svm_is_fitted_once_for_all_seeds_and_systems(small, inline, mon
         how=how,
         statistics=str(outcome.folder / "statistics"),
     )
-    experiment.run_experiment(own)
+    tasks.run_experiment(own)
     assert len(fitted) == 3
     again = experiment.read_predictions(outcome.folder / "again/predictions.csv").filter(like="p_").to_numpy()
     np.testing.assert_array_equal(again, probabilities)
-
-
-def test_a_key_at_its_default_does_not_move_what_is_finished(outcome, small) -> None:
-    recipe, store = small
-    plain = {"hsf-crnn": {"dropout": 0.0, "layers": [1024, 520, 128]}, "svm": {}}
-    same = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, keep="best", options=plain))
-    other = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, options={"hsf-crnn": {"dropout": 0.1}}))
-    assert experiments_folder(same, store, outcome.split) == outcome.folder
-    assert experiments_folder(other, store, outcome.split) != outcome.folder
-
-
-@pytest.mark.parametrize(
-    ("how", "name"),
-    [
-        (TrainConfig(), "c278d09b13135a6b"),
-        (
-            TrainConfig(
-                systems=("hsf-crnn", "svm"), epochs=3, standardisation="speaker", options={"svm": {"c": [0.5]}}
-            ),
-            "697b9dde5eb5f7b2-transductive",
-        ),
-    ],
-)
-def test_a_systems_revision_moves_what_is_finished_of_recipes_that_train_it(how, name, monkeypatch) -> None:
-    """The names are those of a serprep whose systems had no revisions."""
-    recipe = SimpleNamespace(train=how, experiments_root=Path("data"))
-    given = SimpleNamespace(version="a" * 64), SimpleNamespace(digest="b" * 64)
-
-    def place(*systems):
-        return experiments_folder(recipe, *given, systems=systems).name
-
-    assert place() == place("linear") == name
-    monkeypatch.setattr(type(SYSTEMS["linear"]), "revision", 1)
-    assert place() == place("hsf-crnn") == name != place("linear")
-    monkeypatch.setattr(type(SYSTEMS["hsf-crnn"]), "revision", 1)
-    first = place()
-    monkeypatch.setattr(type(SYSTEMS["hsf-crnn"]), "revision", 2)
-    assert len({name, first, place(), place("linear")}) == 4
 
 
 def test_training_can_be_taken_from_another_recipe(small, pool, tmp_path) -> None:
@@ -312,20 +218,6 @@ def test_training_can_be_taken_from_another_recipe(small, pool, tmp_path) -> Non
     path.write_text('[train]\nsystems = ["majority"]\nseeds = [7]\n', encoding="utf-8")
     _, outcome, _ = run_recipe(recipe, pool=pool, page=False, train_from=path)
     assert {(entry.system, entry.seed) for entry in outcome.results} == {("majority", 7)}
-
-
-def test_tensorboard_is_asked_for_before_anything_is_computed(small, monkeypatch) -> None:
-    recipe, _ = small
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    other = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, tensorboard=True))
-    with pytest.raises(TrainError, match=r"pip install 'serprep\[tensorboard\]'"):
-        check_recipe(other, ("plain-crnn",))
-
-
-def test_where_it_runs_does_not_decide_where_results_lie(outcome, small, pool) -> None:
-    recipe, store = small
-    how = dataclasses.replace(recipe.train, memory_budget=7, device="cpu", tensorboard=True)
-    assert experiments_folder(dataclasses.replace(recipe, train=how), store, outcome.split) == outcome.folder
 
 
 def test_doubtful_labels_lie_beside_the_page(outcome, small, tmp_path) -> None:
@@ -374,7 +266,7 @@ def svm_job(small, folder: Path, **how: object) -> experiment.Experiment:
 def test_compare_svm_predicts_what_it_was_scored_by(small, tmp_path, how) -> None:
     _, store = small
     own = svm_job(small, tmp_path, **how)
-    experiment.run_experiment(own)
+    tasks.run_experiment(own)
     assert experiment.finished(own) and not experiment.lacks_checkpoint(own)
     scored = experiment.read_predictions(Path(own.folder) / "predictions.csv")
     predicted = predict_store([tmp_path / "compare-svm" / "fold-01" / "seed-0"], store)

@@ -10,8 +10,10 @@ import soundfile
 
 import serprep_models
 from serprep.errors import AudioError, TrainError
+from serprep_models.beforehand import check_recipe
 from serprep_models.experiment import read_predictions
-from serprep_models.experiments import check_recipe, run_experiments, scores_json
+from serprep_models.experiments import run_experiments
+from serprep_models.outcome import scores_json
 from serprep_models.predict import enrolled_by, predict_files
 from serprep_models.predict_store import predict_store
 from serprep_models.predictor import load
@@ -138,7 +140,8 @@ def test_the_statistics_are_kept_once(outcome) -> None:
 def test_a_default_experiment_lies_where_it_did(small, trained: Path) -> None:
     """A digest of before there was a choice: keys that say "as ever" do not count."""
     recipe, store = small
-    from serprep_models.experiments import experiments_folder, split_of
+    from serprep_models.beforehand import split_of
+    from serprep_models.experiment_folder import experiments_folder
 
     split = split_of(recipe, store.manifest())
     other = with_train(recipe, standardisation="speaker")

@@ -12,7 +12,9 @@ from serprep.pipeline.build import build
 from serprep.recipe import TrainConfig, recipe_from
 from serprep.store.store import open_store
 from serprep.testing import write_layout
-from serprep_models.experiments import check_recipe, run_experiments, scores_json
+from serprep_models.beforehand import check_recipe
+from serprep_models.experiments import run_experiments
+from serprep_models.outcome import scores_json
 from serprep_models.report import report_outcome
 from serprep_models.submission import to_csv, write_submissions
 
@@ -177,7 +179,7 @@ def killed(*given, **more):
 
 def test_a_refit_that_was_killed_goes_on_where_it_was(folder, store, pool, monkeypatch, tmp_path):
     """The second training has a state of its own, so the first is not trained again."""
-    from serprep_models import experiment, train
+    from serprep_models import experiment, tasks, train
 
     recipe = challenge(folder, refit=True, systems=["plain-crnn"], seeds=[0])
     whole = run_experiments(recipe, store, pool=pool)
@@ -192,12 +194,12 @@ def test_a_refit_that_was_killed_goes_on_where_it_was(folder, store, pool, monke
     )
     step, steps = train._Training.step, []
     with monkeypatch.context() as patch:
-        patch.setattr(experiment, "train", lambda *given, **more: train.train(*given, **more, save_every=0.0))
-        patch.setattr(experiment, "write_checkpoint", killed)
+        patch.setattr(tasks, "train", lambda *given, **more: train.train(*given, **more, save_every=0.0))
+        patch.setattr(tasks, "write_checkpoint", killed)
         with pytest.raises(KeyboardInterrupt):
-            experiment.run_experiment(own)
+            tasks.run_experiment(own)
     monkeypatch.setattr(train._Training, "step", lambda self, batch: steps.append(batch) or step(self, batch))
-    experiment.run_experiment(own)
+    tasks.run_experiment(own)
     assert not steps  # both trainings had been over
     weights = [
         place / "weights.safetensors" for place in (tmp_path / "killed", whole.folder / "plain-crnn/fold-01/seed-0")

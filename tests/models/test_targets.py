@@ -15,10 +15,12 @@ from serprep.features.extract import Features
 from serprep.pipeline.build import build
 from serprep.recipe import OtherRooms, TrainConfig, recipe_from
 from serprep.store.store import open_store
+from serprep_models.beforehand import split_of
 from serprep_models.compare import compare_experiments
 from serprep_models.cross import cross
 from serprep_models.experiment import is_whole
-from serprep_models.experiments import experiments_folder, run_experiments, split_of
+from serprep_models.experiment_folder import experiments_folder
+from serprep_models.experiments import run_experiments
 from serprep_models.onnx import onnx
 from serprep_models.predict_store import predict_store, stored_values
 from serprep_models.predictions import render
@@ -176,6 +178,7 @@ def test_what_is_for_labels_refuses_numbers_in_a_line(outcome, store) -> None:
         ({"scales": {"arousal": [5, 1], "pitch": [0, 1]}}, r"arousal is \[5, 1\]; expected where"),
         ({"scales": {**SCALES, "mood": [0, 1]}}, "mood is no target; expected arousal, pitch"),
         ({"scales": {**SCALES, "msp": {"mood": [0, 1]}}}, r"\[train.scales.msp\] mood is no target"),
+        ({"target": ["a\nb"], "scales": {}}, r"\[train.scales\] a\\nb is missing"),
         ({"scales": {**SCALES, "msp": {"pitch": [1]}}}, r"\[train.scales.msp\] pitch is \[1\]; expected where"),
         ({"target": "emotion"}, r"scales\] is for numbers"),
         ({"target": [], "scales": {}}, r"target is \[\]; expected one or more different columns"),

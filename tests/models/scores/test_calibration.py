@@ -78,26 +78,27 @@ def test_nothing_that_is_scored_has_a_part_in_it(
     from dataclasses import replace
 
     from serprep.split import bind, write_split
-    from serprep_models import experiment as jobs
-    from serprep_models.experiments import split_of
+    from serprep_models import tasks
+    from serprep_models.beforehand import split_of
+    from serprep_models.experiment import Experiment
     from serprep_models.predictor import load
 
     recipe, store = small
     split = split_of(recipe, store.manifest())
     path = write_split(split, tmp_path / "split.json")
     how = replace(recipe.train, calibrate="temperature", epochs=1)
-    asked = jobs.Experiment(
+    asked = Experiment(
         folder=str(tmp_path / "a"), store=store.path, split=str(path), system="linear", fold=0, seed=0, how=how
     )
-    run, sides = jobs._run, []
+    run, sides = tasks._run, []
 
-    def spied(job: jobs.Experiment, store: Store, rows: dict[str, list[int]], **more: bool) -> object:
+    def spied(job: Experiment, store: Store, rows: dict[str, list[int]], **more: bool) -> object:
         sides.append(rows)
         return run(job, store, rows, **more)
 
-    monkeypatch.setattr(jobs, "_run", spied)
-    jobs.run_experiment(asked)
-    rows = jobs.rows_of(bind(split, store.manifest()), 0, EMOTION.known(store))
+    monkeypatch.setattr(tasks, "_run", spied)
+    tasks.run_experiment(asked)
+    rows = tasks.rows_of(bind(split, store.manifest()), 0, EMOTION.known(store))
     assert len(sides) == 1 + 2  # of two training speakers, each is held out once
     assert sorted(sides[1]["test"] + sides[2]["test"]) == rows["train"]
     for inner in sides[1:]:
