@@ -76,6 +76,7 @@ keep = "last"
 patience = 4
 label_smoothing = 0.1
 mixup = 0.2
+adversary = 0.3
 mask_bands = 6
 mask_frames = 7
 drop_segments = 0.25
@@ -183,6 +184,7 @@ def test_every_key_arrives(tmp_path):
         patience=4,
         label_smoothing=0.1,
         mixup=0.2,
+        adversary=0.3,
         mask_bands=6,
         mask_frames=7,
         drop_segments=0.25,
@@ -218,7 +220,7 @@ def test_balanced_sampling_arrives(tmp_path):
 def test_no_value_of_the_full_recipe_is_a_default(tmp_path):
     full, least = read(tmp_path, FULL, "full.toml"), read(tmp_path, LEAST, "least.toml")
     only_one = {"feature_set"}  # has one possible value
-    excluded = {"sampling", "target", "scales", "emotion_weight"}  # by class_weights
+    excluded = {"sampling", "target", "scales", "emotion_weight", "contrast"}  # by class_weights and mixup
     for table in ("split", "train", "store"):
         for field in [field for field in fields(getattr(full, table)) if field.name not in excluded]:
             values = [getattr(getattr(recipe, table), field.name) for recipe in (full, least)]

@@ -99,7 +99,7 @@ def test_settings_that_are_impossible_are_refused(copy: Path) -> None:
     system, features = (json.loads(original)[name] for name in ("system", "features"))
     options = system["options"]
     for values, message in (
-        ({"format": 4}, "has format 4, this serprep reads 3"),
+        ({"format": 5}, "has format 5, this serprep reads 4"),
         ({"format": [1]}, "has format"),
         ({"labels": ["a", "a", "b", "c"]}, "not 4 different names"),
         ({"labels": ["a", "b", "c", {"d": 1}]}, "expected what|different names"),
