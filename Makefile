@@ -2,6 +2,7 @@
 # make test   set up everything, run all checks
 # make docs   the documentation as pages, in site/
 # make quick  ruff, and the tests of the files that changed since the last commit
+# make prove  what takes too long for a test, such as chaos on a cluster and a race in a bucket; ends with a sentence
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
@@ -15,12 +16,12 @@ demo: $(READY)
 	@$(BIN)/serprep demo serprep-demo
 
 test: $(READY)
-	@echo "ruff, mypy and all tests, four at a time: about seven minutes on two cores."
+	@echo "ruff, mypy and all tests, three at a time: about six minutes on two cores."
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -c "from serprep.features import compare_2016 as c, egemaps_v02 as e; c.prepare(); c.prepare(compute=e.functionals)" & \
 	$(BIN)/mypy; status=$$?; wait; exit $$status # compiled beside it once, and not by every process of the tests
-	$(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile
 
 quick: $(READY)
 	$(BIN)/ruff check .

@@ -4,7 +4,7 @@ Each is a process that goes through the rounds in step with the others.  What is
 here, so that what earlier rounds left is garbage while later ones work.  After each round every version that was built
 or tagged in it is verified, and of two taggers of one name exactly one was told that it has it.
 
-Alone: ``python benchmarks/bucket.py [--rounds N] [--old S]``.
+Alone: ``python benchmarks/bucket.py [--rounds N] [--old S] [--server NAME]``.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from chaos import moto
+from servers import SERVERS
 
 DATASET = "s3://lab/set"
 N_FILES = 8
@@ -90,10 +90,10 @@ def process(number: int, endpoint: str, root: str, old: float, rounds: int, barr
         barrier.wait(600)
 
 
-def judge(around: int, said: dict[int, str]) -> tuple[Counter[str], list[str]]:
-    """What happened in a round, and what is wrong with it."""
+def judge(around: int, said: dict[int, str], *, all_tagged: bool) -> tuple[Counter[str], list[str]]:
+    """What happened in a round, and what is wrong with it, or with anything that was ever tagged."""
     from serprep.store.verify import verify
-    from serprep.version import tags
+    from serprep.version import tags, version_named, versions
 
     counts, wrong = Counter[str](), []
     for number, words in said.items():
@@ -106,7 +106,10 @@ def judge(around: int, said: dict[int, str]) -> tuple[Counter[str], list[str]]:
     if len(set(winners)) > 1 or any(named.get(f"round{around}") != version for version in winners):
         wrong.append(f"tags: {winners} were told that they have it, and {named.get(f'round{around}')} has it")
     built = {words for number, words in said.items() if ROLES[number] == "build" and " " not in words}
-    for version in {*built, *named.values()}:
+    there = {version_named(name) for name in versions(DATASET)}
+    wrong += [f"{name}: {version[:12]} is gone" for name, version in named.items() if version not in there]
+    wrong += [f"built: {version[:12]} is gone" for version in built - there]
+    for version in {*built, *winners, *(named.values() if all_tagged else ())} & there:
         try:
             problems = verify(f"{DATASET}@{version}").problems
             wrong += [f"{version[:12]}: {problem.place}: {problem.message}" for problem in problems]
@@ -115,12 +118,12 @@ def judge(around: int, said: dict[int, str]) -> tuple[Counter[str], list[str]]:
     return counts, wrong
 
 
-def race(say: Callable[[str], None], *, rounds: int = 50, old: float = OLD) -> None:
+def race(say: Callable[[str], None], *, rounds: int = 50, old: float = OLD, server: str = "moto") -> None:
     """All rounds, and what came of them."""
     import numpy as np
     import soundfile
 
-    say(f"## Two builds, two taggers, two collectors of garbage and one bucket, {rounds} rounds\n")
+    say(f"## Two builds, two taggers, two collectors of garbage and one bucket of {server}, {rounds} rounds\n")
     os.environ |= {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
@@ -129,7 +132,7 @@ def race(say: Callable[[str], None], *, rounds: int = 50, old: float = OLD) -> N
         "SERPREP_CACHE": "",
     }
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, moto(Path(folder, "moto.log")) as port:
+    with tempfile.TemporaryDirectory() as folder, SERVERS[server](Path(folder)) as port:
         rng = np.random.default_rng(0)
         for number in range(N_FILES):
             soundfile.write(Path(folder, f"{number}.wav"), rng.normal(0, 0.1, 8000), 16_000)
@@ -152,7 +155,7 @@ def race(say: Callable[[str], None], *, rounds: int = 50, old: float = OLD) -> N
                 barrier.wait(600)
                 barrier.wait(600)
                 said = {number: words for _, number, words in (results.get(timeout=600) for _ in ROLES)}
-                counts, problems = judge(around, said)
+                counts, problems = judge(around, said, all_tagged=around == rounds - 1)
                 totals += counts
                 refusals = (words.removeprefix("told: ") for words in said.values() if "told" in words)
                 told.update(words.rpartition(": ")[2][:80] for words in refusals)
@@ -178,5 +181,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--old", type=float, default=OLD, help="seconds after which something is garbage")
+    parser.add_argument("--server", choices=SERVERS, default="moto")
     given = parser.parse_args()
-    race(print, rounds=given.rounds, old=given.old)
+    race(print, rounds=given.rounds, old=given.old, server=given.server)

@@ -5,7 +5,7 @@ proxy that answers with errors, resets, half bodies and delays; a worker killed 
 every few seconds; three recordings that crash, hang and eat memory.  What comes out must be the
 store of a calm build without these three.
 
-Alone: ``python benchmarks/chaos.py [--seeds N…] [--files N] [--every S] [--only CLASS…] [--plain]``.
+Alone: ``python benchmarks/chaos.py [--seeds N…] [--files N] [--every S] [--only CLASS…] [--plain] [--server NAME]``.
 """
 
 import argparse
@@ -15,7 +15,6 @@ import json
 import math
 import os
 import random
-import re
 import shutil
 import socket
 import struct
@@ -31,6 +30,8 @@ from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from servers import SERVERS, free_port
 
 from serprep.testing.moments import write_plugin
 
@@ -79,28 +80,6 @@ class _Poison(Kind[Poison]):
 
 POISON = _Poison()
 """
-
-
-@contextmanager
-def moto(log: Path) -> Iterator[int]:
-    """Port of a mock of S3 on this machine."""
-    with log.open("wb") as file:
-        command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
-        with started(command, stdout=file, stderr=file):
-            while not (found := re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text(errors="replace"))):
-                time.sleep(0.05)
-            yield int(found[1])
-
-
-@contextmanager
-def started(command: list[str], **options: Any) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process that is gone afterwards."""
-    process = subprocess.Popen(command, **options)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 @contextmanager
@@ -179,9 +158,7 @@ class Cluster:
 
     def __init__(self, folder: Path, environment: dict[str, str], n: int = 3) -> None:
         self.folder, self.environment, self.kills = folder, environment, 0
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+        self.address = f"tcp://127.0.0.1:{free_port()}"
         port = self.address.rpartition(":")[2]
         options = ("--host", "127.0.0.1", "--port", port, "--dashboard-address", "127.0.0.1:0")
         self.scheduler = self._start("dask_scheduler", *options, name="scheduler")
@@ -260,7 +237,7 @@ class Corpus:
 
 
 @contextmanager
-def prepared(n_files: int, *, plain: bool) -> Iterator[tuple[Path, Corpus]]:
+def prepared(n_files: int, *, plain: bool, server: str) -> Iterator[tuple[Path, Corpus]]:
     """A folder to work in, and a corpus that was built calmly."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -283,7 +260,7 @@ def prepared(n_files: int, *, plain: bool) -> Iterator[tuple[Path, Corpus]]:
         }
         ids = [path.stem for path in files[:: max(1, n_files // 3)][:3]]
         poison = dict(zip(POISONS, ids, strict=True))
-        about = Corpus(stack.enter_context(moto(folder / "moto.log")), environment, poison, PLAIN * plain, {})
+        about = Corpus(stack.enter_context(SERVERS[server](folder)), environment, poison, PLAIN * plain, {})
         upload(folder / "corpus", f"http://127.0.0.1:{about.port}", environment)
         recipe = write_recipe(folder, about, root="corpus", dataset="calm", poisoned=False)
         calm = built(recipe, environment)
@@ -298,17 +275,18 @@ def chaos(
     every: float = EVERY,
     faults: Collection[str] = FAULTS,
     plain: bool = False,
+    server: str = "moto",
 ) -> None:
     """Builds in chaos, one for each seed, against a calm one."""
     say(f"## A cluster and a bucket in chaos ({n_files} recordings of RAVDESS)\n")
     troubles = TROUBLES if "proxy" in faults else {}
     shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in troubles.items()) or "none"
     killed = f"killed every {every:.0f} s" if "kills" in faults else "killed never"
-    say(f"Of the answers of the S3 server (moto): {shares}; a worker of three {killed}.\n")
+    say(f"Of the answers of the S3 server ({server}): {shares}; a worker of three {killed}.\n")
     say("| seed | s | requests | troubles | workers killed | retries told | quarantined | same store |")
     say("| --- | --- | --- | --- | --- | --- | --- | --- |")
     wrong = 0
-    with prepared(n_files, plain=plain) as (folder, about):
+    with prepared(n_files, plain=plain, server=server) as (folder, about):
         for seed in seeds:
             place = folder / f"seed{seed}"
             place.mkdir()
@@ -395,5 +373,14 @@ if __name__ == "__main__":
     parser.add_argument("--every", type=float, default=EVERY, help="seconds between kills")
     parser.add_argument("--only", nargs="+", choices=FAULTS, default=FAULTS, help="faults; by default all")
     parser.add_argument("--plain", action="store_true", help="without functionals, which are most of the work")
+    parser.add_argument("--server", choices=SERVERS, default="moto")
     given = parser.parse_args()
-    chaos(print, seeds=given.seeds, n_files=given.files, every=given.every, faults=given.only, plain=given.plain)
+    chaos(
+        print,
+        seeds=given.seeds,
+        n_files=given.files,
+        every=given.every,
+        faults=given.only,
+        plain=given.plain,
+        server=given.server,
+    )

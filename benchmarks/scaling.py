@@ -1,6 +1,7 @@
 """Time and memory of every command by the number of utterances, for docs/scaling.md.
 
-    python benchmarks/scaling.py [N ...] [--folder DIR] [--filled]
+    python benchmarks/scaling.py [N ...] [--folder DIR] [--filled] [--only COMMAND ...]
+    python benchmarks/scaling.py --plot    # docs/scaling.svg, from the table of docs/scaling.md
 
 The corpus is synthetic: recordings of noise, a thousand excerpts of 25 ms in each, a speaker for every fifty,
 and the kind of feature that costs least (`serprep.testing.moments`, four values per utterance).  Every line of the
@@ -11,6 +12,7 @@ of the process itself and of its largest child.
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -206,7 +208,7 @@ def _children(pid: int) -> list[int]:
     return []
 
 
-def measure(n: int, folder: Path, *, filled: bool) -> None:
+def measure(n: int, folder: Path, *, filled: bool, only: tuple[str, ...]) -> None:
     """Print a row per command."""
     from serprep.testing.moments import write_plugin
 
@@ -215,6 +217,8 @@ def measure(n: int, folder: Path, *, filled: bool) -> None:
     environment = {**os.environ, "SERPREP_CACHE": "", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     write_corpus(folder, n)
     for name, command in commands(folder, filled=filled):
+        if only and not name.startswith(only):
+            continue
         figures = measured(command, environment)
         row = [n, name, *figures.values()]
         print(
@@ -225,14 +229,46 @@ def measure(n: int, folder: Path, *, filled: bool) -> None:
     print(json.dumps({"utterances": n, "files of the data set": len(files), "bytes": n_bytes}), flush=True)
 
 
+def plot(page: Path) -> None:
+    """Processor-seconds and memory against utterances, of the first table of a page, beside it."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
+
+    lines = page.read_text(encoding="utf-8").partition("| command |")[2].partition("\n\n")[0].splitlines()
+    sizes = [int(cell.replace(" ", "")) for cell in lines[0].split("|") if cell.replace(" ", "").isdigit()]
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for number, line in enumerate(lines[2:]):
+        name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        for panel, unit in zip(panels, ("s", "MB"), strict=True):
+            found = [(n, re.search(rf"([\d.]+) {unit}", cell)) for n, cell in zip(sizes, cells, strict=False)]
+            points = [(n, float(value[1])) for n, value in found if value]
+            style = {"marker": "os^Dv"[number % 5], "color": f"C{number % 10}", "linestyle": "-:"[number // 10]}
+            panel.plot(*zip(*points, strict=True), label=name.partition(" (")[0], **style)
+    for panel, title in zip(panels, ("processor-seconds", "peak memory of the command, MB"), strict=True):
+        panel.set(xscale="log", yscale="log", xlabel="utterances", title=title)
+        panel.yaxis.set_major_formatter("{x:g}")
+        panel.yaxis.set_minor_formatter(NullFormatter())
+        panel.grid(alpha=0.3)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right", fontsize="small", frameon=False)
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "serprep"}):  # text stays text
+        figure.savefig(page.with_suffix(".svg"), metadata={"Date": None})
+
+
 def main() -> None:
     """The table, or what a process of its own does."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("numbers", type=int, nargs="*", default=[1000, 10_000, 100_000])
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--filled", action="store_true", help="do not compute features: write them into the cache")
+    parser.add_argument("--only", nargs="+", metavar="COMMAND", help="first words of the lines wanted")
+    parser.add_argument("--plot", action="store_true", help="draw the table of docs/scaling.md")
     parser.add_argument("--stage", choices=STAGES)
     given = parser.parse_args()
+    if given.plot:
+        plot(Path(__file__).resolve().parents[1] / "docs" / "scaling.md")
+        return
     if given.stage:
         STAGES[given.stage](given.folder)
         return
@@ -240,7 +276,7 @@ def main() -> None:
     print("| ---: | --- | ---: | ---: | ---: | ---: | ---: |")
     for n in given.numbers:
         with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-            measure(n, Path(folder), filled=given.filled)
+            measure(n, Path(folder), filled=given.filled, only=tuple(given.only or ()))
 
 
 if __name__ == "__main__":

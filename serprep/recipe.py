@@ -177,7 +177,9 @@ class TrainConfig:
                     raise RecipeError(f"{table} {one_line(name)} is no target; expected {', '.join(self.dimensions)}")
                 if not is_scale(scale):
                     told = "is missing" if scale is None else f"is {shown(scale)}"
-                    raise RecipeError(f"{table} {name} {told}; expected where its scale begins and ends, as [1, 5]")
+                    raise RecipeError(
+                        f"{table} {one_line(name)} {told}; expected where its scale begins and ends, as [1, 5]"
+                    )
         plain = type(self)
         for name in () if self.target == "emotion" else ("class_weights", "sampling", "label_smoothing", "calibrate"):
             if getattr(self, name) != getattr(plain, name):

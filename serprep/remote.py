@@ -175,7 +175,8 @@ def replace(url: str, data: bytes, *, before: bytes) -> bool:
     if not tag or unconditional(url):
         write(url, data)
         return True
-    return _conditional(url, data, IfMatch=tag)
+    # Ceph's radosgw knows the tag only without the quotes that belong to it
+    return any(_conditional(url, data, IfMatch=form) for form in dict.fromkeys((tag, tag.strip('"'))))
 
 
 def _conditional(url: str, data: bytes, **condition: str) -> bool:

@@ -7,12 +7,7 @@ from serprep.manifest.table import Manifest, make_manifest
 from serprep.pipeline.gather import Asked, gather
 from serprep.recipe import Recipe
 from serprep.split import Split, make_split, read_split
-from serprep.systems import (
-    SYSTEMS,
-    default_systems,
-    options_of,
-    shapes_of,
-)
+from serprep.systems import SYSTEMS, default_systems, options_of, shapes_of
 from serprep_models.cautions import confounded
 from serprep_models.statistics import check_speakers
 from serprep_models.submission import check_submission
@@ -55,8 +50,9 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
     check_learns(chosen, recipe)
     for system in chosen:
         spec, options = SYSTEMS[system], options_of(system, recipe.train.options)
+        inputs = spec.inputs(options, recipe.features)
         try:
-            shapes_of(spec.inputs(options, recipe.features), recipe.features)
+            shapes_of(inputs, recipe.features)
         except TrainError as error:
             raise TrainError(f"{system} needs {error}, or leave it out") from None
         spec.check(options, recipe.train)

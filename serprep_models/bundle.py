@@ -13,7 +13,7 @@ import stat
 import sys
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,6 +25,7 @@ from serprep.files import read_regular, write_whole
 from serprep.fitness import own
 from serprep.manifest.table import to_csv
 from serprep.recipe import Recipe
+from serprep.systems import SYSTEMS
 from serprep.version import read_build
 from serprep_models.catalogue import place_of
 from serprep_models.experiment import PREDICTIONS
@@ -78,6 +79,11 @@ def runs_of(outcome: Outcome) -> list[dict[str, Any]]:
     return sorted(runs, key=lambda run: (run["system"], run["fold"], run["seed"]))
 
 
+def revisions_of(systems: Iterable[str]) -> dict[str, int]:
+    """By system, those that are not 0."""
+    return {name: SYSTEMS[name].revision for name in sorted(systems) if SYSTEMS[name].revision}
+
+
 def bundle(recipe_path: Path, destination: Path) -> dict[str, Any]:
     """Write the bundle of what is finished of a recipe; ``bundle.json`` as it stands there.
 
@@ -111,6 +117,7 @@ def packed(recipe: Recipe, outcome: Outcome, *, path: Path) -> tuple[dict[str, A
         raise TrainError(f"{one_line(path)}: it has several corpora; a bundle is made of a recipe with one")
     store = outcome.store
     built = read_build(recipe.dataset_path, f"versions/{store.version}")
+    runs = runs_of(outcome)
     about = {
         "format": FORMAT,
         "recipe": path.stem,
@@ -122,9 +129,10 @@ def packed(recipe: Recipe, outcome: Outcome, *, path: Path) -> tuple[dict[str, A
         "configurations": store.attributes["configurations"],
         "split": outcome.split.digest,
         "revision": REVISION,
+        **({"revisions": revisions} if (revisions := revisions_of({run["system"] for run in runs})) else {}),
         "environment": environment(),
         "built_with": {name: built.get(name) for name in ("python", "platform", "libraries")},
-        "runs": runs_of(outcome),
+        "runs": runs,
         "summary": [
             {name: getattr(row, name) for name in ("system", "ua", "wa", "ua_interval", "wa_interval", "n_runs")}
             for row in outcome.summary

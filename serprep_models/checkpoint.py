@@ -112,6 +112,7 @@ def write_checkpoint(
             if isinstance(moments, Moments)
         },
         **({} if calibration is None else {"calibration": asdict(calibration)}),
+        **({"revision": revision} if (revision := SYSTEMS[trained.config.system].revision) else {}),
         "version": store.version,
         **origin,
         "train": asdict(how),

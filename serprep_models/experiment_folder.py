@@ -11,11 +11,7 @@ from serprep.files import write_whole
 from serprep.recipe import Recipe, TrainConfig
 from serprep.split import Split
 from serprep.store.store import Store
-from serprep.systems import (
-    SYSTEMS,
-    beyond_defaults,
-    default_systems,
-)
+from serprep.systems import SYSTEMS, beyond_defaults, default_systems
 from serprep_models.catalogue import ABOUT, FOLDER
 
 REVISION = 3  # raised whenever the same experiment gives other numbers

@@ -5,68 +5,26 @@ the store.  A finished experiment is kept under a digest of what it depends on, 
 run again.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import replace
 from time import monotonic
 
-import numpy as np
-import pandas as pd
-
-from serprep.errors import SplitError, TrainError
-from serprep.files import write_whole
-from serprep.manifest.table import make_manifest
+from serprep.errors import TrainError
 from serprep.meanwhile import meanwhile
 from serprep.parallel import Died, Workers
-from serprep.pipeline.conditioned import build_augmented, build_conditioned
-from serprep.pipeline.gather import Asked, gather
+from serprep.pipeline.conditioned import build_augmented
+from serprep.pipeline.gather import Asked
 from serprep.progress import Progress
 from serprep.recipe import Recipe
-from serprep.split import Bound, Split, bind, refuse_leaks, write_split
+from serprep.split import Bound
 from serprep.store.store import Store
-from serprep.systems import (
-    SYSTEMS,
-    default_systems,
-    inputs_of,
-    is_row,
-)
-from serprep_models.beforehand import check_learns, split_of
-from serprep_models.catalogue import place_of
-from serprep_models.cautions import audited, confounded
-from serprep_models.conditioned import CLEAN, predict_conditioned, score_conditions
-from serprep_models.examples import check_store
-from serprep_models.experiment import (
-    Experiment,
-    finished,
-    lacks_checkpoint,
-    marks_of,
-    n_epochs_done,
-    n_epochs_of,
-    ran_as_asked,
-    read_predictions,
-)
-from serprep_models.experiment_folder import experiments_folder, tell
-from serprep_models.notes import notes_on, part_of
-from serprep_models.outcome import Outcome, scores_json
-from serprep_models.raters import NAME as RATERS
-from serprep_models.raters import said_of
-from serprep_models.scores import (
-    Result,
-    compare,
-    recall_of,
-    summarise,
-)
-from serprep_models.scores.calibration import before_and_after
-from serprep_models.scores.dimensions import DimensionScores, read_numbers
-from serprep_models.scores.distributions import score_raters
-from serprep_models.scores.groups import Groups, group_columns, score_groups
-from serprep_models.scores.number_groups import with_conditions, with_groups
-from serprep_models.statistics import check_speakers
-from serprep_models.submission import unpredicted, write_submissions
-from serprep_models.targets import Dimensions, target_of
-from serprep_models.tasks import check_rows, prepare, run_experiment, scored_role
+from serprep.systems import is_row
+from serprep_models.experiment import Experiment, finished, lacks_checkpoint, n_epochs_done, n_epochs_of, ran_as_asked
+from serprep_models.gathered import gathered, write_results
+from serprep_models.outcome import Outcome
+from serprep_models.plan import Plan, planned
+from serprep_models.tasks import prepare, run_experiment
 from serprep_models.travel import Travel
 
 
@@ -116,70 +74,37 @@ def run_experiments(
         If training is impossible.
     """
     began = monotonic()
-    manifest = store.manifest()
-    split = split_of(recipe, manifest)
-    bound = bind(split, manifest)
-    refuse_leaks(split)
-    numbers = _fold_numbers(split, folds)
-    numeric, said = bool(recipe.train.dimensions), None
-    if recipe.train.target == "raters":
-        said = said_of(recipe, store)
-    chosen = tuple(systems or recipe.train.systems or default_systems(recipe.train.learns))
-    check_learns(chosen, recipe)
-    specs = {system: SYSTEMS[system] for system in chosen}
-    for system in chosen:
-        check_store(store, inputs_of(system, recipe.train.options, store.features))
-    if recipe.train.transductive:
-        check_speakers(store.ids, store.speakers)
-    columns = group_columns(store, recipe.train.groups)
-    audit = audited(manifest, split)
-    warnings = (*audit.warnings, *confounded(store.speakers, store.emotions, how=recipe.train))
-    folder = experiments_folder(recipe, store, split, systems=chosen, raters=said.digest if said else "")
-    raters = str(said.write(folder / RATERS)) if said else ""
-    target = target_of(recipe.train, raters)
-    target.check(store)
-    known = target.known(store)
-    split_path = write_split(split, folder / "split.json")
-    if not only_finished:
-        tell(folder, recipe, store, split, systems=chosen)
-    experiments = [
-        Experiment(
-            folder=str(place_of(folder, system, number, seed)),
-            store=store.path,
-            split=str(split_path),
-            system=system,
-            fold=number,
-            seed=seed,
-            how=recipe.train,
-            statistics=str(folder / "statistics"),
-            raters=raters,
-        )
-        for system in sorted(chosen, key=lambda name: -specs[name].cost)
-        for number in numbers
-        for seed in list(seeds or recipe.train.seeds)[: None if specs[system].seeded else 1]
-    ]
-    unfinished: list[Experiment] = []
-    if only_finished:
-        whole, experiments = experiments, [experiment for experiment in experiments if finished(experiment)]
-        unfinished = [experiment for experiment in whole if experiment not in experiments]
-        if not experiments:
-            raise TrainError("no experiment of it is finished: run `serprep run` with the recipe first")
-    for number in sorted({experiment.fold for experiment in experiments}):
-        check_rows(bound, known, number)
-    travel = Travel.of(folder, recipe.dataset_path, pool=pool)
-    travel.fetch(experiments)
-    waiting = [] if only_finished else [experiment for experiment in experiments if not _is_kept(experiment)]
-    if waiting and warnings and warn is not None:
-        warn(warnings)
+    plan = planned(recipe, store, systems=systems, folds=folds, seeds=seeds, only_finished=only_finished)
+    travel = Travel.of(plan.folder, recipe.dataset_path, pool=pool)
+    travel.fetch(plan.experiments)
+    waiting = [] if only_finished else [experiment for experiment in plan.experiments if not _is_kept(experiment)]
     if waiting:
-        waiting = _augmented(recipe, store, bound, waiting, pool=pool, quiet=quiet)
-        travel.send_split()
-    _prepare(waiting, store, pool=pool, travel=travel, quiet=quiet)
+        if plan.warnings and warn is not None:
+            warn(plan.warnings)
+        _train(plan, waiting, pool=pool, travel=travel, quiet=quiet, ended=ended)
+    n_kept = len(plan.experiments) - len(waiting)
+    outcome = gathered(plan, asked=asked, pool=pool, quiet=quiet)
+    outcome = replace(outcome, n_kept=n_kept, seconds=monotonic() - began)
+    if not (systems or folds or seeds or only_finished):  # a part must not pass for the whole
+        write_results(plan, outcome)
+    return outcome
+
+
+def _train(
+    plan: Plan,
+    waiting: Sequence[Experiment],
+    *,
+    pool: Workers,
+    travel: Travel,
+    quiet: bool,
+    ended: Callable[[], object] | None,
+) -> None:
+    """Run those that are not finished."""
+    waiting = _augmented(plan.recipe, plan.store, plan.bound, waiting, pool=pool, quiet=quiet)
+    travel.send_split()
+    _prepare(waiting, plan.store, pool=pool, travel=travel, quiet=quiet)
     n_epochs = sum(n_epochs_of(experiment) for experiment in waiting)
-    with (
-        Progress("training", n_epochs, unit="epochs", quiet=quiet or not waiting) as progress,
-        _counting(progress, waiting),
-    ):
+    with Progress("training", n_epochs, unit="epochs", quiet=quiet) as progress, _counting(progress, waiting):
         for number, receipt in pool.run(travel.task(run_experiment), waiting):
             experiment = waiting[number]
             if isinstance(receipt, Died):
@@ -188,79 +113,6 @@ def run_experiments(
             travel.fetch([experiment])
             if ended is not None:
                 ended()
-    order = {system: place for place, system in enumerate(chosen)}
-    experiments.sort(key=lambda experiment: (order[experiment.system], experiment.fold, experiment.seed))
-    results = []
-    for experiment in experiments:
-        told = marks_of(experiment) | json.loads((Path(experiment.folder) / "result.json").read_bytes())
-        del told["sha256"], told["files"]
-        if not numeric:
-            told.setdefault("recall", recall_of(np.array([told["confusion"]]), store.labels))  # older
-        results.append(Result.of(told))
-    predictions = pd.concat(
-        [
-            (read_numbers if numeric else read_predictions)(Path(experiment.folder) / "predictions.csv").assign(
-                system=experiment.system, fold=split.folds[experiment.fold], seed=experiment.seed
-            )
-            for experiment in experiments
-        ],
-        ignore_index=True,
-    )
-    role = scored_role(bound, known)
-    scored = predictions[predictions["role"] == role]
-    submissions, missing = _submit(recipe, predictions, asked=asked, store=store, folder=folder)
-    partial = part_of(experiments, recipe, split)
-    conditioned = _conditioned(recipe, store, experiments, scored, split, pool=pool, quiet=quiet)
-    before = {} if numeric else before_and_after(scored, store.labels, results)
-    dimensions = DimensionScores()
-    if isinstance(target, Dimensions):
-        told = DimensionScores.of(scored, target.scales, target.of_corpora)
-        dimensions = with_conditions(with_groups(told, scored, columns), conditioned)
-    outcome = Outcome(
-        store=store,
-        split=split,
-        folder=folder,
-        results=results,
-        summary=[
-            replace(row, uncalibrated=before.get(row.system, {}))
-            for row in ([] if recipe.train.learns == "numbers" else summarise(scored, store.labels, results))
-        ],
-        comparisons=[] if numeric else compare(scored, store.labels),
-        groups=Groups() if numeric else score_groups(scored, store.labels, columns),
-        raters=score_raters(scored, said.frame()) if said else (),
-        dimensions=dimensions,
-        conditions=score_conditions(conditioned, store.labels) if len(conditioned) and not numeric else (),
-        predictions=scored,
-        n_kept=len(experiments) - len(waiting),
-        seconds=monotonic() - began,
-        notes=notes_on(
-            recipe,
-            store,
-            bound,
-            partial=partial,
-            said=said,
-            experiments=experiments,
-            results=results,
-            scored=scored,
-            role=role,
-            besides=missing,
-        ),
-        partial=partial,
-        missing=tuple((experiment.system, split.folds[experiment.fold], experiment.seed) for experiment in unfinished),
-        scored=role,
-        submissions=tuple(map(str, submissions)),
-        warnings=warnings,
-        audit=tuple(row for row in audit.summary if row["kind"] != "classes"),
-    )
-    if not (systems or folds or seeds or only_finished):  # a part must not pass for the whole
-        origin = {"version": store.version, "split": split.digest, "train": asdict(recipe.train)}
-        content = origin | scores_json(outcome) | {"warnings": list(warnings), "groups": asdict(outcome.groups)}
-        content["conditions"] = [asdict(row) for row in outcome.conditions]
-        content |= {"dimensions": asdict(outcome.dimensions)} if numeric else {}
-        content |= {"raters": [asdict(row) for row in outcome.raters]} if said else {}
-        text = json.dumps(content, indent=1)
-        write_whole(folder / "results.json", (text + "\n").encode())
-    return outcome
 
 
 def _augmented(
@@ -274,39 +126,6 @@ def _augmented(
     rows = [row for row, own in enumerate(bound.roles) if roles & set(own) and known[row]]
     path = build_augmented(recipe, store, conditions, parents=rows, pool=pool, quiet=quiet).path
     return [replace(experiment, augmented=path) for experiment in waiting]
-
-
-def _conditioned(
-    recipe: Recipe,
-    store: Store,
-    experiments: Sequence[Experiment],
-    scored: pd.DataFrame,
-    split: Split,
-    *,
-    pool: Workers,
-    quiet: bool,
-) -> pd.DataFrame:
-    """Predictions of the scored part, clean and in every condition of ``[test.conditions]``; none without any."""
-    kept = [experiment for experiment in experiments if not experiment.spec.floor]
-    if not recipe.test.applied or not kept or not len(scored):
-        return pd.DataFrame()
-    role, systems = scored["role"].iloc[0], {experiment.system for experiment in kept}
-    frames = [scored[scored["system"].isin(systems)].assign(condition=CLEAN)]
-    for applied in recipe.test.applied:
-        other = build_conditioned(recipe, store, applied, pool=pool, quiet=quiet)
-        tables = predict_conditioned(
-            [Path(experiment.folder) for experiment in kept], other, role=role, pool=pool, quiet=quiet
-        )
-        frames += [
-            own.assign(
-                condition=applied.name,
-                system=experiment.system,
-                fold=split.folds[experiment.fold],
-                seed=experiment.seed,
-            )
-            for experiment, own in zip(kept, tables, strict=True)
-        ]
-    return pd.concat(frames, ignore_index=True)
 
 
 def _is_kept(experiment: Experiment) -> bool:
@@ -340,27 +159,3 @@ def _counting(progress: Progress, experiments: Sequence[Experiment]) -> Iterator
     with meanwhile(lambda: progress.to(sum(map(n_epochs_done, experiments))), every=1.0):
         yield
     progress.to(sum(map(n_epochs_of, experiments)))
-
-
-def _submit(
-    recipe: Recipe, predictions: pd.DataFrame, *, asked: Asked | None, store: Store, folder: Path
-) -> tuple[list[Path], list[str]]:
-    """Write what a challenge takes, if the recipe asks for it; the files, and what is missing in them."""
-    form = recipe.train.submission
-    if form == "none":
-        return [], []
-    test = predictions[predictions["role"] == "test"]
-    paths = dict(zip(store.ids, store.column("path"), strict=True))
-    manifest = (asked or gather(recipe)).manifest
-    unique = {row.id: row for row in manifest.utterances}
-    whole = split_of(recipe, make_manifest(unique.values(), manifest.info))
-    mark = "-transductive" if recipe.train.transductive else ""
-    written = write_submissions(form, test, paths=paths, folder=folder / "submission", mark=mark)
-    return written, unpredicted(whole, test)
-
-
-def _fold_numbers(split: Split, folds: Sequence[str] | None) -> list[int]:
-    unknown = [fold for fold in folds or () if fold not in split.folds]
-    if unknown:
-        raise SplitError(f"no fold {unknown[0]!r}; the split has {', '.join(split.folds)}")
-    return [number for number, fold in enumerate(split.folds) if not folds or fold in folds]

@@ -10,14 +10,10 @@ from serprep.metrics import few_speakers
 from serprep.recipe import Recipe, TrainConfig
 from serprep.split import Bound, Split
 from serprep.store.store import Store
-from serprep.systems import (
-    SYSTEMS,
-)
+from serprep.systems import SYSTEMS
 from serprep_models.experiment import Experiment
 from serprep_models.raters import Said
-from serprep_models.scores import (
-    Result,
-)
+from serprep_models.scores import Result
 from serprep_models.statistics import TRANSDUCTIVE, few_utterances
 from serprep_models.train import device_named
 

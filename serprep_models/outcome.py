@@ -9,18 +9,9 @@ import pandas as pd
 
 from serprep.split import Split
 from serprep.store.store import Store
-from serprep.systems import (
-    is_floor,
-)
+from serprep.systems import is_floor
 from serprep_models.conditioned import ConditionScore
-from serprep_models.scores import (
-    Pair,
-    Result,
-    Summary,
-    Verdict,
-    judge,
-    pairs_json,
-)
+from serprep_models.scores import Pair, Result, Summary, Verdict, judge, pairs_json
 from serprep_models.scores.dimensions import DimensionScores
 from serprep_models.scores.distributions import RaterScore
 from serprep_models.scores.groups import Groups

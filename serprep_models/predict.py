@@ -12,6 +12,7 @@ from serprep.audio.decode import decode, read_bytes
 from serprep.errors import AudioError, FeatureError, TrainError, first_ten, one_line
 from serprep.parallel import Died, Workers
 from serprep.progress import Progress
+from serprep.systems import SYSTEMS
 from serprep_models.checkpoint import training_of
 from serprep_models.experiment_folder import NO_NUMBERS
 from serprep_models.predictions import Predictions
@@ -52,7 +53,7 @@ def predict_files(
     loaded = load(checkpoints)
     loaded.check_computable()
     predictor, notes = enrolled_by(loaded, enrol, quiet=quiet)
-    notes = (*notes, *mixed_trainings(predictor))
+    notes = (*notes, *doubts(predictor))
     predictor.check_enrolment(predictor.speaker is not None)
     batches = [utterances.part(first, first + BATCH) for first in range(0, len(utterances), BATCH)]
     names = tuple(str(path.resolve()) for path in checkpoints)
@@ -129,11 +130,17 @@ def enrolled_by(
     return predictor.enrolled(values), (*notes, *(f"not enrolled: {reason}" for reason in left_out))
 
 
-def mixed_trainings(predictor: Predictor) -> list[str]:
-    """Whether checkpoints of different recipes are averaged, as happens with a folder far above them."""
-    origins = set()
-    for about in (each.about for each in predictor.checkpoints):
+def doubts(predictor: Predictor) -> list[str]:
+    """Whether checkpoints are of other code than today's, or of different recipes, as in a folder far above them."""
+    origins, notes = set(), {}
+    for checkpoint in predictor.checkpoints:
+        about, spec = checkpoint.about, SYSTEMS[checkpoint.config.system]
+        if (trained_by := about.get("revision", 0)) != spec.revision:
+            notes[spec.name] = (
+                f"{spec.name} was trained by its revision {one_line(trained_by)[:20]}, this serprep has "
+                f"{spec.revision}: what was scored may have said other things of the same recordings; train it again"
+            )
         how = {name: value for name, value in training_of(about).items() if name not in NO_NUMBERS}
         origins.add(json.dumps([about.get("version"), about.get("split"), how], sort_keys=True))
     many = f"the checkpoints are of {len(origins)} trainings with other stores, splits or [train]: name one's folder"
-    return [many] if len(origins) > 1 else []
+    return [*notes.values(), *([many] if len(origins) > 1 else [])]

@@ -12,7 +12,7 @@ from serprep.progress import Progress
 from serprep.recipe import TrainConfig
 from serprep.store.store import Store
 from serprep_models.examples import check_store
-from serprep_models.predict import enrolled_by, mixed_trainings
+from serprep_models.predict import doubts, enrolled_by
 from serprep_models.predictions import Predictions
 from serprep_models.predictor import Predictor, Values, load
 from serprep_models.recordings import Utterances
@@ -52,7 +52,7 @@ def predict_store(
         for rows in parts(every, np.asarray(sizes), at_most=256):
             said.append(predictor.said(stored_values(store, rows, predictor), rows=rows, known=known))
             progress.add(len(rows))
-    notes = (*notes, *mixed_trainings(predictor), *_store_notes(predictor, store))
+    notes = (*notes, *doubts(predictor), *_store_notes(predictor, store))
     given, numbers = np.concatenate(said), bool(predictor.scales)
     return Predictions(tuple(store.ids), predictor.labels, given, {}, notes, predictor.transductive, numbers=numbers)
 

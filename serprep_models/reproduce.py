@@ -5,7 +5,7 @@ within half the width of the interval that the bundle states for it.
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from serprep.place.place import at
 from serprep.recipe import Recipe, recipe_from
 from serprep.store.store import Store, open_store
 from serprep_models.beforehand import split_of
-from serprep_models.bundle import EXCLUDE, RECIPE, ROWS, SPLIT, Bundle, environment, read_bundle, runs_of
+from serprep_models.bundle import EXCLUDE, RECIPE, ROWS, SPLIT, Bundle, environment, read_bundle, revisions_of, runs_of
 from serprep_models.experiment_folder import REVISION
 from serprep_models.experiments import run_experiments
 
@@ -101,7 +101,7 @@ def reproduce(
     if not as_root(root).is_dir():
         raise TrainError(f"{one_line(root)}: no such folder; expected the recordings of the bundle")
     recipe = _recipe(given, folder, root=at(root, base=Path()).root)  # not relative to the new recipe
-    steps = [_libraries(given), _code(given)]
+    steps = [_libraries(given), _code(given, {run["system"] for run in chosen})]
     store = open_store(build(recipe, pool=pool, quiet=quiet).store)
     steps += [_recordings(folder, store), _version(given, store), _seal(given, store)]
     if steps[2].result == OTHER and set(store.ids) != set(read_manifest(folder / ROWS).utterances.column("id")):
@@ -159,12 +159,15 @@ def _libraries(given: Bundle) -> Step:
     return _step("libraries", differing)
 
 
-def _code(given: Bundle) -> Step:
-    """serprep's own source."""
+def _code(given: Bundle, systems: Iterable[str]) -> Step:
+    """serprep's own source, and the revisions of experiments and of the systems that are compared."""
     theirs = given.about["environment"].get("code")
     differing = [] if theirs == environment()["code"] else ["serprep's source is another"]
-    if given.about.get("revision") != REVISION:
-        differing.append(f"revision of experiments {given.about.get('revision')} there, {REVISION} here")
+    stated, own = given.about.get("revisions"), revisions_of(systems)
+    stated = stated if isinstance(stated, Mapping) else {}
+    pairs = {"experiments": (given.about.get("revision"), REVISION)}
+    pairs |= {name: (stated.get(name, 0), own.get(name, 0)) for name in sorted(systems)}
+    differing += [f"revision of {what} {old} there, {new} here" for what, (old, new) in pairs.items() if old != new]
     return _step("code", differing)
 
 
@@ -213,7 +216,11 @@ def _seal(given: Bundle, store: Store) -> Step:
     if given.about["container"] != store.format:
         return Step("seal", OTHER, f"container {given.about['container']} there, {store.format} here")
     same = given.about["seal"] == store.seal
-    return Step("seal", SAME if same else OTHER, "" if same else "the store holds other bytes")
+    return Step(
+        "seal",
+        SAME if same else OTHER,
+        "" if same else "other bytes; keys of parts name libraries, so values may be the same",
+    )
 
 
 def _predictions(

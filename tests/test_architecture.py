@@ -76,6 +76,8 @@ MODELS = (  # modules of serprep_models, the lowest first
     *(
         "outcome",
         "notes",
+        "plan",
+        "gathered",
         "experiments",
         "finished",
         "browsed",

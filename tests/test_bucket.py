@@ -21,6 +21,7 @@ from serprep import remote
 from serprep.cache.parts import Cache
 from serprep.corpora import read_corpus
 from serprep.dataset import garbage
+from serprep.dataset.carry import carry
 from serprep.dataset.diff import diff
 from serprep.dataset.log import log
 from serprep.dataset.tag import tag
@@ -407,6 +408,38 @@ def test_a_bucket_that_is_missing_is_one_line(bucket, corpus, tmp_path):
         with pytest.raises((CorpusError, StoreError, ValueError), match="no such bucket; make it") as caught:
             call()
         assert "\n" not in str(caught.value)
+
+
+def test_a_version_is_pushed_goes_on_after_a_stop_shares_its_files_and_is_pulled(
+    bucket, local, corpus, tmp_path, monkeypatch
+):
+    place, sent = type(at("s3://lab/pushed")), []
+    real = place.new_file
+
+    def stops(self):
+        sent.append(self.root)
+        if len(sent) == 6:
+            raise OSError(110, "Connection timed out")
+        return real(self)
+
+    monkeypatch.setattr(place, "new_file", stops)
+    with pytest.raises(StoreError, match="Connection timed out; the same command goes on from what has arrived"):
+        carry(local["zarr"], "s3://lab/pushed")
+    monkeypatch.setattr(place, "new_file", real)
+    assert not versions("s3://lab/pushed")  # what has half arrived is none
+    pushed = carry(local["zarr"], "s3://lab/pushed")
+    files = bytes_of(Path(local["zarr"])).items()
+    expected = {f"/{name}": hashlib.md5(data, usedforsecurity=False).hexdigest() for name, data in files}
+    assert pushed.present >= 5 and bucket.digests(pushed.store.removeprefix("s3://lab/")) == expected
+
+    renamed = recipe(corpus, tmp_path / "renamed")
+    renamed = dataclasses.replace(
+        renamed, corpus=dataclasses.replace(renamed.corpus, emotions={"sad": "sad", "angry": "cross"})
+    )
+    other = carry(build(renamed, pool=Inline()).store, "s3://lab/pushed")
+    assert other.shared > other.sent > 0  # within the bucket: a label changed, and no feature travels again
+    pulled = carry("s3://lab/pushed@" + pushed.version[:12], str(tmp_path / "pulled"))
+    assert bytes_of(Path(pulled.store)) == bytes_of(Path(local["zarr"]))
 
 
 def test_commands_take_urls(bucket, corpus, store, tmp_path):

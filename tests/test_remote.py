@@ -1,5 +1,6 @@
 """What is asked of a URL through fsspec; and what goes wrong there is one line."""
 
+import hashlib
 import io
 import multiprocessing
 import sys
@@ -47,6 +48,26 @@ def test_what_is_there(bucket):
     remote.remove(f"{bucket}/c")
     remote.remove(f"{bucket}/c")
     assert remote.entries(bucket) == {"a": "directory"}
+
+
+def test_an_object_is_replaced_where_its_tag_is_known_only_without_quotes(bucket, monkeypatch):
+    """As by Ceph's radosgw 16."""
+    filesystem, path = remote.connect(f"{bucket}/x")
+    put, about = filesystem.pipe_file, filesystem.info
+    filesystem.pipe_file(path, b"1")
+
+    def tag():
+        return hashlib.sha256(filesystem.cat_file(path)).hexdigest()
+
+    def strict(path, data, IfMatch):
+        if tag() != IfMatch:
+            raise FileExistsError(path)
+        put(path, data)
+
+    monkeypatch.setattr(filesystem, "pipe_file", strict)
+    monkeypatch.setattr(filesystem, "info", lambda path, **options: {**about(path, **options), "ETag": f'"{tag()}"'})
+    assert remote.replace(f"{bucket}/x", b"2", before=b"1") and remote.read(f"{bucket}/x") == b"2"
+    assert not remote.replace(f"{bucket}/x", b"3", before=b"1") and remote.read(f"{bucket}/x") == b"2"
 
 
 def test_an_object_is_read_like_a_file(bucket, monkeypatch):

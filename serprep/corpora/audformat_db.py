@@ -32,7 +32,7 @@ from typing import Any
 from serprep.audio.decode import SUFFIXES
 from serprep.columns import DIMENSIONS, RESERVED
 from serprep.corpora.corpus import About, Corpus, Finding, Rating
-from serprep.corpora.labels import ABSENT, UNLABELLED, read_text
+from serprep.corpora.labels import ABSENT, UNLABELLED, is_there, read_text
 from serprep.corpora.table import column_name
 from serprep.errors import CorpusError, one_line
 from serprep.files import without_suffix
@@ -97,7 +97,7 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
         row = _joined(rows, key, tables=tables)
         path = key[0] if key[0] in known else there.get(without_suffix(key[0]), key[0])
         name = "_".join([without_suffix(key[0]), *(repr(time) for time in key[1:] if time is not None)])
-        if path not in known and not (root / path).is_file():  # it may lie behind a link
+        if path not in known and not is_there(root / path):  # it may lie behind a link
             yield Finding(ABSENT, f"{places[key]}: {key[0]}")
         label, speaker = row.cells.pop(EMOTION, ""), row.cells.pop(columns["speaker"], "")
         yield Utterance(

@@ -203,7 +203,8 @@ def _named(columns: Sequence[Sequence[str]]) -> dict[int, str]:
 def _speaker_score(values: Sequence[str], *, is_first: bool, is_last: bool) -> float:
     """How likely a part of the names is the speaker; 0 where it cannot be."""
     counts = Counter(values)
-    if min(counts.values()) < 2 or len(counts) > max(2, len(values) / 4):
+    called = all(re.fullmatch(r"(?i)(?:spk|speaker|actor|subj(?:ect)?)[0-9]+", value) for value in counts)
+    if min(counts.values()) < 2 or (len(counts) > max(2, len(values) / 4) and not called):
         return 0.0
     digits = all(value.isdigit() for value in counts)
     like = sum(bool(re.fullmatch(r"(?i)(?:spk|speaker|actor|subj(?:ect)?|[sfmp])[0-9]+", v)) for v in counts) / len(

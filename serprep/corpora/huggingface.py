@@ -20,6 +20,7 @@ from typing import Any
 
 from serprep._json import load_object
 from serprep.corpora.corpus import SAID, About, Corpus, Finding, told_about
+from serprep.corpora.labels import is_there
 from serprep.corpora.table import cell_of, read_rows, utterance_of
 from serprep.errors import CorpusError, one_line
 from serprep.files import write_whole
@@ -123,7 +124,7 @@ def _recording(root: Path, name: str, number: int, audio: Mapping[str, Any]) -> 
     told = str(audio.get("path") or "")
     if not _written(audio):
         beside = PurePosixPath(name).parent / told
-        return str(beside) if told and (root / beside).is_file() else told
+        return str(beside) if told and is_there(root / beside) else told
     data = bytes(audio["bytes"])
     stem = re.sub(r"[^A-Za-z0-9_-]", "_", PurePosixPath(told).stem)[:60]
     suffix = PurePosixPath(told).suffix.lower()

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from serprep.corpora.corpus import SAID, About, Corpus, Finding, told_about
-from serprep.corpora.labels import ABSENT, read_lines
+from serprep.corpora.labels import ABSENT, is_there, read_lines
 from serprep.errors import CorpusError, one_line
 from serprep.text import as_float, described
 from serprep.utterance import Utterance
@@ -45,7 +45,7 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
             if recording not in named:
                 yield Finding(NOWHERE, f"{place}: {key}")
             continue
-        if not (root / paths[recording]).is_file():
+        if not is_there(root / paths[recording]):
             yield Finding(ABSENT, f"{place}: {paths[recording]}")
         yield Utterance(
             id=key,

@@ -7,6 +7,7 @@ over is a `Finding` for the reader to yield on.
 
 import csv
 import dataclasses
+import errno
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -56,6 +57,16 @@ def find(root: Path, *names: str) -> str:
             return name
     others = f" (or {', '.join(names[1:])})" if names[1:] else ""
     raise CorpusError(f"{one_line(root / names[0])}: no such file; expected a label file{others}")
+
+
+def is_there(recording: Path) -> bool:
+    """Whether a recording that a label file names is there; whatever has too long a name is not."""
+    try:
+        return recording.is_file()
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return False
 
 
 def read_text(root: Path, name: str) -> tuple[str, list[Finding]]:

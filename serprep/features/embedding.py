@@ -205,7 +205,7 @@ class _Embedding(Kind[Embedding]):
 
     def located(self, config: Embedding, folder: Path) -> Embedding:
         place = folder / Path(config.model).expanduser()
-        there = place.exists() or place.suffix == ".onnx" or config.model.startswith((".", "~"))
+        there = os.path.exists(place) or place.suffix == ".onnx" or config.model.startswith((".", "~"))  # noqa: PTH110
         return replace(config, model=str(place.resolve())) if config.model and there else config
 
     def settled(self, config: Embedding) -> Embedding:

@@ -33,6 +33,11 @@ class FileArray:
         dataset = self._dataset()
         _check_array(dataset.file, name)
         self.shape: tuple[int, ...] = dataset.shape
+        self._n_rows = (dataset.chunks or (0,))[0]  # of a chunk
+        self._bases: tuple[int, ...] = (
+            0,
+            dataset.file.userblock_size,
+        )  # what HDF5 counts places from differs by its version
         self.is_text = h5py.check_string_dtype(dataset.dtype) is not None
         self.dtype: np.dtype[Any] = np.dtype(object) if self.is_text else dataset.dtype
 
@@ -52,23 +57,18 @@ class FileArray:
         """Rows ``[first, last)``: by HDF5, which checks chunks; alone where they lie in a chunk that it has checked."""
         dataset = self._dataset()
         last = self.shape[0] if last is None else min(last, self.shape[0])
-        number, skipped = divmod(first, dataset.chunks[0] if dataset.chunks else 1)
-        if (
-            not self._path
-            or self.is_text
-            or not dataset.chunks
-            or not first < last <= first - skipped + dataset.chunks[0]
-        ):
+        number, skipped = divmod(first, self._n_rows or 1)
+        if not self._path or self.is_text or not first < last <= first - skipped + self._n_rows:
             return np.asarray(self[first:last])
         if number in self._checked:
             return self._read_alone(self._checked[number], skipped, last - first)
         values: AnyArray = np.asarray(dataset[first:last])
-        corner = number * dataset.chunks[0], *[0] * (len(self.shape) - 1)
+        corner = number * self._n_rows, *[0] * (len(self.shape) - 1)
         place = dataset.id.get_chunk_info_by_coord(corner).byte_offset
-        for base in (0, dataset.file.userblock_size):  # what HDF5 counts from differs by its version
+        for base in self._bases:
             with suppress(OSError, TypeError):
-                if self._read_alone(base + place, skipped, last - first).tobytes() == values.tobytes():
-                    self._checked[number] = base + place
+                if np.array_equal(_bits(self._read_alone(base + place, skipped, last - first)), _bits(values)):
+                    self._checked[number], self._bases = base + place, (base,)
         return values
 
     def _read_alone(self, place: int, skipped: int, n: int) -> AnyArray:
@@ -76,7 +76,7 @@ class FileArray:
         rows = np.empty((n, *self.shape[1:]), self.dtype)
         with open(self._path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path costs more than the read
             file.seek(place + skipped * rows.strides[0])
-            if file.readinto(rows.reshape(-1).view(np.uint8).data) != rows.nbytes:
+            if file.readinto(_bits(rows).data) != rows.nbytes:
                 raise OSError("it is cut short")
         return rows
 
@@ -94,6 +94,10 @@ class FileArray:
         self._checked.clear()
         if handles is not None:
             handles[0].close()
+
+
+def _bits(rows: AnyArray) -> AnyArray:
+    return rows.reshape(-1).view(np.uint8)
 
 
 def _check_array(file: h5py.File, name: str) -> None:

@@ -51,6 +51,12 @@ def test_names_without_speakers_have_none(tmp_path):
     assert (found.options["pattern"], found.n_speakers) == ("{emotion}_{take}.wav", 0)
 
 
+@pytest.mark.parametrize(("called", "meant"), [("spk", "speaker"), ("Actor", "speaker"), ("x", "text")])
+def test_what_is_called_a_speaker_is_one_though_each_says_little(tmp_path, called, meant):
+    make(tmp_path, *(f"{called}{i}_{m}_a.wav" for i in range(5) for m in MOODS[:2]))
+    assert guess(tmp_path).options["pattern"] == f"{{{meant}}}_{{emotion}}_a.wav"
+
+
 def test_a_table_is_recognised_with_its_columns_and_the_folder_it_lacks(tmp_path):
     names = [f"{p}_{n}.wav" for p in PEOPLE for n in range(3)]
     make(tmp_path, *(f"samples/{name}" for name in names))

@@ -34,6 +34,13 @@ def test_tabs_are_as_good_as_blanks_and_an_unknown_recording_is_told(tmp_path):
     assert "excerpts of recordings that wav.scp does not name passed over: segments:2: y" in reading.warnings
 
 
+def test_a_recording_of_too_long_a_name_is_absent_as_any_other(tmp_path):
+    (tmp_path / "wav.scp").write_text(f"a {'x' * 300}.wav\n")
+    reading = read_corpus("kaldi", tmp_path)
+    assert len(reading.utterances) == 1
+    assert "recordings that a label file names but that are not there" in reading.warnings[0]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

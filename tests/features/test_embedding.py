@@ -316,6 +316,11 @@ def test_impossible_configurations_are_refused(values, message):
         Embedding(model="m", **values)
 
 
+def test_a_model_of_too_long_a_name_is_no_place(tmp_path):
+    config = Embedding(model="m" * 300)
+    assert EMBEDDING.located(config, tmp_path) == config
+
+
 def test_a_model_that_does_not_fit_is_refused_before_anything_is_computed(models, tmp_path):
     folder = models["wav2vec2"][0]
 

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 import serprep_models
 from serprep._json import canonical_json
-from serprep.errors import SplitError, TrainError
+from serprep.errors import SplitError
 from serprep.split import SplitConfig, make_split, write_split
 from serprep.version import build_digest
 from serprep_models import experiment, tasks, train
@@ -37,17 +37,6 @@ def test_every_system_fold_and_seed_is_there(outcome) -> None:
     }
     assert len(outcome.results) == 5 * 2
     assert all(entry.n_test == 16 for entry in outcome.results)
-
-
-def test_every_utterance_is_predicted_once_per_system(outcome, small) -> None:
-    _, store = small
-    for _, rows in outcome.predictions.groupby("system"):
-        assert sorted(rows["id"]) == store.ids
-
-
-def test_majority_scores_chance(outcome) -> None:
-    (row,) = [row for row in outcome.summary if row.system == "majority"]
-    assert row.ua == 0.25
 
 
 def test_finished_experiments_are_kept_and_not_run_again(outcome, small, pool) -> None:
@@ -89,21 +78,6 @@ def test_a_split_with_a_speaker_on_both_sides_is_refused(small, pool, tmp_path) 
         run_experiments(other, store, pool=pool)
 
 
-def test_an_unknown_system_or_fold_is_named(small, pool) -> None:
-    recipe, store = small
-    with pytest.raises(TrainError, match="unknown system 'gru'"):
-        run_experiments(recipe, store, pool=pool, systems=["gru"])
-    with pytest.raises(SplitError, match="no fold '7'"):
-        run_experiments(recipe, store, pool=pool, folds=["7"])
-
-
-def test_nothing_finished_nothing_to_report(small, pool) -> None:
-    recipe, store = small
-    other = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, epochs=3))
-    with pytest.raises(TrainError, match="run `serprep run` with the recipe first"):
-        run_experiments(other, store, pool=pool, only_finished=True)
-
-
 def test_a_store_alone_has_a_page(small, tmp_path) -> None:
     _, store = small
     text = report_store(store.path, path=tmp_path / "page.html").read_text(encoding="utf-8")
@@ -141,32 +115,6 @@ def test_a_part_of_the_experiments_does_not_pass_for_the_whole(outcome, small, p
     text = report_outcome(recipe, part, built=None, path=part.folder / "part.html").read_text(encoding="utf-8")
     assert expected in text and "Best:" not in text
     assert outcome.partial == "" and not any("a part of the experiments" in note for note in outcome.notes)
-
-
-def test_a_fold_with_nothing_to_score_is_found_before_anything_is_trained(small, inline, tmp_path, monkeypatch) -> None:
-    recipe, store = small
-    split = make_split(store.manifest(), recipe.split)
-    rows = {
-        name: dataclasses.replace(row, roles=(row.roles[0], "train" if row.roles[1] == "test" else ""))
-        for name, row in split.utterances.items()
-    }
-    path = write_split(dataclasses.replace(split, utterances=rows), tmp_path / "split.json")
-    other = dataclasses.replace(recipe, split=SplitConfig(protocol="list", file=str(path)))
-    monkeypatch.setattr("serprep_models.experiments.prepare", pytest.fail)
-    with pytest.raises(
-        TrainError, match="fold '2' has no utterance in its test part; name the other folds with --fold"
-    ):
-        run_experiments(other, store, pool=inline)
-
-
-def test_utterances_that_only_the_split_knows_are_counted(small, pool, tmp_path) -> None:
-    recipe, store = small
-    split = make_split(store.manifest(), SplitConfig())
-    more = dataclasses.replace(split, utterances={**split.utterances, "gone": next(iter(split.utterances.values()))})
-    path = write_split(more, tmp_path / "split.json")
-    train = dataclasses.replace(recipe.train, systems=("majority",))
-    other = dataclasses.replace(recipe, train=train, split=SplitConfig(protocol="list", file=str(path)))
-    assert "1 utterances of the split are not in the store" in run_experiments(other, store, pool=pool).notes
 
 
 LAYERS = {"layers": [32], "batch_norm": True, "activation": "relu", "dropout": 0.2, "auxiliary_heads": True}

@@ -14,11 +14,13 @@ import soundfile
 import serprep_models
 from helpers.trained import checkpoint_of, probabilities_of
 from serprep.errors import AudioError, FeatureError, TrainError
-from serprep_models.checkpoint import checkpoints_below
+from serprep.systems import SYSTEMS as REGISTRY
+from serprep_models.checkpoint import checkpoints_below, write_checkpoint
 from serprep_models.predict import predict_files
 from serprep_models.predictions import render
 from serprep_models.predictor import load
 from serprep_models.recordings import utterances_of
+from serprep_models.train import Trained
 
 SYSTEMS = ("plain-crnn", "hsf-crnn", "multi-crnn")
 
@@ -133,3 +135,15 @@ def test_checkpoints_of_other_trainings_are_averaged_and_that_is_said(trained, c
     (other / "checkpoint.json").write_text(json.dumps(about))
     (note,) = predict_files([own, other], recording, pool=None).notes
     assert note.startswith("the checkpoints are of 2 trainings")
+
+
+def test_a_checkpoint_of_other_code_than_today_s_says_so(small, trained, corpus, tmp_path: Path, monkeypatch) -> None:
+    recording = utterances_of([str(sorted(corpus.glob("*/*.wav"))[0])])
+    before = checkpoint_of(trained, "plain-crnn")
+    monkeypatch.setattr(type(REGISTRY["plain-crnn"]), "revision", 3)
+    (note,) = predict_files([before], recording, pool=None).notes
+    assert note.startswith("plain-crnn was trained by its revision 0, this serprep has 3: ")
+    read = load([before]).checkpoints[0]
+    again, (recipe, store) = Trained(read.system, read.config), small
+    write_checkpoint(tmp_path, again, store=store, statistics=read.statistics, how=recipe.train, origin={})
+    assert predict_files([tmp_path], recording, pool=None).notes == ()

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from serprep.errors import TrainError
+from serprep.systems import SYSTEMS
 from serprep_models import reproduce as module
 from serprep_models.bundle import RECIPE, read_bundle
 from serprep_models.reproduce import reproduce
@@ -59,6 +60,16 @@ def test_another_label_is_named_and_the_library_that_differs(made, tmp_path, inl
     done = reproduce(made / "results.zip", root=str(tmp_path / "corpus"), folder=tmp_path / "new", pool=inline_pool)
     assert done.first_difference == f"libraries: scipy {real['libraries']['scipy']} there, 1.0 here"
     assert steps(done)["recordings"].words == f"1 with another label ({name})"
+
+
+def test_revisions_of_the_systems_that_are_compared_are_compared(made, tmp_path, monkeypatch):
+    given = read_bundle(made / "results.zip")
+    assert module._code(given, {"linear", "majority"}) == module.Step("code", "same")
+    monkeypatch.setattr(type(SYSTEMS["linear"]), "revision", 2)
+    assert module._code(given, {"majority"}).result == "same"
+    assert module._code(given, {"linear"}).words == "revision of linear 0 there, 2 here"
+    about = {**given.about, "revisions": {"linear": 2}}
+    assert module._code(replace(given, about=about), {"linear"}).result == "same"
 
 
 def test_other_numbers_are_held_against_the_stated_spread(made):

@@ -178,6 +178,7 @@ def test_what_is_for_labels_refuses_numbers_in_a_line(outcome, store) -> None:
         ({"scales": {"arousal": [5, 1], "pitch": [0, 1]}}, r"arousal is \[5, 1\]; expected where"),
         ({"scales": {**SCALES, "mood": [0, 1]}}, "mood is no target; expected arousal, pitch"),
         ({"scales": {**SCALES, "msp": {"mood": [0, 1]}}}, r"\[train.scales.msp\] mood is no target"),
+        ({"target": ["a\nb"], "scales": {}}, r"\[train.scales\] a\\nb is missing"),
         ({"scales": {**SCALES, "msp": {"pitch": [1]}}}, r"\[train.scales.msp\] pitch is \[1\]; expected where"),
         ({"target": "emotion"}, r"scales\] is for numbers"),
         ({"target": [], "scales": {}}, r"target is \[\]; expected one or more different columns"),

@@ -1,6 +1,6 @@
 """The ComParE 2016 feature set, natively: 65 contours, their deltas, 6373 functionals.
 
-A signal's way: `framing` → `spectrum` (`fourier`) → `auditory`, `cepstrum`, `spectral`; `pitch` →
+A signal's way: `framing` → `spectrum` (`fourier`, in `lanes`) → `auditory`, `cepstrum`, `spectral`; `pitch` →
 `voice`; all of them → `contours` (smoothing, deltas) → `blocks` (`statistics`, `peaks`) → values
 in the order of `names`.  ``docs/compare_2016.md`` says what it was made from and how close it is.
 

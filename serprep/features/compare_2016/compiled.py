@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from serprep.features.compare_2016 import objects
+from serprep.features.compare_2016 import lanes, objects
 
 SUFFIX = ".native"
 LISTENERS: list[Callable[[bool], None]] = []  # told before a function is compiled, and whether it will be kept
@@ -73,6 +73,7 @@ class Compiled:
         dispatcher = self.__dict__.get("_dispatcher")
         if dispatcher is None:
             objects.teach(Compiled)
+            lanes.teach()
             dispatcher = self._dispatcher = objects.dispatcher_of(self.function)
         return dispatcher
 
@@ -104,17 +105,21 @@ def _stated(value: Any) -> str:
         return f"({','.join(map(_stated, value))})"
     if isinstance(value, Compiled):
         return value.digest
+    if isinstance(value, lanes.Instruction):
+        return f"instruction {value.name}"
     if value is np:  # constants of another module would be values that its name does not tell
         return "numpy"
     if value is None or isinstance(value, bool | int | float | str | np.generic):
         return f"{type(value).__name__} {value!r}"
-    raise TypeError(f"compiled code names {value!r}; expected numbers, tuples of them, numpy, compiled functions")
+    raise TypeError(
+        f"compiled code names {value!r}; expected numbers, tuples of them, numpy, instructions, compiled functions"
+    )
 
 
 @lru_cache
 def _compiler() -> str:
     """Digest of what compiles, and for what."""
-    sources = (Path(module).read_text(encoding="utf-8") for module in (__file__, objects.__file__))
+    sources = (Path(module).read_text(encoding="utf-8") for module in (__file__, lanes.__file__, objects.__file__))
     return _digest(objects.machine(), *sources)
 
 

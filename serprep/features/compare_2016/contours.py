@@ -13,7 +13,7 @@ from serprep._typing import FloatArray
 from serprep.features.compare_2016.auditory import N_BANDS, loudness_of, rasta_in_place
 from serprep.features.compare_2016.cepstrum import N_COEFFICIENTS, mfcc
 from serprep.features.compare_2016.compiled import compiled
-from serprep.features.compare_2016.framing import HOP, LONG, SHORT, blocks_of, n_frames, rms_of_frames, zero_crossings
+from serprep.features.compare_2016.framing import HOP, LONG, SHORT, blocks_of, n_frames, zero_crossings
 from serprep.features.compare_2016.pitch import track
 from serprep.features.compare_2016.spectral import N_DESCRIPTORS, spectral
 from serprep.features.compare_2016.spectrum import short_spectra
@@ -21,7 +21,6 @@ from serprep.features.compare_2016.voice import voice_quality
 from serprep.features.sharing import once
 
 _N_SPECTRAL = N_BANDS + N_DESCRIPTORS + N_COEFFICIENTS
-_ONES = np.ones(SHORT, np.float32)
 
 
 class Contours(NamedTuple):
@@ -57,11 +56,11 @@ def contours_of(signal: FloatArray) -> Contours:
     energy, spectrum = np.zeros((4, n_short), np.float32), np.empty((_N_SPECTRAL, n_short), np.float32)
     for first, last, samples in blocks_of(signal, n_short, LONG, HOP):
         before = min(first, 1)  # the spectral flux looks at the frame before
-        own = samples[HOP * before :]
         if first < n_long:
+            own = samples[HOP * before :]
             energy[3, first : min(last, n_long)] = zero_crossings(own, min(last, n_long) - first)
-        energy[2, first:last] = rms_of_frames(own, _ONES, last - first)
-        magnitude = short_spectra(samples, last - first + before)
+        magnitude, squares = short_spectra(samples, last - first + before)
+        energy[2, first:last] = np.sqrt(squares[before:])
         power = magnitude * magnitude
         bands, energy[0, first:last] = loudness_of(power[before:])
         rows = spectrum[:, first:last]

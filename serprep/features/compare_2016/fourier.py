@@ -16,6 +16,7 @@ import numpy as np
 
 from serprep._typing import AnyArray, FloatArray
 from serprep.features.compare_2016.compiled import compiled
+from serprep.features.compare_2016.lanes import LANES, at, put, root, spread
 
 
 class Plan(NamedTuple):
@@ -161,130 +162,150 @@ def _split_weights(n: int) -> FloatArray:
     return weights
 
 
-# Frames are transformed LANES at a time: arrays are (point, lane), inner loops run over lanes, without a branch.
-LANES = 16
+# Frames are transformed LANES at a time: arrays are (point, lane), and every operation is that of all lanes.
 
 
 @compiled
 def _plain(re, im, base, quarter, w, number, half):  # type: ignore[no-untyped-def]
-    n_lanes = re.shape[1]
     for j in range(quarter):
-        p0 = base + j
-        p1, p2, p3 = p0 + quarter, p0 + 2 * quarter, p0 + 3 * quarter
-        c1, s1, c3, s3 = w[number, 0, j], w[number, 1, j], w[number, 2, j], w[number, 3, j]
-        middle = 2 * j == quarter
-        for t in range(n_lanes):
-            x0r, x0i = re[p0, t] + re[p2, t], im[p0, t] + im[p2, t]
-            x1r, x1i = re[p0, t] - re[p2, t], im[p0, t] - im[p2, t]
-            x2r, x2i = re[p1, t] + re[p3, t], im[p1, t] + im[p3, t]
-            x3r, x3i = re[p1, t] - re[p3, t], im[p1, t] - im[p3, t]
-            re[p0, t], im[p0, t] = x0r + x2r, x0i + x2i
-            re[p1, t], im[p1, t] = x0r - x2r, x0i - x2i
-            ur, ui, vr, vi = x1r - x3i, x1i + x3r, x1r + x3i, x1i - x3r
-            if middle:
-                re[p2, t], im[p2, t] = half * (ur - ui), half * (ui + ur)
-                re[p3, t], im[p3, t] = -half * (vr + vi), -half * (vi - vr)
-            else:  # the first of a block has the twiddle 1
-                re[p2, t], im[p2, t] = c1 * ur - s1 * ui, c1 * ui + s1 * ur
-                re[p3, t], im[p3, t] = c3 * vr + s3 * vi, c3 * vi - s3 * vr
+        p0, p1, p2, p3 = _places(base + j, quarter)
+        a, b, c, d = at(re, p0), at(re, p1), at(re, p2), at(re, p3)
+        e, f, g, h = at(im, p0), at(im, p1), at(im, p2), at(im, p3)
+        x0r, x0i, x1r, x1i = a + c, e + g, a - c, e - g
+        x2r, x2i, x3r, x3i = b + d, f + h, b - d, f - h
+        _put(re, im, p0, x0r + x2r, x0i + x2i)
+        _put(re, im, p1, x0r - x2r, x0i - x2i)
+        ur, ui, vr, vi = x1r - x3i, x1i + x3r, x1r + x3i, x1i - x3r
+        if 2 * j == quarter:
+            k = spread(half)
+            _put(re, im, p2, k * (ur - ui), k * (ui + ur))
+            _put(re, im, p3, -k * (vr + vi), -k * (vi - vr))
+        else:  # the first of a block has the twiddle 1
+            c1, s1 = spread(w[number, 0, j]), spread(w[number, 1, j])
+            c3, s3 = spread(w[number, 2, j]), spread(w[number, 3, j])
+            _put(re, im, p2, c1 * ur - s1 * ui, c1 * ui + s1 * ur)
+            _put(re, im, p3, c3 * vr + s3 * vi, c3 * vi - s3 * vr)
+
+
+@compiled
+def _places(first, quarter):  # type: ignore[no-untyped-def]
+    """Where the lanes of four points begin."""
+    return (
+        first * LANES,
+        (first + quarter) * LANES,
+        (first + 2 * quarter) * LANES,
+        (first + 3 * quarter) * LANES,
+    )
+
+
+@compiled
+def _put(re, im, place, real, imaginary):  # type: ignore[no-untyped-def]
+    put(re, place, real)
+    put(im, place, imaginary)
 
 
 @compiled
 def _twisted(re, im, base, quarter, w, number, half):  # type: ignore[no-untyped-def]
-    n_lanes = re.shape[1]
+    k = spread(half)
     for j in range(quarter):
-        p0 = base + j
-        p1, p2, p3 = p0 + quarter, p0 + 2 * quarter, p0 + 3 * quarter
-        c, s, d, e = w[number, 0, j], w[number, 1, j], w[number, 2, j], w[number, 3, j]
-        f, g, h, i = w[number, 4, j], w[number, 5, j], w[number, 6, j], w[number, 7, j]
-        first, middle = j == 0, 2 * j == quarter
-        for t in range(n_lanes):
-            x0r, x0i = re[p0, t] - im[p2, t], im[p0, t] + re[p2, t]
-            x1r, x1i = re[p0, t] + im[p2, t], im[p0, t] - re[p2, t]
-            x2r, x2i = re[p1, t] - im[p3, t], im[p1, t] + re[p3, t]
-            x3r, x3i = re[p1, t] + im[p3, t], im[p1, t] - re[p3, t]
-            if first:
-                yr, yi, zr, zi = x0r, x0i, half * (x2r - x2i), half * (x2i + x2r)
-                ur, ui = x1r, x1i
-                vr, vi = -half * (x3i + x3r), half * (x3r - x3i)
-            elif middle:
-                yr, yi, zr, zi = c * x0r - s * x0i, c * x0i + s * x0r, s * x2r - c * x2i, s * x2i + c * x2r
-                ur, ui = s * x1r - c * x1i, s * x1i + c * x1r
-                vr, vi = -(c * x3r - s * x3i), -(c * x3i + s * x3r)
-            else:
-                yr, yi, zr, zi = c * x0r - s * x0i, c * x0i + s * x0r, d * x2r - e * x2i, d * x2i + e * x2r
-                ur, ui = f * x1r + g * x1i, f * x1i - g * x1r
-                vr, vi = h * x3r + i * x3i, h * x3i - i * x3r
-            re[p0, t], im[p0, t], re[p1, t], im[p1, t] = yr + zr, yi + zi, yr - zr, yi - zi
-            re[p2, t], im[p2, t], re[p3, t], im[p3, t] = ur + vr, ui + vi, ur - vr, ui - vi
+        p0, p1, p2, p3 = _places(base + j, quarter)
+        ar, br, cr, dr = at(re, p0), at(re, p1), at(re, p2), at(re, p3)
+        ai, bi, ci, di = at(im, p0), at(im, p1), at(im, p2), at(im, p3)
+        x0r, x0i, x1r, x1i = ar - ci, ai + cr, ar + ci, ai - cr
+        x2r, x2i, x3r, x3i = br - di, bi + dr, br + di, bi - dr
+        c, s = spread(w[number, 0, j]), spread(w[number, 1, j])
+        if j == 0:
+            yr, yi, zr, zi = x0r, x0i, k * (x2r - x2i), k * (x2i + x2r)
+            ur, ui = x1r, x1i
+            vr, vi = -k * (x3i + x3r), k * (x3r - x3i)
+        elif 2 * j == quarter:
+            yr, yi, zr, zi = c * x0r - s * x0i, c * x0i + s * x0r, s * x2r - c * x2i, s * x2i + c * x2r
+            ur, ui = s * x1r - c * x1i, s * x1i + c * x1r
+            vr, vi = -(c * x3r - s * x3i), -(c * x3i + s * x3r)
+        else:
+            d, e, f = spread(w[number, 2, j]), spread(w[number, 3, j]), spread(w[number, 4, j])
+            g, h, i = spread(w[number, 5, j]), spread(w[number, 6, j]), spread(w[number, 7, j])
+            yr, yi, zr, zi = c * x0r - s * x0i, c * x0i + s * x0r, d * x2r - e * x2i, d * x2i + e * x2r
+            ur, ui = f * x1r + g * x1i, f * x1i - g * x1r
+            vr, vi = h * x3r + i * x3i, h * x3i - i * x3r
+        _put(re, im, p0, yr + zr, yi + zi)
+        _put(re, im, p1, yr - zr, yi - zi)
+        _put(re, im, p2, ur + vr, ui + vi)
+        _put(re, im, p3, ur - vr, ui - vi)
 
 
 @compiled
 def _pairs(re, im, kinds, number):  # type: ignore[no-untyped-def]
-    n_lanes = re.shape[1]
     for pair in range(len(re) // 2):
-        p, q = 2 * pair, 2 * pair + 1
-        straight = pair % 2 == 0 or (pair % 4 == 3 and kinds[number, pair // 4] == 1)
-        for t in range(n_lanes):
-            ar, ai = re[p, t], im[p, t]
-            br, bi = (re[q, t], im[q, t]) if straight else (-im[q, t], re[q, t])
-            re[p, t], im[p, t], re[q, t], im[q, t] = ar + br, ai + bi, ar - br, ai - bi
+        p, q = 2 * pair * LANES, (2 * pair + 1) * LANES
+        ar, ai, br, bi = at(re, p), at(im, p), at(re, q), at(im, q)
+        if not (pair % 2 == 0 or (pair % 4 == 3 and kinds[number, pair // 4] == 1)):
+            br, bi = -bi, br
+        _put(re, im, p, ar + br, ai + bi)
+        _put(re, im, q, ar - br, ai - bi)
 
 
 @compiled
 def magnitudes_into(magnitudes, re, im, sizes, kinds, plain, twisted, order, split, half):  # type: ignore[no-untyped-def]
-    """Magnitudes of bins 0 … n/2 into `magnitudes`, shape (n/2 + 1, n_lanes).
+    """Magnitudes of bins 0 … n/2 into `magnitudes`, shape (n/2 + 1, LANES).
 
-    `re` and `im`, shape (n/2, n_lanes), hold even and odd samples, and are overwritten.
+    `re` and `im`, shape (n/2, LANES), hold even and odd samples, and are overwritten.
     """
     transform(re, im, sizes, kinds, plain, twisted, half)
-    n, n_lanes = re.shape
-    p = order[n // 2]
-    for t in range(n_lanes):
+    n = len(re)
+    for t in range(LANES):
         magnitudes[0, t] = abs(re[0, t] + im[0, t])
         magnitudes[n, t] = abs(re[0, t] - im[0, t])
-        magnitudes[n // 2, t] = np.sqrt(re[p, t] * re[p, t] + im[p, t] * im[p, t])
+    p = order[n // 2] * LANES
+    x, y = at(re, p), at(im, p)
+    put(magnitudes, n // 2 * LANES, root(x * x + y * y))
     for k in range(1, n // 2):
-        p, q = order[k], order[n - k]
-        c, s = split[0, k], split[1, k]
-        for t in range(n_lanes):
-            xr, xi = re[p, t] - re[q, t], im[p, t] + im[q, t]
-            yr, yi = c * xr - s * xi, c * xi + s * xr
-            ar, ai, br, bi = re[p, t] - yr, im[p, t] - yi, re[q, t] + yr, im[q, t] - yi
-            magnitudes[k, t] = np.sqrt(ar * ar + ai * ai)
-            magnitudes[n - k, t] = np.sqrt(br * br + bi * bi)
+        x, y, z, w = _parted(re, im, order, split, k)
+        put(magnitudes, k * LANES, root(x * x + y * y))
+        put(magnitudes, (n - k) * LANES, root(z * z + w * w))
+
+
+@compiled
+def _parted(re, im, order, split, k):  # type: ignore[no-untyped-def]
+    """Bins k and n - k of a real signal, real and imaginary part of each."""
+    p, q = order[k] * LANES, order[len(re) - k] * LANES
+    c, s = spread(split[0, k]), spread(split[1, k])
+    ar, ai, br, bi = at(re, p), at(im, p), at(re, q), at(im, q)
+    xr, xi = ar - br, ai + bi
+    yr, yi = c * xr - s * xi, c * xi + s * xr
+    return ar - yr, ai - yi, br + yr, bi - yi
 
 
 @compiled
 def spectra_into(real, imaginary, re, im, sizes, kinds, plain, twisted, order, split, half):  # type: ignore[no-untyped-def]
     """Complex bins 0 … n/2, otherwise as `magnitudes_into`; the imaginary part is that of ``exp(+2j pi k m / n)``."""
     transform(re, im, sizes, kinds, plain, twisted, half)
-    n, n_lanes = re.shape
+    n = len(re)
     imaginary[0], imaginary[n] = 0, 0
-    p = order[n // 2]
-    for t in range(n_lanes):
-        real[0, t], real[n, t] = re[0, t] + im[0, t], re[0, t] - im[0, t]
-        real[n // 2, t], imaginary[n // 2, t] = re[p, t], im[p, t]
+    x, y = at(re, 0), at(im, 0)
+    put(real, 0, x + y)
+    put(real, n * LANES, x - y)
+    p = order[n // 2] * LANES
+    _put(real, imaginary, n // 2 * LANES, at(re, p), at(im, p))
     for k in range(1, n // 2):
-        p, q = order[k], order[n - k]
-        c, s = split[0, k], split[1, k]
-        for t in range(n_lanes):
-            xr, xi = re[p, t] - re[q, t], im[p, t] + im[q, t]
-            yr, yi = c * xr - s * xi, c * xi + s * xr
-            real[k, t], imaginary[k, t] = re[p, t] - yr, im[p, t] - yi
-            real[n - k, t], imaginary[n - k, t] = re[q, t] + yr, im[q, t] - yi
+        x, y, z, w = _parted(re, im, order, split, k)
+        _put(real, imaginary, k * LANES, x, y)
+        _put(real, imaginary, (n - k) * LANES, z, w)
 
 
 @compiled
 def transform(re, im, sizes, kinds, plain, twisted, half):  # type: ignore[no-untyped-def]
     """Complex transform of each lane in place; point k ends up at ``order[k]``."""
-    n, _ = re.shape
-    for number in range(len(sizes)):
-        size = sizes[number]
-        for block in range(n // size):
-            if kinds[number, block] == 1:
-                _plain(re, im, block * size, size // 4, plain, number, half)
-            else:
-                _twisted(re, im, block * size, size // 4, twisted, number, half)
+    n = len(re)
+    _plain(re, im, 0, n // 4, plain, 0, half)
+    for quarter in range(4):  # one after the other: each fits into the nearest cache
+        for number in range(1, len(sizes)):
+            size = sizes[number]
+            n_blocks = n // 4 // size
+            for block in range(quarter * n_blocks, (quarter + 1) * n_blocks):
+                if kinds[number, block] == 1:
+                    _plain(re, im, block * size, size // 4, plain, number, half)
+                else:
+                    _twisted(re, im, block * size, size // 4, twisted, number, half)
     if sizes[-1] == 8:  # pairs are left
         _pairs(re, im, kinds, len(sizes) - 1)

@@ -79,33 +79,6 @@ def gauss() -> FloatArray:
     return np.array([math.exp(-0.5 * (v * v)) for v in places], np.float32)
 
 
-def rms_of_frames(samples: FloatArray, window: FloatArray, count: int) -> FloatArray:
-    """Root mean square of each windowed frame, shape (count,)."""
-    rms: FloatArray = np.sqrt(mean_squares(samples, window, count)).astype(np.float32)
-    return rms
-
-
-@compiled
-def mean_squares(samples, window, count):  # type: ignore[no-untyped-def]
-    """Mean square of each windowed frame, shape (count,), float64; squares are rounded to float32 first."""
-    means, length = np.empty(count), len(window)
-    for t in range(0, count, 4):  # four frames side by side: the sum of each runs in order
-        t1, t2, t3 = min(t + 1, count - 1), min(t + 2, count - 1), min(t + 3, count - 1)
-        s0 = s1 = s2 = s3 = 0.0
-        for i in range(length):
-            a = np.float32(samples[t * HOP + i] * window[i])
-            b = np.float32(samples[t1 * HOP + i] * window[i])
-            c = np.float32(samples[t2 * HOP + i] * window[i])
-            d = np.float32(samples[t3 * HOP + i] * window[i])
-            s0 += np.float64(np.float32(a * a))
-            s1 += np.float64(np.float32(b * b))
-            s2 += np.float64(np.float32(c * c))
-            s3 += np.float64(np.float32(d * d))
-        for frame, total in ((t, s0), (t1, s1), (t2, s2), (t3, s3)):
-            means[frame] = total / length
-    return means
-
-
 @compiled
 def zero_crossings(samples, count):  # type: ignore[no-untyped-def]
     """Zero crossings per sample of the 60 ms frames; a zero counts unless its neighbours have one sign."""

@@ -12,9 +12,10 @@ import numpy as np
 
 from serprep._typing import AnyArray, DoubleArray, FloatArray
 from serprep.features.compare_2016.compiled import compiled
-from serprep.features.compare_2016.fourier import LANES, magnitudes_into, plan
-from serprep.features.compare_2016.framing import LONG, blocks_of, gauss, rms_of_frames
-from serprep.features.compare_2016.spectrum import N_FFT_LONG, load_frames
+from serprep.features.compare_2016.fourier import magnitudes_into, plan
+from serprep.features.compare_2016.framing import HOP, LONG, blocks_of, gauss
+from serprep.features.compare_2016.lanes import LANES, at, narrow, positive, put, quotient, spread, wide
+from serprep.features.compare_2016.spectrum import N_FFT_LONG, N_HOPS, lay_out, load_frames, squares_into
 from serprep.features.sharing import is_shared, once
 
 N_CANDIDATES = 6
@@ -53,7 +54,7 @@ class _Axis(NamedTuple):
     place: AnyArray  # (513,) upper knot of each target
     shares: DoubleArray  # (4, 513) of the values and second derivatives at the knots around each target
     sweep: DoubleArray  # (3, 513) Thomas algorithm: lower diagonal, 1 over pivot, upper diagonal over pivot
-    spans: DoubleArray  # (2, 513) distance to the knot below, and above, times that of these two
+    spans: DoubleArray  # (4, 513) distance to the knot below, and above, times that of these two; 1 over these
     weight: DoubleArray  # (513,) auditory weight
     shifts: AnyArray  # (14,) targets that harmonics 2 … 15 lie above the first
     damping: FloatArray  # (14,)
@@ -89,7 +90,7 @@ def _axis() -> _Axis:
         damping[i] = damping[i - 1] * np.float32(0.85)
     first = np.float32(low)
     step = np.float32(np.float32(np.float32(high) - first) / np.float32(_N))
-    return _Axis(place, shares, sweep, spans, weight, shifts, damping, first, step)
+    return _Axis(place, shares, sweep, np.concatenate([spans, 1 / spans]), weight, shifts, damping, first, step)
 
 
 def _octaves(ratio: float) -> float:
@@ -113,25 +114,22 @@ def _peaks(signal: FloatArray, count: int, keeps_spectra: bool) -> tuple[FloatAr
     """What does not depend on the tracker: candidates of any frequency, spectra if they are kept, silent frames."""
     window = gauss()
     spectra = np.empty((count if keeps_spectra else 0, _N + 1), np.float32)
-    peaks, silent = np.zeros((3, count, N_CANDIDATES), np.float32), np.empty(count, np.bool_)
+    peaks, squares = np.zeros((3, count, N_CANDIDATES), np.float32), np.empty(count)
     for first, last, samples in blocks_of(signal, count, LONG):
         tables = *_axis(), *plan(N_FFT_LONG)
-        _candidates(samples, window, last - first, LANES, spectra[first:last], *peaks[:, first:last], *tables)
-        silent[first:last] = ~(rms_of_frames(samples, window, last - first) > GATE)
-    return peaks, spectra, silent
+        _candidates(samples, window, spectra[first:last], squares[first:last], *peaks[:, first:last], *tables)
+    return peaks, spectra, ~(np.sqrt(squares).astype(np.float32) > GATE)
 
 
 @compiled
 def _candidates(  # type: ignore[no-untyped-def]
-    samples, window, count, n_lanes, spectra, frequency, voicing, score,
+    samples, window, spectra, squares, frequency, voicing, score,
     place, shares, sweep, spans, weight, shifts, damping, first, step,
     sizes, kinds, plain, twisted, order, split, half,
 ):  # fmt: skip
-    """Frequencies (Hz), voicing and heights of the six highest peaks into arrays (count, 6) of 0.
-
-    `n_lanes` is LANES; a compiler that knew it would unroll loops over lanes where it should take vectors.
-    """
-    n = (_N + 1) * LANES
+    """Frequencies (Hz), voicing and heights of the six highest peaks into arrays (count, 6) of 0, and mean squares."""
+    count, n = len(squares), (_N + 1) * LANES
+    grid = np.zeros((HOP, N_HOPS), np.float32)
     re, im = np.empty((_N, LANES), np.float32), np.empty((_N, LANES), np.float32)
     magnitude = np.empty((_N + 1, LANES), np.float32)
     kept, flags = np.empty(n, np.float32), np.zeros(n + 4 * LANES, np.int32)
@@ -139,21 +137,22 @@ def _candidates(  # type: ignore[no-untyped-def]
     places = np.empty(_N, np.int64)
     octave, total = np.zeros(n + LANES * shifts[-1], np.float32), np.empty(n, np.float32)
     for begin in range(0, count, LANES):
-        load_frames(re, im, samples, window, begin, count)
+        lay_out(samples, begin, grid)
+        load_frames(re, im, grid, window)
+        squares_into(squares[begin:], grid, window)
         magnitudes_into(magnitude, re, im, sizes, kinds, plain, twisted, order, split, half)
         for t in range(begin, min(begin + LANES, len(spectra))):
             for k in range(_N + 1):
                 spectra[t, k] = magnitude[k, t - begin]
         _enhance(magnitude, flags, kept)
         _smooth(kept, smooth)
-        _second_derivative(smooth, sweep, spans, n_lanes, curve)
-        _on_octaves(smooth, curve, place, shares, weight, n_lanes, octave)
+        _second_derivative(smooth, sweep, spans, curve)
+        _on_octaves(smooth, curve, place, shares, weight, octave)
         _add_harmonics(octave, total, shifts, damping)
-        mean[:] = 0
+        summed = spread(0.0)
         for j in range(_N + 1):
-            row = total[j * LANES :]
-            for t in range(n_lanes):
-                mean[t] += np.float64(row[t])
+            summed = summed + wide(at(total, j * LANES))
+        put(mean, 0, summed)
         for t in range(min(LANES, count - begin)):
             rows = frequency[begin + t], voicing[begin + t], score[begin + t]
             _pick(total[t:], mean[t] / (_N + 1), first, step, places, *rows)
@@ -209,38 +208,34 @@ def _smooth(values, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _second_derivative(values, sweep, spans, n_lanes, out):  # type: ignore[no-untyped-def]
+def _second_derivative(values, sweep, spans, out):  # type: ignore[no-untyped-def]
     """Of the natural cubic spline, by the Thomas algorithm with its pivots computed before."""
-    out[:LANES], out[_N * LANES :] = 0, 0
+    last = spread(0.0)
+    put(out, 0, last)
+    put(out, _N * LANES, last)
+    before, here = at(values, 0), at(values, LANES)
     for k in range(1, _N):
-        share, inverse, left, right = sweep[0, k], sweep[1, k], spans[0, k], spans[1, k]
-        at = k * LANES
-        before, here, after, last, now = (
-            values[at - LANES :],
-            values[at:],
-            values[at + LANES :],
-            out[at - LANES :],
-            out[at:],
-        )
-        for t in range(n_lanes):
-            bend = (after[t] - here[t]) / right - (here[t] - before[t]) / left
-            now[t] = inverse * (6 * bend - share * last[t])
+        after = at(values, (k + 1) * LANES)
+        rise = quotient(after - here, spread(spans[1, k]), spread(spans[3, k]))
+        bend = rise - quotient(here - before, spread(spans[0, k]), spread(spans[2, k]))
+        last = spread(sweep[1, k]) * (spread(6.0) * bend - spread(sweep[0, k]) * last)
+        put(out, k * LANES, last)
+        before, here = here, after
+    last = spread(0.0)
     for k in range(_N - 1, 0, -1):
-        factor, now, after = sweep[2, k], out[k * LANES :], out[(k + 1) * LANES :]
-        for t in range(n_lanes):
-            now[t] += factor * after[t]
+        last = at(out, k * LANES) + spread(sweep[2, k]) * last
+        put(out, k * LANES, last)
 
 
 @compiled
-def _on_octaves(values, curve, place, shares, weight, n_lanes, octave):  # type: ignore[no-untyped-def]
+def _on_octaves(values, curve, place, shares, weight, octave):  # type: ignore[no-untyped-def]
     """The spline at the targets, weighted, where it is positive."""
     for j in range(_N + 1):
-        h, target = place[j] * LANES, octave[j * LANES :]
-        a, b, c, d, w = shares[0, j], shares[1, j], shares[2, j], shares[3, j], weight[j]
-        below, above, bend_below, bend_above = values[h - LANES :], values[h:], curve[h - LANES :], curve[h:]
-        for t in range(n_lanes):
-            value = np.float32(a * below[t] + b * above[t] + c * bend_below[t] + d * bend_above[t])
-            target[t] = np.float32(max(np.float64(value), 0.0) * w)
+        above = place[j] * LANES
+        below = above - LANES
+        line = spread(shares[0, j]) * at(values, below) + spread(shares[1, j]) * at(values, above)
+        bent = line + spread(shares[2, j]) * at(curve, below) + spread(shares[3, j]) * at(curve, above)
+        put(octave, j * LANES, narrow(positive(wide(narrow(bent))) * spread(weight[j])))
 
 
 @compiled

@@ -9,6 +9,7 @@ import numpy as np
 from serprep._typing import FloatArray
 from serprep.features.compare_2016.compiled import compiled
 from serprep.features.compare_2016.framing import HOP, LONG, blocks_of
+from serprep.features.compare_2016.lanes import LANES, at, put, spread
 from serprep.features.compare_2016.pitch import vertex
 
 _PERIOD = 1 / 16_000  # s, of a sample
@@ -87,32 +88,34 @@ def _correlations(samples, first, lag, correlations):  # type: ignore[no-untyped
 def _screen(samples, first, low, high, correlations):  # type: ignore[no-untyped-def]
     """Correlations of all lags to about 1e-12, lags side by side; False where they cannot be trusted."""
     end, n_lags = 2 * high, high - low + 1
-    x, products = np.empty(end + 1), np.zeros(n_lags)
+    x, products = np.zeros(end + 2 * LANES), np.empty(n_lags + LANES)
     sums, squares = np.empty(end + 1), np.empty(end + 1)
     sums[0] = squares[0] = 0.0
     for i in range(end):
         x[i] = samples[first + i]
         sums[i + 1] = sums[i] + x[i]
         squares[i + 1] = squares[i] + x[i] * x[i]
-    n_common = low - low % 4  # samples that all lags reach
-    for i in range(0, n_common, 4):
-        a, b, c, d, later = x[i], x[i + 1], x[i + 2], x[i + 3], x[low + i :]
-        for m in range(n_lags):
-            products[m] += (a * later[m] + b * later[m + 1]) + (c * later[m + 2] + d * later[m + 3])
+    n_common = low - low % 2  # samples that all lags reach
+    for m in range(0, n_lags, LANES):
+        even, odd = spread(0.0), spread(0.0)  # a sum alone waits for itself
+        for i in range(0, n_common, 2):
+            even = even + spread(x[i]) * at(x, low + m + i)
+            odd = odd + spread(x[i + 1]) * at(x, low + m + i + 1)
+        put(products, m, even + odd)
     for i in range(n_common, high):
         shortest = max(low, i + 1)  # lag that still reaches sample i
-        value, later, into = x[i], x[shortest + i : high + i + 1], products[shortest - low :]
+        value, later, into = x[i], x[shortest + i : high + i + 1], products[shortest - low : n_lags]
         for m in range(len(into)):
             into[m] += value * later[m]
-    for m in range(n_lags):
+    least, n_doubtful = 1e-3 * squares[end] / end, 0
+    for m in range(n_lags):  # without a branch, so that lags stay side by side
         lag = low + m
-        x_sum, y_sum = sums[lag], sums[2 * lag] - sums[lag]
-        xx = squares[lag] - x_sum * x_sum / lag
-        yy = squares[2 * lag] - squares[lag] - y_sum * y_sum / lag
-        if not (xx > 1e-3 * squares[end] / end and yy > 1e-3 * squares[end] / end):
-            return False
-        correlations[m] = (products[m] - x_sum * y_sum / lag) / (np.sqrt(xx) * np.sqrt(yy))
-    return True
+        x_sum, y_sum, share = sums[lag], sums[2 * lag] - sums[lag], 1 / np.float64(lag)
+        xx = squares[lag] - x_sum * x_sum * share
+        yy = squares[2 * lag] - squares[lag] - y_sum * y_sum * share
+        n_doubtful += not ((xx > least) & (yy > least))
+        correlations[m] = (products[m] - x_sum * y_sum * share) / np.sqrt(xx * yy)
+    return n_doubtful == 0
 
 
 @compiled

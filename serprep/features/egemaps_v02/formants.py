@@ -9,11 +9,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from serprep._typing import FloatArray
+from serprep._typing import DoubleArray, FloatArray
 from serprep.features.compare_2016.compiled import compiled
-from serprep.features.compare_2016.fourier import LANES, plan, spectra_into
-from serprep.features.compare_2016.framing import hamming
-from serprep.features.compare_2016.spectrum import N_FFT_SHORT, load_frames
+from serprep.features.compare_2016.fourier import plan, spectra_into
+from serprep.features.compare_2016.framing import HOP, hamming
+from serprep.features.compare_2016.lanes import LANES, at, put, root, spread
+from serprep.features.compare_2016.spectrum import N_FFT_SHORT, N_HOPS, ONES, lay_out, load_frames, squares_into
 from serprep.features.compare_2016.statistics import prediction
 
 N_FORMANTS = 3
@@ -35,39 +36,43 @@ def _waves() -> tuple[FloatArray, FloatArray]:
     return cosine, sine
 
 
-def spectra_and_predictors(samples: FloatArray, count: int) -> tuple[FloatArray, FloatArray]:
-    """Magnitudes of `count` 20 ms frames, shape (count, 257), and their prediction coefficients, (count, 11)."""
-    magnitude, predictors = _analyse(samples, hamming(), count, *_waves(), *plan(N_FFT_SHORT))
-    return magnitude, predictors
+def spectra_and_predictors(samples: FloatArray, count: int) -> tuple[FloatArray, FloatArray, DoubleArray]:
+    """Of `count` 20 ms frames magnitudes, shape (count, 257), prediction coefficients, (count, 11), mean squares."""
+    magnitude, predictors, squares = _analyse(samples, hamming(), ONES, count, *_waves(), *plan(N_FFT_SHORT))
+    return magnitude, predictors, squares
 
 
 @compiled
-def _analyse(samples, window, count, cosine, sine, sizes, kinds, plain, twisted, order, split, half):  # type: ignore[no-untyped-def]
+def _analyse(samples, window, weights, count, cosine, sine, sizes, kinds, plain, twisted, order, split, half):  # type: ignore[no-untyped-def]
     n_points = len(order)
-    magnitude = np.empty((count, n_points + 1), np.float32)
+    magnitude, squares = np.empty((count, n_points + 1), np.float32), np.empty(count)
     predictors = np.zeros((count, ORDER), np.float32)
     re, im = np.empty((n_points, LANES), np.float32), np.empty((n_points, LANES), np.float32)
     real, imaginary = np.empty((n_points + 1, LANES), np.float32), np.empty((n_points + 1, LANES), np.float32)
     wave, waves = np.empty(_N, np.float32), np.empty((_N, LANES), np.float32)
-    lagged = np.empty((LANES, ORDER + 1), np.float32)
+    lagged, grid = np.empty((ORDER + 1, LANES), np.float32), np.zeros((HOP, N_HOPS), np.float32)
     a = np.empty(ORDER + 1, np.float32)
     for first in range(0, count, LANES):
-        load_frames(re, im, samples, window, first, count)
+        lay_out(samples, first, grid)
+        load_frames(re, im, grid, window)
+        squares_into(squares[first:], grid, weights)
         spectra_into(real, imaginary, re, im, sizes, kinds, plain, twisted, order, split, half)
         for t in range(LANES):
             _resample(real, imaginary, t, cosine, sine, wave)
             for i in range(_N):
                 waves[i, t] = wave[i]
         _correlate(waves, lagged)
+        for k in range(n_points + 1):
+            x, y = at(real, k * LANES), at(imaginary, k * LANES)
+            put(imaginary, k * LANES, root(x * x + y * y))
         for t in range(min(LANES, count - first)):
             for k in range(n_points + 1):
-                x, y = real[k, t], imaginary[k, t]
-                magnitude[first + t, k] = np.sqrt(x * x + y * y)
+                magnitude[first + t, k] = imaginary[k, t]
             magnitude[first + t, 0], magnitude[first + t, n_points] = abs(real[0, t]), abs(real[n_points, t])
-            prediction(lagged[t], a)
+            prediction(np.ascontiguousarray(lagged[:, t]), a)
             for i in range(ORDER):
                 predictors[first + t, i] = a[1 + i]
-    return magnitude, predictors
+    return magnitude, predictors, squares
 
 
 @compiled
@@ -84,16 +89,12 @@ def _resample(real, imaginary, lane, cosine, sine, wave):  # type: ignore[no-unt
 
 @compiled
 def _correlate(waves, correlations):  # type: ignore[no-untyped-def]
-    """Autocorrelations, (lane, lag), of waves, (place, lane); sums run over places, lanes side by side."""
-    total = np.empty(LANES, np.float32)
+    """Autocorrelations, (lag, lane), of waves, (place, lane); sums run over places."""
     for lag in range(ORDER + 1):
-        total[:] = 0
+        total = spread(np.float32(0))
         for i in range(lag, _N):
-            late, early = waves[i], waves[i - lag]
-            for t in range(LANES):
-                total[t] += late[t] * early[t]
-        for t in range(LANES):
-            correlations[t, lag] = total[t]
+            total = total + at(waves, i * LANES) * at(waves, (i - lag) * LANES)
+        put(correlations, lag * LANES, total)
 
 
 def formants(predictors: FloatArray) -> FloatArray:

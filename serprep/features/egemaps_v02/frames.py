@@ -13,7 +13,7 @@ from serprep.features.compare_2016.auditory import loudness_of
 from serprep.features.compare_2016.cepstrum import mfcc
 from serprep.features.compare_2016.compiled import compiled
 from serprep.features.compare_2016.contours import smooth, smooth_known
-from serprep.features.compare_2016.framing import HOP, LONG, SHORT, blocks_of, mean_squares, n_frames
+from serprep.features.compare_2016.framing import HOP, LONG, SHORT, blocks_of, n_frames
 from serprep.features.compare_2016.pitch import Tracker, track
 from serprep.features.compare_2016.spectrum import long_spectra
 from serprep.features.compare_2016.voice import voice_quality
@@ -22,7 +22,6 @@ from serprep.features.egemaps_v02.formants import N_FORMANTS, formants, spectra_
 from serprep.features.egemaps_v02.harmonics import noise_ratio, partials
 
 TRACKER = Tracker(lowest=55, highest=1000, memory=40, keeps_spectra=True)
-_ONES = np.ones(SHORT, np.float32)
 SEARCH = (0.9, 1.1)  # where a period is looked for, times that of the pitch
 
 
@@ -47,12 +46,12 @@ def frames_of(signal: FloatArray) -> Frames:
     for first, last, samples in blocks_of(signal, n_short, LONG, HOP):
         before = min(first, 1)  # the spectral flux looks at the frame before
         own = samples[HOP * before :]
-        magnitude, predictors = spectra_and_predictors(samples, last - first + before)
+        magnitude, predictors, squares = spectra_and_predictors(samples, last - first + before)
         power = magnitude * magnitude
         bands, spectral[0, first:last] = loudness_of(power[before:])
         spectral[1:6, first:last] = descriptors(magnitude, power)[:, before:]
         spectral[6:, first:last] = mfcc(bands, 4).T
-        energy[first:last] = mean_squares(own, _ONES, last - first)
+        energy[first:last] = squares[before:]
         if first < n_long:
             block = slice(first, min(last, n_long))
             n, f0 = block.stop - first, pitch.f0[block]

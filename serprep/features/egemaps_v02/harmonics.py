@@ -8,7 +8,8 @@ import numpy as np
 
 from serprep._typing import FloatArray
 from serprep.features.compare_2016.compiled import compiled
-from serprep.features.compare_2016.fourier import LANES, plan, transform
+from serprep.features.compare_2016.fourier import plan, transform
+from serprep.features.compare_2016.lanes import LANES
 from serprep.features.compare_2016.pitch import vertex
 from serprep.features.compare_2016.spectrum import N_FFT_LONG
 

@@ -101,7 +101,7 @@ def test_a_change_concerns_what_is_compiled_from_it_alone(before, after, changed
 
 @pytest.mark.parametrize("named", [np.ones(2), compiled], ids=["an array", "a module, whose constants may change"])
 def test_code_that_names_what_a_digest_cannot_tell_is_refused(named):
-    with pytest.raises(TypeError, match="expected numbers, tuples of them, numpy, compiled functions"):
+    with pytest.raises(TypeError, match="expected numbers, tuples of them, numpy, instructions, compiled functions"):
         compiled.compiled(lambda x: x * named)(2.0)
 
 

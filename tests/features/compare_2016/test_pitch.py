@@ -69,7 +69,7 @@ def test_the_spline_is_the_natural_cubic_one():
     knots = np.concatenate([[2 * knots[0] - knots[1]], knots])
     values = np.random.default_rng(0).uniform(0, 1, (513, pitch.LANES))
     curve = np.empty_like(values)
-    pitch._second_derivative(values.reshape(-1), axis.sweep, axis.spans, pitch.LANES, curve.reshape(-1))
+    pitch._second_derivative(values.reshape(-1), axis.sweep, axis.spans, curve.reshape(-1))
     spline = CubicSpline(knots, values[:, 3], bc_type="natural")
     np.testing.assert_allclose(curve[:, 3], spline(knots, 2), atol=1e-6 * np.abs(curve).max())
     targets = np.linspace(np.log2(25), knots[-1], 513)
