@@ -86,7 +86,7 @@ def look(page: Page, address: str) -> None:
         page.wait_for_selector(".tabulator-row")
         page.wait_for_timeout(100)
         print(f"{time_of_day}: {page.evaluate('window.firstRow'):.0f} ms [{1000 * busy():.0f}]", flush=True)
-        page.wait_for_function("!at('filters').inert")
+        page.wait_for_selector("#filters:not([inert])")
         print(f"  all rows: {page.evaluate('performance.now()'):.0f} ms [{1000 * busy():.0f}]", flush=True)
     while not page.evaluate("state.places !== null"):
         page.wait_for_timeout(100)
