@@ -14,6 +14,8 @@ from serprep.browse.sound import sound_of
 from serprep.browse.subject import Subject
 from serprep.errors import StoreError
 
+FIRST = 100  # rows of the first view
+
 
 class Content:
     """What the page asks for; each thing is computed when it is first asked for, maps beside everything else."""
@@ -29,6 +31,11 @@ class Content:
     def corpus(self) -> bytes:
         """Title, labels, systems."""
         return answer("corpus", about(self.subject))
+
+    @cached_property
+    def first(self) -> bytes:
+        """The first rows of the table, which are seen while the others are read."""
+        return answer("first", listing(self.subject, most=FIRST))
 
     @cached_property
     def rows(self) -> bytes:

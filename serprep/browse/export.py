@@ -33,6 +33,7 @@ def export(subject: Subject, folder: Path, *, progress: Callable[[int], object] 
     for name in FILES:
         write(name, file(name))
     write("data/corpus.js", content.corpus)
+    write("data/first.js", content.first)
     write("data/rows.js", content.rows)
     for number in range(len(maps_of(subject.store))):
         write(f"data/map/{number}.js", content.map(number))

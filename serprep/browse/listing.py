@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ def about(subject: Subject) -> dict[str, Any]:
         "version": store.version,
         "licences": list(store.attributes["licences"]),
         "n": len(store),
+        "n_rows": len(subject),
         "hours": store.hours,
         "labels": list(store.labels),
         "systems": list(subject.probabilities),
@@ -36,8 +39,8 @@ def about(subject: Subject) -> dict[str, Any]:
     }
 
 
-def listing(subject: Subject) -> list[dict[str, Any]]:
-    """The columns of the table.
+def listing(subject: Subject, *, most: int | None = None) -> list[dict[str, Any]]:
+    """The columns of the table: of all rows, or of so many; the same columns either way.
 
     Returns
     -------
@@ -46,23 +49,24 @@ def listing(subject: Subject) -> list[dict[str, Any]]:
         texts has them in ``words``, and their numbers in ``values``.
     """
     store, more = subject.store, len(subject.quarantined)
-    blank = [None] * more
-    columns = [_column("id", [*store.ids, *(entry.id for entry in subject.quarantined)], "id")]
-    columns.append(_column("emotion", [*store.emotions, *blank], "label"))
+    blank, column = [None] * more, partial(_column, most=most)
+    columns = [column("id", [*store.ids, *(entry.id for entry in subject.quarantined)], "id")]
+    columns.append(column("emotion", [*store.emotions, *blank], "label"))
     for system, chances in subject.probabilities.items():
-        predicted, certainty = _predicted(chances, store.labels)
-        columns.append(_column(f"{system} says", [*predicted, *blank], "predicted"))
-        columns.append(_column(f"{system} is sure", [*certainty, *blank], "certainty"))
-    columns.append(_column("speaker", [*store.speakers, *blank], "speaker"))
+        predicted, certainty = _predicted(chances[:most], store.labels)
+        columns.append(column(f"{system} says", [*predicted, *blank], "predicted"))
+        columns.append(column(f"{system} is sure", [*certainty, *blank], "certainty"))
+    columns.append(column("speaker", [*store.speakers, *blank], "speaker"))
     if subject.sides:
-        columns.append(_column("split", [*subject.sides, *blank], "side"))
-    columns.append(_column("duration", [*store.column("duration"), *blank], "duration"))
+        columns.append(column("split", [*subject.sides, *blank], "side"))
+    columns.append(column("duration", [*store.column("duration"), *blank], "duration"))
     if more:
         reasons = [entry.reason for entry in subject.quarantined]
-        columns.append(_column("quarantined", [*([None] * len(store)), *reasons], "quarantined"))
+        columns.append(column("quarantined", [*([None] * len(store)), *reasons], "quarantined"))
     named = {*_UNSEEN, "id", "emotion", "speaker", "duration"}
-    rest = [_column(name, [*store.column(name), *blank], "") for name in store.columns if name not in named]
-    return columns + [column for column in rest if any(value not in (None, "") for value in _values(column))]
+    rest = {name: store.column(name) for name in store.columns if name not in named}
+    says = [name for name, values in rest.items() if any(_plain(value) not in (None, "") for value in values)]
+    return columns + [column(name, [*rest[name], *blank], "") for name in says]
 
 
 def _predicted(chances: DoubleArray, labels: Sequence[str]) -> tuple[list[str | None], list[float | None]]:
@@ -76,20 +80,14 @@ def _predicted(chances: DoubleArray, labels: Sequence[str]) -> tuple[list[str | 
     )
 
 
-def _column(name: str, values: Iterable[Any], role: str) -> dict[str, Any]:
-    plain = [_plain(value) for value in values]
+def _column(name: str, values: Iterable[Any], role: str, *, most: int | None) -> dict[str, Any]:
+    plain = [_plain(value) for value in islice(values, most)]
     words = list(dict.fromkeys(value for value in plain if isinstance(value, str)))
     if words and len(words) <= max(20, len(plain) // 4):
         places: Mapping[str, int] = {word: place for place, word in enumerate(words)}
         coded = [places[value] if isinstance(value, str) else None for value in plain]
         return {"name": name, "role": role, "words": words, "values": coded}
     return {"name": name, "role": role, "values": plain}
-
-
-def _values(column: Mapping[str, Any]) -> list[Any]:
-    """A column's values, words put in."""
-    words = column.get("words")
-    return [value if words is None or value is None else words[value] for value in column["values"]]
 
 
 def _plain(value: Any) -> Any:

@@ -82,6 +82,7 @@ def application(subject: Subject, token: str) -> Starlette:
         Route("/", page),
         *(asset(name, media_type) for name, media_type in FILES.items()),
         Route("/data/corpus.js", script(lambda _: content.corpus)),
+        Route("/data/first.js", script(lambda _: content.first)),
         Route("/data/rows.js", script(lambda _: content.rows)),
         Route("/data/map/{number:int}.js", script(lambda request: content.map(number(request)))),
         Route("/data/utterance/{number:int}.js", script(lambda request: content.utterance(number(request)))),

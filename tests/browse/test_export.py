@@ -15,7 +15,7 @@ def test_the_page_is_a_folder_of_files(subject, tmp_path):
     assert written == {
         "index.html",
         *FILES,
-        *("data/corpus.js", "data/rows.js"),
+        *("data/corpus.js", "data/first.js", "data/rows.js"),
         *(f"data/map/{number}.js" for number in range(len(maps_of(subject.store)))),
         *(f"data/utterance/{number}.js" for number in range(n)),
         *(f"{folder}/{number}.wav" for folder in ("audio", "matched") for number in range(n - 1)),

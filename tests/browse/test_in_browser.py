@@ -29,14 +29,16 @@ def browser():
 
 @pytest.fixture(scope="module")
 def address(browser, subject):
-    """Where the server answers."""
+    """Where the server answers; the first rows come before the others."""
     import uvicorn
 
+    from serprep.browse import content
     from serprep.browse.server import HOST, application
 
     config = uvicorn.Config(application(subject, "token"), log_level="error", lifespan="off")
     server = uvicorn.Server(config)
-    with socket.create_server((HOST, 0)) as listening:
+    with pytest.MonkeyPatch.context() as patched, socket.create_server((HOST, 0)) as listening:
+        patched.setattr(content, "FIRST", 3)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         yield f"http://{HOST}:{listening.getsockname()[1]}/token/"
@@ -57,7 +59,7 @@ def opened(browser, address, **options):
     tab.on("console", lambda said: problems.append(said.text) if said.type in ("error", "warning") else None)
     tab.on("dialog", lambda dialog: (problems.append(dialog.message), dialog.dismiss()))
     tab.goto(address)
-    expect(tab.locator(ROWS).first).to_be_visible()
+    expect(tab.locator("#count")).to_have_text("9 rows")
     yield tab
     context.close()
     assert not problems
@@ -212,3 +214,19 @@ def test_nobody_is_shut_out_and_nothing_is_wider_than_a_telephone(browser, addre
         page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
         faults = page.evaluate("axe.run().then((told) => told.violations.map((v) => [v.id, v.nodes[0].html]))")
         assert not faults
+
+
+def test_a_printed_page_holds_every_column_of_what_is_shown(page, subject, expect) -> None:
+    page.select_option("#label", label="joy")
+    expect(page.locator("#count")).to_have_text("4 of 9 rows")
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 700, "height": 1000})
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    columns = page.evaluate("state.columns.map((column) => column.name)")
+    assert page.locator("#printed th").all_text_contents() == ["mark", "should be", *columns]
+    joyful = [id_ for id_, label in zip(subject.store.ids, subject.store.emotions, strict=True) if label == "joy"]
+    assert page.locator("#printed tbody td:nth-child(3)").all_text_contents() == joyful
+    assert page.locator("#grid").is_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "no column is cut"
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator("#printed").inner_html() == ""

@@ -3,13 +3,13 @@ import json
 from serprep.browse.listing import about, listing
 
 
-def columns(subject):
+def columns(subject, **options):
     """Name → values, words put in."""
     return {
         column["name"]: [
             column["words"][value] if "words" in column and value is not None else value for value in column["values"]
         ]
-        for column in listing(subject)
+        for column in listing(subject, **options)
     }
 
 
@@ -50,3 +50,9 @@ def test_what_is_said_once_is_plain_json(subject):
     said = json.loads(json.dumps(about(subject), allow_nan=False))
     assert said["n"] == len(subject.store) and said["maps"][0] == ["imported", "PCA"] and said["audio"] is True
     assert len(said["words"]) == 9 and said["leave_out"] in said["words"]
+
+
+def test_the_first_rows_are_those_of_the_whole_table_in_the_same_columns(subject):
+    first, whole = columns(subject, most=3), columns(subject)
+    assert list(first) == list(whole)
+    assert first == {name: values[:3] for name, values in whole.items()}

@@ -23,7 +23,8 @@ def data(response):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/browse.js", "/data/rows.js", "/audio/0.wav", "/wrong/", "/Token/", "/wrong/audio/0.wav"]
+    "path",
+    ["/", "/browse.js", "/data/first.js", "/data/rows.js", "/audio/0.wav", "/wrong/", "/Token/", "/wrong/audio/0.wav"],
 )
 def test_without_the_token_there_is_nothing(client, path):
     assert client.get(path).status_code == 404
@@ -34,7 +35,8 @@ def test_a_foreign_host_is_refused(client):
 
 
 @pytest.mark.parametrize(
-    "path", ["", *FILES, "data/corpus.js", "data/rows.js", "data/map/0.js", "audio/0.wav", "matched/0.wav"]
+    "path",
+    ["", *FILES, "data/corpus.js", "data/first.js", "data/rows.js", "data/map/0.js", "audio/0.wav", "matched/0.wav"],
 )
 def test_every_answer_has_the_policy(client, path):
     answered = client.get(f"/token/{path}")

@@ -23,22 +23,36 @@ const state = { corpus: null, columns: [], rows: [], marks: new Map(), unsaved: 
 start().catch((error) => { at("summary").textContent = error.message; });
 
 async function start() {
-  const [corpus, columns] = await Promise.all([serprep.load("corpus"), serprep.load("rows")]);
+  const [corpus, first] = await Promise.all([serprep.load("corpus"), serprep.load("first")]);
   state.corpus = corpus;
-  state.columns = columns.map((column) => ({ ...column, places: column.words && column.values, values: column.words ? column.values.map((place) => (place === null ? null : column.words[place])) : column.values }));
   corpus.marks.forEach(([id, mark, emotion]) => state.marks.set(id, { mark, emotion }));
+  keep(first);
+  document.title = `${corpus.title}: serprep browse`;
+  at("title").textContent = corpus.title;
+  at("summary").textContent = [`${corpus.n} utterances, ${corpus.hours.toFixed(2)} hours`, `version ${corpus.version.slice(0, 12)}`, ...corpus.licences, ...corpus.notes].join(" · ");
+  showMarks();
+  await makeTable();
+  if (state.rows.length < corpus.n_rows) {
+    at("count").textContent = `the first ${state.rows.length} of ${corpus.n_rows} rows; reading the others …`;
+    await new Promise((seen) => requestAnimationFrame(() => setTimeout(seen))); // what is there is seen before the rest is asked for
+    keep(await serprep.load("rows"));
+    await state.table.replaceData(state.rows);
+    state.order = null;
+  }
+  fillFilters();
+  count(state.rows.length);
+  setTimeout(prepareMap); // the table is seen first
+}
+
+/* Columns as they were sent → columns and rows of values. */
+function keep(columns) {
+  state.columns = columns.map((column) => ({ ...column, places: column.words && column.values, values: column.words ? column.values.map((place) => (place === null ? null : column.words[place])) : column.values }));
   const fields = state.columns.map((_, place) => `c${place}`);
   state.rows = columns[0].values.map((_, n) => {
     const row = { n, mark: "", should: "" };
     for (let place = 0; place < fields.length; place++) row[fields[place]] = state.columns[place].values[n];
     return state.marks.has(row.c0) ? Object.assign(row, markOf(row.c0)) : row;
   });
-  document.title = `${corpus.title}: serprep browse`;
-  at("title").textContent = corpus.title;
-  at("summary").textContent = [`${corpus.n} utterances, ${corpus.hours.toFixed(2)} hours`, `version ${corpus.version.slice(0, 12)}`, ...corpus.licences, ...corpus.notes].join(" · ");
-  fillFilters();
-  makeTable();
-  showMarks();
 }
 
 const markOf = (id) => ({ mark: state.marks.get(id)?.mark ?? "", should: state.marks.get(id)?.emotion ?? "" });
@@ -66,6 +80,7 @@ function fillFilters() {
   at("filters").addEventListener("input", () => { waiting ||= requestAnimationFrame(() => { waiting = 0; filter(); }); });
   at("filters").addEventListener("reset", () => { state.inside = null; setTimeout(filter); });
   at("filters").addEventListener("submit", (event) => event.preventDefault());
+  at("filters").inert = false;
 }
 
 const word = (id) => { const place = Number(at(id).value); return place ? at(id).words[place - 1] : null; };
@@ -127,9 +142,19 @@ function makeTable() {
   };
   state.table.on("rowClick", (_, row) => choose(row.getData().n));
   state.table.on("dataSorting", () => { state.order = null; });
-  state.table.on("tableBuilt", () => { nameRoles(); setTimeout(prepareMap); }); // the table is seen first
-  count(state.rows.length);
+  return new Promise((built) => state.table.on("tableBuilt", () => { nameRoles(); built(); }));
 }
+
+/* On paper a plain table that breaks its cells: the grid would be cut at the right and below. */
+const ON_PAPER = 500;
+window.addEventListener("beforeprint", () => {
+  if (!state.table) return;
+  const names = ["mark", "should be"], fields = ["mark", "should"], rows = state.table.getRows("active");
+  state.columns.forEach((column, place) => { names.push(column.name); fields.push(`c${place}`); });
+  const printed = plainTable(names, rows.slice(0, ON_PAPER).map((row) => fields.map((field) => row.getData()[field])));
+  at("printed").replaceChildren(printed, ...(rows.length > ON_PAPER ? [element("p", `The first ${ON_PAPER} of these ${rows.length} rows.`)] : []));
+});
+window.addEventListener("afterprint", () => at("printed").replaceChildren());
 
 /* Tabulator lets the focus into an element without a role, where a grid may hold groups of rows only. */
 function nameRoles() {
