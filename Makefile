@@ -16,7 +16,7 @@ demo: $(READY)
 	@$(BIN)/serprep demo serprep-demo
 
 test: $(READY)
-	@echo "ruff, mypy and all tests, three at a time: about six minutes on two cores."
+	@echo "ruff, mypy and all tests, three at a time: about seven minutes on two cores."
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -c "from serprep.features import compare_2016 as c, egemaps_v02 as e; c.prepare(); c.prepare(compute=e.functionals)" & \
