@@ -4,6 +4,7 @@ import pytest
 import soundfile
 
 from helpers.audio import RATE, noise
+from serprep.audio import flac
 from serprep.audio.decode import read_samples
 from serprep.errors import AudioError
 
@@ -23,3 +24,14 @@ def test_a_count_below_what_is_there_is_refused(tmp_path, n):
         read_samples(counting(data, n - 1))
     with pytest.raises(AudioError, match=f"truncated: {n} of {n + 1} announced samples are there"):
         read_samples(counting(data, n + 1))
+
+
+def test_bytes_that_look_like_thousands_of_frames_are_not_all_walked(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "a.flac", noise(4096), RATE)
+    data = (tmp_path / "a.flac").read_bytes()
+    head = data[data.rfind(b"\xff\xf8") :][:16]
+    walked = []
+    rest = flac._rest
+    monkeypatch.setattr(flac, "_rest", lambda data, width, by: walked.append(width) or rest(data, width, by))
+    flac.refuse_miscount(counting(data, 1) + 5000 * head)
+    assert 0 < walked.count(16) < 10
