@@ -28,25 +28,23 @@ def faults(browser):
     """What is wrong with the page of a file, on a telephone in the light and on a screen in the dark."""
     pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")  # brings axe-core
 
-    def look(path, **options):
-        context = browser.new_context(bypass_csp=True, **options)
+    def look(path):
+        context = browser.new_context(bypass_csp=True)
         context.set_default_timeout(120_000)
         tab, seen = context.new_page(), []
         tab.on("request", lambda asked: asked.url.startswith(("file:", "data:", "blob:")) or seen.append(asked.url))
-        tab.goto(path.resolve().as_uri())
-        seen += axe(tab)
-        if tab.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            seen.append("wider than the window")
+        for width, scheme in ((400, "light"), (1280, "dark")):
+            tab.set_viewport_size({"width": width, "height": 800})
+            tab.emulate_media(color_scheme=scheme)
+            if width == 400:
+                tab.goto(path.resolve().as_uri())
+            seen += axe(tab)
+            if tab.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                seen.append("wider than the window")
         context.close()
         return seen
 
-    def both(path):
-        return [
-            *look(path, viewport={"width": 400, "height": 800}, color_scheme="light"),
-            *look(path, viewport={"width": 1280, "height": 800}, color_scheme="dark"),
-        ]
-
-    return both
+    return look
 
 
 def axe(tab):
