@@ -13,6 +13,8 @@ LOCAL = {
     "distributed.scheduler.worker-ttl": None,  # a suspended machine misses heartbeats
     "distributed.admin.log-format": "%(message)s",
     "distributed.admin.low-level-log-length": 10,  # else the last 1000 messages, with their batches
+    "distributed.admin.tick.interval": "1s",  # fifty looks a second at the loop cost more than an idle worker may
+    "distributed.admin.system-monitor.interval": "5s",
     "distributed.diagnostics.nvml": False,
     "distributed.worker.profile.enabled": False,
     "distributed.worker.memory.pause": False,
