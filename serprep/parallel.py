@@ -166,6 +166,9 @@ class Workers:
 
     def _local(self) -> Any:
         folder = self._stack.enter_context(scratch())
+        self._processes = Processes(self.n_workers, folder)
+        self._stack.callback(self._processes.close)
+        self._processes.revive()  # they import Dask while this process does
         self._stack.enter_context(isolated({**LOCAL, "temporary-directory": str(folder)}))
         from distributed import Client, LocalCluster
 
@@ -182,9 +185,8 @@ class Workers:
         with uncollected():
             client = Client(cluster)
         self._stack.callback(in_time, client.close, "the local cluster to close")
-        self._processes = Processes(self.n_workers, cluster.scheduler_address, folder)
         self._stack.callback(self._processes.close)
-        self._processes.revive()
+        self._processes.serve(cluster.scheduler_address)
         return client
 
     # -- somebody's scheduler --------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 import threading
 from contextlib import suppress
 
@@ -24,14 +25,11 @@ LOCAL = {
 }
 
 
-def serve(address: str, scratch: str, name: str) -> None:
-    """Work for a scheduler of this machine until it, or whoever started this process, ends."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def serve(scratch: str, name: str) -> None:
+    """Work for the scheduler that standard input names, until it, or whoever started this process, ends."""
     contained.alone = True
 
-    async def work() -> None:
-        from distributed import Worker
-
+    async def work(address: str) -> None:
         async with Worker(
             address,
             nthreads=1,
@@ -44,7 +42,12 @@ def serve(address: str, scratch: str, name: str) -> None:
             await worker.finished()
 
     with isolated({**LOCAL, "temporary-directory": scratch}):
-        asyncio.run(work())
+        from distributed import Worker
+
+        address = sys.stdin.readline().strip()
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        if address:
+            asyncio.run(work(address))
     os._exit(0)  # a thread that still computes must not keep it
 
 

@@ -41,13 +41,14 @@ def test_results_come_as_they_are_done(pool, tmp_path):
         import time
 
         folder, number = item
-        while number == 0 and len(list(folder.iterdir())) < 5:
+        while number == 0 and len(list(folder.iterdir())) < 7:
             time.sleep(0.01)
         (folder / str(number)).touch()
         return number
 
     order = [number for number, _ in pool.run(waits_for_others, [(tmp_path, number) for number in range(12)])]
-    assert order.index(0) >= 4 and sorted(order) == list(range(12))  # at most the few that waited behind it follow
+    # at most the few that waited behind it follow; two receipts of the other may be on their way
+    assert order.index(0) >= 4 and sorted(order) == list(range(12))
 
 
 def test_work_is_done_in_other_processes_one_thread_each(pool, tmp_path):
