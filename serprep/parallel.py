@@ -22,6 +22,7 @@ import warnings
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -269,6 +270,9 @@ class Workers:
                     RETRIES.update(counts)
                 except KilledWorker:
                     receipt = Died("the process that computed it was killed or crashed")
+                except CancelledError:  # since its status was looked at
+                    flight.done.put(future)
+                    continue
                 except TimeoutError:
                     if future.status == "error":  # the task's own
                         raise

@@ -2,6 +2,7 @@ import gc
 import os
 import subprocess
 import sys
+from concurrent.futures import CancelledError
 from types import SimpleNamespace
 
 import pytest
@@ -376,6 +377,21 @@ def test_a_scheduler_that_goes_in_the_middle_is_named():
         host.close()
         with pytest.raises(SerprepError, match=r"^scheduler tcp:[^\n]*: the connection was lost[^\n]*; what is"):
             list(flow)
+
+
+def test_a_batch_that_is_cancelled_while_its_receipt_is_fetched_is_looked_at_again(pool, monkeypatch):
+    from distributed import Future
+
+    result, cancelled = Future.result, []
+
+    def cancels_once(self, timeout=None):
+        if cancelled:
+            return result(self, timeout)
+        cancelled.append(self)
+        raise CancelledError
+
+    monkeypatch.setattr(Future, "result", cancels_once)
+    assert sorted(pool.run(abs, [-1, -2])) == [(0, 1), (1, 2)] and cancelled
 
 
 SCRIPT = """
