@@ -181,8 +181,11 @@ class Members:
         """What a function gives on a worker, an error, or None where it does not answer in time."""
         run = client._run(function, *words, workers=[worker], on_error="return")
         try:
-            return (await asyncio.wait_for(run, seconds)).get(worker)
+            answer = (await asyncio.wait_for(run, seconds)).get(worker)
         except TimeoutError:
             return None
         except Exception as error:
-            return error
+            answer = error
+        if isinstance(answer, OSError):  # a connection that broke: if the worker has left, that is known a moment later
+            await asyncio.sleep(TICK)
+        return answer

@@ -105,6 +105,20 @@ def test_what_a_worker_answers_is_why_it_is_not_used(monkeypatch):
     }
 
 
+def test_a_worker_that_dies_while_it_answers_has_left_before_that_counts_against_it(monkeypatch):
+    order = []
+
+    class Client:
+        async def _run(self, *words, workers, on_error):
+            return {workers[0]: OSError("stream is closed")}
+
+    async def sleep(seconds):
+        order.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    assert isinstance(asyncio.run(Members._answer(Client(), "a", abs)), OSError) and order == [members.TICK]
+
+
 def test_a_worker_with_other_code_is_not_used(pool, monkeypatch, capsys):
     own = fitness.own()
     pool.client.wait_for_workers(2)
