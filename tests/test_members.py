@@ -123,6 +123,7 @@ def test_a_worker_with_other_code_is_not_used(pool, monkeypatch, capsys):
     own = fitness.own()
     pool.client.wait_for_workers(2)
     monkeypatch.setattr(fitness, "own", lambda: {**own, "code": "0" * 64})
+    pool.client.wait_for_workers(2)
     address = pool.client.scheduler.address
     with workers(scheduler=address) as guest, pytest.raises(SerprepError, match=r"cannot be used: .*has other code"):
         list(guest.run(abs, [1]))
