@@ -328,11 +328,10 @@ def built(recipe: Path, environment: dict[str, str], *words: str, limit: float =
     command = [*SERPREP, "build", str(recipe), "--json", "--memory-per-worker", str(MEMORY), *words]
     began = time.monotonic()
     lines = deque[str](maxlen=20)
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with started(command, env=environment, **pipes) as process:
+    with started(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         timer = threading.Timer(limit, process.kill)
         timer.start()
-        for line in process.stderr or ():
+        for line in map(bytes.decode, process.stderr or ()):
             lines.append(line)
             print(f"{time.monotonic() - began:6.1f} s: {line}", end="", file=sys.stderr, flush=True)
         said, _ = process.communicate()
