@@ -155,6 +155,7 @@ def _mel_to_hz(mel: DoubleArray) -> DoubleArray:
 
 class _LogMel(Kind[LogMel]):
     name = "logmel"
+    patience = 1.0
     config = LogMel
     shape = "contour"
     revision = REVISION
