@@ -101,6 +101,8 @@ def cross(
                 f"[train] target of {one_line(recipe.name)} is {one_line(recipe.train.target)}; expected emotion, "
                 "or the same columns of numbers in all recipes"
             )
+    if on := [recipe.name for recipe in recipes if recipe.train.start_from]:
+        raise TrainError(f"{one_line(on[0])} goes on from a checkpoint, which may know the other corpus; leave it out")
     asked = systems or recipes[0].train.systems or default_systems(recipes[0].train.learns)
     chosen = tuple(name for name in asked if not is_floor(name))
     if not chosen:
