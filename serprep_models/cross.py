@@ -114,7 +114,7 @@ def cross(
         stores = [outcome.store for outcome in outcomes]
         among = () if dimensions else _shared_labels(names, stores)
         trained = [
-            _train_on_all(recipe, store, chosen, pool=used) for recipe, store in zip(recipes, stores, strict=True)
+            train_on_all(recipe, store, chosen, pool=used) for recipe, store in zip(recipes, stores, strict=True)
         ]
     finally:
         if pool is None:
@@ -213,7 +213,7 @@ def _cell(
     )
 
 
-def _train_on_all(recipe: Recipe, store: Store, systems: Sequence[str], *, pool: Workers) -> dict[str, list[Path]]:
+def train_on_all(recipe: Recipe, store: Store, systems: Sequence[str], *, pool: Workers) -> dict[str, list[Path]]:
     """System → checkpoints, one a seed, trained on every labelled utterance of a store; finished ones are kept."""
     rows = store.manifest().utterances
     everyone = {row.id: Assignment(row.speaker, row.speaker, ("train",)) for row in rows}
