@@ -118,7 +118,7 @@ def train(
     """
     if len(examples) == 0 or (how.target == "emotion" and int(examples.labels.min()) < 0):
         raise TrainError("the training part is empty or holds utterances without a label; leave them out")
-    begin = partial(_Training, config, examples, how=how, seed=seed, speakers=speakers, start=start or {})
+    begin = partial(_Training, config, examples, how=how, seed=seed, speakers=speakers, start=start)
     training = begin()
     if folder is not None and not training.resume(folder):
         training = begin()  # a state that did not fit may have touched it
@@ -150,13 +150,13 @@ class _Training:
         how: TrainConfig,
         seed: int,
         speakers: Sequence[str] = (),
-        start: Mapping[str, Tensor],
+        start: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.config, self.how, self.seed = config, how, seed
         self.device = device_named(how.device)
         torch.manual_seed(seed)
         self.system = make_system(config)
-        self.system.load_state_dict({**self.system.state_dict(), **start})
+        self.system.load_state_dict({**self.system.state_dict(), **(start or {})})
         self.system.to(self.device)
         for name in ("mixup", "adversary", "contrast"):
             if getattr(how, name) and not isinstance(self.system, System):
