@@ -13,7 +13,7 @@ from serprep.metrics import uar
 from serprep.systems import SYSTEMS
 from serprep_models.catalogue import experiments_in
 from serprep_models.checkpoint import read_checkpoint
-from serprep_models.cross import train_on_all, cross
+from serprep_models.cross import cross, train_on_all
 from serprep_models.predict_store import predict_store
 
 

@@ -47,6 +47,7 @@ def test_it_begins_with_the_weights_of_the_checkpoint(small, begun, trained, inl
     own, given = (read_checkpoint(place) for place in (folder, begun))
     pairs = zip(own.system.state_dict().values(), given.system.state_dict().values(), strict=True)
     assert all(torch.allclose(mine, theirs, atol=1e-6) for mine, theirs in pairs)
+    assert f"plain-crnn goes on from {begun}, and knows what that was trained on" in outcome.notes
     assert outcome.folder != trained and len(own.about["start_from"]) == 64
     note = "it went on from another checkpoint: what that one was trained on was not compared"
     assert (
