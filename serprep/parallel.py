@@ -22,6 +22,7 @@ import warnings
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -166,6 +167,9 @@ class Workers:
 
     def _local(self) -> Any:
         folder = self._stack.enter_context(scratch())
+        self._processes = Processes(self.n_workers, folder)
+        self._stack.callback(self._processes.close)
+        self._processes.revive()  # they import Dask while this process does
         self._stack.enter_context(isolated({**LOCAL, "temporary-directory": str(folder)}))
         from distributed import Client, LocalCluster
 
@@ -182,9 +186,8 @@ class Workers:
         with uncollected():
             client = Client(cluster)
         self._stack.callback(in_time, client.close, "the local cluster to close")
-        self._processes = Processes(self.n_workers, cluster.scheduler_address, folder)
         self._stack.callback(self._processes.close)
-        self._processes.revive()
+        self._processes.serve(cluster.scheduler_address)
         return client
 
     # -- somebody's scheduler --------------------------------------------------------
@@ -267,6 +270,9 @@ class Workers:
                     RETRIES.update(counts)
                 except KilledWorker:
                     receipt = Died("the process that computed it was killed or crashed")
+                except CancelledError:  # since its status was looked at
+                    flight.done.put(future)
+                    continue
                 except TimeoutError:
                     if future.status == "error":  # the task's own
                         raise

@@ -61,6 +61,7 @@ def test_workers_that_come_later_are_asked_and_join_and_who_leaves_is_forgotten(
 def test_a_worker_with_other_code_is_not_used(pool, monkeypatch, capsys):
     own = fitness.own()
     monkeypatch.setattr(fitness, "own", lambda: {**own, "code": "0" * 64})
+    pool.client.wait_for_workers(2)
     address = pool.client.scheduler.address
     with workers(scheduler=address) as guest, pytest.raises(SerprepError, match=r"cannot be used: .*has other code"):
         list(guest.run(abs, [1]))
