@@ -43,13 +43,19 @@ class Members:
     def admitting(self, test: Callable[[], str]) -> Iterator[None]:
         """While the block runs, use only workers of the scheduler where `test` gives no reason against it."""
         self._tests.append(test)
-        self._reasons.clear()
-        self._asked.clear()
-        self.threads.clear()
+        self.forget()
         try:
             yield
         finally:
             self._tests.remove(test)
+
+    def forget(self) -> None:
+        """Ask them all again; what they are asked now is not waited for."""
+        for answer in self._asked.values():
+            answer.cancel()
+        self._asked.clear()
+        self._reasons.clear()
+        self.threads.clear()
 
     def distrust(self, worker: str, reason: str) -> None:
         """Use a worker of a scheduler no more.

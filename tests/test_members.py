@@ -75,6 +75,10 @@ def test_nobody_waits_for_a_worker_that_has_not_answered_where_others_work(lab, 
     del there["works"]
     monkeypatch.setattr(members, "wait", lambda *words: answers["starts"].done() or answers["starts"].set_result(""))
     assert lab.meet() == {"starts": 1}
+    there.update(late=1)
+    lab.look_around()
+    lab.forget()
+    assert lab.threads == {} and answers["late"].cancelled()  # else its loop ends before it
 
 
 def test_what_a_worker_answers_is_why_it_is_not_used(monkeypatch):
