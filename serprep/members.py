@@ -131,7 +131,8 @@ class Members:
     def examined(self, worker: str) -> "Future[str]":
         """Why a worker is not used, once it has answered; "" if it is."""
         client = self.client()
-        tests = [((eval, fitness.question()), fitness.unfit), *(((test,), _reason) for test in self._tests)]
+        tests: list[tuple[tuple[Any, ...], Callable[[Any], str]]] = [((eval, fitness.question()), fitness.unfit)]
+        tests += [((test,), _reason) for test in self._tests]
 
         async def why() -> str:
             for question, judge in tests:
