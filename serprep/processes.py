@@ -94,7 +94,8 @@ class Processes:
         try:
             with (self.scratch / f"{name}.log").open("wb") as log:
                 self._running[name] = subprocess.Popen(
-                    [sys.executable, "-c", PROGRAM, json.dumps(settings)],
+                    # -P: where the working directory is gone, Python 3.13.0 can import nothing with it in the path
+                    [sys.executable, "-P", "-c", PROGRAM, json.dumps(settings)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     stderr=log,

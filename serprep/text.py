@@ -7,7 +7,8 @@ A number is what a CSV may hold: digits 0 to 9, a point, an exponent.  Python's 
 import difflib
 import math
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Collection, Iterable
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
@@ -197,3 +198,16 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def _plain(word: str) -> str:
     return re.sub(r"[\s_-]+", "", word.casefold())
+
+
+def spelled_as(names: Iterable[str], known: Collection[str]) -> dict[str, str]:
+    """Each name as `known` spells it, where that is the same name in another Unicode form.
+
+    Examples
+    --------
+    >>> spelled_as(["\u00e9", "b"], {"e\u0301"}) == {"\u00e9": "e\u0301", "b": "b"}
+    True
+    """
+    absent = [name for name in names if name not in known]
+    by_form = {unicodedata.normalize("NFC", name): name for name in known} if absent else {}
+    return {name: name if name in known else by_form.get(unicodedata.normalize("NFC", name), name) for name in names}

@@ -3,13 +3,15 @@
 Each ``{name}`` stands for one or more characters without ``/``.  ``emotion``,
 ``speaker``, ``partition`` and ``id`` have their meaning; ``{_}`` matches and is
 forgotten; every other name becomes a column.  A name used twice must match the
-same text.  Between two names stands something that tells them apart.  ``*`` stands for
-any characters without ``/``, none included, and ``**/`` for any folders; both are
-forgotten.  The suffix stands for any kind of recording.
+same text.  Between two names stands something that tells them apart, or one of them has
+a width: in ``{speaker:3}{emotion:1}{text}.wav`` the speaker has three characters.
+``*`` stands for any characters without ``/``, none included, and ``**/`` for any folders;
+both are forgotten.  The suffix stands for any kind of recording.
 """
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -21,7 +23,7 @@ from serprep.files import without_suffix
 from serprep.place.corpus import walk
 from serprep.utterance import Utterance
 
-FIELD = re.compile(r"\{([^{}]*)\}")
+FIELD = re.compile(r"\{([^{}:]*)(?::([1-9][0-9]?))?\}")  # its name, and how many characters it has
 WILD = re.compile(r"\*\*/|\*+")
 #: Columns that mean something to the audit or to splits; a name near one of these is most likely it, misspelt.
 MEANT = ("speaker", "emotion", "partition", "id", *OWN)
@@ -51,24 +53,26 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     """
     suffix = PurePosixPath(pattern).suffix.lower()
     body = pattern[: -len(suffix)] if suffix in SUFFIXES else pattern
-    expression, place, seen, before = "", 0, set[str](), ""
+    expression, place, seen, before, is_open = "", 0, set[str](), "", False
     names = [braces[1].strip() for braces in FIELD.finditer(body)]
     seen_twice = {name for name in names if names.count(name) > 1 and name != "_"}  # the other one fixes its text
     for braces in FIELD.finditer(body):
         name, between = braces[1].strip(), body[place : braces.start()]
-        if place and not between and not {before, name} & seen_twice:
+        is_open = is_open and bool(place) and not between  # whether names that this one touches may be cut anywhere
+        if is_open and not braces[2] and not {before, name} & seen_twice:
             raise CorpusError(
                 f"pattern {pattern!r}: nothing stands between {{{before}}} and {{{name}}}, so that it could be cut "
-                "anywhere; expected a sign between them, such as _, or one name for both"
+                f"anywhere; expected a sign between them, such as _, a width, such as {{{before}:2}}, or the same name"
             )
         if between.endswith("*") or (place and between.startswith("*")):
             raise CorpusError(
                 f"pattern {pattern!r}: * beside a name could take any of it; expected a sign between them"
             )
         expression += _literal(between)
-        place, before = braces.end(), name
+        place, before, is_open = braces.end(), name, is_open or not braces[2]
+        length = f"{{{braces[2]}}}" if braces[2] else "+?"
         if name == "_":
-            expression += "[^/]+?"
+            expression += f"[^/]{length}"
         elif not name.isidentifier() or name.startswith("__") or name in NOT_NAMED:
             raise CorpusError(
                 f"pattern {pattern!r}: {{{name}}} is not a possible column; expected a word such as {{speaker}}"
@@ -76,7 +80,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
         elif name in seen:
             expression += f"(?P={name})"
         else:
-            expression += f"(?P<{name}>[^/]+?)"
+            expression += f"(?P<{name}>[^/]{length})"
             seen.add(name)
     if body[place:].startswith("*"):
         raise CorpusError(f"pattern {pattern!r}: * beside a name could take any of it; expected a sign between them")
@@ -126,6 +130,7 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
     pattern = str(options["pattern"])
     expression = compile_pattern(pattern)
     check_names(pattern)
+    in_form = compile_pattern(unicodedata.normalize("NFC", pattern))  # macOS spells é as two characters
     lacking = [name for name in ("speaker", "emotion") if name not in expression.groupindex]
     if lacking:
         yield Finding(
@@ -136,7 +141,7 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
         if (root / path).is_file():
             yield Finding("recordings in other formats passed over: convert them to wav or flac", path)
     for path in walk(root, SUFFIXES):
-        match = expression.fullmatch(path)
+        match = expression.fullmatch(path) or in_form.fullmatch(unicodedata.normalize("NFC", path))
         if match is None:
             yield Finding("recordings that do not fit the pattern passed over", path)
             continue

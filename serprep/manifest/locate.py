@@ -1,7 +1,7 @@
 """Where the recordings of a manifest lie, when their names are written in another way than the disk writes them.
 
 A table may spell ``é`` as one character and the disk as two (macOS), or write
-``a\\b.wav``: then the file is found, where it is the only one of that name, and that is
+``a\\b.wav``, or leave out ``.wav``: then the file is found, where it is the only one of that name, and that is
 said.  What is not found stays as it is, with a hint where files of these names do lie.
 """
 
@@ -66,9 +66,10 @@ def locate(utterances: Utterances, root: Path) -> Located:
         if len(alike) == 1:
             moved[path] = alike[0]
             form = "in another Unicode form" if _form(path) == _form(alike[0]) else "with / in place of \\"
+            form = "with its suffix" if without_suffix(alike[0]) == slashed else form
             other.setdefault(f"found under the same name {form}", []).append(path)
         elif alike:
-            several = "whose name several files have in different Unicode forms, so that none is taken: rename them"
+            several = "whose name several files have in different Unicode forms or suffixes: none is taken; rename them"
             other.setdefault(several, []).append(path)
     left = [path for path in missing if path not in moved]
     warnings = [_counted(what, names) for what, names in other.items()]
@@ -107,21 +108,23 @@ class _Folder:
         kinds = {PurePosixPath(path.replace("\\", "/")).suffix.lower() for path in missing} - {""}
         self.paths = sorted(walk(root, tuple({*SUFFIXES, *kinds}))) if root.is_dir() else []
         self._by_form: dict[str, list[str]] = {}
+        self.by_stem: dict[str, list[str]] = {}
         for path in self.paths:
             self._by_form.setdefault(_form(path), []).append(path)
+            self.by_stem.setdefault(_form(without_suffix(path)), []).append(path)
 
     def alike(self, path: str) -> list[str]:
-        """Files whose path is the same but for its Unicode form."""
-        return self._by_form.get(_form(str(PurePosixPath(path))), [])
+        """Files whose path is the same but for its Unicode form, or for a suffix where it has none."""
+        form = _form(str(PurePosixPath(path)))
+        return self._by_form.get(form) or self.by_stem.get(form, [])
 
     def hints(self, missing: Sequence[str]) -> list[str]:
         """What is missing, and where files of these names lie."""
         by_name: dict[str, list[str]] = {}
-        by_stem: dict[str, list[str]] = {}
         by_case: dict[str, list[str]] = {}
         for path in self.paths:
-            by_name.setdefault(_form(PurePosixPath(path).name), []).append(path)
-            by_stem.setdefault(_form(without_suffix(path)), []).append(path)
+            for name in (path, without_suffix(path)):
+                by_name.setdefault(_form(PurePosixPath(name).name), []).append(name)
             by_case.setdefault(_form(path).casefold(), []).append(path)
         below = Counter[str]()  # folder that lacks in the paths → how many it would mend
         surplus = Counter[str]()  # folder that the paths name and the disk does not
@@ -131,8 +134,8 @@ class _Folder:
             form = _form(str(PurePosixPath(path.replace("\\", "/"))))
             if form.casefold() in by_case:
                 cases.append((path, by_case[form.casefold()][0]))
-            elif without_suffix(form) in by_stem:
-                suffixes.append((path, by_stem[without_suffix(form)][0]))
+            elif without_suffix(form) in self.by_stem:
+                suffixes.append((path, self.by_stem[without_suffix(form)][0]))
             for place_of_name in by_name.get(PurePosixPath(form).name, ())[:50]:
                 place_of_name = _form(place_of_name)
                 if place_of_name.endswith(f"/{form}"):

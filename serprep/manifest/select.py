@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from serprep.errors import ManifestError, first_ten, one_line
 from serprep.manifest.marks import Mark, corrections, left_out
 from serprep.manifest.table import Manifest, make_manifest
+from serprep.text import spelled_as
 from serprep.utterance import Texts
 
 
@@ -49,6 +50,9 @@ def select(
     """
     rows = manifest.utterances
     present = Counter(rows.column("emotion"))
+    if emotions is not None:
+        spelled = spelled_as(emotions, present)
+        emotions = {spelled[name]: word for name, word in emotions.items()}
     problems = []
     for name in emotions or {}:
         if name not in present:
@@ -56,7 +60,8 @@ def select(
             problems.append(f"[corpus.emotions] names {name!r}, which no utterance has; the corpus has {known}")
     words_kept = sorted(present) if emotions is None else emotions.values()
     declared = tuple(dict.fromkeys(filter(None, words_kept)))
-    excluded, marked, corrected = set(exclude), set(left_out(marks)), corrections(marks)
+    spelled_out = spelled_as(exclude, set(rows.column("id"))).values() if exclude else ()
+    excluded, marked, corrected = set(spelled_out), set(left_out(marks)), corrections(marks)
     for verb, ids in (("excluded", excluded), ("marked", {mark.id for mark in marks})):
         absent = sorted(ids.difference(rows.column("id")))
         if absent:

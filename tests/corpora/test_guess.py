@@ -1,3 +1,5 @@
+import unicodedata
+
 import pytest
 
 from helpers.late import Late
@@ -45,6 +47,66 @@ def test_names_that_follow_a_pattern(tmp_path, form, pattern):
     assert found.emotions == {"Sad": 9, "angry": 9, "happy": 9}
 
 
+MOODS_OF = {"Colère": "C", "Joie": "J", "Tristesse": "T"}
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern", "n_speakers"),
+    [
+        # each sentence is said in one emotion, a number of Windows's stands for the speaker or for nothing
+        (
+            (f"{m}/{m[0]}{t} ({k}).wav" for m in MOODS for t in TAKES for k in range(1, 5)),
+            "{emotion}/{text} ({take}).wav",
+            0,
+        ),
+        # SUBESCO: numbers of speakers start anew for each gender
+        (
+            (
+                f"{g}_0{i}_{p}_S_{t}_{m}_{k}.wav"
+                for g, i, p in (("F", 1, "ANA"), ("F", 2, "EVA"), ("M", 1, "BOB"), ("M", 2, "CAI"))
+                for t in (1, 2, 10)
+                for m in MOODS
+                for k in (1, 2)
+            ),
+            "{gender}_{_}_{speaker}_S_{text}_{emotion}_{take}.wav",
+            4,
+        ),
+        # CaFE as a Mac writes it: the intensity is no speaker, the letter says the emotion again
+        (
+            (
+                unicodedata.normalize("NFD", f"{m}/{level}/{p:02}-{code}-{1 + (level == 'Fort')}-{t}.wav")
+                for m, code in MOODS_OF.items()
+                for level in ("Faible", "Fort")
+                for p in range(1, 6)
+                for t in (1, 2)
+            ),
+            "{emotion}/{intensity}/{speaker}-{_}-{_}-{take}.wav",
+            5,
+        ),
+        # ESD: folders of a partition are no text
+        (
+            (
+                f"{p:04}/{m}/{side}/{p:04}_{3 * k + j:06}.wav"
+                for p in range(1, 4)
+                for k, m in enumerate(MOODS)
+                for j, side in enumerate(("evaluation", "test", "train"))
+            ),
+            "{speaker}/{emotion}/{partition}/{_}_{take}.wav",
+            3,
+        ),
+        (
+            (f"actor_{p}/{m}/level_{n}/x{t}.wav" for p in (1, 2) for m in MOODS for n in (1, 2) for t in TAKES),
+            "actor_{speaker}/{emotion}/level_{intensity}/{text}.wav",
+            2,
+        ),
+    ],
+)
+def test_parts_of_names_that_look_like_speakers_or_texts_and_are_not(tmp_path, names, pattern, n_speakers):
+    make(tmp_path, *names)
+    guessed = guess(tmp_path)
+    assert (guessed.options["pattern"], guessed.n_speakers) == (pattern, n_speakers)
+
+
 def test_names_without_speakers_have_none(tmp_path):
     make(tmp_path, *(f"{m}_{n:03}.wav" for m in MOODS for n in range(9)))
     found = guess(tmp_path)
@@ -66,6 +128,17 @@ def test_a_table_is_recognised_with_its_columns_and_the_folder_it_lacks(tmp_path
     columns = {"path": "file_id", "emotion": "Emotion", "speaker": "Speaker ID", "gender": "Sex"}
     assert (found.reader, found.options) == ("table", {"file": "data.csv", "prefix": "samples", "columns": columns})
     assert (found.n_speakers, found.emotions) == (3, {"sad": 9})
+
+
+def test_of_several_tables_that_name_the_recordings_the_one_that_tells_most_is_taken(tmp_path):
+    names = [f"{p}{n}.wav" for p in range(3) for n in range(3)]
+    make(tmp_path, *(f"audio/{name}" for name in names))
+    (tmp_path / "audio/a.csv").write_text("file_name,ok\n" + "".join(f"{name},1\n" for name in names))
+    rows = (f"{name[:2]},{MOODS[int(name[1])]},{name[0]}\n" for name in names)  # as ids, without suffix
+    (tmp_path / "audio/b.csv").write_text("file_name,emotion_expressed,actor\n" + "".join(rows))
+    guessed = guess(tmp_path)
+    columns = {"path": "file_name", "speaker": "actor", "emotion": "emotion_expressed"}
+    assert guessed.options == {"file": "audio/b.csv", "prefix": "audio", "columns": columns}
 
 
 def test_what_cannot_be_guessed_says_what_was_seen(tmp_path):

@@ -1,3 +1,5 @@
+import unicodedata
+
 import pytest
 
 from serprep.corpora import read_corpus
@@ -13,6 +15,9 @@ def make(root, *names):
 
 def read(root, pattern):
     return read_corpus("pattern", root, {"pattern": pattern})
+
+
+RAB = {"gender": "m", "speaker": "01", "emotion": "rab", "text": "1a"}
 
 
 def named(pattern, path):
@@ -43,6 +48,9 @@ def named(pattern, path):
         ("**/{speaker}_{text}.wav", "f1_x.wav", {"speaker": "f1", "text": "x"}),
         ("take*_{speaker}.wav", "take_f1.wav", {"speaker": "f1"}),
         ("take*_{speaker}.wav", "tuke_f1.wav", None),
+        ("{speaker:3}{emotion:1}{text}.wav", "F01A02.wav", {"speaker": "F01", "emotion": "A", "text": "02"}),
+        ("{gender:1}_{speaker}_{emotion:3}{text}.wav", "m_01_rab1a.wav", RAB),
+        ("{speaker:3}_{emotion}.wav", "F1_sad.wav", None),
         ("{speaker}.wav", "deep/f1.wav", None),
         ("{speaker}_{emotion}.wav", "_sad.wav", None),
         ("{speaker}.wav", "f1.wav.bak", None),
@@ -74,6 +82,8 @@ def test_paths_give_what_the_pattern_names(pattern, path, expected):
         "{path}.wav",
         "{emotion}/{speaker}{text}.wav",
         "{_}{speaker}.wav",
+        "{speaker}{emotion:1}{text}.wav",
+        "{speaker:0}_{text}.wav",
         "{speaker}*{text}.wav",
         "take*{speaker}.wav",
         "{speaker}*.wav",
@@ -118,6 +128,14 @@ def test_a_pattern_that_nothing_fits_is_refused_with_an_example(tmp_path):
     make(tmp_path, "a/b.wav")
     with pytest.raises(CorpusError, match=r"recordings that do not fit the pattern passed over: a/b.wav"):
         read(tmp_path, "{speaker}.wav")
+
+
+def test_the_unicode_form_of_pattern_and_path_may_differ(tmp_path):
+    names = [unicodedata.normalize("NFD", f"Colère/é{i}.wav") for i in range(2)]
+    make(tmp_path, *names)
+    pattern = unicodedata.normalize("NFC", "Colère/{speaker:2}.wav")
+    utterances = read(tmp_path, pattern).utterances
+    assert (list(utterances.column("path")), list(utterances.column("speaker"))) == (names, ["é0", "é1"])
 
 
 def test_a_slow_pattern_does_not_run_away(tmp_path):

@@ -34,6 +34,16 @@ def test_each_unicode_form_stands_for_the_other(tmp_path):
     assert located.n_missing == 0
 
 
+def test_a_suffix_may_be_left_out_where_one_file_can_be_meant(tmp_path):
+    touch(tmp_path, "s/a.1.flac", "s/b.wav", "s/b.mp3")
+    located = locate(rows("s/a.1", "s/b"), tmp_path)
+    assert paths(located) == ["s/a.1.flac", "s/b"]
+    assert located.warnings[0] == "1 recording found under the same name with its suffix: s/a.1"
+    assert "several files have in different Unicode forms or suffixes" in located.warnings[1]
+    (hint,) = locate(rows("b"), tmp_path).warnings
+    assert "files of 2 of these names lie in s/" in hint or "files of 1 of these names lie in s/" in hint
+
+
 def test_the_form_that_is_written_comes_first(tmp_path):
     touch(tmp_path, NFC, NFD)
     assert locate(rows(NFC, NFD), tmp_path).warnings == ()

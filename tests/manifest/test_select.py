@@ -27,6 +27,15 @@ def test_emotions_are_renamed_merged_and_dropped_where_not_named():
     assert selection.manifest.info == {"corpus": "x"}
 
 
+def test_a_name_in_another_unicode_form_is_the_same_name():
+    manifest = make_manifest(
+        [Utterance(id="e\u0301", path="a.wav", emotion="Cole\u0300re"), Utterance(id="b", path="b.wav")]
+    )
+    chosen = select(manifest, emotions={"Col\u00e8re": "anger", "": ""}, exclude=["b"])
+    assert (chosen.labels, list(chosen.manifest.column("emotion"))) == (("anger",), ["anger"])
+    assert list(select(manifest, exclude=["\u00e9"]).manifest.column("id")) == ["b"]
+
+
 def test_labels_keep_the_order_of_the_table():
     for order in (["sad", "joy", "bored"], ["joy", "bored", "sad"]):
         assert select(labelled(), emotions={name: name for name in order}).labels == tuple(order)

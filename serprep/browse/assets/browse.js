@@ -152,9 +152,10 @@ window.addEventListener("beforeprint", () => {
   const names = ["mark", "should be"], fields = ["mark", "should"], rows = state.table.getRows("active");
   state.columns.forEach((column, place) => { names.push(column.name); fields.push(`c${place}`); });
   const printed = plainTable(names, rows.slice(0, ON_PAPER).map((row) => fields.map((field) => row.getData()[field])));
+  at("detail").style.width = `${at("detail").offsetWidth}px`; // the waveform is drawn for it
   at("printed").replaceChildren(printed, ...(rows.length > ON_PAPER ? [element("p", `The first ${ON_PAPER} of these ${rows.length} rows.`)] : []));
 });
-window.addEventListener("afterprint", () => at("printed").replaceChildren());
+window.addEventListener("afterprint", () => { at("detail").style.width = ""; at("printed").replaceChildren(); });
 
 /* Tabulator lets the focus into an element without a role, where a grid may hold groups of rows only. */
 function nameRoles() {
