@@ -85,7 +85,7 @@ def serprep():
 
         words = ["serprep", *map(str, arguments)]
         out, err = io.StringIO(), io.StringIO()
-        interrupt = signal.getsignal(signal.SIGINT)
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         try:
             with (
                 chdir(cwd),
@@ -98,7 +98,8 @@ def serprep():
         except SystemExit as done:
             return subprocess.CompletedProcess(words, done.code, out.getvalue(), err.getvalue())
         finally:
-            signal.signal(signal.SIGINT, interrupt)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         raise AssertionError("the command did not end with a status")
 
     return run
