@@ -58,6 +58,12 @@ def test_filters_leave_the_rows_that_fit(page, subject, expect) -> None:
     assert wrong
     expect(page.locator(ROWS)).to_have_text(wrong)
     page.click("#filters [type=reset]")
+    page.check("#doubted")
+    expect(page.locator(ROWS)).to_have_text([store.ids[1]])
+    page.click("#filters [type=reset]")
+    page.select_option("#quality", label="clipped")
+    expect(page.locator(ROWS)).to_have_text([store.ids[2]])
+    page.click("#filters [type=reset]")
     page.check("#quarantined")
     expect(page.locator(ROWS)).to_have_text(["bad"])
     page.click("#filters [type=reset]")
