@@ -175,6 +175,7 @@ class Cluster:
                 env=self.environment,
                 stdout=log,
                 stderr=log,
+                start_new_session=True,  # as many shares of a busy machine's time
             )
 
     def _worker(self, number: int) -> "subprocess.Popen[bytes]":

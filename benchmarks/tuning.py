@@ -60,7 +60,8 @@ def main() -> None:
             first: dict[str, Any] = {}
             for name, changes in candidates.items():
                 entry, first = measure(recipe, store, changes, first, given=given, pool=pool)
-                entry = {"recipe": recipe.dataset.name, "candidate": name, "changes": changes, **entry}
+                about = {"recipe": recipe.dataset.name, "system": given.system, "seeds": given.seeds}
+                entry = {**about, "candidate": name, "changes": changes, **entry}
                 with given.log.open("a", encoding="utf-8") as log:
                     log.write(json.dumps(entry) + "\n")
                 cells = (f"{100 * entry[r]['ua']:.1f} | {shown(entry[r])}" for r in ("dev", "test"))

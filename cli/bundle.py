@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from .output import json_option, print_json, say
+from .output import OutputFile, json_option, print_json, say
 
 
 @click.command(short_help="What a recipe's results can be checked by, in one small file.")
 @click.argument("recipe", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The file to write, a zip.")
+@click.option("-o", "--output", required=True, type=OutputFile(path_type=Path), help="The file to write, a zip.")
 @json_option
 def bundle(recipe: Path, output: Path, as_json: bool) -> None:
     """Write recipe, version, seal, split, libraries, scores and digests of predictions of a finished RECIPE.

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from .output import json_option, print_json, say
+from .output import OutputFile, json_option, print_json, say
 
 
 @click.command(short_help="A page about a data set: what is in it, and what to beware of.")
 @click.argument("what", metavar="STORE|DATASET|MANIFEST|RECIPE")
-@click.option("-o", "--output", help="The page; default: beside the store or the manifest.")
+@click.option("-o", "--output", type=OutputFile(), help="The page; default: beside the store or the manifest.")
 @click.option("--split", "split_file", type=click.Path(path_type=Path), help="Show this split; a RECIPE has its own.")
 @click.option("--audio", type=click.Path(path_type=Path), help="Folder of the recordings, for players.")
 @click.option(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from .output import json_option, notes, print_json
+from .output import OutputFile, json_option, notes, print_json
 
 
 @click.command(short_help="A table of features of recordings.")
@@ -16,7 +16,7 @@ from .output import json_option, notes, print_json
 @click.option(
     "--level", default="", metavar="NAME", help="functionals, a row per recording (default), or lld, one per 10 ms."
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; default: CSV to standard output.")
+@click.option("-o", "--output", type=OutputFile(path_type=Path), help="File to write; default: CSV to standard output.")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Local processes; default: one per core.")
 @json_option
 def features(

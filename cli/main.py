@@ -1,7 +1,7 @@
 """``serprep``: the group of commands, and how errors become one line.
 
 Exit status: 0 all good, 1 failed, 2 wrong usage, 3 built with quarantined utterances,
-4 whole, but not all could be checked, 130 interrupted.
+4 whole, but not all could be checked, 130 interrupted, 129 and 143 by a hang-up and a termination.
 """
 
 import contextlib
@@ -121,6 +121,7 @@ for command in (
 def main() -> None:
     """Entry point of the console command."""
     _open_streams()
+    asked = _end_in_order()
     try:
         status = cli.main(standalone_mode=False)
         if sys.stdout is not None:
@@ -134,7 +135,7 @@ def main() -> None:
         keeps = set(sys.argv[1:2]) & {"build", "run", "train", "demo"}
         rest = "finished work is kept; the same command goes on from there." if keeps else "give the command again."
         _say(f"Interrupted: {rest}")
-        status = 130
+        status = 128 + next(iter(asked), signal.SIGINT)
     except BrokenPipeError:  # the reader of a pipe has gone, as with `| head`
         _forget_stdout()
         status = 1
@@ -144,6 +145,24 @@ def main() -> None:
         status = 1
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done: Ctrl-C while Python ends would only make noise
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _end_in_order() -> list[int]:
+    """Let what ends a service or a batch job do what Ctrl-C does, so that nothing half-written stays; what came."""
+    came: list[int] = []
+    here = os.getpid()
+
+    def interrupt(number: int, frame: object) -> None:
+        if os.getpid() != here:  # a fork, to which it means what it always does
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        came.append(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # not where it is ignored, as by nohup
+            signal.signal(number, interrupt)
+    return came
 
 
 def _explained(error: Exception) -> list[str]:

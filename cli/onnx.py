@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from .output import json_option, print_json
+from .output import OutputFile, json_option, print_json
 
 
 @click.command(short_help="A checkpoint as an ONNX file.")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.argument("destination", type=click.Path(path_type=Path))
+@click.argument("destination", type=OutputFile(path_type=Path))
 @click.option(
     "--enrol",
     "enrolled",

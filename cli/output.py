@@ -21,6 +21,24 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _NAME = re.compile(r"\S+(?: \S+)*  +")  # what a line is about, before its value
 
 
+_KEPT = (".toml", ".wav", ".flac", ".ogg", ".mp3")  # recipes and recordings: what people made
+
+
+class OutputFile(click.Path):
+    """A file to write, by `path_type`; an existing recipe or recording is never meant."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        from serprep.errors import one_line
+
+        path = Path(value)
+        if path.name in {"", "-"}:
+            self.fail(f"{value!r} is no name of a file", param, ctx)
+        if path.suffix.lower() in _KEPT and path.is_file():
+            self.fail(f"{one_line(value)!r} is there and would be lost; name another file, or remove it", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def json_option(command: Command) -> Command:
     """Add ``--json``: standard output then holds exactly one JSON document."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
@@ -71,7 +89,7 @@ def status_option(command: Command) -> Command:
     """Add ``--status-json``."""
     return click.option(
         "--status-json",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=OutputFile(path_type=Path, dir_okay=False),
         metavar="FILE",
         help="Write there, every few seconds, how far it is.",
     )(command)

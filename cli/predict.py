@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .output import json_option, notes, print_json
+from .output import OutputFile, json_option, notes, print_json
 
 
 @click.command(short_help="Labels and probabilities of new recordings.")
@@ -43,7 +43,7 @@ from .output import json_option, notes, print_json
     metavar="FORM",
     help="csv, jsonl, arff, or what another package brings.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; default: standard output.")
+@click.option("-o", "--output", type=OutputFile(path_type=Path), help="File to write; default: standard output.")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Local processes; default: one per core.")
 @json_option
 def predict(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .output import json_option, print_json, train_from_option
+from .output import OutputFile, json_option, print_json, train_from_option
 
 
 @click.command(short_help="A self-contained HTML page of results, of two side by side, or of a store.")
@@ -13,7 +13,7 @@ from .output import json_option, print_json, train_from_option
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=OutputFile(path_type=Path),
     help="The page; default: beside a recipe's results, else report.html.",
 )
 @train_from_option

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .output import json_option, notes, print_json, print_table
+from .output import OutputFile, json_option, notes, print_json, print_table
 from .places import kind_of, rows_of, split_of
 
 
@@ -42,7 +42,7 @@ from .places import kind_of, rows_of, split_of
 @click.option("--test", default="", help="For fixed: the value that is tested, where there are several test sets.")
 @click.option("--emotion", "emotions", multiple=True, metavar="NAME", help="Only these emotions; repeatable.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("split.json"), show_default=True)
+@click.option("-o", "--output", type=OutputFile(path_type=Path), default=Path("split.json"), show_default=True)
 @json_option
 def split(rows: Path, output: Path, emotions: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Split ROWS, a manifest, a store or a recipe, and write the split file, which can be shared: it holds no audio.

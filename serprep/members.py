@@ -12,7 +12,7 @@ from serprep.errors import SerprepError, one_line
 from serprep.waits import ANSWER, LOOK, TICK, say, saying
 
 KEPT = "what is computed is kept: the same command goes on from there"
-TEST = 60.0  # seconds that a worker may take to look at corpus and data set
+TEST = 60.0  # seconds that a worker may take to say what it computes with, and to look at corpus and data set
 
 
 class Members:
@@ -43,13 +43,19 @@ class Members:
     def admitting(self, test: Callable[[], str]) -> Iterator[None]:
         """While the block runs, use only workers of the scheduler where `test` gives no reason against it."""
         self._tests.append(test)
-        self._reasons.clear()
-        self._asked.clear()
-        self.threads.clear()
+        self.forget()
         try:
             yield
         finally:
             self._tests.remove(test)
+
+    def forget(self) -> None:
+        """Ask them all again; what they are asked now is not waited for."""
+        for answer in self._asked.values():
+            answer.cancel()
+        self._asked.clear()
+        self._reasons.clear()
+        self.threads.clear()
 
     def distrust(self, worker: str, reason: str) -> None:
         """Use a worker of a scheduler no more.
@@ -81,7 +87,7 @@ class Members:
         while True:
             self.threads = self.look_around()
             waited = time.monotonic() - began
-            if self._asked and waited < (LOOK if self.threads else self.wait + ANSWER + TEST):
+            if self._asked and waited < (LOOK if self.threads else self.wait + 2 * TEST):
                 if waited >= LOOK and not said:
                     said = True
                     say(f"waiting for {len(self._asked)} workers to say what they compute with and what they see")
@@ -124,18 +130,17 @@ class Members:
 
     def examined(self, worker: str) -> "Future[str]":
         """Why a worker is not used, once it has answered; "" if it is."""
-        client, tests = self.client(), tuple(self._tests)
+        client = self.client()
+        tests: list[tuple[tuple[Any, ...], Callable[[Any], str]]] = [((eval, fitness.question()), fitness.unfit)]
+        tests += [((test,), _reason) for test in self._tests]
 
         async def why() -> str:
-            about = await self._answer(client, worker, eval, fitness.question())
-            if about is None:
-                return f"it does not answer within {ANSWER:.0f} s"
-            if reason := fitness.unfit(about):
-                return reason
-            for test in tests:
-                reason = await self._answer(client, worker, test, seconds=TEST)
-                if reason != "":
-                    return one_line(reason or f"it does not answer within {TEST:.0f} s")
+            for question, judge in tests:
+                answer = await self._answer(client, worker, *question, seconds=TEST)
+                if answer is None:
+                    return f"it does not answer within {TEST:.0f} s"
+                if reason := judge(answer):
+                    return one_line(reason)
             return ""
 
         return asyncio.run_coroutine_threadsafe(why(), client.loop.asyncio_loop)
@@ -189,3 +194,8 @@ class Members:
         if isinstance(answer, OSError):  # a connection that broke: if the worker has left, that is known a moment later
             await asyncio.sleep(TICK)
         return answer
+
+
+def _reason(answer: object) -> str:
+    """What a test says, or how it failed."""
+    return answer if isinstance(answer, str) else f"{type(answer).__name__}: {answer}"

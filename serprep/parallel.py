@@ -432,9 +432,9 @@ class Workers:
 
     def close(self) -> None:
         """Stop the local cluster, or leave the running one."""
+        self.members.forget()
         self._stack.close()
         self._client = self._processes = None
-        self.members.threads = {}
 
 
 class _Flight:

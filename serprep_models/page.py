@@ -11,7 +11,6 @@ escapes all of them.
 
 import base64
 import math
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serprep.files import refuse_store
+from serprep.files import write_whole
 from serprep.pages import count, percent
 from serprep.pages import render as render_page
 from serprep.pages.plot import histogram
@@ -107,15 +106,7 @@ def write_report(report: Report, path: Path) -> Path:
 
 def write_page(text: str, path: Path) -> Path:
     """The path of a page, which appears there whole; an existing one is replaced."""
-    refuse_store(path)
-    page = text.encode("utf-8", "replace")  # file names may hold bytes that are no UTF-8
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".report-{os.getpid()}.tmp")
-    try:
-        beside.write_bytes(page)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_whole(path, text.encode("utf-8", "replace"))  # file names may hold bytes that are no UTF-8
     return path
 
 

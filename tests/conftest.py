@@ -86,7 +86,7 @@ def serprep():
 
         words = ["serprep", *map(str, arguments)]
         out, err = io.StringIO(), io.StringIO()
-        interrupt = signal.getsignal(signal.SIGINT)
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         try:
             with (
                 chdir(cwd),
@@ -99,7 +99,8 @@ def serprep():
         except SystemExit as done:
             return subprocess.CompletedProcess(words, done.code, out.getvalue(), err.getvalue())
         finally:
-            signal.signal(signal.SIGINT, interrupt)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         raise AssertionError("the command did not end with a status")
 
     return run

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import defaultdict
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Thread
 from types import SimpleNamespace
 
@@ -75,6 +75,10 @@ def test_nobody_waits_for_a_worker_that_has_not_answered_where_others_work(lab, 
     del there["works"]
     monkeypatch.setattr(members, "wait", lambda *words: answers["starts"].done() or answers["starts"].set_result(""))
     assert lab.meet() == {"starts": 1}
+    there.update(late=1)
+    lab.look_around()
+    lab.forget()
+    assert lab.threads == {} and answers["late"].cancelled()  # else its loop ends before it
 
 
 def test_what_a_worker_answers_is_why_it_is_not_used(monkeypatch):
@@ -82,8 +86,8 @@ def test_what_a_worker_answers_is_why_it_is_not_used(monkeypatch):
     thread = Thread(target=loop.run_forever)
     thread.start()
     own = json.dumps(fitness.own())
-    answers = {"fit": own, "blind": own, "slow": own, "odd": "no JSON", "silent": None}
-    tests = {"fit": "", "blind": "it does not see it", "slow": None}
+    answers = {"fit": own, "blind": own, "slow": own, "failing": own, "odd": "no JSON", "silent": None}
+    tests = {"fit": "", "blind": "it does not see it", "slow": None, "failing": TimeoutError()}
 
     async def answer(client, worker, function, *words, seconds=0.0):
         return answers[worker] if function is eval else tests[worker]
@@ -100,8 +104,9 @@ def test_what_a_worker_answers_is_why_it_is_not_used(monkeypatch):
         "fit": "",
         "blind": "it does not see it",
         "slow": "it does not answer within 60 s",
+        "failing": "TimeoutError: ",
         "odd": "it does not say what it computes with (no JSON)",
-        "silent": "it does not answer within 10 s",
+        "silent": "it does not answer within 60 s",
     }
 
 
@@ -115,8 +120,10 @@ def test_a_worker_that_dies_while_it_answers_has_left_before_that_counts_against
     async def sleep(seconds):
         order.append(seconds)
 
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    assert isinstance(asyncio.run(Members._answer(Client(), "a", abs)), OSError) and order == [members.TICK]
+    monkeypatch.setattr(members, "asyncio", SimpleNamespace(sleep=sleep, wait_for=asyncio.wait_for))
+    with ThreadPoolExecutor(1) as another:  # in this thread a browser's loop may run
+        answer = another.submit(asyncio.run, Members._answer(Client(), "a", abs)).result()
+    assert isinstance(answer, OSError) and order == [members.TICK]
 
 
 def test_a_worker_with_other_code_is_not_used(pool, monkeypatch, capsys):

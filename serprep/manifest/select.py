@@ -60,8 +60,8 @@ def select(
             problems.append(f"[corpus.emotions] names {name!r}, which no utterance has; the corpus has {known}")
     words_kept = sorted(present) if emotions is None else emotions.values()
     declared = tuple(dict.fromkeys(filter(None, words_kept)))
-    spelled_out = spelled_as(exclude, set(rows.column("id"))).values() if exclude else ()
-    excluded, marked, corrected = set(spelled_out), set(left_out(marks)), corrections(marks)
+    exclude = [*spelled_as(exclude, set(rows.column("id"))).values()] if exclude else []
+    excluded, marked, corrected = set(exclude), set(left_out(marks)), corrections(marks)
     for verb, ids in (("excluded", excluded), ("marked", {mark.id for mark in marks})):
         absent = sorted(ids.difference(rows.column("id")))
         if absent:

@@ -82,14 +82,14 @@ def test_a_pipe_that_closes_is_no_traceback(project) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_ctrl_c_ends_with_130_and_a_sentence(project, tmp_path) -> None:
+def test_ctrl_c_and_a_termination_end_with_their_status_and_a_sentence(project, tmp_path) -> None:
     import os
     import signal
     import time
 
     shutil.copytree(project / "corpus", tmp_path / "corpus")
     shutil.copy(project / "recipe.toml", tmp_path)
-    for _ in range(2):
+    for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         before = len(list(tmp_path.glob("stores/cache/*/*.part")))
         process = subprocess.Popen(
             [SERPREP, "build", "recipe.toml", "--batch-size", "1"],
@@ -102,11 +102,11 @@ def test_ctrl_c_ends_with_130_and_a_sentence(project, tmp_path) -> None:
         while process.poll() is None and len(list(tmp_path.glob("stores/cache/*/*.part"))) == before:
             time.sleep(0.01)  # until something is finished that can be kept
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGINT)
+            os.killpg(process.pid, number)
         _, errors = process.communicate(timeout=300)
         if process.returncode == 3:  # it was faster
             break
-        assert process.returncode == 130, errors
+        assert process.returncode == status, errors
         assert "Interrupted: finished work is kept" in errors
         assert "Traceback" not in errors
     assert installed("build", "recipe.toml", cwd=tmp_path).returncode == 3

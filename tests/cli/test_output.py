@@ -1,10 +1,13 @@
 """What is printed fits into the terminal, and words stay whole."""
 
+from pathlib import Path
+
 import click
 import pytest
 from click.testing import CliRunner
 
-from cli.output import cluster_options, print_table, say
+from cli.main import cli
+from cli.output import OutputFile, cluster_options, print_table, say
 
 ROWS = [{"name": "a", "what": "one two three four five six seven", "path": "/a/long/path/that/stays/whole"}]
 
@@ -59,3 +62,27 @@ def test_the_scheduler_of_the_environment_is_used_and_said_first(words, named, e
     done = CliRunner().invoke(command, words, env={"DASK_SCHEDULER_ADDRESS": named})
     assert done.stdout == f"{expected!r}\n"
     assert done.stderr.startswith(first) and bool(done.stderr) == bool(first)
+
+
+@pytest.mark.parametrize("name", ["", "-", ".", "made.toml", "made.WAV"])
+def test_no_command_writes_over_a_recipe_or_a_recording_or_to_no_name(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "made.toml").touch()
+    (tmp_path / "made.WAV").touch()
+    with pytest.raises(click.BadParameter, match="would be lost" if "made" in name else "no name of a file"):
+        OutputFile(path_type=Path).convert(name, None, None)
+    assert OutputFile(path_type=Path).convert("new.toml", None, None) == Path("new.toml")
+
+
+def test_whatever_writes_one_file_goes_through_that():
+    options = {
+        f"{name} {option.name}": isinstance(option.type, OutputFile)
+        for name, command in cli.commands.items()
+        for option in command.params
+        if option.name in {"output", "status_json", "destination"}
+    }
+    elsewhere = {"init output"}  # never overwrites
+    folders = {f"{name} output" for name in ("manifest", "reproduce", "pull")} | {
+        f"{name} destination" for name in ("export", "convert")
+    }
+    assert {name for name, checked in options.items() if not checked} - elsewhere - folders == set()

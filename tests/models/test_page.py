@@ -1,6 +1,8 @@
 """The page says what the report says, survives hostile text, and needs nothing but itself."""
 
 import dataclasses
+import errno
+import os
 import re
 import subprocess
 import sys
@@ -14,7 +16,7 @@ import pytest
 
 import serprep_models.page as page_module
 from serprep.errors import StoreError
-from serprep_models.page import MAX_SPEAKER_ROWS, Report, render, write_report
+from serprep_models.page import MAX_SPEAKER_ROWS, Report, render, write_page, write_report
 from serprep_models.scores import Pair, Summary
 from serprep_models.scores.groups import GroupDifference, Groups, GroupScore
 
@@ -207,6 +209,15 @@ def make_doubt(**changes: Any) -> pd.DataFrame:
         }
     )  # fmt: skip
     return table.assign(**changes)
+
+
+def test_a_device_or_pipe_that_a_page_is_written_to_stays_one(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    write_page("<p>", pipe)
+    assert (os.read(reader, 9), pipe.is_fifo()) == (b"<p>", True)
+    os.close(reader)
 
 
 def test_doubtful_labels_are_shown_and_others_are_not() -> None:
@@ -415,7 +426,7 @@ def test_failed_write_leaves_the_older_page(tmp_path: Path, monkeypatch: pytest.
     path = write_report(make_report(title="first"), tmp_path / "report.html")
 
     def full(self: Path, target: Path) -> None:
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full")
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="disk full"):

@@ -30,7 +30,7 @@ from serprep.manifest.table import make_manifest, write_manifest
 from serprep.parallel import Died, workers
 from serprep.pipeline import extract
 from serprep.pipeline.build import build
-from serprep.pipeline.extract import Batch, Item, extract_batch, extract_contained, seconds_of
+from serprep.pipeline.extract import Batch, Item, Receipt, extract_batch, extract_contained, seconds_of
 from serprep.store import writer
 from serprep.store.store import open_store
 from serprep.store.verify import verify
@@ -606,3 +606,19 @@ def test_a_recording_is_read_and_decoded_once_for_all_its_excerpts(tmp_path, mon
 def test_four_seconds_of_sound_may_take_half_a_minute_and_a_second_for_each_of_theirs_and_each_kind():
     items = tuple(Item("", None, None, "", seconds, {}, b"") for seconds in (2.0, 4.0))
     assert seconds_of(Batch(items, Features(), "")) == 30.0 + 4.0 * (1.0 + 1.0)
+
+
+def test_a_batch_that_no_worker_of_a_cluster_lives_long_enough_for_is_cut_before_it_is_suspected():
+    ran = []
+
+    class ShortLived(Inline):
+        scheduler = "tcp://lab:8786"
+
+        def run(self, function, items, *, once=False):
+            for number, batch in enumerate(items):
+                ran.append((function, len(batch.items)))
+                yield number, Died("by somebody else") if len(batch.items) > 4 else Receipt({})
+
+    items = tuple(Item(f"{i}.wav", None, None, "", 1.0, {}, b"") for i in range(9))
+    done = list(extract._compute([Batch(items, Features(), "")], ShortLived(), {}))
+    assert done == [(item, "") for item in items] and ran == [(extract_batch, n) for n in (9, 4, 4, 1)]
