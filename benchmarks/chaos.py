@@ -23,7 +23,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -31,13 +31,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from servers import SERVERS, free_port
+from servers import SERVERS, free_port, started
 
 from serprep.testing.moments import write_plugin
 
 CORPORA = Path(__file__).resolve().parents[2] / "shared" / "corpora"
 SERPREP = [sys.executable, "-c", "from serprep_cli.main import main; main()"]
 EVERY = 5.0  # seconds between kills
+LIMIT = 3600.0  # seconds that a build may take
 MEMORY = 256  # MiB that a recording may cost
 TROUBLES = {"error": 0.05, "reset": 0.02, "truncation": 0.01, "delay": 0.05}  # per answer
 DELAY = 3.0  # seconds
@@ -174,6 +175,7 @@ class Cluster:
                 env=self.environment,
                 stdout=log,
                 stderr=log,
+                start_new_session=True,  # as many shares of a busy machine's time
             )
 
     def _worker(self, number: int) -> "subprocess.Popen[bytes]":
@@ -322,14 +324,23 @@ def chaos(
         sys.exit("a build in chaos gave another store, or other recordings are quarantined")
 
 
-def built(recipe: Path, environment: dict[str, str], *words: str) -> dict[str, Any]:
-    """What `serprep build --json` says."""
+def built(recipe: Path, environment: dict[str, str], *words: str, limit: float = LIMIT) -> dict[str, Any]:
+    """What `serprep build --json` says; what it says meanwhile, with the second, on standard error."""
     command = [*SERPREP, "build", str(recipe), "--json", "--memory-per-worker", str(MEMORY), *words]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if done.returncode not in (0, 3):
-        sys.exit(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr[-3000:]}")
-    sys.stderr.write(done.stderr)
-    return dict(json.loads(done.stdout))
+    began = time.monotonic()
+    lines = deque[str](maxlen=20)
+    with started(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        timer = threading.Timer(limit, process.kill)
+        timer.start()
+        for line in map(bytes.decode, process.stderr or ()):
+            lines.append(line)
+            print(f"{time.monotonic() - began:6.1f} s: {line}", end="", file=sys.stderr, flush=True)
+        said, _ = process.communicate()
+        timer.cancel()
+    seconds = time.monotonic() - began
+    if process.returncode not in (0, 3):
+        sys.exit(f"{' '.join(command)}: exit {process.returncode} after {seconds:.0f} s\n{''.join(lines)}")
+    return dict(json.loads(said))
 
 
 def digests(store: Path) -> dict[str, str]:

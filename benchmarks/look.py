@@ -17,8 +17,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 WIDTHS, SCHEMES = (1280, 400), ("light", "dark")
-_TOO_WIDE = """() => [...document.querySelectorAll("main *")]
-  .filter(e => !e.closest("svg, .scroll, .tx, .ty, #grid") && e.getBoundingClientRect().right > innerWidth + 1)
+_TOO_WIDE = """(scrolled) => [...document.querySelectorAll("main *")]
+  .filter(e => !e.closest("svg, .tx, .ty, #grid") && !(scrolled && e.closest(".scroll")))
+  .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
   .slice(0, 5).map(e => e.tagName + "." + e.className + " " + e.textContent.slice(0, 40))"""
 
 
@@ -65,11 +66,15 @@ def look(browser, page: str, *, width: int, scheme: str, options) -> list[str]:
         tab.keyboard.press("ArrowDown")
         tab.keyboard.press("ArrowDown")
         tab.wait_for_selector("#detail h2")
-    seen += [f"too wide: {what}" for what in tab.evaluate(_TOO_WIDE)]
+    seen += [f"too wide: {what}" for what in tab.evaluate(_TOO_WIDE, True)]
     stem = options.output / ("browse" if served else Path(page).name.removesuffix(".html"))
     tab.screenshot(path=f"{stem}-{width}-{scheme}.png", full_page=True)
     if (width, scheme) == (WIDTHS[0], SCHEMES[0]):
         tab.pdf(path=f"{stem}.pdf", format="A4")
+        tab.emulate_media(media="print")
+        tab.set_viewport_size({"width": 703, "height": 1000})  # A4 less the margins of the pages' style
+        seen += [f"too wide for paper: {what}" for what in tab.evaluate(_TOO_WIDE, False)]
+        tab.emulate_media(media="screen")
     if options.axe:
         tab.evaluate(options.axe.read_text(encoding="utf-8"))
         for fault in tab.evaluate("() => axe.run().then(r => r.violations)"):

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 KEY = "testing"
-PATIENCE = 120.0  # seconds until a server answers
+PATIENCE = 300.0  # seconds until a server answers
 # one request at a time: moto looks whether a condition holds and writes afterwards, so that two at once both win
 MOTO = """
 import sys, moto.server

@@ -2,11 +2,12 @@
 
     python benchmarks/tuning.py CANDIDATES.json LOG.jsonl examples/ravdess.toml examples/emodb.toml
 
-A candidate is a name and keys of ``[train]``; candidates are compared with the first.  For
-every fold, some speakers of the training side are set apart as development part; they do not
-choose the epoch.  The choice goes by the UA on these, and the log keeps it beside the UA on
-the test speakers, which must not choose.  Finished experiments are kept: candidates may be
-added.
+A candidate is a name and keys of ``[train]``; candidates are compared with the first.  Besides
+these, "svm_share" is that of compare-svm, and "before" a recipe on all of whose corpus the system
+is trained first (seed 0), where it goes on from.  For every fold, some speakers of the training
+side are set apart as development part; they do not choose the epoch.  The choice goes by the UA
+on these, and the log keeps it beside the UA on the test speakers, which must not choose.
+Finished experiments are kept: candidates may be added.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from serprep.pipeline.build import build
 from serprep.recipe import Recipe, TrainConfig, read_recipe
 from serprep.store.store import Store, open_store
 from serprep.systems import SYSTEMS
+from serprep_models.cross import train_on_all
 from serprep_models.experiment import read_predictions
 from serprep_models.experiments import run_experiments
 from serprep_models.outcome import Outcome
@@ -58,7 +60,8 @@ def main() -> None:
             first: dict[str, Any] = {}
             for name, changes in candidates.items():
                 entry, first = measure(recipe, store, changes, first, given=given, pool=pool)
-                entry = {"recipe": recipe.dataset.name, "candidate": name, "changes": changes, **entry}
+                about = {"recipe": recipe.dataset.name, "system": given.system, "seeds": given.seeds}
+                entry = {**about, "candidate": name, "changes": changes, **entry}
                 with given.log.open("a", encoding="utf-8") as log:
                     log.write(json.dumps(entry) + "\n")
                 cells = (f"{100 * entry[r]['ua']:.1f} | {shown(entry[r])}" for r in ("dev", "test"))
@@ -79,10 +82,15 @@ def measure(
     """UA of one candidate on development and test speakers, and its differences to the first candidate."""
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
     system, share = values.pop("system", given.system), values.pop("svm_share", 0.0)
+    before = values.pop("before", "")
     spec = SYSTEMS[system]
     known = {entry.name for entry in dataclasses.fields(spec.options)}
     options = {spec.formerly.get(k, k): values.pop(k) for k in list(values) if spec.formerly.get(k, k) in known}
     how = TrainConfig(**{"keep": "last", "seeds": tuple(given.seeds), **values, "options": {system: options}})
+    if before:
+        other = dataclasses.replace(read_recipe(before), train=dataclasses.replace(how, seeds=(0,)))
+        checkpoints = train_on_all(other, open_store(build(other, pool=pool).store), (system,), pool=pool)[system]
+        how = dataclasses.replace(how, start_from=str(checkpoints[0].absolute()))
     split = dataclasses.replace(recipe.split, dev_groups=DEV_SPEAKERS[recipe.split.protocol])
     asked = dataclasses.replace(recipe, train=how, split=split)
     outcome = run_experiments(asked, store, pool=pool, systems=[system], folds=given.folds, quiet=True)

@@ -58,7 +58,8 @@ def init(folder: Path, output: Path | None, as_json: bool) -> None:
     click.echo(f"utterances   {len(guessed.reading.utterances)} of {guessed.n_speakers or 'unknown'} speakers")
     click.echo("emotions     " + one_line(", ".join(f"{name} {n}" for name, n in guessed.emotions.items()) or "none"))
     click.echo(f"recipe       {one_line(path)}: read it, then")
-    click.echo(f"next         serprep run {one_line(path)}")
+    first = "" if guessed.n_speakers > 1 else "say in it who speaks, then: "
+    click.echo(f"next         {first}serprep run {one_line(path)}")
 
 
 def recipe_text(guessed: "Guess", *, root: str) -> str:
@@ -98,7 +99,7 @@ def _split_lines(n_speakers: int) -> list[str]:
     if n_speakers < 2:
         return [
             f"# {n_speakers or 'no'} speaker{'s' * (n_speakers != 1)} found: nobody can be left out;",
-            "# name the speakers, or another column that keeps people apart:",
+            "# write {speaker} above where the names say who speaks, or name another column that keeps people apart:",
             '# group = "session"',
         ]
     if n_speakers <= 12:

@@ -135,7 +135,7 @@ def _answers(
     """What one process gives of the items, each in a tuple; then its exit status if it gave too few."""
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, json.dumps([str(place) for place in sys.path])],
+            [sys.executable, "-P", "-c", PROGRAM, json.dumps([str(place) for place in sys.path])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=said,

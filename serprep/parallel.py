@@ -22,6 +22,7 @@ import warnings
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -39,6 +40,7 @@ from serprep.waits import LOOK, TICK, in_time, say, saying
 Item = TypeVar("Item")
 Receipt = TypeVar("Receipt")
 
+NOTICE = 1.0  # seconds after which workers of a scheduler that came or left are noticed
 PATIENCE = 5  # looks that find nobody at work before batches are handed out again
 BUSY_TICKS = 25  # of a processor's time from look to look, more than an idle process uses
 SILENCE = 12  # looks that a process neither answers nor computes before it is ended
@@ -166,6 +168,9 @@ class Workers:
 
     def _local(self) -> Any:
         folder = self._stack.enter_context(scratch())
+        self._processes = Processes(self.n_workers, folder)
+        self._stack.callback(self._processes.close)
+        self._processes.revive()  # they import Dask while this process does
         self._stack.enter_context(isolated({**LOCAL, "temporary-directory": str(folder)}))
         from distributed import Client, LocalCluster
 
@@ -182,9 +187,8 @@ class Workers:
         with uncollected():
             client = Client(cluster)
         self._stack.callback(in_time, client.close, "the local cluster to close")
-        self._processes = Processes(self.n_workers, cluster.scheduler_address, folder)
         self._stack.callback(self._processes.close)
-        self._processes.revive()
+        self._processes.serve(cluster.scheduler_address)
         return client
 
     # -- somebody's scheduler --------------------------------------------------------
@@ -267,6 +271,9 @@ class Workers:
                     RETRIES.update(counts)
                 except KilledWorker:
                     receipt = Died("the process that computed it was killed or crashed")
+                except CancelledError:  # since its status was looked at
+                    flight.done.put(future)
+                    continue
                 except TimeoutError:
                     if future.status == "error":  # the task's own
                         raise
@@ -341,15 +348,17 @@ class Workers:
             if flight.n_ends > 3 * self.n_workers + 3:
                 raise SerprepError(f"workers of this machine end again and again: {self._end}; {KEPT}")
         now = time.monotonic()
-        if now - flight.looked < LOOK:
-            return True
-        flight.looked = now
-        if self.scheduler:
+        if self.scheduler and now - flight.noticed >= NOTICE:
+            flight.noticed = now
             self.members.threads = self.members.look_around()
             if not self.members.threads:
                 flight.say(f"waiting for workers: all that {self.members.place} had are gone")
                 self.members.meet()
                 return True
+        if now - flight.looked < LOOK:
+            return True
+        flight.looked = now
+        if self.scheduler:
             present = sorted(self.members.threads)
         else:
             present = sorted(self.members.ask(self.client.scheduler.ncores, workers=None))
@@ -423,9 +432,9 @@ class Workers:
 
     def close(self) -> None:
         """Stop the local cluster, or leave the running one."""
+        self.members.forget()
         self._stack.close()
         self._client = self._processes = None
-        self.members.threads = {}
 
 
 class _Flight:
@@ -436,7 +445,7 @@ class _Flight:
         self.workers: dict[Any, frozenset[str]] = {}  # future → addresses that may compute it, of a scheduler's
         self.n_left: Counter[int] = Counter()  # number → times that all these left
         self.done: SimpleQueue[Any] = SimpleQueue()
-        self.looked = time.monotonic()
+        self.looked = self.noticed = time.monotonic()
         self.n_idle = 0  # looks in a row that found nobody at work
         self.n_restarts = 0  # since a batch was done
         self.n_ends = 0  # of local processes since a batch was done

@@ -44,17 +44,27 @@ class Processes:
     Parameters
     ----------
     n : int
-    address : str
-        Of the scheduler that they serve.
     scratch : Path
         A folder for what they write on the side, and for what they say at their end.
     """
 
     n: int
-    address: str
     scratch: Path
+    _address: str = ""  # of the scheduler that they serve
     _running: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)  # name → process
     _started: int = 0
+
+    def serve(self, address: str) -> None:
+        """Have a scheduler that they serve; what they import meanwhile, they import beside whoever starts it."""
+        self._address = address
+        for process in self._running.values():
+            self._tell(process)
+
+    def _tell(self, process: "subprocess.Popen[bytes]") -> None:
+        if self._address and process.stdin is not None:
+            with suppress(OSError):  # it is gone: `revive` sees that
+                process.stdin.write(f"{self._address}\n".encode())
+                process.stdin.flush()
 
     def revive(self) -> list[str]:
         """Start as many as are missing; returns how those that are gone ended."""
@@ -74,7 +84,6 @@ class Processes:
         name = f"{os.getpid()}-{self._started}"
         settings = {
             "path": [str(place) for place in sys.path],
-            "address": self.address,
             "scratch": str(self.scratch),
             "name": name,
         }
@@ -85,12 +94,14 @@ class Processes:
         try:
             with (self.scratch / f"{name}.log").open("wb") as log:
                 self._running[name] = subprocess.Popen(
-                    [sys.executable, "-c", PROGRAM, json.dumps(settings)],
+                    # -P: where the working directory is gone, Python 3.13.0 can import nothing with it in the path
+                    [sys.executable, "-P", "-c", PROGRAM, json.dumps(settings)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     stderr=log,
                     env=ENVIRONMENT | environment,
                 )
+                self._tell(self._running[name])
         finally:
             if mask is not None:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -128,6 +128,7 @@ class TrainConfig:
     emotion_weight: float = within(0, 1000, default=0.0)  # of the label's loss, learnt beside numbers; 0 is off
     adversary: float = within(0, 1000, default=0.0)  # of the reversed gradient of what tells speakers; 0 is off
     contrast: float = within(0, 1000, default=0.0)  # weight of the supervised contrastive loss; 0 is off
+    start_from: str = ""  # a checkpoint whose weights trainings begin with, relative to the recipe
     secondary: float = within(0, 1, default=0.5)  # weight of what a rater said besides the first; with raters
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # system → its table [train.<system>]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 import threading
 from contextlib import suppress
 
@@ -13,6 +14,8 @@ LOCAL = {
     "distributed.scheduler.worker-ttl": None,  # a suspended machine misses heartbeats
     "distributed.admin.log-format": "%(message)s",
     "distributed.admin.low-level-log-length": 10,  # else the last 1000 messages, with their batches
+    "distributed.admin.tick.interval": "1s",  # fifty looks a second at the loop cost more than an idle worker may
+    "distributed.admin.system-monitor.interval": "5s",
     "distributed.diagnostics.nvml": False,
     "distributed.worker.profile.enabled": False,
     "distributed.worker.memory.pause": False,
@@ -22,14 +25,11 @@ LOCAL = {
 }
 
 
-def serve(address: str, scratch: str, name: str) -> None:
-    """Work for a scheduler of this machine until it, or whoever started this process, ends."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def serve(scratch: str, name: str) -> None:
+    """Work for the scheduler that standard input names, until it, or whoever started this process, ends."""
     contained.alone = True
 
-    async def work() -> None:
-        from distributed import Worker
-
+    async def work(address: str) -> None:
         async with Worker(
             address,
             nthreads=1,
@@ -42,7 +42,12 @@ def serve(address: str, scratch: str, name: str) -> None:
             await worker.finished()
 
     with isolated({**LOCAL, "temporary-directory": scratch}):
-        asyncio.run(work())
+        from distributed import Worker
+
+        address = sys.stdin.readline().strip()
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        if address:
+            asyncio.run(work(address))
     os._exit(0)  # a thread that still computes must not keep it
 
 

@@ -9,6 +9,7 @@ from serprep.recipe import Recipe
 from serprep.split import Split, make_split, read_split
 from serprep.systems import SYSTEMS, default_systems, options_of, shapes_of
 from serprep_models.cautions import confounded
+from serprep_models.start import start_of
 from serprep_models.statistics import check_speakers
 from serprep_models.submission import check_submission
 from serprep_models.train import check_training
@@ -58,6 +59,7 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
         spec.check(options, recipe.train)
         if spec.by_gradient:
             check_training(recipe.train)
+    start_of(recipe, chosen)
     asked = gather(recipe)
     unique = {row.id: row for row in asked.manifest.utterances}
     labels = [repr(label) for label in {row.emotion for row in unique.values()} if label]

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from serprep._typing import DoubleArray
+from serprep._typing import DoubleArray, FloatArray
 from serprep.browse.subject import Subject
+from serprep.card.beside import build_of, known_levels
 from serprep.errors import SerprepError, SplitError, TrainError
 from serprep.manifest.marks import read_marks
 from serprep.parallel import Workers
@@ -33,7 +34,7 @@ def subject_of(place: str, *, audio: Path | None = None) -> Subject:
     """
     if not place.endswith(".toml"):
         store = open_store(place)
-        return Subject(store=store, audio=audio, quarantined=_quarantined(store))
+        return Subject(store=store, audio=audio, quarantined=_quarantined(store), levels=_levels(store))
     recipe = read_recipe(place)
     built, store = find_built(recipe, name=place)
     own = at(recipe.corpus.root, base=recipe.folder).direct()  # nothing is played from a URL
@@ -42,6 +43,7 @@ def subject_of(place: str, *, audio: Path | None = None) -> Subject:
         store=store,
         audio=root,
         quarantined=built.reasons,
+        levels=_levels(store),
         ratings=read_ratings(recipe.path(recipe.corpus.manifest)) if recipe.corpus.manifest else (),
         marks=read_marks(recipe.path(recipe.corpus.marks)) if recipe.corpus.marks else (),
     )
@@ -72,6 +74,7 @@ def _with_results(subject: Subject, recipe: Recipe) -> Subject:
         subject,
         sides=sides_of(outcome.split, subject.store.ids),
         probabilities=probabilities_of(outcome.predictions, subject.store),
+        margins=margins_of(outcome.predictions, subject.store),
     )
 
 
@@ -92,6 +95,18 @@ def probabilities_of(predictions: pd.DataFrame, store: Store) -> dict[str, Doubl
         mean = rows.groupby("id")[columns].mean().reindex(store.ids)
         means[str(system)] = mean.to_numpy(np.float64)
     return means
+
+
+def margins_of(predictions: pd.DataFrame, store: Store) -> dict[str, float]:
+    """Id → mean probability of the given label less that of the likeliest other, by systems that are no floor."""
+    from serprep_models.scores.doubt import doubtful
+
+    table = doubtful(predictions, store.labels, paths=dict.fromkeys(store.ids, ""))
+    return dict(zip(table["id"].astype(str), table["margin"].astype(float), strict=True))
+
+
+def _levels(store: Store) -> FloatArray | None:
+    return known_levels(store, None, build_of(store)[0])
 
 
 def _quarantined(store: Store) -> tuple[Quarantined, ...]:

@@ -115,6 +115,10 @@ def packed(recipe: Recipe, outcome: Outcome, *, path: Path) -> tuple[dict[str, A
         raise TrainError(f"{one_line(path)}: it reads a manifest; a bundle is made of a recipe with a reader")
     if recipe.corpora:
         raise TrainError(f"{one_line(path)}: it has several corpora; a bundle is made of a recipe with one")
+    if recipe.train.start_from:
+        raise TrainError(
+            f"{one_line(path)}: it goes on from a checkpoint; a bundle is made of a recipe that begins afresh"
+        )
     store = outcome.store
     built = read_build(recipe.dataset_path, f"versions/{store.version}")
     runs = runs_of(outcome)

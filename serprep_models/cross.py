@@ -101,6 +101,8 @@ def cross(
                 f"[train] target of {one_line(recipe.name)} is {one_line(recipe.train.target)}; expected emotion, "
                 "or the same columns of numbers in all recipes"
             )
+    if on := [recipe.name for recipe in recipes if recipe.train.start_from]:
+        raise TrainError(f"{one_line(on[0])} goes on from a checkpoint, which may know the other corpus; leave it out")
     asked = systems or recipes[0].train.systems or default_systems(recipes[0].train.learns)
     chosen = tuple(name for name in asked if not is_floor(name))
     if not chosen:
@@ -112,7 +114,7 @@ def cross(
         stores = [outcome.store for outcome in outcomes]
         among = () if dimensions else _shared_labels(names, stores)
         trained = [
-            _train_on_all(recipe, store, chosen, pool=used) for recipe, store in zip(recipes, stores, strict=True)
+            train_on_all(recipe, store, chosen, pool=used) for recipe, store in zip(recipes, stores, strict=True)
         ]
     finally:
         if pool is None:
@@ -211,7 +213,7 @@ def _cell(
     )
 
 
-def _train_on_all(recipe: Recipe, store: Store, systems: Sequence[str], *, pool: Workers) -> dict[str, list[Path]]:
+def train_on_all(recipe: Recipe, store: Store, systems: Sequence[str], *, pool: Workers) -> dict[str, list[Path]]:
     """System → checkpoints, one a seed, trained on every labelled utterance of a store; finished ones are kept."""
     rows = store.manifest().utterances
     everyone = {row.id: Assignment(row.speaker, row.speaker, ("train",)) for row in rows}

@@ -42,6 +42,7 @@ class Experiment:
     how: TrainConfig
     statistics: str = ""  # folder of what systems and seeds share; "": each computes its own
     raters: str = ""  # what they said, where that is learnt
+    start: str = ""  # folder of the checkpoint that it goes on from; "": it begins afresh
     augmented: str = ""  # store that has children of training utterances besides; "": there are none
 
     @property

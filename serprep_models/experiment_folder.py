@@ -29,7 +29,7 @@ def tell(
 
 
 def experiments_folder(
-    recipe: Recipe, store: Store, split: Split, *, systems: Sequence[str] = (), raters: str = ""
+    recipe: Recipe, store: Store, split: Split, *, systems: Sequence[str] = (), raters: str = "", start: str = ""
 ) -> Path:
     """Where the experiments of this store, split and configuration lie.
 
@@ -42,11 +42,13 @@ def experiments_folder(
         What is trained besides the recipe's.
     raters : str
         A digest of what they said.
+    start : str
+        A digest of the checkpoint that trainings go on from.
     """
     plain = asdict(TrainConfig())
     # what is not asked for is not named, so that a new key does not move what is finished
     how = {name: value for name, value in asdict(recipe.train).items() if value != plain[name]}
-    how = {name: value for name, value in how.items() if name not in (*NO_NUMBERS, "options", "augment")}
+    how = {name: value for name, value in how.items() if name not in (*NO_NUMBERS, "options", "augment", "start_from")}
     how |= (
         {"augment": [[applied.name, applied.to_json()] for applied in given]}
         if (given := sorted(recipe.train.augmentations, key=lambda applied: applied.name))
@@ -54,6 +56,7 @@ def experiments_folder(
     )
     how |= {"options": changed} if (changed := beyond_defaults(recipe.train.options)) else {}
     how |= _revisions(recipe, systems)
+    how |= {"start_from": start} if start else {}
     depends = [REVISION, store.version, split.digest, how, *([raters] if raters else [])]
     digest = hashlib.sha256(canonical_json(depends)).hexdigest()
     return recipe.experiments_root / FOLDER / f"{digest[:16]}{'-transductive' if recipe.train.transductive else ''}"

@@ -57,6 +57,7 @@ def notes_on(
         *_dropped_note(bound),
         *_speaker_notes(recipe, store),
         *_marks_note(recipe),
+        *_start_note(recipe.train, results),
         *(_rater_notes(said, results) if said else ()),
         *_children_note(recipe, results),
         *_device_notes(experiments, results, how=recipe.train),
@@ -120,6 +121,14 @@ def _marks_note(recipe: Recipe) -> list[str]:
     return [
         f"labels were corrected, or utterances left out, by {one_line(recipe.corpus.marks)}: where whoever marked them "
         "had seen what systems predict, scores are too good"
+    ]
+
+
+def _start_note(how: TrainConfig, results: Sequence[Result]) -> list[str]:
+    """That weights know more than the training part."""
+    began = {one_line(result.system) for result in results if how.start_from and SYSTEMS[result.system].by_gradient}
+    return [
+        f"{name} goes on from {one_line(how.start_from)}, and knows what that was trained on" for name in sorted(began)
     ]
 
 

@@ -19,6 +19,8 @@ from serprep_models.experiment_folder import experiments_folder, tell
 from serprep_models.raters import NAME as RATERS
 from serprep_models.raters import Said, said_of
 from serprep_models.scores.groups import group_columns
+from serprep_models.start import NAME as START
+from serprep_models.start import start_of
 from serprep_models.statistics import check_speakers
 from serprep_models.targets import Target, target_of
 from serprep_models.tasks import check_rows
@@ -80,7 +82,11 @@ def planned(
     columns = group_columns(store, recipe.train.groups)
     audit = audited(manifest, split)
     warnings = (*audit.warnings, *confounded(store.speakers, store.emotions, how=recipe.train))
-    folder = experiments_folder(recipe, store, split, systems=chosen, raters=said.digest if said else "")
+    start = start_of(recipe, chosen)
+    if start and not only_finished:
+        warnings += start.refuse_seen(store, bound, numbers)
+    digests = {"raters": said.digest if said else "", "start": start.digest if start else ""}
+    folder = experiments_folder(recipe, store, split, systems=chosen, **digests)
     raters = str(said.write(folder / RATERS)) if said else ""
     target = target_of(recipe.train, raters)
     target.check(store)
@@ -99,6 +105,7 @@ def planned(
             how=recipe.train,
             statistics=str(folder / "statistics"),
             raters=raters,
+            start=str(start.write(folder / START)) if start else "",
         )
         for system in sorted(chosen, key=lambda name: -SYSTEMS[name].cost)
         for number in numbers

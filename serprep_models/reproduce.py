@@ -143,7 +143,9 @@ def _recipe(given: Bundle, folder: Path, *, root: str) -> Recipe:
         values["corpus"]["exclude"] = str((folder / EXCLUDE).absolute())
     if tables["split"].get("protocol") == "list":
         values["split"] = {"protocol": "list", "file": str((folder / SPLIT).absolute())}
-    values["train"] = {key: value for key, value in tables["train"].items() if key not in ("submission", "tensorboard")}
+    values["train"] = {
+        key: value for key, value in tables["train"].items() if key not in ("submission", "tensorboard", "start_from")
+    }
     return recipe_from(values, folder=folder, name=given.about["recipe"])
 
 

@@ -21,7 +21,9 @@ from serprep.split import Split, read_split
 from serprep.store.store import Store, open_store
 from serprep_models.checkpoint import Checkpoint
 
-_GONE = "the store of training is not there: speakers and recordings were not compared; name it with --trained-on"
+GONE = "; name it with --trained-on"
+_GONE = f"the store of training is not there: speakers and recordings were not compared{GONE}"
+_WENT_ON = "it went on from another checkpoint: what that one was trained on was not compared"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +94,8 @@ def find_seen(
     of_store: dict[str, tuple[Store, set[int]]] = {}
     for checkpoint, folder in zip(checkpoints, folders, strict=True):
         version = str(checkpoint.about.get("version"))
+        if checkpoint.about.get("start_from"):
+            notes[_WENT_ON] = None
         known = trained_on or (of_store[version][0] if version in of_store else _store_of(folder, version))
         if known is None:
             notes[_GONE] = None

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from torch import Tensor
 
 from serprep._json import canonical_json
 from serprep._typing import FloatArray
@@ -19,13 +20,14 @@ from serprep.files import write_whole
 from serprep.split import Bound, Split, bind, read_split
 from serprep.split.folds import count_groups, divide
 from serprep.store.store import Store, open_store
-from serprep_models.checkpoint import write_checkpoint
+from serprep_models.checkpoint import read_checkpoint, write_checkpoint
 from serprep_models.children import with_children
 from serprep_models.examples import Examples, Stored
 from serprep_models.experiment import CHECKPOINT, PREDICTIONS, Experiment, digests_of, marks_of
 from serprep_models.fold import Fitted, Fold
 from serprep_models.scores.calibration import Calibration, scaled
 from serprep_models.standardise import Statistics
+from serprep_models.start import digest_of, weights_for
 from serprep_models.system import SystemConfig
 from serprep_models.threads import one_thread
 from serprep_models.train import HISTORY, STATE, Trained, device_named, json_line, outputs, train
@@ -86,7 +88,13 @@ def run_experiment(experiment: Experiment) -> None:
             statistics=run.statistics,
             how=experiment.how,
             calibration=calibration,
-            origin={"split": split.digest, "fold": split.folds[experiment.fold], "seed": experiment.seed, **run.where},
+            origin={
+                "split": split.digest,
+                "fold": split.folds[experiment.fold],
+                "seed": experiment.seed,
+                **({"start_from": digest_of(Path(experiment.start))} if experiment.start else {}),
+                **run.where,
+            },
         )
     result["files"] = digests_of(folder, (PREDICTIONS, *(CHECKPOINT if run.trained is not None else ())))
     result["sha256"] = hashlib.sha256(canonical_json(result)).hexdigest()
@@ -212,6 +220,7 @@ def _run(experiment: Experiment, store: Store, rows: Mapping[str, list[int]], *,
         seed=experiment.seed,
         dev=sets["dev"] if use_dev else None,
         speakers=fold.store.speakers,
+        start=_start(experiment, config, store),
         folder=Path(experiment.folder),
     )
     module, note = spec.finish(trained.system, options, fold)
@@ -227,6 +236,15 @@ def _run(experiment: Experiment, store: Store, rows: Mapping[str, list[int]], *,
         note={**note, **counted},
         where=where(device, feature_bytes=n_bytes, memory_budget=streamed),
     )
+
+
+def _start(experiment: Experiment, config: SystemConfig, store: Store) -> Mapping[str, Tensor]:
+    """The weights that a training begins with, where not all are drawn."""
+    if not experiment.start:
+        return {}
+    how = experiment.how
+    labels = (*how.dimensions, *(store.labels if how.emotion_weight or not how.dimensions else ()))
+    return weights_for(config, read_checkpoint(Path(experiment.start)), labels)
 
 
 def _fold(experiment: Experiment, store: Store, rows: Mapping[str, list[int]], *, use_dev: bool) -> Fold:

@@ -7,8 +7,9 @@ machine, same scores, also when the training was killed and went on.
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -84,6 +85,7 @@ def train(
     seed: int,
     dev: Examples | Stored | None = None,
     speakers: Sequence[str] = (),
+    start: Mapping[str, Tensor] | None = None,
     folder: Path | None = None,
     save_every: float = SAVE_EVERY,
 ) -> Trained:
@@ -101,6 +103,8 @@ def train(
         Chooses the epoch by UA.
     speakers : sequence of str, optional
         Of every row of the store, for `how.adversary`.
+    start : mapping of str to Tensor, optional
+        Weights to begin with; others are drawn.
     folder : Path, optional
         Gets ``history.jsonl`` while the training goes on, and ``state.safetensors``, from
         where it goes on if it is there.
@@ -114,11 +118,10 @@ def train(
     """
     if len(examples) == 0 or (how.target == "emotion" and int(examples.labels.min()) < 0):
         raise TrainError("the training part is empty or holds utterances without a label; leave them out")
-    training = _Training(config, examples, how=how, seed=seed, speakers=speakers)
+    begin = partial(_Training, config, examples, how=how, seed=seed, speakers=speakers, start=start)
+    training = begin()
     if folder is not None and not training.resume(folder):
-        training = _Training(
-            config, examples, how=how, seed=seed, speakers=speakers
-        )  # a state that did not fit may have touched it
+        training = begin()  # a state that did not fit may have touched it
     writer = _scalar_writer()(str(folder / "tensorboard")) if how.tensorboard and folder is not None else None
     while not training.is_over(dev is not None):
         training.epoch(dev, folder=folder, save_every=save_every)
@@ -147,11 +150,14 @@ class _Training:
         how: TrainConfig,
         seed: int,
         speakers: Sequence[str] = (),
+        start: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.config, self.how, self.seed = config, how, seed
         self.device = device_named(how.device)
         torch.manual_seed(seed)
-        self.system = make_system(config).to(self.device)
+        self.system = make_system(config)
+        self.system.load_state_dict({**self.system.state_dict(), **(start or {})})
+        self.system.to(self.device)
         for name in ("mixup", "adversary", "contrast"):
             if getattr(how, name) and not isinstance(self.system, System):
                 raise TrainError(f"{config.system} cannot be trained with {name}; leave it out")
@@ -252,7 +258,7 @@ class _Training:
         besides = ("systems", "seeds", "allow_confounded", "groups")
         how = {name: value for name, value in asdict(self.how).items() if name not in besides}
         how["device"] = self.device.type  # "auto" may be another one when it goes on
-        for name in ("emotion_weight", "adversary", "contrast"):
+        for name in ("emotion_weight", "adversary", "contrast", "start_from"):
             if not how[name]:
                 del how[name]  # as states had it before there was such a key
         return json.loads(json.dumps([asdict(self.config), how, self.seed, torch.__version__]))  # type: ignore[no-any-return]

@@ -19,8 +19,9 @@ from serprep.parallel import Workers
 from serprep.place.place import Place, at
 from serprep.processes import scratch
 from serprep_models.catalogue import FOLDER
-from serprep_models.experiment import Experiment, finished
+from serprep_models.experiment import CHECKPOINT, Experiment, finished
 from serprep_models.raters import NAME as RATERS
+from serprep_models.start import NAME as START
 from serprep_models.train import HISTORY, STATE
 
 EVERY = 20.0  # seconds between looks at the state of a training
@@ -53,9 +54,9 @@ class Travel:
         return Away(function, self) if self.url else function
 
     def send_split(self) -> None:
-        """Let workers have the split, and what raters said where that is learnt."""
+        """Let workers have the split, what raters said where that is learnt, and what trainings go on from."""
         if self.url:
-            for name in (SPLIT, RATERS):
+            for name in (SPLIT, RATERS, *(f"{START}/{name}" for name in CHECKPOINT)):
                 if (path := Path(self.folder) / name).is_file():
                     at(self.url).write(name, path.read_bytes())
 
@@ -85,7 +86,7 @@ class Away:
         experiment, *more = task if isinstance(task, tuple) else (task,)
         name, place = self.travel.name(experiment), at(self.travel.url)
         folder = _own_folder(self.travel.url)
-        wanted = (SPLIT, RATERS, f"{SHARED}/", f"{name}/")
+        wanted = (SPLIT, RATERS, f"{START}/", f"{SHARED}/", f"{name}/")
         there = {file for file in place.files() if file.startswith(wanted)}
         _fetch(place, folder, [file for file in there if not (folder / file).is_file()])
         shared = _written(folder, SHARED)
@@ -95,6 +96,7 @@ class Away:
             split=str(folder / SPLIT),
             statistics=str(folder / SHARED),
             raters=str(folder / RATERS) if experiment.raters else "",
+            start=str(folder / START) if experiment.start else "",
         )
         with _sending(place, folder, [f"{name}/{HISTORY}", f"{name}/{STATE}"]):
             answer = self.function((own, *more) if more else own)

@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import pytest
 
+from helpers.eyes import browser, faults  # noqa: F401 - fixtures
 from helpers.inline import Inline
 from helpers.shop import shop  # noqa: F401 - a fixture
 from helpers.small import dataset, matrix, other, small, svm, trained  # noqa: F401 - fixtures

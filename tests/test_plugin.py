@@ -148,7 +148,7 @@ def test_the_page_that_walks_through_it_shows_its_files():
     page = (EXAMPLE.parents[1] / "docs/extending.md").read_text(encoding="utf-8")
     shown = re.findall(r"^```\w+\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     files = [path.read_text(encoding="utf-8") for path in EXAMPLE.rglob("*") if path.suffix in (".py", ".toml")]
-    assert sorted(shown) == sorted(filter(None, files))
+    assert set(filter(None, files)) <= set(shown)
 
 
 def test_its_corpus_and_feature_are_in_the_store_as_it_says(installed):

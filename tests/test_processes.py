@@ -36,7 +36,7 @@ def test_what_a_killed_process_left_goes_at_the_next_start(tmp_path):
 
 def test_processes_that_end_are_started_again_and_say_why(tmp_path, monkeypatch):
     monkeypatch.setattr(processes, "PROGRAM", "import sys; sys.exit('no room')")
-    own = Processes(1, "tcp://127.0.0.1:1", tmp_path)
+    own = Processes(1, tmp_path)
     assert own.revive() == []
     (process,) = own._running.values()
     process.wait()
@@ -52,6 +52,18 @@ def test_processes_that_end_are_started_again_and_say_why(tmp_path, monkeypatch)
     assert own.names == frozenset()
 
 
+def test_they_start_before_there_is_a_scheduler_and_those_after_know_it_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "PROGRAM", "import sys; sys.exit(input())")
+    own = Processes(1, tmp_path)
+    for _ in range(2):
+        own.revive()
+        (process,) = own._running.values()
+        own.serve("tcp://127.0.0.1:1")
+        process.wait()
+        assert own.revive() == ["tcp://127.0.0.1:1"]
+    own.close()
+
+
 def test_dask_s_environment_does_not_reach_them(tmp_path, monkeypatch):
     monkeypatch.setenv("DASK_DISTRIBUTED__WORKER__LIFETIME__DURATION", "1s")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
@@ -59,7 +71,7 @@ def test_dask_s_environment_does_not_reach_them(tmp_path, monkeypatch):
     monkeypatch.setattr(
         processes, "PROGRAM", f"import os, sys; sys.exit(repr({names} + [os.environ['OMP_NUM_THREADS']]))"
     )
-    own = Processes(1, "tcp://127.0.0.1:1", tmp_path)
+    own = Processes(1, tmp_path)
     own.revive()
     (process,) = own._running.values()
     process.wait()

@@ -77,6 +77,7 @@ patience = 4
 label_smoothing = 0.1
 mixup = 0.2
 adversary = 0.3
+start_from = "other/checkpoint"
 mask_bands = 6
 mask_frames = 7
 drop_segments = 0.25
@@ -185,6 +186,7 @@ def test_every_key_arrives(tmp_path):
         label_smoothing=0.1,
         mixup=0.2,
         adversary=0.3,
+        start_from="other/checkpoint",
         mask_bands=6,
         mask_frames=7,
         drop_segments=0.25,

@@ -208,7 +208,7 @@ def _same_bytes(sides: Sides) -> list[tuple[int, int, float]]:
         if digest:
             groups.setdefault(digest, []).append(number)
     pairs = []
-    for group in groups.values():
+    for group in filter(lambda numbers: len(numbers) > 1, groups.values()):
         ordered = sorted(group, key=lambda i: sides.utterances[i].start or 0.0)
         for first, second in _near(ordered, sides):
             pairs.append((first, second, 1.0))

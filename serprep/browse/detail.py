@@ -3,6 +3,7 @@
 import base64
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -85,14 +86,12 @@ def _sound(subject: Subject, number: int) -> dict[str, Any]:
 def picture(store: Store, number: int) -> dict[str, Any] | None:
     """Log-mel frames as bytes from low to high, frame by frame, and the segments cut from them.
 
-    Frames are put together from the segments with the smallest hop; a tail that is in no segment is in
-    no store, and blank.
+    A tail that is in no segment is in no store, and blank.
     """
     cut = [table for table in store.tables if table.segment is not None and table.kind == "logmel"]
     if not cut:
         return None
-    tables = sorted(cut, key=lambda table: table.segment.hop if table.segment else 0)
-    frames = _frames(store, number, tables[0])[:_LONGEST]
+    frames = _frames(store, number, cut)[:_LONGEST]
     n_frames = min(int(store.column("n_frames")[number]), _LONGEST)
     config = store.features.configs["logmel"]
     low, high = float(frames.min()), float(frames.max())
@@ -115,15 +114,16 @@ def _rows(store: Store, number: int, table: Table) -> AnyArray:
     return store.read_table(table, [number])[0]
 
 
-def _frames(store: Store, number: int, table: Table) -> AnyArray:
-    """Frames of an utterance, from its segments."""
-    segments, hop = _rows(store, number, table), table.segment.hop if table.segment else 1
-    n_segments, length, n_bands = segments.shape
-    frames = np.full(((n_segments - 1) * hop + length, n_bands), np.nan, np.float32)
-    for place, segment in enumerate(segments):
-        frames[place * hop : place * hop + length] = segment
-    n_frames = int(store.column("n_frames")[number])
-    frames = frames[:n_frames]
+def _frames(store: Store, number: int, tables: Sequence[Table]) -> AnyArray:
+    """Frames of an utterance, put together from all its segments, up to the last that is in one."""
+    n_frames, known = int(store.column("n_frames")[number]), 0
+    frames = np.full((n_frames, store.features.configs["logmel"].n_mels), np.nan, np.float32)
+    for table in tables:
+        for place, segment in enumerate(_rows(store, number, table)):
+            begin = place * (table.segment.hop if table.segment else 1)
+            known = max(known, end := min(begin + len(segment), n_frames))
+            frames[begin:end] = segment[: end - begin]
+    frames = frames[:known]
     return np.where(np.isnan(frames), np.nanmin(frames), frames)
 
 

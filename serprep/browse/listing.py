@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from serprep._typing import DoubleArray
+from serprep._typing import DoubleArray, FloatArray
+from serprep.audio.levels import problems_of
 from serprep.browse.plane import maps_of
 from serprep.browse.subject import Subject
+from serprep.card.heard import rms_db
 from serprep.manifest.marks import COLUMNS, LEAVE_OUT, MARKS
 
 _UNSEEN = ("path", "start", "end", "audio_digest", "n_samples", "n_frames")
@@ -56,10 +58,16 @@ def listing(subject: Subject, *, most: int | None = None) -> list[dict[str, Any]
         predicted, certainty = _predicted(chances[:most], store.labels)
         columns.append(column(f"{system} says", [*predicted, *blank], "predicted"))
         columns.append(column(f"{system} is sure", [*certainty, *blank], "certainty"))
+    if subject.margins:
+        columns.append(column("margin", [*map(subject.margins.get, store.ids), *blank], "margin"))
     columns.append(column("speaker", [*store.speakers, *blank], "speaker"))
     if subject.sides:
         columns.append(column("split", [*subject.sides, *blank], "side"))
     columns.append(column("duration", [*store.column("duration"), *blank], "duration"))
+    if subject.levels is not None:
+        loudness = rms_db(subject.levels[:, 1].astype(np.float64))
+        columns.append(column("level, dB", [*(float(value) for value in loudness.round(1)), *blank], ""))
+        columns.append(column("quality", [*_quality(subject.levels), *blank], "quality"))
     if more:
         reasons = [entry.reason for entry in subject.quarantined]
         columns.append(column("quarantined", [*([None] * len(store)), *reasons], "quarantined"))
@@ -78,6 +86,14 @@ def _predicted(chances: DoubleArray, labels: Sequence[str]) -> tuple[list[str | 
         [labels[place] if there else None for place, there in zip(best, known, strict=True)],
         [round(float(value), 4) if there else None for value, there in zip(sure, known, strict=True)],
     )
+
+
+def _quality(levels: FloatArray) -> list[str | None]:
+    """What is wrong with each recording; None where its levels are not known."""
+    known = np.isfinite(levels[:, 0])
+    problems = problems_of(np.nan_to_num(levels))
+    says = [", ".join(name for name, which in problems.items() if which[row]) or "well" for row in range(len(levels))]
+    return [word if there else None for word, there in zip(says, known, strict=True)]
 
 
 def _column(name: str, values: Iterable[Any], role: str, *, most: int | None) -> dict[str, Any]:

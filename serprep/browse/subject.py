@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from serprep._typing import DoubleArray
+from serprep._typing import DoubleArray, FloatArray
 from serprep.corpora.corpus import Rating
 from serprep.errors import CorpusError, one_line
 from serprep.manifest.marks import Mark
@@ -24,6 +24,8 @@ class Subject:
     quarantined: tuple[Quarantined, ...] = ()
     sides: tuple[str, ...] = ()  # of the split, one an utterance of the store; () where none is known
     probabilities: Mapping[str, DoubleArray] = field(default_factory=dict)  # system → (n, n_labels); NaN: not predicted
+    margins: Mapping[str, float] = field(default_factory=dict)  # id → given label less likeliest other; below 0: doubt
+    levels: FloatArray | None = None  # (n, 5) of `serprep.audio.levels`; NaN: not known
     ratings: tuple[Rating, ...] = ()
     marks: tuple[Mark, ...] = ()
     notes: tuple[str, ...] = ()  # what a viewer must know

@@ -52,10 +52,10 @@ def beside_of(store: Store, cache: Cache | None) -> Beside:
             if earlier:
                 older = Store(at(dataset).path(max(earlier, key=numbers.__getitem__)))
                 before, difference = older.version, compare(older, store)
-    return Beside(build=build, before=before, difference=difference, levels=_levels(store, cache, dataset))
+    return Beside(build=build, before=before, difference=difference, levels=known_levels(store, cache, dataset))
 
 
-def _levels(store: Store, cache: Cache | None, dataset: str) -> FloatArray | None:
+def known_levels(store: Store, cache: Cache | None, dataset: str) -> FloatArray | None:
     """Levels as the cache has them, shape (n, 5), NaN where it has none; None if it has none at all."""
     times = ([None if np.isnan(value) else float(value) for value in store.column(name)] for name in ("start", "end"))
     keys = as_keys(level_key(*cells) for cells in zip(store.column("audio_digest"), *times, strict=True))

@@ -93,7 +93,7 @@ def guess(root: Path) -> Guess:
         explained = [len(there & set(guessed.reading.utterances.column("path"))) for guessed in guesses]
         if explained and max(explained) >= _ENOUGH * len(paths):
             told = [
-                (n, bool(found.emotions), found.n_speakers > 1) for n, found in zip(explained, guesses, strict=True)
+                (n, bool(guess.emotions), guess.n_speakers > 1) for n, guess in zip(explained, guesses, strict=True)
             ]
             return guesses[told.index(max(told))]
     _refuse_one_emotion(root, paths)

@@ -1,16 +1,16 @@
-"""A data set of the library `datasets`: Parquet with a column of recordings, or ``metadata.csv`` beside them.
+"""A data set of the library `datasets`: Parquet with a column of recordings, or recordings and a table of them.
 
 | what | |
 | --- | --- |
 | origin | huggingface.co/docs/datasets, "Audio" and "AudioFolder" |
 | size, speakers, labels, licence | whatever the folder holds |
 
-Tree: ``*.parquet`` at any depth, or ``metadata.csv`` with a column ``file_name``.  The recordings' column is the
-first of bytes and path; recordings that lie in it are written to ``recordings/`` in the folder, once, since
-features are computed from files.  A label that is a number has the name that the file's ClassLabel gives it.
-Columns are those of a table (``[corpus.columns]``); ``emotion`` is also found as ``label``, ``speaker`` as
-``speaker_id``.  Columns of lists, such as features, are passed over.  A file named after a split, such as
-``train-00000-of-00001.parquet``, is that partition.
+Tree: ``*.parquet``, or ``metadata.csv`` or ``metadata.jsonl`` with a column ``file_name``, at any depth.  The
+recordings' column is the first of bytes and path; recordings that lie in it are written to ``recordings/`` in the
+folder, once, since features are computed from files.  A label that is a number has the name that the file's
+ClassLabel gives it.  Columns are those of a table (``[corpus.columns]``); ``emotion`` is also found as ``label``,
+``speaker`` as ``speaker_id``.  Columns of lists, such as features, are passed over.  A file or folder named after a
+split, such as ``train-00000-of-00001.parquet``, is that partition.
 """
 
 import re
@@ -23,7 +23,7 @@ from serprep.corpora.corpus import SAID, About, Corpus, Finding, told_about
 from serprep.corpora.labels import is_there
 from serprep.corpora.table import cell_of, read_rows, utterance_of
 from serprep.errors import CorpusError, one_line
-from serprep.files import write_whole
+from serprep.files import read_regular, write_whole
 from serprep.place.corpus import walk
 from serprep.utterance import Utterance
 
@@ -50,15 +50,46 @@ def utterances(root: Path, options: Mapping[str, object]) -> Iterator[Utterance 
 
 
 def _rows(root: Path) -> Iterator[Row]:
-    if (root / "metadata.csv").is_file():
-        for place, cells in read_rows(root / "metadata.csv"):
-            if "file_name" not in cells:
-                raise CorpusError(
-                    f"{one_line(root / 'metadata.csv')}: no column 'file_name'; it has {', '.join(cells)}"
-                )
-            yield place, {("path" if name == "file_name" else name): cell for name, cell in cells.items()}
+    for name in walk(root, tuple(READERS)):
+        if PurePosixPath(name).name in READERS:
+            yield from _beside(root, name)
     for name in walk(root, (".parquet",)):
         yield from _parquet_rows(root, name)
+
+
+def _beside(root: Path, name: str) -> Iterator[Row]:
+    """Rows of a table that lies in the folder of the recordings it names."""
+    folder = PurePosixPath(name).parent
+    for place, cells in READERS[PurePosixPath(name).name](root / name):
+        if "file_name" not in cells:
+            raise CorpusError(
+                f"{one_line(root / name)}: no column 'file_name'; it has {', '.join(map(one_line, cells))}"
+            )
+        cells["path"] = str(folder / cells.pop("file_name")) if cells["file_name"] else ""
+        cells.setdefault("partition", (PARTITION.findall(name) or [""])[-1])
+        yield place, cells
+
+
+def _lines(path: Path) -> Iterator[Row]:
+    """Rows of a file of JSON lines; nested values are passed over."""
+    try:
+        data = read_regular(path)
+    except OSError as error:
+        raise CorpusError(f"{one_line(path)}: {error.strerror}; expected JSON lines") from None
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            values = load_object(line)
+        except ValueError as error:
+            raise CorpusError(f"{one_line(path)}:{number}: {one_line(error)}; expected a JSON object") from None
+        yield (
+            f"{one_line(path)}:{number}",
+            {key: cell_of(value) for key, value in values.items() if not isinstance(value, list | dict)},
+        )
+
+
+READERS = {"metadata.csv": read_rows, "metadata.jsonl": _lines}
 
 
 def _parquet_rows(root: Path, name: str) -> Iterator[Row]:
@@ -143,7 +174,7 @@ CORPUS = Corpus(
     licence="unknown: yours to know",
     source="local folder",
     citation="",
-    layout="Parquet files with a column of recordings, or metadata.csv with a column file_name",
+    layout="Parquet files with a column of recordings, or metadata.csv or metadata.jsonl with a column file_name",
     utterances=utterances,
     options=("columns", *SAID),
 )

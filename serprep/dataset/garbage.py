@@ -23,7 +23,7 @@ from serprep.store.store import Store
 from serprep.version import CONDITIONS, is_version, latest, read_build, stores_of, tags, version_named, versions
 
 #: A temporary file or folder of ours, or what lies in it.
-_TEMPORARY = re.compile(r"((?:(?:versions|tags|cache/[^/]+|experiments(?:/[^/]+)*?)/)?\.[^/]*\.tmp)(?:/|$)")
+_TEMPORARY = re.compile(r"((?:(?:versions|tags|numbers|cache(/[^/]+)?|experiments(?:/[^/]+)*?)/)?\.[^/]*\.tmp)(?:/|$)")
 _NO_PARTS = {"failures", "memo"}  # folders of the cache that hold no features
 
 

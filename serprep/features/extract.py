@@ -10,7 +10,7 @@ from contextlib import nullcontext, suppress
 from copy import copy
 from dataclasses import asdict
 from functools import lru_cache, partial
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
 from typing import Any
 
 from serprep._typing import FloatArray
@@ -20,7 +20,7 @@ from serprep.errors import FeatureError, RecipeError, SerprepError, brief, one_l
 from serprep.features.framing import SEGMENTS, Segment
 from serprep.features.kind import Extractor, Kind, MissingKind
 from serprep.features.kinds import KINDS, brought_by, kind_of
-from serprep.features.libraries import decoder_libraries, minor
+from serprep.features.libraries import decoder_libraries, minor, version
 from serprep.features.sharing import sharing
 
 LONG = 2**22  # samples, some minutes: memory is given back before the next kind of feature asks for its own

@@ -2,9 +2,16 @@
 
 from contextlib import suppress
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
+
+
+@lru_cache
+def version(package: str) -> str:
+    """Of an installed package, which stays the same while a process runs; to ask takes milliseconds."""
+    return metadata.version(package)
 
 
 def minor(text: str) -> str:

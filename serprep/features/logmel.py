@@ -11,7 +11,6 @@ default.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from serprep.config import check, within
 from serprep.errors import FeatureError
 from serprep.features.framing import n_runs
 from serprep.features.kind import Extractor, Kind
-from serprep.features.libraries import minor
+from serprep.features.libraries import minor, version
 
 if TYPE_CHECKING:  # half a second that only those who compute need
     import scipy.sparse
@@ -155,6 +154,7 @@ def _mel_to_hz(mel: DoubleArray) -> DoubleArray:
 
 class _LogMel(Kind[LogMel]):
     name = "logmel"
+    patience = 1.0
     config = LogMel
     shape = "contour"
     revision = REVISION

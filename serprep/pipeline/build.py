@@ -42,6 +42,7 @@ from serprep.pipeline.places import shared
 from serprep.place.place import Place, at
 from serprep.progress import Progress
 from serprep.recipe import Recipe, read_recipe
+from serprep.store.containers import CONTAINERS
 from serprep.store.pack import pack
 from serprep.store.store import Store
 from serprep.version import build_digest, build_number, read_build, versions
@@ -170,7 +171,7 @@ def build(
                 memo.save()
         good, bad = usable(asked.manifest, looked.manifest, looked.reasons)
         laps.end("recordings")
-        early.wait()
+        early.wait(CONTAINERS[recipe.store.format].load)
         n_computed, seconds = 0, 0.0
         asked_again = recompute  # once is enough
         with shared(recipe, good, cache=cache.root, pool=pool):

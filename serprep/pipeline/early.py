@@ -1,6 +1,7 @@
 """Workers that start, compile and load while recordings are still being read."""
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 import numpy as np
@@ -33,9 +34,10 @@ class Early:
         if self._thread.ident is None:
             self._thread.start()
 
-    def wait(self) -> None:
-        """Until everything is loaded, if it has begun."""
+    def wait(self, beside: Callable[[], object] = lambda: None) -> None:
+        """Until everything is loaded, if it has begun; something is done in this process beside it."""
         if self._thread.ident is not None:
+            beside()
             self._thread.join()
 
     def stop(self) -> None:

@@ -44,6 +44,7 @@ from serprep.utterance import Utterances
 
 SECONDS = 30.0  # of the processor, that any signal may take
 ATTEMPTS = 3  # at a recording that this process can read and a worker cannot
+FEW = 4  # utterances of a batch that workers of a cluster live long enough for
 
 
 @dataclass(frozen=True)
@@ -253,7 +254,7 @@ def _cuts(paths: Sequence[str], n_workers: int, size: int | None) -> list[int]:
     end = 0
     while cuts[-1] < n:
         left = n - cuts[-1]
-        cut = cuts[-1] + min(left, size or max(4, min(64, left // (8 * n_workers))))
+        cut = cuts[-1] + min(left, size or max(FEW, min(64, left // (8 * n_workers))))
         while end < cut:
             end = next(ends)
         if not size and (end - cut) * n_workers <= n:
@@ -273,7 +274,10 @@ def _compute(batches: Batches, pool: Workers, written: Mapping[str, set[str]]) -
         for number, receipt in pool.run(extract_batch, work, once=True):
             batch = work[number]
             if isinstance(receipt, Died):
-                suspects.append(batch)
+                if getattr(pool, "scheduler", None) and len(batch.items) > FEW:
+                    again += [replace(batch, items=batch.items[i : i + FEW]) for i in range(0, len(batch.items), FEW)]
+                else:
+                    suspects.append(batch)
                 continue
             for kind, name in receipt.parts.items():
                 written[kind].add(name)

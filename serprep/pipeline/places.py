@@ -48,7 +48,7 @@ class Places:
 
     def _shares(self, place: str) -> str:
         """Why it does not write where this process does."""
-        folder, beside = at(place), f"{self.token}-{uuid.uuid4().hex[:8]}"
+        folder, beside = at(place), _token()
         remedy = "let it read and write the data set at the same path, or name a URL"
         try:
             for attempt in range(TRIES):
@@ -64,6 +64,11 @@ class Places:
         except (OSError, SerprepError) as error:
             return f"it cannot use {one_line(place)} ({getattr(error, 'strerror', None) or error}); {remedy}"
         return ""
+
+
+def _token() -> str:
+    """A name that nobody else has, and that `gc` removes where somebody was killed before doing so."""
+    return f".probe-{uuid.uuid4().hex}.tmp"
 
 
 def _identity(features: Features) -> str:
@@ -99,7 +104,7 @@ def shared(recipe: Recipe, rows: Utterances, *, cache: str, pool: Workers) -> It
     if not getattr(pool, "scheduler", None):
         yield
         return
-    token = f".probe-{uuid.uuid4().hex}.tmp"
+    token = _token()
     folders = [at(place) for place in dict.fromkeys((cache, f"{recipe.dataset_path}/versions"))]
     first: Any = rows[0] if len(rows) else None
     test = Places(

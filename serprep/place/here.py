@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +13,13 @@ from typing import BinaryIO
 from serprep.errors import one_line
 from serprep.files import discard, make_read_only, refuse_store, remove_tree, write_whole
 from serprep.place.place import Answer, Entry, Item, Place, Stage
+
+
+def _entry(state: os.stat_result) -> Entry:
+    is_folder = stat.S_ISDIR(state.st_mode)
+    size = int(state.st_blocks) * 512 if hasattr(state, "st_blocks") else state.st_size
+    content = (state.st_dev, state.st_ino)
+    return Entry(0 if is_folder else size, state.st_mtime, content, 1 if is_folder else state.st_nlink)
 
 
 class Here(Place):
@@ -55,17 +63,18 @@ class Here(Place):
 
     def below(self, name: str = "") -> dict[str, Entry]:
         """Files, folders and links; what vanishes meanwhile is passed over."""
-        top, entries = self._at(name), {}
-        inside = (Path(folder, own) for folder, _, names in os.walk(top) for own in ("", *names))
-        for path in [top] if not top.is_dir() or top.is_symlink() else inside:
-            with contextlib.suppress(OSError):
-                state = path.lstat()
-                is_folder = path.is_dir() and not path.is_symlink()
-                size = int(state.st_blocks) * 512 if hasattr(state, "st_blocks") else state.st_size
-                relative = "" if path == top else path.relative_to(top).as_posix() + "/" * is_folder
-                content = (state.st_dev, state.st_ino)
-                n_names = 1 if is_folder else state.st_nlink
-                entries[relative] = Entry(0 if is_folder else size, state.st_mtime, content, n_names)
+        top, entries, folders = self._at(name), {}, [""]
+        with contextlib.suppress(OSError):
+            entries[""] = _entry(top.lstat())
+        while folders:
+            folder = folders.pop()
+            with contextlib.suppress(OSError), os.scandir(top / folder) as inside:
+                for own in inside if folder or not top.is_symlink() else ():
+                    with contextlib.suppress(OSError):
+                        is_folder = own.is_dir(follow_symlinks=False)
+                        relative = folder + own.name + "/" * is_folder
+                        entries[relative] = _entry(os.lstat(own.path))
+                        folders += [relative] if is_folder else []
         return entries
 
     def now(self, *, write: bool) -> float:

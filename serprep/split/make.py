@@ -173,8 +173,8 @@ def _with_dev(manifest: Manifest, roles: list[str], *, config: SplitConfig, fold
 
 def _check_complete(manifest: Manifest, values: Sequence[str], group: str) -> None:
     """Refuse utterances without a group, and name columns that could be asked for."""
-    n_empty = values.count("")
-    if not n_empty:
+    without = [name for name, value in zip(manifest.column("id"), values, strict=True) if not value]
+    if not without:
         return
     whole = [
         name
@@ -185,21 +185,26 @@ def _check_complete(manifest: Manifest, values: Sequence[str], group: str) -> No
         f'protocol = "fixed" with column = "{name}"' if name == "partition" else f'group = "{name}"' for name in whole
     ]
     raise SplitError(
-        f"{n_empty} of {len(values)} utterances have no {group}; exclude them, or ask for another grouping "
-        f"by name{': ' + ', '.join(other) if other else ', but no other column is complete'}"
+        f"{len(without)} of {len(values)} utterances have no {group}{_such_as(without)}; exclude them, or ask for "
+        f"another grouping by name{': ' + ', '.join(other) if other else ', but no other column is complete'}"
     )
+
+
+def _such_as(names: Sequence[str]) -> str:
+    return f", such as {', '.join(repr(one_line(name)) for name in names[:3])}"
 
 
 def _notes(split: Split) -> list[str]:
     """What a reader of the split must know of speakers, and of what is left out."""
     notes = []
-    n_unknown = sum(not row.speaker for row in split.utterances.values())
-    if n_unknown == len(split.utterances):
+    unknown = [name for name, row in split.utterances.items() if not row.speaker]
+    if len(unknown) == len(split.utterances):
         rests = "the corpus's own partition" if split.protocol == "fixed" else f"the column {split.group!r}"
         notes.append(f"no speaker ids: speaker-independence rests on {rests}")
-    elif n_unknown:
-        notes.append(f"{n_unknown} of {len(split.utterances)} utterances have no speaker: they may be anybody's")
-    if "speaker" not in split.group.split(JOINT) and n_unknown < len(split.utterances):
+    elif unknown:
+        count = f"{len(unknown)} of {len(split.utterances)}"
+        notes.append(f"{count} utterances have no speaker{_such_as(unknown)}: they may be anybody's")
+    if "speaker" not in split.group.split(JOINT) and len(unknown) < len(split.utterances):
         notes.append(f"split by {split.group!r}, not by speaker")
     shared = shared_speakers(split)
     if shared:

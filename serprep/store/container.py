@@ -91,6 +91,7 @@ class Container:
     """A path, all arrays, attributes, the values of a small one, blocks of the large ones by name and row:
     the digests of its files, "" being the file itself."""
     sharding: Sharding | None = None  # None: one task writes it
+    load: Callable[[], object] = lambda: None  # what it is written with, where that does not come with the container
 
 
 def digest_of(path: str | Path) -> str:

@@ -169,9 +169,11 @@ def _run(
     """Receipts of all tasks of packing."""
     receipts = []
     with Progress("packing", len(jobs), unit=unit, quiet=quiet) as progress:
-        for _, receipt in pool.run(task, jobs):
+        for number, receipt in pool.run(task, jobs):
             if isinstance(receipt, Died):
-                raise StoreError(f"packing: {receipt.reason}; build again: computed features are kept")
+                if not getattr(pool, "scheduler", None):
+                    raise StoreError(f"packing: {receipt.reason}; build again: computed features are kept")
+                receipt = task(jobs[number])  # no worker of that cluster lives as long as it needs
             receipts.append(receipt)
             progress.add()
     return receipts

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -322,4 +323,5 @@ ZARR = Container(
     suspects=_suspects,
     write=write,
     sharding=Sharding(create, shard_file, shard_bytes, seal),
+    load=lambda: import_module("zarr"),
 )

@@ -20,7 +20,7 @@ from serprep.systems import is_floor
 from serprep_models.scores.concordance import Moments
 from serprep_models.scores.intervals import drawn_weights, interval_of
 from serprep_models.scores.metrics import holm
-from serprep_models.scores.summary import Verdict
+from serprep_models.scores.summary import Verdict, stands
 
 MEAN = "mean"  # in place of a dimension: over all of them
 N_DRAWS = 2000
@@ -386,7 +386,7 @@ class DimensionScores:
         if len(rows) < 2:
             return Verdict(leader=lead.system, best=False, rivals=(), words="")
         if not rivals:
-            words = f"{lead.system} is the best: {what} {lead.ccc:.3f}"
+            words = f"{lead.system} {stands(lead.system, [row.system for row in rows])}: {what} {lead.ccc:.3f}"
             return Verdict(leader=lead.system, best=True, rivals=(), words=words)
         names = [lead.system, *rivals]
         words = f"{', '.join(names[:-1])} and {names[-1]} cannot be told apart by {what}"

@@ -1,6 +1,6 @@
 """Predictions of many experiments → scores: per fold, pooled over folds, averaged over seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -241,7 +241,7 @@ def judge(
         if system != leader and not (below or (pair is not None and getattr(pair, f"{score}_p") < 0.05)):
             rivals[system] = pair
     if not rivals:
-        words = f"{leader} is the best: {score.upper()} {100 * points[leader]:.1f} %"
+        words = f"{leader} {stands(leader, points)}: {score.upper()} {100 * points[leader]:.1f} %"
         return Verdict(leader=leader, best=True, rivals=(), words=words)
     compared = [(name, pair) for name, pair in rivals.items() if pair is not None]
     names = [leader, *rivals]
@@ -258,6 +258,12 @@ def judge(
     else:
         words += "no test or interval over speakers tells"
     return Verdict(leader=leader, best=False, rivals=tuple(rivals), words=words)
+
+
+def stands(leader: str, systems: Iterable[str]) -> str:
+    """What is said of a system from which all others are told apart: above a floor alone, nobody is the best."""
+    others = [system for system in systems if system != leader]
+    return f"is above {', '.join(others)}" if all(map(is_floor, others)) else "is the best"
 
 
 def _defined(value: float | None) -> bool:

@@ -39,10 +39,14 @@ def subject(asked):
     store = open_store(built.store)
     chances = np.full((len(store), 2), np.nan)
     chances[:3] = [[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]]
+    levels = np.tile(np.float32([1, 0.1, 0, 0.1, 0]), (len(store), 1))  # peak, rms, mean, rms of a channel, clipped
+    levels[2, 4], levels[3] = 0.5, np.nan
     return Subject(
         store=store,
         audio=Path(asked.corpus.root),
         quarantined=built.reasons,
         sides=tuple("test in fold s0" if speaker == "s0" else "never tested" for speaker in store.speakers),
         probabilities={"svm": chances},
+        margins={store.ids[0]: 0.8, store.ids[1]: -0.6},
+        levels=levels,
     )

@@ -3,6 +3,7 @@ import base64
 import numpy as np
 import pytest
 
+import serprep.browse.detail as detail_module
 from serprep.browse.detail import detail, furthest, picture
 from serprep.browse.plane import plane_of
 from serprep.corpora.corpus import Rating
@@ -22,6 +23,12 @@ def test_the_picture_is_the_segments_put_together(subject):
     expected = np.concatenate([store.segments(number, 30)[0], store.segments(number, 30)[1][10:]])
     scaled = (expected - expected.min()) / np.ptp(expected) * 255
     assert np.abs(frames - scaled).max() <= 0.51
+
+
+def test_frames_that_only_the_longer_segments_hold_are_shown(subject, monkeypatch):
+    rows = detail_module._rows
+    monkeypatch.setattr(detail_module, "_rows", lambda *about: rows(*about)[:1])
+    assert picture(subject.store, 0)["n_known"] == 50, "of one segment of 30 frames, and one of 50"
 
 
 def test_the_values_furthest_from_the_corpus_come_first(subject, planes):

@@ -1,73 +1,25 @@
 """The page in a real browser: keys, filters, player, marks and map; no request leaves the machine."""
 
-import shutil
-import socket
-import threading
-from contextlib import contextmanager
-from importlib.resources import files
-
 import pytest
 
+from helpers.eyes import axe, opened, served
+from serprep.browse import content
 from serprep.manifest.marks import LEAVE_OUT, MARKS, read_marks
 
 ROWS = ".tabulator-cell[tabulator-field=c0]"
 
 
-@pytest.fixture(scope="session")
-def browser():
-    """A Chromium of this machine, without a window."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("there is no Chromium")
-    playwright.expect.set_options(timeout=120_000)  # of conditions; nothing waits where they hold
-    with playwright.sync_playwright() as driver:
-        made = driver.chromium.launch(executable_path=chromium, args=["--disable-audio-output"])
-        yield made
-        made.close()
-
-
 @pytest.fixture(scope="module")
 def address(browser, subject):
     """Where the server answers; the first rows come before the others."""
-    import uvicorn
-
-    from serprep.browse import content
-    from serprep.browse.server import HOST, application
-
-    config = uvicorn.Config(application(subject, "token"), log_level="error", lifespan="off")
-    server = uvicorn.Server(config)
-    with pytest.MonkeyPatch.context() as patched, socket.create_server((HOST, 0)) as listening:
+    with pytest.MonkeyPatch.context() as patched, served(subject) as address:
         patched.setattr(content, "FIRST", 3)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        yield f"http://{HOST}:{listening.getsockname()[1]}/token/"
-        server.should_exit = True
-        thread.join()
-
-
-@contextmanager
-def opened(browser, address, **options):
-    """The page with its table; it must ask nobody else, write no error, and run nothing that a name says."""
-    from playwright.sync_api import expect
-
-    context = browser.new_context(**options)
-    context.set_default_timeout(120_000)
-    tab, problems = context.new_page(), []
-    context.on("request", lambda asked: asked.url.startswith((address, "data:", "blob:")) or problems.append(asked.url))
-    tab.on("pageerror", lambda error: problems.append(str(error)))
-    tab.on("console", lambda said: problems.append(said.text) if said.type in ("error", "warning") else None)
-    tab.on("dialog", lambda dialog: (problems.append(dialog.message), dialog.dismiss()))
-    tab.goto(address)
-    expect(tab.locator("#count")).to_have_text("9 rows")
-    yield tab
-    context.close()
-    assert not problems
+        yield address
 
 
 @pytest.fixture
 def page(browser, address):
-    with opened(browser, address) as tab:
+    with opened(browser, address, said="9 rows") as tab:
         yield tab
 
 
@@ -105,6 +57,12 @@ def test_filters_leave_the_rows_that_fit(page, subject, expect) -> None:
     wrong = [id_ for id_, label, other in zip(store.ids, store.emotions, said, strict=False) if label != other]
     assert wrong
     expect(page.locator(ROWS)).to_have_text(wrong)
+    page.click("#filters [type=reset]")
+    page.check("#doubted")
+    expect(page.locator(ROWS)).to_have_text([store.ids[1]])
+    page.click("#filters [type=reset]")
+    page.select_option("#quality", label="clipped")
+    expect(page.locator(ROWS)).to_have_text([store.ids[2]])
     page.click("#filters [type=reset]")
     page.check("#quarantined")
     expect(page.locator(ROWS)).to_have_text(["bad"])
@@ -207,13 +165,11 @@ def test_the_map_chooses_and_selects_in_the_table(page, subject, expect) -> None
 
 def test_nobody_is_shut_out_and_nothing_is_wider_than_a_telephone(browser, address, expect) -> None:
     pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")  # brings axe-core
-    with opened(browser, address, bypass_csp=True, viewport={"width": 400, "height": 800}) as page:
+    with opened(browser, address, said="9 rows", bypass_csp=True, viewport={"width": 400, "height": 800}) as page:
         page.keyboard.press("ArrowDown")
         expect(page.locator("#play")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
-        faults = page.evaluate("axe.run().then((told) => told.violations.map((v) => [v.id, v.nodes[0].html]))")
-        assert not faults
+        assert not axe(page)
 
 
 def test_a_printed_page_holds_every_column_of_what_is_shown(page, subject, expect) -> None:

@@ -31,6 +31,13 @@ def test_predictions_are_the_likeliest_labels(subject):
     assert shown["svm is sure"] == [0.9, 0.8, 0.5, *[None] * 6]
 
 
+def test_levels_and_doubts_are_told_where_they_are_known(subject):
+    shown, n = columns(subject), len(subject.store)
+    assert shown["quality"] == ["well", "well", "clipped", None, *["well"] * (n - 4), None]
+    assert shown["level, dB"] == [-20.0, -20.0, -20.0, None, *[-20.0] * (n - 4), None]
+    assert shown["margin"] == [0.8, -0.6, *[None] * (n - 1)]
+
+
 def test_what_the_page_filters_by_has_its_role(subject):
     roles = {column["role"]: column["name"] for column in listing(subject)}
     assert roles == {
@@ -40,7 +47,9 @@ def test_what_the_page_filters_by_has_its_role(subject):
         "certainty": "svm is sure",
         "speaker": "speaker",
         "side": "split",
+        "margin": "margin",
         "duration": "duration",
+        "quality": "quality",
         "quarantined": "quarantined",
         "": list(columns(subject))[-1],
     }

@@ -195,3 +195,7 @@ def test_objects_show_themselves_in_notebooks(built):
     for name in NAMES:
         html = make_manifest([Utterance(id="a", path="a.wav", speaker="s", emotion=name)])._repr_html_()
         assert str(escape(escaped(name))) in html and "<script" not in html and not set("\x1b\u202e") & set(html)
+
+
+def test_nobody_is_shut_out_of_the_card(built, faults):
+    assert not faults(next(Path(built[1].store).parent.glob("*.card.html")))

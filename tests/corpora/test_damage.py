@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from functools import cache
 from pathlib import PurePosixPath
 
 import pytest
@@ -41,12 +42,18 @@ def first_sound(name):
     return next(item for item in LAYOUTS[name]() if isinstance(item, Sound))
 
 
+@pytest.fixture(scope="module")
+def undamaged(tmp_path_factory):
+    """Name of a layout → what is read of it."""
+    return cache(lambda name: read_corpus(name, write(tmp_path_factory.mktemp(name), name)))
+
+
 @pytest.fixture
-def complaint(tmp_path):
+def complaint(tmp_path, undamaged):
     """What a folder after `damage` is read with: the error, or the warnings that an undamaged folder has not."""
 
     def read(name, damage):
-        clean = read_corpus(name, write(tmp_path / "clean", name))
+        clean = undamaged(name)
         folder = write(tmp_path / "damaged", name)
         damage(folder)
         try:

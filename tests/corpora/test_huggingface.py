@@ -62,3 +62,33 @@ def test_names_are_given_to_whole_numbers_and_the_nearest_folder_is_the_partitio
     parquet.write_table(table, tmp_path / "test_set" / "train-0.parquet")
     (row,) = read_corpus("huggingface", tmp_path).utterances
     assert (row.emotion, row.partition) == (emotion, "train")
+
+
+def test_a_table_beside_the_recordings_may_be_of_json_lines_and_in_the_folder_of_a_split(tmp_path):
+    for folder, rows in {"train": [("a.wav", "joy", 7), ("b.wav", "sad", None)], "test": [("c.wav", "joy", 8)]}.items():
+        (tmp_path / folder).mkdir()
+        lines = [
+            json.dumps({"file_name": file, "label": label, "speaker_id": speaker, "scores": [1, 2], "age": 30.5})
+            for file, label, speaker in rows
+        ]
+        (tmp_path / folder / "metadata.jsonl").write_text("\n".join([*lines, ""]))
+    rows = {row.path: row for row in read_corpus("huggingface", tmp_path).utterances}
+    told = {path: (row.emotion, row.speaker, row.partition, dict(row.extra)) for path, row in rows.items()}
+    assert told == {
+        "train/a.wav": ("joy", "7", "train", {"age": "30.5"}),
+        "train/b.wav": ("sad", "", "train", {"age": "30.5"}),
+        "test/c.wav": ("joy", "8", "test", {"age": "30.5"}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("[1]", r"metadata\.jsonl:1: it is no JSON object; expected a JSON object"),
+        ('{"label": "joy"}', r"metadata\.jsonl: no column 'file_name'; it has label$"),
+    ],
+)
+def test_a_table_of_json_lines_that_tells_no_files_is_one_line(tmp_path, line, message):
+    (tmp_path / "metadata.jsonl").write_text(line)
+    with pytest.raises(CorpusError, match=message):
+        read_corpus("huggingface", tmp_path)

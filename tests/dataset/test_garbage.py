@@ -13,7 +13,9 @@ from serprep import remote
 from serprep.dataset.garbage import YOUNG, gc
 from serprep.dataset.tag import tag
 from serprep.errors import StoreError
+from serprep.features.extract import Features
 from serprep.pipeline.build import build
+from serprep.pipeline.places import Places, _identity
 from serprep.place.place import claim_on
 from serprep.recipe import recipe_from
 from serprep.store.store import open_store
@@ -103,6 +105,17 @@ def test_a_killed_upload_goes_after_a_day(data, monkeypatch):
         assert gc(data).temporary == ()
     gc(data, yes=True)
     assert remote.listing(f"{data}/{name}") == {} and remote.listing(f"{data}/versions/mine.zarr")
+
+
+def test_what_a_worker_killed_while_it_was_asked_left_goes_after_a_day(data, monkeypatch):
+    places = tuple(f"{data}/{folder}" for folder in ("cache", "versions", "numbers"))
+    for place in places:
+        remote.write(f"{place}/token", b"token")
+    asked = Places(places, "token", "", "", Features(), _identity(Features()))
+    monkeypatch.setattr(remote, "remove", lambda url: None)
+    assert asked() == ""
+    names = [name for name in remote.listing(data) if "/.probe-" in name]
+    assert len(names) == 3 and sorted(gc(data).temporary) == sorted(names)
 
 
 def test_what_a_killed_collector_left_of_a_store_goes_after_a_day(data, monkeypatch):

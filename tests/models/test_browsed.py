@@ -43,9 +43,19 @@ def test_probabilities_are_means_in_the_order_of_the_store(small: tuple[Recipe, 
     assert found[:2] == pytest.approx(np.array([[0.5] * 4, [0.2] * 4])) and np.isnan(found[2:]).all()
 
 
+def test_margins_are_of_systems_that_are_no_floor(small: tuple[Recipe, Store]) -> None:
+    _, store = small
+    id_, given = next((id_, label) for id_, label in zip(store.ids, store.emotions, strict=True) if label)
+    for_all = {f"p_{label}": 0.1 for label in store.labels} | {f"p_{given}": 0.7}
+    against = {f"p_{label}": 0.2 for label in store.labels} | {f"p_{given}": 0.4, "system": "majority"}
+    rows = [{"system": "svm", "id": id_, "truth": given, **for_all}, {"id": id_, "truth": given, **against}]
+    assert browsed.margins_of(pd.DataFrame(rows), store) == pytest.approx({id_: 0.6})
+
+
 def test_a_store_alone_has_no_sides(small: tuple[Recipe, Store], tmp_path: Path) -> None:
     subject = browsed.subject_of(small[1].path, audio=tmp_path)
     assert (subject.sides, dict(subject.probabilities), subject.quarantined) == ((), {}, ())
+    assert subject.levels is not None and np.isfinite(subject.levels).all(), "as the build has measured them"
 
 
 def test_a_recipe_without_results_has_sides_and_says_what_is_missing(

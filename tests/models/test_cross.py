@@ -13,7 +13,7 @@ from serprep.metrics import uar
 from serprep.systems import SYSTEMS
 from serprep_models.catalogue import experiments_in
 from serprep_models.checkpoint import read_checkpoint
-from serprep_models.cross import _train_on_all, cross
+from serprep_models.cross import cross, train_on_all
 from serprep_models.predict_store import predict_store
 
 
@@ -85,10 +85,10 @@ def test_networks_are_trained_on_all_without_anything_to_score(small, monkeypatc
     recipe, store = small
     monkeypatch.setattr(type(SYSTEMS["mlp"]), "revision", 1)
     recipe = dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, seeds=(0, 1), epochs=1))
-    folders = _train_on_all(recipe, store, ("mlp",), pool=Inline())["mlp"]
+    folders = train_on_all(recipe, store, ("mlp",), pool=Inline())["mlp"]
     assert [read_checkpoint(folder).about["seed"] for folder in folders] == [0, 1]
     results = [json.loads((folder / "result.json").read_bytes()) for folder in folders]
     assert [(result["n_train"], result["n_test"]) for result in results] == [(32, 0)] * 2
     about = json.loads((folders[0].parents[2] / "experiment.json").read_bytes())
     assert about["on_all"] and about["revisions"]["mlp"] == 1
-    assert _train_on_all(recipe, store, ("mlp",), pool=Idle()) == {"mlp": folders}  # kept: nothing runs
+    assert train_on_all(recipe, store, ("mlp",), pool=Idle()) == {"mlp": folders}  # kept: nothing runs

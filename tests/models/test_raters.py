@@ -134,6 +134,10 @@ def test_the_page_shows_divergences_by_thirds(outcome, folder, tmp_path) -> None
     assert f"{outcome.raters[0].kl:.3f}" in page
 
 
+def test_nobody_is_shut_out_of_the_page(outcome, folder, tmp_path, faults) -> None:
+    assert not faults(report_outcome(recipe_for(folder), outcome, built=None, path=tmp_path / "page.html"))
+
+
 def test_soft_and_hard_labels_are_compared_on_the_same_utterances(outcome, folder, store) -> None:
     hard = recipe_for(folder, target="emotion", systems=["mlp"])
     other = run_experiments(hard, store, pool=Inline(), folds=["1", "2"])

@@ -166,6 +166,15 @@ def test_two_recipes_are_compared_on_one_page(folder, other, serprep, tmp_path) 
     assert "against" in by_folder and "The recipes" not in by_folder
 
 
+def test_nobody_is_shut_out_of_results_and_comparisons(folder, other, faults, tmp_path) -> None:
+    from serprep_models.run import report_recipe
+    from serprep_models.versus import report_versus
+
+    mine = folder / "mine.toml"
+    assert not faults(report_recipe(mine, path=tmp_path / "page.html"))
+    assert not faults(report_versus(mine, other, path=tmp_path / "versus.html"))
+
+
 def test_numbers_are_compared_in_their_own_tables(tmp_path, monkeypatch) -> None:
     from serprep_models import versus
     from serprep_models.compare import Comparison

@@ -241,6 +241,10 @@ def test_the_page_and_the_results_tell_scores_and_scales(outcome, folder, tmp_pa
     assert json.loads(history[-1])["train_ccc"] > 0.95 and json.loads(history[-1])["train_loss"] < 0.05
 
 
+def test_nobody_is_shut_out_of_the_page_of_numbers(outcome, folder, tmp_path, faults) -> None:
+    assert not faults(report_outcome(recipe_for(folder), outcome, built=None, path=tmp_path / "page.html"))
+
+
 def test_groups_and_conditions_are_scored_by_concordance(outcome, folder, store, tmp_path, capsys) -> None:
     from serprep_cli.run import print_dimensions
 

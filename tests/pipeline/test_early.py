@@ -34,11 +34,13 @@ class Pool:
 def test_workers_load_what_computes_in_the_background():
     pool = Pool()
     early = Early(pool, FEATURES, quiet=True)
-    early.wait()  # nothing has begun
-    assert pool.done == []
+    beside = []
+    early.wait(lambda: beside.append(1))  # nothing has begun
+    assert pool.done == beside == []
     for _ in range(3):
         early.begin()
-    early.wait()
+    early.wait(lambda: beside.append(threading.current_thread()))
+    assert beside == [threading.main_thread()]
     assert pool.done[0] is not threading.main_thread()
     assert pool.done[1:] == [(load, FEATURES)] * 2
 

@@ -21,6 +21,7 @@ from helpers.inline import Inline
 from serprep.audio.decode import decode
 from serprep.errors import CacheError, FeatureError, LimitError, SerprepError, StoreError
 from serprep.features import compare_2016
+from serprep.features.extract import Features
 from serprep.features.framing import Segment, cut_segments
 from serprep.features.functionals import functionals
 from serprep.features.logmel import LogMel, log_mel
@@ -29,7 +30,7 @@ from serprep.manifest.table import make_manifest, write_manifest
 from serprep.parallel import Died, workers
 from serprep.pipeline import extract
 from serprep.pipeline.build import build
-from serprep.pipeline.extract import Batch, extract_batch, extract_contained
+from serprep.pipeline.extract import Batch, Item, Receipt, extract_batch, extract_contained, seconds_of
 from serprep.store import writer
 from serprep.store.store import open_store
 from serprep.store.verify import verify
@@ -600,3 +601,24 @@ def test_a_recording_is_read_and_decoded_once_for_all_its_excerpts(tmp_path, mon
         np.testing.assert_array_equal(
             store.segments(row, 30), cut_segments(log_mel(signal), Segment(length=30, hop=20))
         )
+
+
+def test_four_seconds_of_sound_may_take_half_a_minute_and_a_second_for_each_of_theirs_and_each_kind():
+    items = tuple(Item("", None, None, "", seconds, {}, b"") for seconds in (2.0, 4.0))
+    assert seconds_of(Batch(items, Features(), "")) == 30.0 + 4.0 * (1.0 + 1.0)
+
+
+def test_a_batch_that_no_worker_of_a_cluster_lives_long_enough_for_is_cut_before_it_is_suspected():
+    ran = []
+
+    class ShortLived(Inline):
+        scheduler = "tcp://lab:8786"
+
+        def run(self, function, items, *, once=False):
+            for number, batch in enumerate(items):
+                ran.append((function, len(batch.items)))
+                yield number, Died("by somebody else") if len(batch.items) > 4 else Receipt({})
+
+    items = tuple(Item(f"{i}.wav", None, None, "", 1.0, {}, b"") for i in range(9))
+    done = list(extract._compute([Batch(items, Features(), "")], ShortLived(), {}))
+    assert done == [(item, "") for item in items] and ran == [(extract_batch, n) for n in (9, 4, 4, 1)]

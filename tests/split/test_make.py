@@ -228,13 +228,14 @@ def test_same_seed_same_split_whatever_the_order_of_the_rows(protocol, corpus):
         (
             lambda c: c(4, speaker=""),
             {},
-            "80 of 80 utterances have no speaker; exclude them, or ask for another grouping by name: "
+            "80 of 80 utterances have no speaker, such as '[^']+', '[^']+', '[^']+'; exclude them, or ask for another "
+            "grouping by name: "
             'group = "session", group = "text", protocol = "fixed" with column = "partition"$',
         ),
         (
             lambda _: make_manifest([Utterance(id="a", path="a"), Utterance(id="b", path="b")]),
             {},
-            "2 of 2 utterances have no speaker; .* by name, but no other column is complete$",
+            "2 of 2 utterances have no speaker, such as 'a', 'b'; .* by name, but no other column is complete$",
         ),
         (lambda c: c(4), {"protocol": "list", "file": "x"}, "a list is read from its file"),
         (lambda c: c(4, id="same"), {}, "1 ids stand more than once, such as 'same'; make them unique"),
@@ -247,7 +248,7 @@ def test_splits_that_are_impossible(corpus, manifest, config, message):
 
 def test_one_utterance_without_a_group_is_enough(corpus):
     rows = [*corpus(4).utterances, Utterance(id="x", path="x", extra={"session": "", "text": "t1"})]
-    with pytest.raises(SplitError, match="1 of 81 utterances have no speaker"):
+    with pytest.raises(SplitError, match="1 of 81 utterances have no speaker, such as 'x'; "):
         make_split(make_manifest(rows), SplitConfig())
 
 
@@ -264,7 +265,7 @@ def test_a_corpus_without_speakers_says_so(corpus):
     assert split.notes[0] == "no speaker ids: speaker-independence rests on the column 'session'"
     rows = [*corpus().utterances, Utterance(id="x", path="x", partition="train")]
     split = make_split(make_manifest(rows), SplitConfig(protocol="fixed"))
-    assert split.notes[0] == "1 of 241 utterances have no speaker: they may be anybody's"
+    assert split.notes[0] == "1 of 241 utterances have no speaker, such as 'x': they may be anybody's"
 
 
 def rows_of(*cells):

@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +15,7 @@ from serprep.cache.parts import Cache
 from serprep.errors import StoreError
 from serprep.features.extract import Features
 from serprep.features.framing import Segment
+from serprep.parallel import Died
 from serprep.pipeline.build import build
 from serprep.recipe import Recipe, recipe_from
 from serprep.store import pack
@@ -220,3 +222,12 @@ def test_progress_of_a_file_that_one_task_writes_is_its_size(project, monkeypatc
     done = [entry[3] for entry in shown]
     grown = done[: n_looks[0]]
     assert {1, 3} <= set(grown) and grown == sorted(grown) and done[-1] == total
+
+
+def test_what_no_worker_of_a_cluster_lives_long_enough_for_is_packed_here():
+    receipts = [(1, 7), (0, Died("it was killed"))]
+    pool = SimpleNamespace(scheduler="tcp://lab:8786", run=lambda task, jobs: iter(receipts))
+    assert pack._run(abs, [-3, -4], pool=pool, unit="shards", quiet=True) == [7, 3]
+    pool.scheduler = None
+    with pytest.raises(StoreError, match="packing: it was killed; build again: computed features are kept"):
+        pack._run(abs, [-3, -4], pool=pool, unit="shards", quiet=True)

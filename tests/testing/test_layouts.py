@@ -21,9 +21,7 @@ def test_a_layout_is_read_whole_with_litter_and_whatever_the_suffix(tmp_path, na
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_a_layout_is_sound(tmp_path, name):
-    first = write_layout(name, tmp_path / "a")
-    second = write_layout(name, tmp_path / "b")
-    for one, other in zip(first, second, strict=True):
-        assert one.read_bytes() == other.read_bytes()
-        assert soundfile.info(one).frames > 8000
+def test_a_layout_is_sound_and_the_same_again(tmp_path, name):
+    assert list(LAYOUTS[name]()) == list(LAYOUTS[name]())  # voices depend on nothing else, as their own tests say
+    for path in write_layout(name, tmp_path):
+        assert soundfile.info(path).frames > 8000

@@ -66,7 +66,7 @@ function options(select, words, first) {
 }
 
 function fillFilters() {
-  for (const [id, role] of [["label", "label"], ["speaker", "speaker"], ["side", "side"]]) {
+  for (const [id, role] of [["label", "label"], ["speaker", "speaker"], ["side", "side"], ["quality", "quality"]]) {
     const place = columnOf(role), words = place < 0 ? [] : [...new Set(state.columns[place].values)].filter((word) => word !== null).sort();
     options(at(id), words, "all");
     at(id).parentElement.hidden = words.length < 2;
@@ -75,7 +75,7 @@ function fillFilters() {
   if (state.corpus.systems.length) at("system").options[1].defaultSelected = true;
   options(at("predicted"), state.corpus.labels, "all");
   for (const id of ["system", "predicted", "wrong"]) at(id).parentElement.hidden = !state.corpus.systems.length;
-  at("quarantined").parentElement.hidden = columnOf("quarantined") < 0;
+  for (const [id, role] of [["quarantined", "quarantined"], ["doubted", "margin"]]) at(id).parentElement.hidden = columnOf(role) < 0;
   let waiting = 0;
   at("filters").addEventListener("input", () => { waiting ||= requestAnimationFrame(() => { waiting = 0; filter(); }); });
   at("filters").addEventListener("reset", () => { state.inside = null; setTimeout(filter); });
@@ -88,7 +88,7 @@ const word = (id) => { const place = Number(at(id).value); return place ? at(id)
 /* Tests of a row's number. */
 function wanted() {
   const tests = [], valuesOf = (place) => state.columns[place].values, is = (place, value) => { const values = valuesOf(place); tests.push((n) => values[n] === value); };
-  for (const [id, role] of [["label", "label"], ["speaker", "speaker"], ["side", "side"]]) if (word(id) !== null) is(columnOf(role), word(id));
+  for (const [id, role] of [["label", "label"], ["speaker", "speaker"], ["side", "side"], ["quality", "quality"]]) if (word(id) !== null) is(columnOf(role), word(id));
   const system = word("system"), says = system === null ? -1 : columnOf("predicted", `${system} says`);
   if (says >= 0 && word("predicted") !== null) is(says, word("predicted"));
   if (says >= 0 && at("wrong").checked) { const said = valuesOf(says), labels = valuesOf(columnOf("label")); tests.push((n) => said[n] !== null && labels[n] && said[n] !== labels[n]); }
@@ -96,6 +96,7 @@ function wanted() {
   if (!Number.isNaN(low)) tests.push((n) => seconds[n] >= low);
   if (!Number.isNaN(high)) tests.push((n) => seconds[n] !== null && seconds[n] <= high);
   if (at("quarantined").checked) { const reasons = valuesOf(columnOf("quarantined")); tests.push((n) => reasons[n] !== null); }
+  if (at("doubted").checked) { const margins = valuesOf(columnOf("margin")); tests.push((n) => margins[n] !== null && margins[n] < 0); }
   if (at("doubtful").checked) tests.push((n) => state.rows[n].mark || state.rows[n].should);
   const text = at("search").value.trim().toLowerCase();
   if (text) tests.push(holds(text));
@@ -152,9 +153,10 @@ window.addEventListener("beforeprint", () => {
   const names = ["mark", "should be"], fields = ["mark", "should"], rows = state.table.getRows("active");
   state.columns.forEach((column, place) => { names.push(column.name); fields.push(`c${place}`); });
   const printed = plainTable(names, rows.slice(0, ON_PAPER).map((row) => fields.map((field) => row.getData()[field])));
+  at("detail").style.width = `${at("detail").offsetWidth}px`; // the waveform is drawn for it
   at("printed").replaceChildren(printed, ...(rows.length > ON_PAPER ? [element("p", `The first ${ON_PAPER} of these ${rows.length} rows.`)] : []));
 });
-window.addEventListener("afterprint", () => at("printed").replaceChildren());
+window.addEventListener("afterprint", () => { at("detail").style.width = ""; at("printed").replaceChildren(); });
 
 /* Tabulator lets the focus into an element without a role, where a grid may hold groups of rows only. */
 function nameRoles() {

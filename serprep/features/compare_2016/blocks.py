@@ -18,9 +18,12 @@ from serprep.features.compare_2016.statistics import (
     means,
     moments,
     percentiles,
+    places_of,
+    powers,
     regression,
     runs,
     segments,
+    summary,
     times,
 )
 
@@ -69,13 +72,16 @@ def _of_group(
 
 @compiled
 def _of_rows(contours, deltas, ordered, ordered_deltas, n, shapes, of_deltas, courses, changes):  # type: ignore[no-untyped-def]
-    n_seen = ordered.shape[1]
+    n_seen, n_change = ordered.shape[1], max(1, n - 2)
+    running = np.empty(n_seen, np.float32)
     for c in range(len(contours)):
         x, delta = contours[c], deltas[c]
-        _shape(x[:n_seen], ordered[c], shapes[c * _SHAPE :])
-        _shape(delta[:n_seen], ordered_deltas[c], of_deltas[c * _SHAPE :])
-        _course(x[:n], courses[c * _COURSE :])
-        _change(delta[: max(1, n - 2)], changes[c * _CHANGE :])
+        seen, whole = summary(x, n_seen, n)
+        _shape(x[:n_seen], ordered[c], *seen, running, shapes[c * _SHAPE :])
+        _course(x[:n], *whole, courses[c * _COURSE :])
+        seen, whole = summary(delta, n_seen, n_change)
+        _shape(delta[:n_seen], ordered_deltas[c], *seen, running, of_deltas[c * _SHAPE :])
+        _change(delta[:n_change], *whole, changes[c * _CHANGE :])
 
 
 @compiled
@@ -85,19 +91,20 @@ def _of_voices(contours, ordered, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _shape(x, ordered, out):  # type: ignore[no-untyped-def]
-    low, span = extremes(x, out)
+def _shape(x, ordered, mean, high, low_at, running, out):  # type: ignore[no-untyped-def]
+    r = np.empty(6, np.float32)
+    low, span = places_of(x, high, low_at, out)
     percentiles(ordered, out[3:])
-    moments(x, mean_of(x), out[12:])
-    segments(x, low, span, out[15:])
+    moments(len(x), *powers(x, mean, r, running), out[12:])
+    segments(running, low, span, out[15:])
     times(x, low, span, out[19:])
-    lpc(x, out[25:])
+    lpc(r, len(x), out[25:])
 
 
 @compiled
 def _voiced(contour, ordered, out):  # type: ignore[no-untyped-def]
     """Of the frames that are not 0, which come first in `ordered`."""
-    kept = np.empty(len(contour), np.float32)
+    kept, running, r = np.empty(len(contour), np.float32), np.empty(len(contour), np.float32), np.empty(6, np.float32)
     count = 0
     for value in contour:
         if value != 0:
@@ -112,16 +119,14 @@ def _voiced(contour, ordered, out):  # type: ignore[no-untyped-def]
     low, span = extremes(x, out[4:])
     regression(x, mean, low, span, False, out[7:])
     percentiles(ordered[:count], out[15:])
-    moments(x, mean, out[24:])
+    moments(count, *powers(x, mean, r, running), out[24:])
     times(x, low, span, out[27:])
-    lpc(x, out[33:])
+    lpc(r, count, out[33:])
 
 
 @compiled
-def _course(x, out):  # type: ignore[no-untyped-def]
-    place = np.empty(3, np.float32)
-    mean = mean_of(x)
-    low, span = extremes(x, place)
+def _course(x, mean, high, low_at, out):  # type: ignore[no-untyped-def]
+    low, span = x[low_at], x[high] - x[low_at]
     out[0] = mean
     out[1], _, out[2] = means(x)
     peaks(x, mean, span, out[3:])
@@ -129,7 +134,6 @@ def _course(x, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _change(x, out):  # type: ignore[no-untyped-def]
-    place = np.empty(3, np.float32)
+def _change(x, mean, high, low_at, out):  # type: ignore[no-untyped-def]
     out[0], out[1], out[2] = means(x)
-    peaks(x, mean_of(x), extremes(x, place)[1], out[3:])
+    peaks(x, mean, x[high] - x[low_at], out[3:])

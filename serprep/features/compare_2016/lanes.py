@@ -28,6 +28,8 @@ wide: Any = Instruction("wide")  # (lanes): float32 as float64
 narrow: Any = Instruction("narrow")  # (lanes): float64 rounded to float32
 root: Any = Instruction("root")  # (lanes)
 positive: Any = Instruction("positive")  # (lanes): 0 where they are negative
+smaller: Any = Instruction("smaller")  # (a, b): of each lane the smaller
+larger: Any = Instruction("larger")  # (a, b): of each lane the larger
 quotient: Any = Instruction("quotient")  # (a, b, inverse): a / b as it is rounded, sooner, given 1 / b as it is rounded
 
 
@@ -121,9 +123,18 @@ def teach() -> None:
 
         return signature(x, x), code
 
+    def chosen(comparison: str) -> Callable[..., Any]:
+        def choice(a: Any, b: Any) -> Any:
+            def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+                return builder.select(builder.fcmp_ordered(comparison, *args), *args)
+
+            return signature(a, a, b), code
+
+        return choice
+
     meanings: dict[Instruction, Callable[..., Any]] = {
         at: load, put: store, spread: filled, wide: widened, narrow: narrowed,
-        root: rooted, positive: above, quotient: divided,
+        root: rooted, positive: above, smaller: chosen("<"), larger: chosen(">"), quotient: divided,
     }  # fmt: skip
 
     def typed(instruction: Instruction, meaning: Callable[..., Any]) -> Any:

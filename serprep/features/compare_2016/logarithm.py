@@ -11,7 +11,9 @@ from serprep.features.compare_2016.compiled import compiled
 
 _MANTISSA, _ONE = 2**52 - 1, 1023 << 52  # bits of double precision
 _ROOT = 2**0.5
-_SCALE = 2 / np.log(2.0)
+_LN2 = np.log(2.0)
+_SCALE = 2 / _LN2
+_FACTORS = 512  # of less than 2 each: a product is finite
 
 
 @compiled
@@ -30,6 +32,30 @@ def binary_logarithms(x):  # type: ignore[no-untyped-def]
         high = 1 / 9 + z * (1 / 11 + z * (1 / 13 + z * (1 / 15)))
         logarithms[i] = exponent + _SCALE * s * (1 + z * (1 / 3 + z * (1 / 5 + z * (1 / 7 + z * high))))
     return logarithms
+
+
+@compiled
+def sum_of_logarithms(x):  # type: ignore[no-untyped-def]
+    """Natural, of positive values, float64: exponents are added, and mantissas multiplied as long as it may go on."""
+    n, bits = len(x), x.view(np.int64)
+    inner, exponents = np.empty(n, np.int64), 0
+    for i in range(n):
+        inner[i] = (bits[i] & _MANTISSA) | _ONE
+        exponents += bits[i] >> 52
+    mantissas, total = inner.view(np.float64), 0.0
+    for first in range(0, n, _FACTORS):
+        last = min(first + _FACTORS, n)
+        a = b = c = d = 1.0  # a product alone waits for itself
+        whole = last - (last - first) % 4
+        for i in range(first, whole, 4):
+            a *= mantissas[i]
+            b *= mantissas[i + 1]
+            c *= mantissas[i + 2]
+            d *= mantissas[i + 3]
+        for i in range(whole, last):
+            a *= mantissas[i]
+        total += np.log((a * b) * (c * d))
+    return (exponents - 1023 * n) * _LN2 + total
 
 
 @compiled

@@ -28,9 +28,10 @@ def turns(x, threshold):  # type: ignore[no-untyped-def]
     alive = np.ones(n, np.bool_)
     count = 0
     for i in range(2, n - 2):
-        if (x[i] > x[i - 1] and x[i] > x[i + 1]) or (x[i] < x[i - 1] and x[i] < x[i + 1]):
-            places[count], is_peak[count] = i, x[i] > x[i - 1]
-            count += 1
+        above = (x[i] > x[i - 1]) & (x[i] > x[i + 1])
+        below = (x[i] < x[i - 1]) & (x[i] < x[i + 1])
+        places[count], is_peak[count] = i, above  # and again the next, where it was none: nobody can foretell which
+        count += above | below
     before = valley = peak = x[0]
     latest, after_valley = -1, False
     for i in range(count):
@@ -78,9 +79,8 @@ def turns(x, threshold):  # type: ignore[no-untyped-def]
 def _keep(places, is_peak, alive, count):  # type: ignore[no-untyped-def]
     kept = 0
     for i in range(count):
-        if alive[i]:
-            places[kept], is_peak[kept] = places[i], is_peak[i]
-            kept += 1
+        places[kept], is_peak[kept] = places[i], is_peak[i]
+        kept += alive[i]
     return kept
 
 

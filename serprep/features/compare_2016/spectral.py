@@ -6,6 +6,7 @@ import numpy as np
 
 from serprep._typing import DoubleArray, FloatArray
 from serprep.features.compare_2016.compiled import compiled
+from serprep.features.compare_2016.lanes import LANES, at, narrow, put, spread, wide
 from serprep.features.compare_2016.logarithm import binary_logarithms, is_settled, product_sum
 
 N_DESCRIPTORS = 15
@@ -38,43 +39,94 @@ def spectral(magnitude: FloatArray, power: FloatArray) -> FloatArray:
 @compiled
 def _spectral(magnitude, power, sharpness):  # type: ignore[no-untyped-def]
     descriptors = np.empty((len(power), N_DESCRIPTORS), np.float32)
-    for t in range(len(power)):
-        p, out = power[t], descriptors[t]
-        before, here = magnitude[max(t - 1, 0)], magnitude[t]
-        total = weighted = low = high = flux = 0.0
-        sharp = np.float32(0)
-        for k in range(1, _N + 1):  # sums that wait for themselves alone run side by side
-            value = np.float64(p[k])
-            total += value
-            weighted += _BIN * k * value
-            low += value if 8 <= k < 20 else 0.0
-            high += value if 32 <= k < 129 else 0.0
-            change = np.float64(here[k]) - np.float64(before[k])
-            flux += change * change
-            sharp += np.float32(sharpness[k] * value)
-        out[0] = (low + 0.8 * np.float64(p[20])) / _N
-        out[1] = high / _N
-        out[6] = np.sqrt(flux / _N)
-        out[7] = np.float32(weighted / total) if total != 0 else np.float32(0)
-        out[8] = _entropy(p, total)
-        _moments(out, p, total, np.float64(out[7]))
-        _roll_off(out, p, total)
-        out[12] = 255 * (_N * weighted - _SUM * total) / (_N * _SQUARES - _SUM * _SUM)
-        out[13] = 0.11 * np.float64(np.float32(np.float64(sharp) / total)) if total != 0 else 0.0
-        out[14] = _harmonicity(p)
+    p, m, sums = np.zeros((_N + 1, LANES), np.float32), np.zeros((_N + 1, LANES + 1), np.float32), np.zeros((10, LANES))
+    running = np.empty((_N + 1, LANES))
+    for first in range(0, len(power), LANES):
+        n = min(LANES, len(power) - first)
+        for t in range(n):
+            for k in range(1, _N + 1):
+                p[k, t], m[k, t] = power[first + t, k], magnitude[max(first + t - 1, 0), k]
+        for k in range(1, _N + 1):
+            m[k, n] = magnitude[first + n - 1, k]
+        _sums(p, m, sharpness, sums, running)
+        for t in range(n):
+            out, total, weighted = descriptors[first + t], sums[0, t], sums[1, t]
+            out[0] = (sums[2, t] + 0.8 * np.float64(p[20, t])) / _N
+            out[1] = sums[3, t] / _N
+            out[6] = np.sqrt(sums[4, t] / _N)
+            out[7] = np.float32(weighted / total) if total != 0 else np.float32(0)
+            out[12] = 255 * (_N * weighted - _SUM * total) / (_N * _SQUARES - _SUM * _SUM)
+            out[13] = 0.11 * np.float64(np.float32(sums[5, t] / total)) if total != 0 else 0.0
+            sums[6, t] = np.float64(out[7])
+            _roll_off(out, running[:, t], total)
+            out[8] = _entropy(power[first + t], total)
+            out[14] = _harmonicity(power[first + t])
+        _powers(p, sums)
+        for t in range(n):
+            out, total = descriptors[first + t], sums[0, t]
+            variance = sums[7, t] / total if total != 0 else 0.0
+            out[9] = variance
+            out[10] = sums[8, t] / (total * variance * np.sqrt(variance)) if variance > 0 else 0
+            out[11] = sums[9, t] / (total * variance * variance) if variance != 0 else 0
     return descriptors
 
 
 @compiled
-def _roll_off(out, p, total):  # type: ignore[no-untyped-def]
-    number, running = 0, 0.0
+def _sums(p, m, sharpness, sums, running):  # type: ignore[no-untyped-def]
+    """Of a lane's frame, over bins in order: power, by frequency too, of two ranges; flux; sharpness, in float32."""
+    total, weighted, low, high = spread(0.0), spread(0.0), spread(0.0), spread(0.0)
     for k in range(1, _N + 1):
-        running += np.float64(p[k])
-        while number < 4 and running >= (0.25, 0.5, 0.75, 0.9)[number] * total:
-            out[2 + number] = _BIN * k
-            number += 1
-        if number == 4:
-            break
+        value = wide(at(p, k * LANES))
+        total = total + value
+        weighted = weighted + spread(_BIN * k) * value
+        put(running, k * LANES, total)
+    for k in range(8, 20):
+        low = low + wide(at(p, k * LANES))
+    for k in range(32, 129):
+        high = high + wide(at(p, k * LANES))
+    flux, sharp = spread(0.0), spread(np.float32(0))
+    for k in range(1, _N + 1):
+        change = wide(at(m, k * (LANES + 1) + 1)) - wide(at(m, k * (LANES + 1)))
+        flux = flux + change * change
+        sharp = sharp + narrow(spread(sharpness[k]) * wide(at(p, k * LANES)))
+    put(sums, 0, total)
+    put(sums, LANES, weighted)
+    put(sums, 2 * LANES, low)
+    put(sums, 3 * LANES, high)
+    put(sums, 4 * LANES, flux)
+    put(sums, 5 * LANES, wide(sharp))
+
+
+@compiled
+def _powers(p, sums):  # type: ignore[no-untyped-def]
+    """Of a lane's frame: power times the second, third and fourth power of the distance from the centroid."""
+    second, third, fourth, centroid = spread(0.0), spread(0.0), spread(0.0), at(sums, 6 * LANES)
+    for k in range(1, _N + 1):
+        d = spread(_BIN * k) - centroid
+        m = d * d * wide(at(p, k * LANES))
+        second = second + m
+        m = m * d
+        third = third + m
+        m = m * d
+        fourth = fourth + m
+    put(sums, 7 * LANES, second)
+    put(sums, 8 * LANES, third)
+    put(sums, 9 * LANES, fourth)
+
+
+@compiled
+def _roll_off(out, running, total):  # type: ignore[no-untyped-def]
+    """The first bins at which sums that do not fall reach four shares of the total."""
+    for number in range(4):
+        wanted = (0.25, 0.5, 0.75, 0.9)[number] * total
+        below, reached = 0, _N
+        while reached - below > 1:
+            middle = (below + reached) // 2
+            if running[middle] >= wanted:
+                reached = middle
+            else:
+                below = middle
+        out[2 + number] = _BIN * reached
 
 
 @compiled
@@ -91,23 +143,6 @@ def _entropy(p, total):  # type: ignore[no-untyped-def]
         share = max(np.float64(p[k]), 1e-7) / below
         entropy += share * (np.log(share) / np.log(2.0))
     return -entropy
-
-
-@compiled
-def _moments(out, p, total, centroid):  # type: ignore[no-untyped-def]
-    second = third = fourth = 0.0
-    for k in range(1, _N + 1):
-        d = _BIN * k - centroid
-        m = d * d * np.float64(p[k])
-        second += m
-        m *= d
-        third += m
-        m *= d
-        fourth += m
-    variance = second / total if total != 0 else 0.0
-    out[9] = variance
-    out[10] = third / (total * variance * np.sqrt(variance)) if variance > 0 else 0
-    out[11] = fourth / (total * variance * variance) if variance != 0 else 0
 
 
 @compiled

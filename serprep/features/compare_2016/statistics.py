@@ -8,6 +8,7 @@ names: the last bits of ill-conditioned values depend on it.
 import numpy as np
 
 from serprep.features.compare_2016.compiled import compiled
+from serprep.features.compare_2016.logarithm import is_settled, sum_of_logarithms
 
 PERIOD = np.float32(0.01)  # s, between frames
 _LEVELS = (np.float32(0.25), np.float32(0.5), np.float32(0.75), np.float32(0.9))
@@ -23,14 +24,37 @@ def mean_of(x):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def summary(x, n, m):  # type: ignore[no-untyped-def]
+    """Mean, and places of the first maximum and minimum, of the first `n` values; and of the first `m`."""
+    near = _sum_on(x, 0, min(n, m), 0.0, 0, 0)
+    far = _sum_on(x, min(n, m), max(n, m), *near)
+    a, b = (near, far) if n <= m else (far, near)
+    return (np.float32(a[0] / n), a[1], a[2]), (np.float32(b[0] / m), b[1], b[2])
+
+
+@compiled
+def _sum_on(x, first, last, total, high, low):  # type: ignore[no-untyped-def]
+    top, bottom = x[high], x[low]
+    for i in range(first, last):
+        value = x[i]
+        total += np.float64(value)
+        if value > top:
+            high, top = i, value
+        if value < bottom:
+            low, bottom = i, value
+    return total, high, low
+
+
+@compiled
 def extremes(x, out):  # type: ignore[no-untyped-def]
     """Range, place of the maximum and of the minimum; returns lowest value and range."""
-    high = low = 0
-    for i in range(1, len(x)):
-        if x[i] > x[high]:
-            high = i
-        if x[i] < x[low]:
-            low = i
+    _, high, low = _sum_on(x, 0, len(x), 0.0, 0, 0)
+    return places_of(x, high, low, out)
+
+
+@compiled
+def places_of(x, high, low, out):  # type: ignore[no-untyped-def]
+    """What `extremes` gives, of places that are known."""
     out[0] = x[high] - x[low]
     out[1] = np.float32(high) / np.float32(len(x))
     out[2] = np.float32(low) / np.float32(len(x))
@@ -40,25 +64,31 @@ def extremes(x, out):  # type: ignore[no-untyped-def]
 @compiled
 def means(x):  # type: ignore[no-untyped-def]
     """Flatness, mean of the positive values, root of the mean square."""
-    logs = magnitude = positive = square = 0.0
-    n_known = n_positive = 0
-    for value in x:
-        v = np.float64(value)
+    magnitude = positive = square = 0.0
+    n, n_known, n_positive = len(x), 0, 0
+    known = np.empty(n)
+    for i in range(n):
+        v = np.float64(x[i])
         magnitude += abs(v)
         square += v * v
-        if v != 0:
-            logs += np.log(abs(v))
-            n_known += 1
-        if v > 0:
-            positive += v
-            n_positive += 1
+        positive += v if v > 0 else 0.0
+        known[i] = abs(v) if v != 0 else 1.0
+        n_known += 1 if v != 0 else 0
+        n_positive += 1 if v > 0 else 0
     flatness = 1.0
     if magnitude > 0:
-        flatness = np.exp(logs / n_known) / (magnitude / len(x))
+        arithmetic = magnitude / n
+        flatness = np.exp(sum_of_logarithms(known) / n_known) / arithmetic
+        if not is_settled(flatness, flatness * (1e-12 + n * 2.5e-14)):  # each addition rounds a sum of n to 104
+            total = 0.0
+            for i in range(n):
+                if x[i] != 0:
+                    total += np.log(known[i])
+            flatness = np.exp(total / n_known) / arithmetic
     return (
         np.float32(flatness),
         np.float32(positive / n_positive) if n_positive > 0 else np.float32(0),
-        np.float32(np.sqrt(square / len(x))),
+        np.float32(np.sqrt(square / n)),
     )
 
 
@@ -83,20 +113,60 @@ def percentiles(ordered, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def moments(x, mean, out):  # type: ignore[no-untyped-def]
-    """Standard deviation, skewness, kurtosis."""
+def powers(x, mean, r, running):  # type: ignore[no-untyped-def]
+    """Sums of the second, third and fourth powers of deviations, in float64.
+
+    In the same pass, each in float32: six autocorrelations, into `r`, and the sums of three values, into `running`.
+    """
     second = third = fourth = 0.0
-    for value in x:
-        d = np.float64(value) - np.float64(mean)
+    r0 = r1 = r2 = r3 = r4 = r5 = three = np.float32(0)
+    centre = np.float64(mean)
+    for i in range(len(x)):
+        v = x[i]
+        d = np.float64(v) - centre
         square = d * d
         second += square
         third += square * d
         fourth += square * square
-    n = len(x)
+        three += v
+        r0 += np.float32(v * v)
+        if i >= 5:
+            three -= x[i - 3]
+            r1 += np.float32(v * x[i - 1])
+            r2 += np.float32(v * x[i - 2])
+            r3 += np.float32(v * x[i - 3])
+            r4 += np.float32(v * x[i - 4])
+            r5 += np.float32(v * x[i - 5])
+        else:
+            if i >= 1:
+                r1 += np.float32(v * x[i - 1])
+            if i >= 2:
+                r2 += np.float32(v * x[i - 2])
+            if i >= 3:
+                three -= x[i - 3]
+                r3 += np.float32(v * x[i - 3])
+            if i >= 4:
+                r4 += np.float32(v * x[i - 4])
+        running[i] = three
+    r[0], r[1], r[2], r[3], r[4], r[5] = r0, r1, r2, r3, r4, r5
+    return second, third, fourth
+
+
+@compiled
+def moments(n, second, third, fourth, out):  # type: ignore[no-untyped-def]
+    """Standard deviation, skewness, kurtosis, of sums of powers."""
     variance = second / n
     out[0] = np.sqrt(variance)
     out[1] = third / (n * variance * np.sqrt(variance)) if variance > 0 else 0.0
     out[2] = fourth / (n * variance * variance) if variance > 0 else 0.0
+
+
+@compiled
+def _n_above(x, level):  # type: ignore[no-untyped-def]
+    count = np.int32(0)  # as wide as the values, which are then compared side by side
+    for i in range(len(x)):
+        count = np.int32(count + np.int32(1 if x[i] > level else 0))
+    return count
 
 
 @compiled
@@ -105,17 +175,13 @@ def times(x, low, span, out):  # type: ignore[no-untyped-def]
     n = len(x)
     for i in range(4):
         level = np.float32(low + np.float32(_LEVELS[i] * span))
-        above = 0
-        for value in x:
-            if value > level:
-                above += 1
-        out[i] = np.float32(above) / np.float32(n)
+        out[i] = np.float32(_n_above(x, level)) / np.float32(n)
     rising = curving = 0
-    for i in range(1, n):
-        if x[i] > x[i - 1]:
-            rising += 1
-        if i < n - 1 and np.float32(x[i] - x[i - 1]) < np.float32(x[i + 1] - x[i]):
-            curving += 1
+    for i in range(1, n - 1):
+        rising += 1 if x[i] > x[i - 1] else 0
+        curving += 1 if np.float32(x[i] - x[i - 1]) < np.float32(x[i + 1] - x[i]) else 0
+    if n > 1 and x[n - 1] > x[n - 2]:
+        rising += 1
     out[4] = np.float32(rising) / np.float32(n - 1) if n > 1 else np.float32(0)
     out[5] = np.float32(curving) / np.float32(n - 2) if n != 2 else np.float32(0)  # -0.0 of a single frame
 
@@ -141,30 +207,30 @@ def lengths_of(lengths, n, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def segments(x, low, span, out):  # type: ignore[no-untyped-def]
-    """Lengths of segments between crossings of a quarter and three quarters of the range."""
-    n = len(x)
+def segments(running, low, span, out):  # type: ignore[no-untyped-def]
+    """Lengths of segments between crossings of a quarter and three quarters of the range, of sums of three values."""
+    n = len(running)
     first = np.float32(low + np.float32(_LEVELS[0] * span))
     second = np.float32(low + np.float32(_LEVELS[2] * span))
+    for i in range(n):
+        running[i] /= np.float32(min(i + 1, 3))
+    crosses = np.empty(n, np.bool_)
+    before = np.float32(0)
+    for i in range(n):
+        here = running[i]
+        over = ((here > first) & (before <= first)) | ((here > second) & (before <= second))
+        under = ((here < first) & (before >= first)) | ((here < second) & (before >= second))
+        crosses[i] = over | under
+        before = here
     shortest = max(2, n // 100 - 1)
     border = -(shortest // 2)
     lengths = np.empty(100, np.int64)
     count = 0
-    running = before = np.float32(0)
     for i in range(n):
-        running += x[i]
-        if i >= 3:
-            running -= x[i - 3]
-        here = running / np.float32(min(i + 1, 3))
-        crossings = 0
-        for level in (first, second):
-            if (here > level and before <= level) or (here < level and before >= level):
-                crossings += 1
-        if crossings > 0 and i - border > shortest and count < 100:
+        if crosses[i] and i - border > shortest and count < 100:
             lengths[count] = i - border
             count += 1
             border = i
-        before = here
     lengths_of(lengths, count, out)
 
 
@@ -202,35 +268,8 @@ def run_lengths(x, lengths):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def lpc(x, out):  # type: ignore[no-untyped-def]
-    """Residual energy per frame and five prediction-error coefficients, all in float32."""
-    n = len(x)
-    r = np.zeros(6, np.float32)
-    if n >= 6:
-        r0 = r1 = r2 = r3 = r4 = r5 = np.float32(0)
-        for i in range(n):
-            v = x[i]
-            r0 += np.float32(v * v)
-            if i >= 5:
-                r1 += np.float32(v * x[i - 1])
-                r2 += np.float32(v * x[i - 2])
-                r3 += np.float32(v * x[i - 3])
-                r4 += np.float32(v * x[i - 4])
-                r5 += np.float32(v * x[i - 5])
-            else:
-                if i >= 1:
-                    r1 += np.float32(v * x[i - 1])
-                if i >= 2:
-                    r2 += np.float32(v * x[i - 2])
-                if i >= 3:
-                    r3 += np.float32(v * x[i - 3])
-                if i >= 4:
-                    r4 += np.float32(v * x[i - 4])
-        r[0], r[1], r[2], r[3], r[4], r[5] = r0, r1, r2, r3, r4, r5
-    else:
-        for k in range(n):
-            for i in range(k, n):
-                r[k] += np.float32(x[i] * x[i - k])
+def lpc(r, n, out):  # type: ignore[no-untyped-def]
+    """Residual energy per frame and five prediction-error coefficients, all in float32, of autocorrelations."""
     a = np.zeros(6, np.float32)
     out[0] = prediction(r, a) / np.float32(n)
     for i in range(1, 6):

@@ -9,7 +9,7 @@ import numpy as np
 from serprep._typing import FloatArray
 from serprep.features.compare_2016.compiled import compiled
 from serprep.features.compare_2016.framing import HOP, LONG, blocks_of
-from serprep.features.compare_2016.lanes import LANES, at, put, spread
+from serprep.features.compare_2016.lanes import LANES, at, larger, put, smaller, spread
 from serprep.features.compare_2016.pitch import vertex
 
 _PERIOD = 1 / 16_000  # s, of a sample
@@ -85,28 +85,41 @@ def _correlations(samples, first, lag, correlations):  # type: ignore[no-untyped
 
 
 @compiled
+def _sums_so_far(x, n, sums, squares):  # type: ignore[no-untyped-def]
+    """Sums of the first 0 … n values and of their squares, four by four: a sum alone waits for itself."""
+    sums[0] = squares[0] = total = square = 0.0
+    for i in range(0, n, 4):
+        a, b, c, d = x[i], x[i + 1], x[i + 2], x[i + 3]
+        ab, aabb = a + b, a * a + b * b
+        sums[i + 1], squares[i + 1] = total + a, square + a * a
+        sums[i + 2], squares[i + 2] = total + ab, square + aabb
+        sums[i + 3], squares[i + 3] = total + (ab + c), square + (aabb + c * c)
+        total, square = total + (ab + (c + d)), square + (aabb + (c * c + d * d))
+        if i + 4 <= n:
+            sums[i + 4], squares[i + 4] = total, square
+
+
+@compiled
 def _screen(samples, first, low, high, correlations):  # type: ignore[no-untyped-def]
     """Correlations of all lags to about 1e-12, lags side by side; False where they cannot be trusted."""
     end, n_lags = 2 * high, high - low + 1
     x, products = np.zeros(end + 2 * LANES), np.empty(n_lags + LANES)
-    sums, squares = np.empty(end + 1), np.empty(end + 1)
-    sums[0] = squares[0] = 0.0
+    sums, squares, reaching = np.empty(end + 4), np.empty(end + 4), np.zeros(2 * LANES)
+    reaching[LANES:] = 1
     for i in range(end):
         x[i] = samples[first + i]
-        sums[i + 1] = sums[i] + x[i]
-        squares[i + 1] = squares[i] + x[i] * x[i]
-    n_common = low - low % 2  # samples that all lags reach
+    _sums_so_far(x, end, sums, squares)
     for m in range(0, n_lags, LANES):
+        shortest = low + m  # of these lags: up to there, all of them reach
         even, odd = spread(0.0), spread(0.0)  # a sum alone waits for itself
-        for i in range(0, n_common, 2):
-            even = even + spread(x[i]) * at(x, low + m + i)
-            odd = odd + spread(x[i + 1]) * at(x, low + m + i + 1)
+        for i in range(0, shortest - shortest % 2, 2):
+            even = even + spread(x[i]) * at(x, shortest + i)
+            odd = odd + spread(x[i + 1]) * at(x, shortest + i + 1)
+        if shortest % 2:
+            even = even + spread(x[shortest - 1]) * at(x, 2 * shortest - 1)
+        for k in range(LANES - 1):
+            odd = odd + spread(x[shortest + k]) * at(x, 2 * shortest + k) * at(reaching, LANES - 1 - k)
         put(products, m, even + odd)
-    for i in range(n_common, high):
-        shortest = max(low, i + 1)  # lag that still reaches sample i
-        value, later, into = x[i], x[shortest + i : high + i + 1], products[shortest - low : n_lags]
-        for m in range(len(into)):
-            into[m] += value * later[m]
     least, n_doubtful = 1e-3 * squares[end] / end, 0
     for m in range(n_lags):  # without a branch, so that lags stay side by side
         lag = low + m
@@ -158,9 +171,22 @@ def _match(samples, first, low, high, correlations):  # type: ignore[no-untyped-
 
 @compiled
 def _amplitude(samples, first, lag):  # type: ignore[no-untyped-def]
-    low = high = samples[first + 1]
-    for i in range(first + 2, first + lag - 1):
-        low, high = min(low, samples[i]), max(high, samples[i])
+    begin, end, lowest, highest = first + 1, first + lag - 1, np.empty(LANES, np.float32), np.empty(LANES, np.float32)
+    n_lanes = 0
+    if end - begin >= LANES:
+        lows = highs = at(samples, begin)
+        for i in range(begin + LANES, end - LANES + 1, LANES):
+            lows, highs = smaller(lows, at(samples, i)), larger(highs, at(samples, i))
+        rest = at(samples, end - LANES)
+        put(lowest, 0, smaller(lows, rest))
+        put(highest, 0, larger(highs, rest))
+        n_lanes = LANES
+    low = high = samples[begin]
+    for i in range(n_lanes):
+        low, high = min(low, lowest[i]), max(high, highest[i])
+    if n_lanes == 0:
+        for i in range(begin + 1, end):
+            low, high = min(low, samples[i]), max(high, samples[i])
     return np.float32(high - low)
 
 

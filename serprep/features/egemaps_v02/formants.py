@@ -49,7 +49,7 @@ def _analyse(samples, window, weights, count, cosine, sine, sizes, kinds, plain,
     predictors = np.zeros((count, ORDER), np.float32)
     re, im = np.empty((n_points, LANES), np.float32), np.empty((n_points, LANES), np.float32)
     real, imaginary = np.empty((n_points + 1, LANES), np.float32), np.empty((n_points + 1, LANES), np.float32)
-    wave, waves = np.empty(_N, np.float32), np.empty((_N, LANES), np.float32)
+    waves = np.empty((_N, LANES), np.float32)
     lagged, grid = np.empty((ORDER + 1, LANES), np.float32), np.zeros((HOP, N_HOPS), np.float32)
     a = np.empty(ORDER + 1, np.float32)
     for first in range(0, count, LANES):
@@ -57,10 +57,7 @@ def _analyse(samples, window, weights, count, cosine, sine, sizes, kinds, plain,
         load_frames(re, im, grid, window)
         squares_into(squares[first:], grid, weights)
         spectra_into(real, imaginary, re, im, sizes, kinds, plain, twisted, order, split, half)
-        for t in range(LANES):
-            _resample(real, imaginary, t, cosine, sine, wave)
-            for i in range(_N):
-                waves[i, t] = wave[i]
+        _resample(real, imaginary, cosine, sine, waves)
         _correlate(waves, lagged)
         for k in range(n_points + 1):
             x, y = at(real, k * LANES), at(imaginary, k * LANES)
@@ -76,25 +73,37 @@ def _analyse(samples, window, weights, count, cosine, sine, sizes, kinds, plain,
 
 
 @compiled
-def _resample(real, imaginary, lane, cosine, sine, wave):  # type: ignore[no-untyped-def]
-    """220 samples of the frame of a lane; sums run over bins, one for each place side by side."""
-    wave[:] = real[0, lane]
-    for k in range(1, _LAST + 1):
-        x, y, c, s = real[k, lane], imaginary[k, lane], cosine[k], sine[k]
-        for i in range(_N):
-            wave[i] = (wave[i] + x * c[i]) + y * s[i]
-    for i in range(_N):
-        wave[i] /= np.float32(256)
+def _resample(real, imaginary, cosine, sine, waves):  # type: ignore[no-untyped-def]
+    """220 samples of each lane's frame, (place, lane); sums run over bins, those of five places side by side."""
+    share, mean = spread(np.float32(1 / 256)), at(real, 0)
+    for i in range(0, _N, 5):
+        a = b = c = d = e = mean
+        for k in range(1, _LAST + 1):
+            x, y, cos, sin = at(real, k * LANES), at(imaginary, k * LANES), cosine[k], sine[k]
+            a = (a + x * spread(cos[i])) + y * spread(sin[i])
+            b = (b + x * spread(cos[i + 1])) + y * spread(sin[i + 1])
+            c = (c + x * spread(cos[i + 2])) + y * spread(sin[i + 2])
+            d = (d + x * spread(cos[i + 3])) + y * spread(sin[i + 3])
+            e = (e + x * spread(cos[i + 4])) + y * spread(sin[i + 4])
+        put(waves, i * LANES, a * share)
+        put(waves, (i + 1) * LANES, b * share)
+        put(waves, (i + 2) * LANES, c * share)
+        put(waves, (i + 3) * LANES, d * share)
+        put(waves, (i + 4) * LANES, e * share)
 
 
 @compiled
 def _correlate(waves, correlations):  # type: ignore[no-untyped-def]
     """Autocorrelations, (lag, lane), of waves, (place, lane); sums run over places."""
-    for lag in range(ORDER + 1):
-        total = spread(np.float32(0))
-        for i in range(lag, _N):
-            total = total + at(waves, i * LANES) * at(waves, (i - lag) * LANES)
-        put(correlations, lag * LANES, total)
+    for lag in range(0, ORDER + 1, 2):
+        odd = spread(np.float32(0))  # a sum alone waits for itself
+        even = odd + at(waves, lag * LANES) * at(waves, 0)
+        for i in range(lag + 1, _N):
+            here = at(waves, i * LANES)
+            even = even + here * at(waves, (i - lag) * LANES)
+            odd = odd + here * at(waves, (i - lag - 1) * LANES)
+        put(correlations, lag * LANES, even)
+        put(correlations, (lag + 1) * LANES, odd)
 
 
 def formants(predictors: FloatArray) -> FloatArray:

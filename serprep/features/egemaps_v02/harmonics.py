@@ -9,7 +9,7 @@ import numpy as np
 from serprep._typing import FloatArray
 from serprep.features.compare_2016.compiled import compiled
 from serprep.features.compare_2016.fourier import plan, transform
-from serprep.features.compare_2016.lanes import LANES
+from serprep.features.compare_2016.lanes import LANES, at, put, spread
 from serprep.features.compare_2016.pitch import vertex
 from serprep.features.compare_2016.spectrum import N_FFT_LONG
 
@@ -29,13 +29,13 @@ def noise_ratio(magnitude: FloatArray, f0: FloatArray) -> FloatArray:
 def _noise_ratio(magnitude, f0, voiced, sizes, kinds, plain, twisted, order, split, half):  # type: ignore[no-untyped-def]
     ratios = np.zeros(len(f0), np.float32)
     re, im = np.zeros((_N, LANES), np.float32), np.zeros((_N, LANES), np.float32)
-    power = np.empty(_N + 1, np.float32)
+    power = np.zeros((_N + 1, LANES), np.float32)
     for begin in range(0, len(voiced), LANES):
         n_lanes = min(LANES, len(voiced) - begin)
         for t in range(n_lanes):
             for k in range(_N + 1):
-                power[k] = magnitude[voiced[begin + t], k] * magnitude[voiced[begin + t], k]
-            _load_power(power, split, re[:, t], im[:, t])
+                power[k, t] = magnitude[voiced[begin + t], k] * magnitude[voiced[begin + t], k]
+        _load_power(power, split, re, im)
         transform(re, im, sizes, kinds, plain, twisted, half)
         for t in range(n_lanes):
             frame = voiced[begin + t]
@@ -51,14 +51,20 @@ def _noise_ratio(magnitude, f0, voiced, sizes, kinds, plain, twisted, order, spl
 @compiled
 def _load_power(power, split, re, im):  # type: ignore[no-untyped-def]
     """Power as the complex points whose forward transform is the backward one of a real spectrum, conjugated."""
-    h = np.float32(np.float32(0.5) * np.float32(power[0] - power[_N]))
-    re[0], im[0] = power[0] - h, -h
-    re[_N // 2], im[_N // 2] = power[_N // 2], 0
-    for k in range(1, _N // 2):
-        d = np.float32(power[k] - power[_N - k])
-        u, w = np.float32(split[0, k] * d), np.float32(split[1, k] * d)
-        re[k], re[_N - k] = power[k] - u, power[_N - k] + u
-        im[k], im[_N - k] = -w, -w
+    first, middle, last = at(power, 0), _N // 2, at(power, _N * LANES)
+    h = spread(np.float32(0.5)) * (first - last)
+    put(re, 0, first - h)
+    put(im, 0, -h)
+    put(re, middle * LANES, at(power, middle * LANES))
+    put(im, middle * LANES, spread(np.float32(0)))
+    for k in range(1, middle):
+        low, high = at(power, k * LANES), at(power, (_N - k) * LANES)
+        d = low - high
+        u, w = spread(split[0, k]) * d, -(spread(split[1, k]) * d)
+        put(re, k * LANES, low - u)
+        put(re, (_N - k) * LANES, high + u)
+        put(im, k * LANES, w)
+        put(im, (_N - k) * LANES, w)
 
 
 @compiled

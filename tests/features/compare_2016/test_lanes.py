@@ -1,7 +1,19 @@
 import numpy as np
 
 from serprep.features.compare_2016.compiled import compiled
-from serprep.features.compare_2016.lanes import LANES, at, narrow, positive, put, quotient, root, spread, wide
+from serprep.features.compare_2016.lanes import (
+    LANES,
+    at,
+    larger,
+    narrow,
+    positive,
+    put,
+    quotient,
+    root,
+    smaller,
+    spread,
+    wide,
+)
 
 
 @compiled
@@ -11,6 +23,8 @@ def _each(x, y, factor, out):
         put(out, i * LANES, lanes)
     put(out, 6 * LANES, spread(factor) * a)
     put(out, 7 * LANES, narrow(wide(a) * wide(b)))
+    put(out, 8 * LANES, smaller(a, b))
+    put(out, 9 * LANES, larger(a, b))
 
 
 @compiled
@@ -21,10 +35,11 @@ def _quotients(a, b, inverse, out):
 
 def test_what_happens_to_lanes_is_what_numpy_does_to_single_values():
     x, y = np.random.default_rng(0).normal(size=(2, LANES)).astype(np.float32)
-    out = np.empty((8, LANES), np.float32)
+    out = np.empty((10, LANES), np.float32)
     _each(x, y, np.float32(3), out)
     product = (x.astype(np.float64) * y).astype(np.float32)
     expected = [x + y, x - y, x * y, -x, np.sqrt(x * x), np.maximum(x, 0), 3 * x, product]
+    expected += [np.minimum(x, y), np.maximum(x, y)]
     np.testing.assert_array_equal(out, expected)
 
 

@@ -1,8 +1,9 @@
 import math
 
 import numpy as np
+import pytest
 
-from serprep.features.compare_2016.logarithm import binary_logarithms, is_settled, product_sum
+from serprep.features.compare_2016.logarithm import binary_logarithms, is_settled, product_sum, sum_of_logarithms
 
 
 def test_logarithms_are_near_those_of_the_c_library():
@@ -12,6 +13,15 @@ def test_logarithms_are_near_those_of_the_c_library():
     for x in (np.exp(rng.uniform(-90, 90, 2000)), near_one, powers, roots):
         np.testing.assert_allclose(binary_logarithms(x), [math.log2(value) for value in x], rtol=1e-13, atol=0)
     assert binary_logarithms(np.ones(1)) == 0
+
+
+def test_sums_of_logarithms_are_near_those_of_the_c_library_whatever_their_number():
+    values = np.exp(np.random.default_rng(0).uniform(-700, 700, 2051))
+    for n in (0, 1, 2, 3, 5, 511, 512, 513, 517, 2051):
+        assert sum_of_logarithms(values[:n]) == pytest.approx(
+            math.fsum(map(math.log, values[:n])), rel=1e-13, abs=1e-10
+        )
+    assert sum_of_logarithms(np.full(2000, 2 - 2.0**-52)) == pytest.approx(2000 * math.log(2))
 
 
 def test_products_are_summed_whatever_their_number():

@@ -1,4 +1,5 @@
 import json
+import math
 
 import numpy as np
 import pytest
@@ -22,16 +23,33 @@ def out(n, function, *arguments):
     return found.astype(float)
 
 
+def powers(x):
+    r, running = np.empty(6, np.float32), np.empty(len(x), np.float32)
+    return s.powers(x, s.mean_of(x), r, running), r, running
+
+
+def moments(x):
+    return out(3, s.moments, len(x), *powers(x)[0])
+
+
+def segments(x, low, span):
+    return out(4, s.segments, powers(x)[2], low, span)
+
+
+def lpc(x):
+    return out(6, s.lpc, powers(x)[1], len(x))
+
+
 def test_the_worked_example():
     near = {"rel": 2e-6, "abs": 5e-7}
     assert out(3, s.extremes, X) == pytest.approx([0.92, 0.5416667, 0.6666667], **near)
     assert out(9, s.percentiles, np.sort(X)) == pytest.approx(
         [0.2875, 0.435, 0.685, 0.1475, 0.25, 0.3975, 0.0615, 0.9539, 0.8924], **near
     )
-    assert out(3, s.moments, X, s.mean_of(X)) == pytest.approx([0.2667187, 0.289466, 1.962922], **near)
-    assert out(4, s.segments, X, LOW, SPAN) == pytest.approx([0.0425, 0.06, 0.03, 0.01299038], **near)
+    assert moments(X) == pytest.approx([0.2667187, 0.289466, 1.962922], **near)
+    assert segments(X, LOW, SPAN) == pytest.approx([0.0425, 0.06, 0.03, 0.01299038], **near)
     assert out(6, s.times, X, LOW, SPAN) == pytest.approx([0.75, 0.4166667, 0.2083333, 0.125, 0.4782609, 0.5], **near)
-    assert out(6, s.lpc, X) == pytest.approx([0.0640328, -0.827576, -0.380277, 0.674624, -0.300445, -0.058103], **near)
+    assert lpc(X) == pytest.approx([0.0640328, -0.827576, -0.380277, 0.674624, -0.300445, -0.058103], **near)
     assert s.mean_of(X) == pytest.approx(0.4766667, **near)
     assert s.means(X)[0] == pytest.approx(0.8082948, **near)
     assert s.means(X)[2] == pytest.approx(0.5462142, **near)
@@ -81,10 +99,10 @@ def test_percentiles_are_interpolated_in_single_precision(n, scale):
 def test_moments_are_scipy_s(contour):
     x = contour.astype(float)
     if np.ptp(x) == 0:
-        assert out(3, s.moments, contour, s.mean_of(contour)).tolist() == [0, 0, 0]
+        assert moments(contour).tolist() == [0, 0, 0]
         return
     expected = [x.std(), scipy.stats.skew(x), scipy.stats.kurtosis(x, fisher=False)]
-    assert out(3, s.moments, contour, s.mean_of(contour)) == pytest.approx(expected, abs=1e-5)
+    assert moments(contour) == pytest.approx(expected, abs=1e-5)
 
 
 def test_regression_is_numpy_s():
@@ -139,7 +157,7 @@ def test_lpc_solves_the_normal_equations():
     r = np.array([(x[k:].astype(float) * x[: len(x) - k]).sum() for k in range(6)])
     a = scipy.linalg.solve_toeplitz(r[:5], -r[1:])
     expected = [(r[0] + a @ r[1:]) / len(x), *a]
-    assert out(6, s.lpc, x) == pytest.approx(expected, rel=2e-4)
+    assert lpc(x) == pytest.approx(expected, rel=2e-4)
 
 
 def test_segments_are_those_of_the_slow_definition():
@@ -159,7 +177,7 @@ def test_segments_are_those_of_the_slow_definition():
         assert lengths
         lengths = np.array(lengths[:100]) / 100
         expected = [lengths.mean(), lengths.max(), lengths.min(), lengths.std()]
-        assert out(4, s.segments, x, low, span) == pytest.approx(expected, abs=1e-6)
+        assert segments(x, low, span) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("c", [0.0, 2.0, -3.0])
@@ -167,9 +185,9 @@ def test_a_constant_contour(c):
     x = np.full(40, c, np.float32)
     low, span = x[0], np.float32(0)
     assert not out(3, s.extremes, x).any()
-    assert not out(3, s.moments, x, s.mean_of(x)).any()
+    assert not moments(x).any()
     assert not out(6, s.times, x, low, span).any()
-    assert not out(4, s.segments, x, low, span).any() or c  # the average before the first frame counts as 0
+    assert not segments(x, low, span).any() or c  # the average before the first frame counts as 0
     found = out(8, s.regression, x, s.mean_of(x), low, span, True)
     assert not found[:7].any()
     assert found[7] == pytest.approx(39 / 80 if c else 0)
@@ -178,7 +196,7 @@ def test_a_constant_contour(c):
 
 def test_one_frame():
     x = np.array([2.0], np.float32)
-    assert out(6, s.lpc, x).tolist() == [4, 0, 0, 0, 0, 0]
+    assert lpc(x).tolist() == [4, 0, 0, 0, 0, 0]
     found = out(6, s.times, x, x[0], np.float32(0))
     assert found.tolist() == [0] * 6
     assert np.signbit(found).tolist() == [False] * 5 + [True]  # no turn to the left over -1 frames
@@ -193,3 +211,22 @@ def test_the_limiter_is_odd_continuous_and_bounded():
     assert (np.diff(found) >= 0).all() and np.abs(found).max() < 20
     d = np.sqrt(30 - 10 + 1) - 1
     assert s.limited(30, 10, 10) == pytest.approx(10 + 10 * np.tanh(d / 5), rel=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 40])
+def test_a_summary_of_two_lengths_is_that_of_each(n):
+    x = np.random.default_rng(n).normal(size=41).round(1).astype(np.float32)  # with ties
+    for m in (1, n, 41):
+        for length, (mean, high, low) in zip((n, m), s.summary(x, n, m), strict=True):
+            assert (high, low) == (np.argmax(x[:length]), np.argmin(x[:length]))
+            assert mean == pytest.approx(x[:length].mean(dtype=np.float64), rel=1e-6, abs=1e-7)
+
+
+def test_flatness_is_rounded_from_the_sum_in_order_of_the_library_s_logarithms():
+    for seed in range(300):
+        x = np.random.default_rng(seed).normal(size=200).astype(np.float32) ** 3
+        logs = magnitude = 0.0
+        for value in x.astype(float):
+            logs += math.log(abs(value))
+            magnitude += abs(value)
+        assert s.means(x)[0] == np.float32(math.exp(logs / len(x)) / (magnitude / len(x)))

@@ -26,11 +26,11 @@ def test_the_specified_frame_has_the_specified_prediction(stationary):
 def test_resampling_is_a_sum_of_waves():
     rng = np.random.default_rng(0)
     real, imaginary = rng.normal(size=(2, 257, f.LANES)).astype(np.float32)
-    wave = np.empty(220, np.float32)
-    f._resample(real, imaginary, 3, *f._waves(), wave)
+    waves = np.empty((220, f.LANES), np.float32)
+    f._resample(real, imaginary, *f._waves(), waves)
     angle = 2 * np.pi * np.outer(np.arange(220), np.arange(1, 110)) / 352
-    expected = real[0, 3] + np.cos(angle) @ real[1:110, 3] + np.sin(angle) @ imaginary[1:110, 3]
-    np.testing.assert_allclose(wave, expected / 256, atol=1e-5)
+    expected = real[0] + np.cos(angle) @ real[1:110] + np.sin(angle) @ imaginary[1:110]
+    np.testing.assert_allclose(waves, expected / 256, atol=1e-5)
 
 
 def polynomial(roots):

@@ -123,6 +123,7 @@ def test_the_best_is_told_apart_from_all_others() -> None:
     assert judge(rows[:2], []).words == "x and y cannot be told apart: no test or interval over speakers tells"
     near = [replace(rows[0], ua_interval=(0.2, 0.9)), rows[3]]  # chance lies within the interval
     assert judge(near, []).rivals == ("majority",) and judge([rows[0], rows[3]], []).best
+    assert judge([rows[0], rows[3]], []).words == "x is above majority: UA 70.0 %"  # nobody else was there to beat
     assert judge(rows[:1], []).words == "" and judge([], []).leader == ""
 
 
