@@ -39,6 +39,12 @@ def write_whole(path: Path, data: bytes | bytearray) -> None:
         file.write(data)
 
 
+def write_other(path: Path, data: bytes | bytearray) -> None:
+    """As `write_whole`, unless the file holds the same: what is finished may be read-only, or somebody else's."""
+    if not (path.is_file() and path.read_bytes() == data):
+        write_whole(path, data)
+
+
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[BinaryIO]:
     """A file to write that takes the place of `path` when the block ends well; otherwise as `write_whole`."""

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from serprep._json import canonical_json
-from serprep.files import write_whole
+from serprep.files import write_other
 from serprep.recipe import Recipe, TrainConfig
 from serprep.split import Split
 from serprep.store.store import Store
@@ -25,9 +25,7 @@ def tell(
     """Write what the folder's name is a digest of, for people and for `serprep experiments`, and what else there is."""
     about = {"recipe": recipe.name, "version": store.version, "split": split.digest, "train": asdict(recipe.train)}
     text = (json.dumps(about | _revisions(recipe, systems) | besides, indent=1) + "\n").encode()
-    path = folder / ABOUT
-    if not path.is_file() or path.read_bytes() != text:
-        write_whole(path, text)
+    write_other(folder / ABOUT, text)
 
 
 def experiments_folder(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serprep.files import write_whole
+from serprep.files import write_other
 from serprep.manifest.table import make_manifest
 from serprep.parallel import Workers
 from serprep.pipeline.conditioned import build_conditioned
@@ -126,7 +126,7 @@ def write_results(plan: Plan, outcome: Outcome) -> None:
     content["conditions"] = [asdict(row) for row in outcome.conditions]
     content |= {"dimensions": asdict(outcome.dimensions)} if train.dimensions else {}
     content |= {"raters": [asdict(row) for row in outcome.raters]} if plan.said else {}
-    write_whole(plan.folder / "results.json", (json.dumps(content, indent=1) + "\n").encode())
+    write_other(plan.folder / "results.json", (json.dumps(content, indent=1) + "\n").encode())
 
 
 def _conditioned(

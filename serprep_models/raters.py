@@ -21,7 +21,7 @@ from serprep._typing import DoubleArray
 from serprep.corpora import read_corpus
 from serprep.corpora.corpus import Rating
 from serprep.errors import TrainError, one_line
-from serprep.files import write_whole
+from serprep.files import write_other
 from serprep.ratings import read_ratings
 from serprep.recipe import CorpusConfig, Recipe
 from serprep.store.store import Store
@@ -45,7 +45,7 @@ class Said:
 
     def write(self, path: Path) -> Path:
         """Keep them, for workers."""
-        write_whole(path, canonical_json({"labels": self.labels, "distributions": self.distributions}) + b"\n")
+        write_other(path, canonical_json({"labels": self.labels, "distributions": self.distributions}) + b"\n")
         return path
 
     def of(self, ids: Sequence[str]) -> DoubleArray:

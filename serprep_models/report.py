@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from serprep.errors import SerprepError, StoreError
-from serprep.files import read_regular, write_whole
+from serprep.files import read_regular, write_other
 from serprep.pipeline.build import BuildResult
 from serprep.recipe import Recipe, TrainConfig
 from serprep.split import describe
@@ -77,7 +77,7 @@ def report_outcome(
     doubt, not_compared = (pd.DataFrame(), "") if dimensions.scores else _doubtful(outcome)
     if not dimensions.scores:
         table = doubt.to_csv(index=False, float_format="%.4f", lineterminator="\n")
-        write_whole(outcome.folder / DOUBTFUL, table.encode("utf-8", "surrogateescape"))
+        write_other(outcome.folder / DOUBTFUL, table.encode("utf-8", "surrogateescape"))
     report = Report(
         title=_title(recipe, store) + (" (transductive)" if recipe.train.transductive else ""),
         synthetic=is_synthetic(recipe),

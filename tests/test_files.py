@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from serprep.errors import ManifestError, RecipeError, SplitError, StoreError
-from serprep.files import make_read_only, read_regular, refuse_store, remove_tree, write_whole
+from serprep.files import make_read_only, read_regular, refuse_store, remove_tree, write_other, write_whole
 from serprep.manifest.table import read_manifest
 from serprep.recipe import read_recipe
 from serprep.split import read_split
@@ -76,6 +76,16 @@ def test_a_read_only_tree_can_be_removed_and_its_links_stay_read_only(tmp_path):
 
 
 # -- writing whole -------------------------------------------------------------------
+
+
+def test_write_other_leaves_a_file_alone_that_holds_the_same(tmp_path):
+    path = tmp_path / "a"
+    write_other(path, b"1")
+    first = path.stat().st_ino
+    write_other(path, b"1")
+    assert path.stat().st_ino == first
+    write_other(path, b"2")
+    assert path.read_bytes() == b"2"
 
 
 def test_write_whole_makes_folders_replaces_and_leaves_nothing_beside(tmp_path):

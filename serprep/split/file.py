@@ -5,7 +5,7 @@ from pathlib import Path
 
 from serprep._json import load_json
 from serprep.errors import SplitError, one_line
-from serprep.files import read_regular, write_whole
+from serprep.files import read_regular, write_other
 from serprep.split.split import ROLES, Assignment, Split
 
 FORMAT = 1
@@ -30,7 +30,7 @@ def write_split(split: Split, path: Path) -> Path:
         for name, row in sorted(split.utterances.items(), key=lambda item: item[0])
     )
     body = b",\n".join(row.encode() for row in rows)
-    write_whole(path, b"".join([b"{\n", "".join(lines).encode(), b' "utterances": {\n', body, b"\n }\n}\n"]))
+    write_other(path, b"".join([b"{\n", "".join(lines).encode(), b' "utterances": {\n', body, b"\n }\n}\n"]))
     return path
 
 
