@@ -190,7 +190,8 @@ def generated(say: Callable[[str], None]) -> None:
         ours, theirs = compared.ours, compared.theirs
         same = bits(ours) == bits(theirs)  # also where both are not a number
         difference = np.abs(np.where(same, 0, ours.astype(float) - theirs))
-        relative = np.divide(difference, np.abs(theirs), out=np.where(difference > 0, np.inf, 0.0), where=theirs != 0)
+        other = (theirs != 0) & ~same
+        relative = np.divide(difference, np.abs(theirs), out=np.where(difference > 0, np.inf, 0.0), where=other)
         cells = (kind, n, ours.size, np.count_nonzero(~same))
         say("| " + " | ".join(map(str, (*cells, *compared[2:]))) + f" | {relative.max():.1g} |")
         found.append(compared)
