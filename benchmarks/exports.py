@@ -33,7 +33,7 @@ def measured(store: str, form: str, destination: Path, split: Path | None) -> di
         "print(json.dumps({'MB': done.bytes / 1e6, 'seconds': time.time() - begin, 'peak': peak}))"
     )
     words = [sys.executable, "-c", code, store, form, str(destination), str(split or "")]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(done.stdout))
 
 
@@ -149,7 +149,10 @@ def read_croissant(folder: Path):
 
 def ravdess(folder: Path) -> None:
     """All forms of all eight emotions."""
-    values = {"dataset": {"path": str(folder)}, "corpus": {"reader": "ravdess", "root": str(CORPORA / "ravdess")}}
+    values = {
+        "dataset": {"path": str(folder / "set")},
+        "corpus": {"reader": "ravdess", "root": str(CORPORA / "ravdess")},
+    }
     store = open_store(build(recipe_from(values, folder=folder, name="ravdess"), quiet=False).store)
     split = make_split(store.manifest(), SplitConfig(protocol="group-k-fold", folds=6))
     path = write_split(split, folder / "split.json")
