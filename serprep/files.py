@@ -7,6 +7,7 @@ import shutil
 import stat
 import uuid
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,17 +15,30 @@ from serprep.errors import StoreError, one_line
 from serprep.forms import form_of
 
 
-def read_regular(path: Path) -> bytes:
-    """The bytes of a regular file.
+def open_regular(path: str | Path) -> FileIO:
+    """A regular file to read, without a buffer.
 
     Raises
     ------
     OSError
-        If it cannot be read, or is a pipe or a device, which could block for ever.
+        If it cannot be read, is a folder, or is a pipe or a device, which could block for ever.
     """
-    if path.exists() and not path.is_file() and not path.is_dir():
+    file = open(path, "rb", buffering=0, opener=_unblocking)  # noqa: SIM115 - a Path costs more than the read
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
         raise OSError(errno.EINVAL, "not a regular file", str(path))
-    return path.read_bytes()
+    return file
+
+
+def _unblocking(path: str, flags: int) -> int:
+    """A pipe is opened at once, not when somebody writes to it."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def read_regular(path: str | Path) -> bytes:
+    """The bytes of a regular file; raises as `open_regular`."""
+    with open_regular(path) as file:
+        return file.read()
 
 
 def write_whole(path: Path, data: bytes | bytearray) -> None:

@@ -145,7 +145,7 @@ def packed(recipe: Recipe, outcome: Outcome, *, path: Path) -> tuple[dict[str, A
     files = {
         ABOUT: json.dumps(about, indent=1, sort_keys=True, allow_nan=False).encode(),
         RECIPE: read_regular(path),
-        SPLIT: (outcome.folder / SPLIT).read_bytes(),
+        SPLIT: read_regular(outcome.folder / SPLIT),
         ROWS: to_csv(store.manifest()).encode(),
     }
     if recipe.corpus.exclude:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from serprep._json import canonical_json
 from serprep.errors import TrainError, one_line
+from serprep.files import open_regular, read_regular
 from serprep.recipe import TrainConfig
 from serprep.store.store import Store
 from serprep.systems import SYSTEMS, SystemSpec, options_of
@@ -73,7 +74,7 @@ def finished(experiment: Experiment) -> bool:
 def is_whole(folder: Path, system: str) -> bool:
     """Whether a folder holds a finished experiment of a system as it was written."""
     try:
-        result = json.loads((folder / "result.json").read_bytes())
+        result = json.loads(read_regular(folder / "result.json"))
         digest = result.pop("sha256")
         whole = hashlib.sha256(canonical_json(result)).hexdigest() == digest
         keeps = system in SYSTEMS.names and SYSTEMS[system].by_gradient  # what others keep was once not kept
@@ -127,7 +128,7 @@ def digests_of(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """SHA-256 of what an experiment writes before its result."""
     digests = {}
     for name in names:
-        with (folder / name).open("rb") as file:
+        with open_regular(folder / name) as file:
             digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
     return digests
 
@@ -150,7 +151,7 @@ def n_epochs_done(experiment: Experiment) -> int:
     if (folder / "result.json").is_file():
         return n_epochs_of(experiment)
     try:
-        return min((folder / HISTORY).read_bytes().count(b"\n"), n_epochs_of(experiment))
+        return min(read_regular(folder / HISTORY).count(b"\n"), n_epochs_of(experiment))
     except OSError:
         return 0
 

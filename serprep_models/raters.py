@@ -21,7 +21,7 @@ from serprep._typing import DoubleArray
 from serprep.corpora import read_corpus
 from serprep.corpora.corpus import Rating
 from serprep.errors import TrainError, one_line
-from serprep.files import write_other
+from serprep.files import read_regular, write_other
 from serprep.ratings import read_ratings
 from serprep.recipe import CorpusConfig, Recipe
 from serprep.store.store import Store
@@ -74,7 +74,7 @@ def read_said(path: Path) -> Said:
 
 @lru_cache(maxsize=2)
 def _read(path: str, _changed: int) -> Said:
-    about = json.loads(Path(path).read_bytes())
+    about = json.loads(read_regular(path))
     distributions = {name: tuple(map(float, row)) for name, row in about["distributions"].items()}
     return Said(labels=tuple(about["labels"]), distributions=distributions)
 

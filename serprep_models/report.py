@@ -284,7 +284,7 @@ def _trained_with(outcome: Outcome) -> dict[str, str]:
     texts = set()
     for _, place in _places(outcome):
         with contextlib.suppress(OSError, ValueError, AttributeError, RecursionError):
-            libraries = json.loads((place / ABOUT).read_bytes()).get("libraries", {})
+            libraries = json.loads(read_regular(place / ABOUT)).get("libraries", {})
             texts.add(", ".join(f"{name} {number}" for name, number in libraries.items()))
     return {"libraries of the training": "; ".join(sorted(texts))} if texts else {}
 
@@ -346,7 +346,7 @@ def _places(outcome: Outcome) -> Iterator[tuple[Result, Path]]:
 def _history(path: Path) -> list[dict[str, float | None]]:
     """Epochs of a training; nothing where the file is not as it was written: scores do not rest on it."""
     try:
-        epochs = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        epochs = [json.loads(line) for line in read_regular(path).decode().splitlines()]
         names = {
             "epoch",
             "train_loss",

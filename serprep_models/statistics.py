@@ -18,7 +18,7 @@ import numpy as np
 from serprep._json import canonical_json
 from serprep._typing import AnyArray, IntArray
 from serprep.errors import TrainError, one_line
-from serprep.files import discard, refuse_store, write_whole
+from serprep.files import discard, read_regular, refuse_store, write_whole
 from serprep.recipe import TrainConfig
 from serprep.store.store import Store
 from serprep_models.children import parents_of
@@ -247,7 +247,7 @@ def remembered(
 def _read(place: Path, shape: tuple[int, ...], dtype: type, *, origin: str) -> tuple[AnyArray, Any] | None:
     """The array in a file, mapped, and its note, if they are whole and of this origin."""
     try:
-        about = json.loads(place.with_suffix(".json").read_bytes())
+        about = json.loads(read_regular(place.with_suffix(".json")))
         values = np.asarray(np.load(place, mmap_mode="r", allow_pickle=False))
         note = about.get("note")
         fits = values.shape == shape and values.dtype == dtype and about["origin"] == origin

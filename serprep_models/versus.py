@@ -74,7 +74,7 @@ def _facts(side: Path | Outcome) -> dict[str, str]:
     folder, store = side if isinstance(side, Path) else side.folder, store_of(side)
     facts = {} if store is None else store_provenance(store)
     try:
-        split = json.loads((folder / "split.json").read_bytes())
+        split = json.loads(read_regular(folder / "split.json"))
         facts |= {f"split: {name}": in_words(split[name]) for name in ("protocol", "group", "seed") if name in split}
         facts["split: folds"] = str(len(split["folds"]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, cast
 
 from serprep import remote
 from serprep.errors import CorpusError, one_line
+from serprep.files import read_regular
 from serprep.place.place import at
 from serprep.place.url_path import UrlPath
 from serprep.remote import Unreachable as Unreachable  # what `read_file` raises
@@ -39,17 +39,10 @@ def read_file(path: Path) -> bytes:
     """
     if isinstance(path, UrlPath):
         return path.read_bytes()
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    try:  # os.fdopen refuses a folder and leaves its descriptor open
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            if stat.S_ISDIR(mode):
-                raise IsADirectoryError(errno.EISDIR, "a folder", str(path))
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read()
-    finally:
-        os.close(descriptor)
+    try:
+        return read_regular(path)
+    except IsADirectoryError:
+        raise IsADirectoryError(errno.EISDIR, "a folder", str(path)) from None
 
 
 def one_name(root: Path) -> str:

@@ -1,6 +1,7 @@
 """A place on this machine's disk, or one that is mounted like one."""
 
 import contextlib
+import io
 import os
 import shutil
 import stat
@@ -11,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from serprep.errors import one_line
-from serprep.files import discard, make_read_only, refuse_store, remove_tree, write_whole
+from serprep.files import discard, make_read_only, open_regular, refuse_store, remove_tree, write_whole
 from serprep.place.place import Answer, Entry, Item, Place, Stage
 
 
@@ -94,7 +95,7 @@ class Here(Place):
 
     def read(self, name: str = "", start: int = 0, end: int | None = None) -> bytes:
         """Bytes of a file."""
-        with self._at(name).open("rb") as file:
+        with open_regular(self._at(name)) as file:
             size = os.fstat(file.fileno()).st_size  # else Python makes room for whatever is asked for
             start = max(0, size + start) if start < 0 else start
             file.seek(start)
@@ -102,7 +103,7 @@ class Here(Place):
 
     def open(self, name: str = "") -> BinaryIO:
         """The file itself."""
-        return self._at(name).open("rb")
+        return io.BufferedReader(open_regular(self._at(name)))
 
     def each(self, function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
         """One after the other."""

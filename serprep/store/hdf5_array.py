@@ -11,6 +11,7 @@ import numpy as np
 
 from serprep._typing import AnyArray
 from serprep.errors import StoreError, one_line
+from serprep.files import open_regular
 from serprep.place.place import at
 from serprep.store.claims import CHUNK_LIMIT, ITEM_BYTES
 from serprep.store.container import DAMAGE
@@ -74,7 +75,7 @@ class FileArray:
     def _read_alone(self, place: int, skipped: int, n: int) -> AnyArray:
         """Rows of a chunk that begins at `place`, past HDF5."""
         rows = np.empty((n, *self.shape[1:]), self.dtype)
-        with open(self._path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path costs more than the read
+        with open_regular(self._path) as file:
             file.seek(place + skipped * rows.strides[0])
             if file.readinto(_bits(rows).data) != rows.nbytes:
                 raise OSError("it is cut short")

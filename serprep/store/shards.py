@@ -18,6 +18,7 @@ import google_crc32c
 import numpy as np
 
 from serprep._typing import AnyArray
+from serprep.files import open_regular
 from serprep.place.place import at
 
 _PLAIN = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
@@ -116,7 +117,7 @@ class Shards:
         """Rows ``[first, last)`` of one file here."""
         name = f"{self.folder}/{self._file(number)}"
         try:
-            file = open(name, "rb", buffering=0)  # noqa: PTH123, SIM115 - a Path costs more than the read
+            file = open_regular(name)
         except FileNotFoundError:
             raise OSError(f"its file {self._file(number)} is missing") from None
         with file:

@@ -129,6 +129,18 @@ def test_pipes_and_giants_are_not_waited_for(place) -> None:
         (place / name).write_bytes(data)
 
 
+def test_a_pipe_in_a_finished_experiment_is_not_waited_for(place) -> None:
+    assert is_whole(place, place.parents[1].name)
+    for name in ("result.json", "predictions.csv", "checkpoint.json", "weights.safetensors"):
+        data = (place / name).read_bytes()
+        (place / name).unlink()
+        os.mkfifo(place / name)
+        assert not is_whole(place, place.parents[1].name)
+        (place / name).unlink()
+        (place / name).write_bytes(data)
+    assert is_whole(place, place.parents[1].name)
+
+
 def test_results_are_what_was_written_or_nothing(place) -> None:
     rng = np.random.default_rng(3)
     data = (place / "result.json").read_bytes()

@@ -1,6 +1,8 @@
 """Every kind of damage is found, named, and never a traceback."""
 
+import contextlib
 import json
+import os
 import random
 import shutil
 from pathlib import Path
@@ -15,7 +17,8 @@ from serprep.features.functionals import library_digest
 from serprep.pipeline.build import build
 from serprep.recipe import Recipe, recipe_from
 from serprep.store import zarr_store
-from serprep.store.store import open_store
+from serprep.store.container import DAMAGE
+from serprep.store.store import Store, open_store
 from serprep.store.verify import container_problems, verify
 from serprep.testing import write_synthetic_corpus
 
@@ -95,6 +98,20 @@ def test_every_cut_file_is_found(store, fraction) -> None:
         data = path.read_bytes()
         path.write_bytes(data[: int(len(data) * fraction)])
         assert not verify(str(store)).ok, path
+        path.write_bytes(data)
+
+
+def test_a_pipe_in_place_of_a_file_is_damage_and_is_not_waited_for(store) -> None:
+    for path in files_of(store):
+        data = path.read_bytes()
+        path.unlink()
+        os.mkfifo(path)
+        assert not verify(str(store)).ok, path
+        with contextlib.suppress(SerprepError, *DAMAGE):
+            damaged = Store(str(store), complete=False)
+            damaged.read("functionals", slice(None))
+            damaged.read("logmel", slice(None))
+        path.unlink()
         path.write_bytes(data)
 
 
