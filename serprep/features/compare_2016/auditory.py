@@ -56,13 +56,16 @@ def loudness_of(power: FloatArray) -> tuple[FloatArray, FloatArray]:
     loudness : ndarray, shape (n_frames,)
     """
     band, weight, loudness = bank()
-    bands = _bands(power, band, weight)
-    return bands, _loudness(bands, loudness)
+    bands, mean = np.zeros((len(power), N_BANDS), np.float32), np.empty(len(power), np.float32)
+    _bands(power, band, weight, bands)
+    _loudness(bands, loudness, mean)
+    return bands, mean
 
 
 def rasta_in_place(bands: FloatArray) -> FloatArray:
     """Make of mel bands, one a row, shape (26, n_frames), their RASTA-filtered auditory spectrum; returns its mean."""
-    mean: FloatArray = _rasta(bands, bank()[2], _rasta_constants())
+    mean = np.zeros(bands.shape[1], np.float32)
+    _rasta(bands, bank()[2], _rasta_constants(), mean)
     return mean
 
 
@@ -77,8 +80,7 @@ def _rasta_constants() -> FloatArray:
 
 
 @compiled
-def _bands(power, band, weight):  # type: ignore[no-untyped-def]
-    bands = np.zeros((len(power), N_BANDS), np.float32)
+def _bands(power, band, weight, bands):  # type: ignore[no-untyped-def]
     for t in range(len(power)):
         for k in range(FIRST_BIN, LAST_BIN + 1):
             b = band[k]
@@ -87,26 +89,22 @@ def _bands(power, band, weight):  # type: ignore[no-untyped-def]
                 bands[t, b - 1] += falling
             if b < N_BANDS:
                 bands[t, b] += np.float32(power[t, k] - falling)
-    return bands
 
 
 @compiled
-def _loudness(bands, weights):  # type: ignore[no-untyped-def]
-    loudness = np.empty(len(bands), np.float32)
+def _loudness(bands, weights, loudness):  # type: ignore[no-untyped-def]
     for t in range(len(bands)):
         total = np.float32(0)
         for b in range(N_BANDS):
             value = np.float32(max(bands[t, b], FLOOR) * weights[b])
             total += np.float32(np.float64(value) ** np.float64(COMPRESSION))
         loudness[t] = total / np.float32(N_BANDS)
-    return loudness
 
 
 @compiled
-def _rasta(bands, weights, constants):  # type: ignore[no-untyped-def]
+def _rasta(bands, weights, constants, mean):  # type: ignore[no-untyped-def]
     pole, c0, c1, c3, c4 = constants
     n = bands.shape[1]
-    mean = np.zeros(n, np.float32)
     for b in range(N_BANDS):
         row = bands[b]
         log_weight = np.float32(np.log(np.float64(weights[b])))
@@ -124,4 +122,3 @@ def _rasta(bands, weights, constants):  # type: ignore[no-untyped-def]
             mean[t] += row[t]
     for t in range(n):
         mean[t] /= np.float32(N_BANDS)
-    return mean

@@ -29,7 +29,7 @@ from serprep.features.compare_2016.statistics import (
 
 N_FUNCTIONALS = 6373
 _SHAPE, _VOICED, _RUNS, _COURSE, _CHANGE = map(len, (SHAPE, VOICED, RUNS, COURSE, CHANGE))
-_ENDS = np.cumsum([2 * 59 * _SHAPE, 2 * 6 * _VOICED, _RUNS, 59 * _COURSE])  # of the blocks, but for the last
+_ENDS = np.cumsum([2 * 59 * _SHAPE, 2 * 6 * _VOICED, _RUNS, 59 * _COURSE]).tolist()  # of the blocks, but for the last
 _AT_ONCE = 2**19  # values of contours that are smoothed and put in order at a time: of an hour one contour's
 
 
@@ -38,7 +38,7 @@ def functionals_of(contours: Contours) -> FloatArray:
     n, n_energy, n_both = contours.n_frames, len(contours.energy), len(contours.energy) + len(contours.spectrum)
     decided = contours.n_decided or n  # nothing decided before the end: statistics wait for the decisions
     out = np.zeros(N_FUNCTIONALS, np.float32)
-    shapes, voiced, of_runs, courses, changes = np.split(out, _ENDS)
+    shapes, voiced, of_runs, courses, changes = map(out.__getitem__, map(slice, [0, *_ENDS], [*_ENDS, N_FUNCTIONALS]))
     n_short = contours.spectrum.shape[1]
     n_group = max(1, _AT_ONCE // n_short)
     for c in range(0, n_energy, n_group):
@@ -51,12 +51,14 @@ def functionals_of(contours: Contours) -> FloatArray:
         smoothed = smooth(rows, n_short, np.full(len(rows), n_short))
         of_rows, of_deltas = shapes[(n_energy + c) * _SHAPE :], shapes[(n_both + c) * _SHAPE :]
         _of_group(smoothed, delta(smoothed, n_short), n + 2, n, c, of_rows, of_deltas, courses, changes)
-    voice = [row[: max(1, decided - 2)] for row in (*contours.voice, *contours.voice_delta)]
-    for c in range(0, len(voice), n_group):
-        seen = np.stack(voice[c:][:n_group])
-        ordered = np.where(seen == 0, np.float32(np.inf), seen)
-        ordered.sort()
-        _of_voices(seen, ordered, voiced[c * _VOICED :])
+    n_seen = max(1, decided - 2)
+    for rows in (contours.voice, contours.voice_delta):
+        for c in range(0, len(rows), n_group):
+            seen = rows[c:, :n_seen][:n_group].copy()
+            ordered = np.where(seen == 0, np.float32(np.inf), seen)
+            ordered.sort()
+            _of_voices(seen, ordered, voiced[c * _VOICED :])
+        voiced = voiced[len(rows) * _VOICED :]
     runs(contours.voice[0, :decided], of_runs)
     return out
 
@@ -66,8 +68,11 @@ def _of_group(
     shapes: FloatArray, of_deltas: FloatArray, courses: FloatArray, changes: FloatArray,
 ) -> None:  # fmt: skip
     """Functionals of contours from number `first` on and of their deltas, of whose shape `n_seen` frames are seen."""
-    ordered = (np.sort(rows[:, :n_seen]) for rows in (contours, deltas))
-    _of_rows(contours, deltas, *ordered, n, shapes, of_deltas, courses[first * _COURSE :], changes[first * _CHANGE :])
+    ordered, ordered_deltas = contours[:, :n_seen].copy(), deltas[:, :n_seen].copy()
+    ordered.sort()
+    ordered_deltas.sort()
+    courses, changes = courses[first * _COURSE :], changes[first * _CHANGE :]
+    _of_rows(contours, deltas, ordered, ordered_deltas, n, shapes, of_deltas, courses, changes)
 
 
 @compiled

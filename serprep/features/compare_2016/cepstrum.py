@@ -30,21 +30,20 @@ def _tables() -> tuple[FloatArray, FloatArray]:
 def mfcc(bands: FloatArray, n: int = N_COEFFICIENTS) -> FloatArray:
     """The first coefficients of mel bands, from 1 on, shape (n_frames, n)."""
     cosines, lifters = _tables()
-    coefficients: FloatArray = _mfcc(bands, cosines[:n], lifters[:n])
+    coefficients = np.empty((len(bands), n), np.float32)
+    _mfcc(bands, cosines, lifters, coefficients)
     return coefficients
 
 
 @compiled
-def _mfcc(bands, cosines, lifters):  # type: ignore[no-untyped-def]
-    coefficients = np.empty((len(bands), len(lifters)), np.float32)
+def _mfcc(bands, cosines, lifters, coefficients):  # type: ignore[no-untyped-def]
     scale = np.float32(np.float64(FULL_SCALE) * np.float64(FULL_SCALE))
     logs = np.empty(N_BANDS, np.float32)
     for t in range(len(bands)):
         for b in range(N_BANDS):
             logs[b] = np.log(max(np.float32(bands[t, b] * scale), np.float32(1)))
-        for i in range(len(lifters)):
+        for i in range(coefficients.shape[1]):
             total = np.float32(0)
             for b in range(N_BANDS):
                 total += np.float32(logs[b] * cosines[i, b])
             coefficients[t, i] = total * lifters[i]
-    return coefficients

@@ -31,17 +31,24 @@ class Compiled:
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
         self.known: dict[tuple[Any, ...], Callable[..., Any]] = {}  # by the types of arguments
+        self._usual: Callable[..., Any] = _unknown  # that of the types of the first call
 
     def __call__(self, *args: Any) -> Any:
+        try:  # machine code looks at types sooner than Python
+            return self._usual(*args)
+        except objects.OtherTypes:
+            return self._of_types(args)(*args)
+
+    def _of_types(self, args: tuple[Any, ...]) -> Callable[..., Any]:
+        """What can be called with arguments of such types."""
         kinds = tuple(
             [(a.dtype.char, a.ndim, a.flags.c_contiguous) if type(a) is np.ndarray else type(a) for a in args]
         )
         try:
-            call = self.known[kinds]
+            return self.known[kinds]
         except KeyError:
             with _lock:
-                call = self.known.get(kinds) or self._ready(kinds)
-        return call(*args)
+                return self.known.get(kinds) or self._ready(kinds)
 
     def _ready(self, kinds: tuple[Any, ...]) -> Callable[..., Any]:
         """What calls it with arguments of such types: what is kept, or what is compiled now."""
@@ -55,6 +62,8 @@ class Compiled:
                 listener(path is not None)
             call = objects.make(self.dispatcher, kinds, path)
         self.known[kinds] = call
+        if self._usual is _unknown and not hasattr(call, "py_func"):  # numba's own would take all types
+            self._usual = call
         return call
 
     @cached_property
@@ -76,6 +85,10 @@ class Compiled:
             lanes.teach()
             dispatcher = self._dispatcher = objects.dispatcher_of(self.function)
         return dispatcher
+
+
+def _unknown(*args: Any) -> Any:
+    raise objects.OtherTypes
 
 
 def compiled(function: Callable[..., Any]) -> Any:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from serprep._typing import FloatArray
+from serprep._typing import FloatArray, IntArray
 from serprep.features.compare_2016.auditory import N_BANDS, loudness_of, rasta_in_place
 from serprep.features.compare_2016.cepstrum import N_COEFFICIENTS, mfcc
 from serprep.features.compare_2016.compiled import compiled
@@ -67,23 +67,27 @@ def contours_of(signal: FloatArray) -> Contours:
         rows[:N_BANDS], rows[N_BANDS:-N_COEFFICIENTS] = bands.T, spectral(magnitude, power)[before:].T
         rows[-N_COEFFICIENTS:] = mfcc(bands).T
     energy[1] = rasta_in_place(spectrum[:N_BANDS])
-    n_decided = pitch.n_decided
-    voice, voice_delta, energy, energy_delta = _smoothed(voice, energy, n_long, n_decided, n_short)
-    return Contours(n_long, n_decided, voice, voice_delta, energy, energy_delta, spectrum)
+    smoothed, voice_delta, energies, energy_delta = (
+        np.zeros((n, n_long + more), np.float32) for n in (6, 4) for more in (1, 3)
+    )
+    _smoothed(voice, energy, n_long, pitch.n_decided, n_short, smoothed, voice_delta, energies, energy_delta)
+    return Contours(n_long, pitch.n_decided, smoothed, voice_delta, energies, energy_delta, spectrum)
 
 
 @compiled
-def _smoothed(voice, energy, n_long, n_decided, n_short):  # type: ignore[no-untyped-def]
-    """Contours and deltas of voice and of energy."""
+def _smoothed(  # type: ignore[no-untyped-def]
+    voice, energy, n_long, n_decided, n_short, smooth_voice, voice_delta, smooth_energy, energy_delta
+):  # fmt: skip
+    """Contours and deltas of voice and of energy, into arrays of 0."""
     smooth_limit, delta_limit = _limits(n_long, n_decided)
-    smooth_voice = np.zeros((6, n_long + 1), np.float32)
     always = np.full(n_long + 1, n_long)
     for c in range(6):
         smooth_known_row(voice[c], always if c < 2 else smooth_limit, smooth_voice[c])
     known = np.full(4, n_short)
     known[3] = n_long
-    smooth_energy = smooth(energy, n_long, known)
-    return smooth_voice, _delta_voice(smooth_voice, delta_limit), smooth_energy, delta(smooth_energy, n_long)
+    _delta_voice(smooth_voice, delta_limit, voice_delta)
+    _smooth(energy, n_long, known, smooth_energy)
+    _delta(smooth_energy, n_long, energy_delta)
 
 
 @compiled
@@ -142,10 +146,9 @@ def smooth_known_row(column, limits, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _delta_voice(values, limits):  # type: ignore[no-untyped-def]
+def _delta_voice(values, limits, deltas):  # type: ignore[no-untyped-def]
     """Regression over pairs of frames that are both not zero; the divisor grows with every pair of any contour."""
     count = values.shape[1] + 2
-    deltas = np.zeros((6, count), np.float32)
     divisor = np.float32(10)
     for t in range(count):
         for c in range(6):
@@ -158,16 +161,19 @@ def _delta_voice(values, limits):  # type: ignore[no-untyped-def]
                     total += np.float32(w) * np.float32(after - before)
                     divisor += np.float32(w * w)
             deltas[c, t] = total / divisor
-    return deltas
+
+
+def smooth(values: FloatArray, count: int, known: IntArray) -> FloatArray:
+    """Three-frame mean, shape (n, count + 1); of each contour `known` frames exist."""
+    smoothed = np.empty((len(values), count + 1), np.float32)
+    _smooth(values, count, known, smoothed)
+    return smoothed
 
 
 @compiled
-def smooth(values, count, known):  # type: ignore[no-untyped-def]
-    """Three-frame mean, shape (n, count + 1); of each contour `known` frames exist."""
-    smoothed = np.empty((len(values), count + 1), np.float32)
+def _smooth(values, count, known, smoothed):  # type: ignore[no-untyped-def]
     for c in range(len(values)):
         smooth_row(values[c], count, known[c], smoothed[c])
-    return smoothed
 
 
 @compiled
@@ -183,13 +189,17 @@ def smooth_row(x, count, known, y):  # type: ignore[no-untyped-def]
             y[t] = (total + _read(x, t, t + 1, known, 1)) / three
 
 
-@compiled
-def delta(values, count):  # type: ignore[no-untyped-def]
+def delta(values: FloatArray, count: int) -> FloatArray:
     """Five-frame regression, shape (n, count + 3)."""
     deltas = np.empty((len(values), count + 3), np.float32)
+    _delta(values, count, deltas)
+    return deltas
+
+
+@compiled
+def _delta(values, count, deltas):  # type: ignore[no-untyped-def]
     for c in range(len(values)):
         delta_row(values[c], count, deltas[c])
-    return deltas
 
 
 @compiled

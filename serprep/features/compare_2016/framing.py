@@ -30,7 +30,8 @@ def samples_of(signal: FloatArray) -> FloatArray:
     signal : ndarray, shape (n_samples,), float32
         Amplitudes in [-1, 1); +1.0 wraps, as in 16-bit arithmetic.
     """
-    samples: FloatArray = _samples(signal)
+    samples = np.empty(len(signal), np.float32)
+    _samples(signal, samples)
     return samples
 
 
@@ -45,12 +46,10 @@ def blocks_of(signal: FloatArray, count: int, length: int, margin: int = 0) -> I
 
 
 @compiled
-def _samples(signal):  # type: ignore[no-untyped-def]
-    samples = np.empty(len(signal), np.float32)
+def _samples(signal, samples):  # type: ignore[no-untyped-def]
     for i in range(len(signal)):
         whole = np.int16(np.int32(signal[i] * np.float32(32_768)))
         samples[i] = np.float32(whole) / np.float32(FULL_SCALE)
-    return samples
 
 
 def n_frames(n_samples: int, length: int) -> int:
@@ -79,9 +78,15 @@ def gauss() -> FloatArray:
     return np.array([math.exp(-0.5 * (v * v)) for v in places], np.float32)
 
 
-@compiled
-def zero_crossings(samples, count):  # type: ignore[no-untyped-def]
+def zero_crossings(samples: FloatArray, count: int) -> FloatArray:
     """Zero crossings per sample of the 60 ms frames; a zero counts unless its neighbours have one sign."""
+    rates = np.empty(count, np.float32)
+    _zero_crossings(samples, rates)
+    return rates
+
+
+@compiled
+def _zero_crossings(samples, rates):  # type: ignore[no-untyped-def]
     crosses = np.zeros(len(samples) + 1, np.int64)
     last, here, following = samples, samples[1:], samples[2:]
     at = crosses[2:]
@@ -90,8 +95,6 @@ def zero_crossings(samples, count):  # type: ignore[no-untyped-def]
     before = crosses  # crossings at samples below i
     for i in range(len(samples)):
         before[i + 1] += before[i]
-    rates = np.empty(count, np.float32)
-    for t in range(count):
+    for t in range(len(rates)):
         first = t * HOP
         rates[t] = np.float32(before[first + LONG - 1] - before[first + 1]) / np.float32(LONG)
-    return rates

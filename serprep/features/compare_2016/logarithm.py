@@ -36,13 +36,15 @@ def binary_logarithms(x):  # type: ignore[no-untyped-def]
 
 @compiled
 def sum_of_logarithms(x):  # type: ignore[no-untyped-def]
-    """Natural, of positive values, float64: exponents are added, and mantissas multiplied as long as it may go on."""
-    n, bits = len(x), x.view(np.int64)
-    inner, exponents = np.empty(n, np.int64), 0
+    """Natural, of positive values, float64: exponents are added, and mantissas multiplied as long as it may go on.
+
+    What is left in `x` are the mantissas.
+    """
+    n, bits, mantissas = len(x), x.view(np.int64), x
+    exponents, total = 0, 0.0
     for i in range(n):
-        inner[i] = (bits[i] & _MANTISSA) | _ONE
         exponents += bits[i] >> 52
-    mantissas, total = inner.view(np.float64), 0.0
+        bits[i] = (bits[i] & _MANTISSA) | _ONE
     for first in range(0, n, _FACTORS):
         last = min(first + _FACTORS, n)
         a = b = c = d = 1.0  # a product alone waits for itself

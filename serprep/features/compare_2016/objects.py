@@ -34,6 +34,7 @@ _SCALARS: dict[Any, tuple[str, Any, str]] = {  # as numba, as ctypes and as LLVM
     np.bool_: ("boolean", ctypes.c_bool, "i8"),
 }
 _RETURNED = {"int64": ctypes.c_int64, "float64": ctypes.c_double, "boolean": ctypes.c_bool, "float32": ctypes.c_float}
+OTHER = -77  # what an entry returns, as numba's code never does, if an array is not of the type it was made for
 _GIVEN = ("NRT_MemInfo_alloc_aligned", "NRT_MemInfo_call_dtor")
 # What an array's memory begins with, as numba's functions count its users; the rest of numba's own is not needed.
 _MEMORY = """
@@ -215,9 +216,15 @@ def _name(symbol: str) -> str:
 
 
 def _entry(symbol: str, kinds: tuple[Any, ...]) -> str:
-    """LLVM's assembly of what reads the fields of arrays, which numpy never moves, and calls `symbol`."""
+    """LLVM's assembly of what reads the fields of arrays, which numpy never moves, and calls `symbol`.
+
+    It asks each array for its class first, then for its layout: of other types, nothing is read and `OTHER` returned.
+    """
     head = object.__basicsize__
-    lines, given, taken = ["%error = alloca ptr"], ["ptr %result"], ["ptr %result", "ptr %error"]
+    given = ["ptr %class", "ptr %result"]
+    given += [f"ptr %a{i}" if isinstance(kind, tuple) else f"{_SCALARS[kind][2]} %a{i}" for i, kind in enumerate(kinds)]
+    arrays = [(f"ptr %a{i}", *kind) for i, kind in enumerate(kinds) if isinstance(kind, tuple)]
+    lines = ["%error = alloca ptr"]
 
     def value(kind: str, line: str) -> str:
         lines.append(f"%v{len(lines)} = {line}")
@@ -226,34 +233,57 @@ def _entry(symbol: str, kinds: tuple[Any, ...]) -> str:
     def field(kind: str, of: str, offset: int) -> str:
         return value(kind, f"load {kind}, {value('ptr', f'getelementptr i8, {of}, i64 {offset}')}")
 
-    for i, kind in enumerate(kinds):
+    def go_on_if(equal: list[tuple[str, object]], step: str) -> None:
+        true = "i1 1"
+        for one, other in equal:
+            true = value("i1", f"and {true}, {value('i1', f'icmp eq {one}, {other}').split()[1]}")
+        lines.extend([f"br {true}, label %{step}, label %other", f"{step}:"])
+
+    go_on_if([(field("ptr", of, head - 8), "%class") for of, *_ in arrays], "arrays")
+    layout: list[tuple[str, object]] = []
+    for of, char, n_dimensions, contiguous in arrays:
+        layout.append((field("i32", of, head + 8), n_dimensions))
+        layout.append((value("i32", f"and {field('i32', of, head + 48)}, 1"), int(contiguous)))
+        layout.append((field("i8", field("ptr", of, head + 40), head + 9), ord(char)))
+    go_on_if(layout, "known")
+    taken = ["ptr %result", "ptr %error"]
+    for place, kind in zip(given[2:], kinds, strict=True):
         if not isinstance(kind, tuple):
-            given.append(f"{_SCALARS[kind][2]} %a{i}")
-            taken.append(given[-1])
+            taken.append(place)
             continue
-        given.append(f"ptr %a{i}")
-        data, shape, strides = (field("ptr", given[-1], head + offset) for offset in (0, 16, 24))
+        data, shape, strides = (field("ptr", place, head + offset) for offset in (0, 16, 24))
         sizes, steps = ([field("i64", of, 8 * axis) for axis in range(kind[1])] for of in (shape, strides))
         total = "i64 1"
         for size in sizes:
             total = value("i64", f"mul {total}, {size.split()[1]}")
         taken += ["ptr null", "ptr null", total, f"i64 {np.dtype(kind[0]).itemsize}", data, *sizes, *steps]
-    lines += [f'%code = call i32 @"{symbol}"({", ".join(taken)})', "ret i32 %code"]
+    lines += [f'%code = call i32 @"{symbol}"({", ".join(taken)})', "ret i32 %code", "other:", f"ret i32 {OTHER}"]
     types = ", ".join(each.split()[0] for each in taken)
     body = "\n".join(lines)
     return f'declare i32 @"{symbol}"({types})\ndefine i32 @"{_name(symbol)}"({", ".join(given)}) {{\n{body}\n}}\n'
 
 
+class OtherTypes(TypeError):
+    """Arguments are not of the types that a function was made for."""
+
+
 def caller(address: int, kinds: tuple[Any, ...], returns: Any) -> Callable[..., Any]:
-    """A function of Python that calls an entry at an address."""
+    """A function of Python that calls an entry at an address; it raises `OtherTypes` where that is not for it."""
     taken = [ctypes.py_object if isinstance(kind, tuple) else _SCALARS[kind][1] for kind in kinds]
-    call = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, *taken)(address)
+    call = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.py_object, ctypes.c_void_p, *taken)(address)
     returned, value_of, addressof = _place(returns), _reader(returns), ctypes.addressof
+    numbers = [(i, kind) for i, kind in enumerate(kinds) if not isinstance(kind, tuple)]
+    n, array = len(kinds), np.ndarray
 
     def called(*args: Any) -> Any:
+        if len(args) != n:
+            raise OtherTypes(f"{len(args)} arguments; expected {n}")
+        for i, kind in numbers:
+            if type(args[i]) is not kind:
+                raise OtherTypes(f"argument {i} is of {type(args[i])}; expected {kind}")
         place = returned()
-        if call(addressof(place), *args) != 0:
-            raise MemoryError("compiled features found no memory")
+        if (code := call(array, addressof(place), *args)) != 0:
+            raise OtherTypes if code == OTHER else MemoryError("compiled features found no memory")
         return value_of(place.value)
 
     return called

@@ -143,33 +143,41 @@ def slopes(x, places, is_peak, count, out):  # type: ignore[no-untyped-def]
             out[2] = slope
         return
     each = np.empty(count, np.float32)
-    sums, counts = np.zeros(2, np.float32), np.zeros(2, np.int64)  # rising, falling
-    peak_at = valley_at = 0
+    rising = falling = np.float32(0)
+    n_rising = n_falling = peak_at = valley_at = 0
     for i in range(count):
         at = places[i]
         if is_peak[i]:
             each[i] = np.float32(x[at] - x[valley_at]) / np.float32(np.float32(at - valley_at) * PERIOD)
             peak_at = at
-            sums[0] += each[i]
-            counts[0] += 1
+            rising += each[i]
+            n_rising += 1
         else:
             each[i] = np.float32(x[peak_at] - x[at]) / np.float32(np.float32(at - peak_at) * PERIOD)
             valley_at = at
-            sums[1] += each[i]
-            counts[1] += 1
+            falling += each[i]
+            n_falling += 1
     last = places[count - 1]
     if n - 1 > last:
-        kind = 1 if is_peak[count - 1] else 0
-        sums[kind] += np.float32(x[n - 1] - x[last]) / np.float32(np.float32(n - 1 - last) * PERIOD)
-        counts[kind] += 1
-    for kind in range(2):
-        if counts[kind] == 0:
-            continue
-        mean = sums[kind] / np.float32(counts[kind])
-        spread = np.float32(0)
-        for i in range(count):
-            if is_peak[i] == (kind == 0):
-                d = np.float32(each[i] - mean)
-                spread += np.float32(d * d)
-        out[2 * kind] = mean
-        out[1 + 2 * kind] = np.sqrt(np.float32(spread / np.float32(counts[kind])))
+        rest = np.float32(x[n - 1] - x[last]) / np.float32(np.float32(n - 1 - last) * PERIOD)
+        if is_peak[count - 1]:
+            falling += rest
+            n_falling += 1
+        else:
+            rising += rest
+            n_rising += 1
+    if n_rising > 0:
+        out[0], out[1] = _mean_and_deviation(rising, n_rising, each, is_peak, True, count)
+    if n_falling > 0:
+        out[2], out[3] = _mean_and_deviation(falling, n_falling, each, is_peak, False, count)
+
+
+@compiled
+def _mean_and_deviation(total, n, each, is_peak, wanted, count):  # type: ignore[no-untyped-def]
+    mean = total / np.float32(n)
+    spread = np.float32(0)
+    for i in range(count):
+        if is_peak[i] == wanted:
+            d = np.float32(each[i] - mean)
+            spread += np.float32(d * d)
+    return mean, np.sqrt(np.float32(spread / np.float32(n)))

@@ -102,8 +102,8 @@ def track(signal: FloatArray, count: int, tracker: Tracker = COMPARE_2016) -> Tr
     """Fundamental frequency and voicing of `count` 60 ms frames."""
     keeps_spectra = (tracker.keeps_spectra or is_shared()) and count <= _MOST_SPECTRA
     peaks, spectra, silent = _peaks(signal, count, keeps_spectra)
-    frequency, voicing = _within(*peaks, tracker.lowest, tracker.highest)
-    f0, final, n_decided = _best_path(frequency, voicing, tracker.memory)
+    f0, final = np.zeros(count, np.float32), np.empty(count, np.float32)
+    n_decided = _best_path(*peaks, tracker.lowest, tracker.highest, tracker.memory, f0, final)
     f0[silent] = 0
     final[silent] = 0
     return Track(f0, final, n_decided, spectra)
@@ -342,8 +342,9 @@ def _local_cost(f, p):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _best_path(frequency, voicing, memory):  # type: ignore[no-untyped-def]
-    """F0 and voicing of the cheapest path, and how many frames were decided before the end."""
+def _best_path(frequency, voicing, score, lowest, highest, memory, f0, final):  # type: ignore[no-untyped-def]
+    """F0 (over zeros) and voicing of the cheapest path; returns how many frames were decided before the end."""
+    frequency, voicing = _within(frequency, voicing, score, lowest, highest)
     count = len(frequency)
     unvoiced = N_CANDIDATES
     n_states = N_CANDIDATES + 1
@@ -414,14 +415,13 @@ def _best_path(frequency, voicing, memory):  # type: ignore[no-untyped-def]
     for s in range(count - 1, n_decided - 1, -1):
         chosen[s] = state
         state = back[s, state]
-    f0, final = np.zeros(count, np.float32), np.empty(count, np.float32)
     for t in range(count):
         if chosen[t] == unvoiced:
             final[t] = voicing[t, 0]
         else:
             f0[t] = frequency[t, chosen[t]]
             final[t] = voicing[t, chosen[t]]
-    return f0, final, n_decided
+    return n_decided
 
 
 @compiled

@@ -32,13 +32,13 @@ def spectral(magnitude: FloatArray, power: FloatArray) -> FloatArray:
     Energies 250-650 and 1000-4000 Hz, roll-off points 25, 50, 75, 90 %, flux, centroid,
     entropy, variance, skewness, kurtosis, slope, sharpness, harmonicity.
     """
-    descriptors: FloatArray = _spectral(magnitude, power, _sharpness())
+    descriptors = np.empty((len(power), N_DESCRIPTORS), np.float32)
+    _spectral(magnitude, power, _sharpness(), descriptors)
     return descriptors
 
 
 @compiled
-def _spectral(magnitude, power, sharpness):  # type: ignore[no-untyped-def]
-    descriptors = np.empty((len(power), N_DESCRIPTORS), np.float32)
+def _spectral(magnitude, power, sharpness, descriptors):  # type: ignore[no-untyped-def]
     p, m, sums = np.zeros((_N + 1, LANES), np.float32), np.zeros((_N + 1, LANES + 1), np.float32), np.zeros((10, LANES))
     running = np.empty((_N + 1, LANES))
     for first in range(0, len(power), LANES):
@@ -68,7 +68,6 @@ def _spectral(magnitude, power, sharpness):  # type: ignore[no-untyped-def]
             out[9] = variance
             out[10] = sums[8, t] / (total * variance * np.sqrt(variance)) if variance > 0 else 0
             out[11] = sums[9, t] / (total * variance * variance) if variance != 0 else 0
-    return descriptors
 
 
 @compiled

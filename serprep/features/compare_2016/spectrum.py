@@ -20,20 +20,23 @@ ONES = np.ones(SHORT, np.float32)
 
 def short_spectra(samples: FloatArray, count: int) -> tuple[FloatArray, DoubleArray]:
     """Magnitudes of the Hamming-windowed 20 ms frames, shape (count, 257), and mean squares without the window."""
-    spectra, squares = _spectra(samples, hamming(), ONES, count, *plan(N_FFT_SHORT))
+    spectra, squares = np.empty((count, N_FFT_SHORT // 2 + 1), np.float32), np.empty(count)
+    _spectra(samples, hamming(), ONES, spectra, squares, *plan(N_FFT_SHORT))
     return spectra, squares
 
 
 def long_spectra(samples: FloatArray, count: int) -> FloatArray:
     """Magnitudes of the Gaussian-windowed 60 ms frames, shape (count, 513)."""
-    spectra: FloatArray = _spectra(samples, gauss(), gauss(), count, *plan(N_FFT_LONG))[0]
+    spectra = np.empty((count, N_FFT_LONG // 2 + 1), np.float32)
+    _spectra(samples, gauss(), gauss(), spectra, np.empty(count), *plan(N_FFT_LONG))
     return spectra
 
 
 @compiled
-def _spectra(samples, window, weights, count, sizes, kinds, plain, twisted, order, split, half):  # type: ignore[no-untyped-def]
-    n_points = len(order)
-    spectra, squares = np.empty((count, n_points + 1), np.float32), np.empty(count)
+def _spectra(  # type: ignore[no-untyped-def]
+    samples, window, weights, spectra, squares, sizes, kinds, plain, twisted, order, split, half
+):  # fmt: skip
+    n_points, count = len(order), len(squares)
     re, im = np.empty((n_points, LANES), np.float32), np.empty((n_points, LANES), np.float32)
     block, grid = np.empty((n_points + 1, LANES), np.float32), np.zeros((HOP, N_HOPS), np.float32)
     for first in range(0, count, LANES):
@@ -44,7 +47,6 @@ def _spectra(samples, window, weights, count, sizes, kinds, plain, twisted, orde
         for t in range(min(LANES, count - first)):
             for k in range(n_points + 1):
                 spectra[first + t, k] = block[k, t]
-    return spectra, squares
 
 
 @compiled

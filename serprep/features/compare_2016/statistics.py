@@ -83,7 +83,7 @@ def means(x):  # type: ignore[no-untyped-def]
             total = 0.0
             for i in range(n):
                 if x[i] != 0:
-                    total += np.log(known[i])
+                    total += np.log(abs(np.float64(x[i])))
             flatness = np.exp(total / n_known) / arithmetic
     return (
         np.float32(flatness),
@@ -283,7 +283,7 @@ def prediction(r, a):  # type: ignore[no-untyped-def]
     a[:] = 0
     if error == 0:
         return error
-    new = np.zeros(len(r), np.float32)
+    new = np.empty(len(r), np.float32)
     for m in range(1, len(r)):
         s = r[m]
         for i in range(1, m):

@@ -5,6 +5,7 @@ import pytest
 import soundfile
 
 from serprep.features.compare_2016 import blocks, functional_names, functionals
+from serprep.features.compare_2016.framing import SHORT, n_frames
 from serprep.testing.signals import SIGNALS, generated_signal
 
 CUTS = [
@@ -37,9 +38,10 @@ def test_functionals_of_a_constant_are_the_package_s(package, same_functionals, 
     same_functionals(functionals(signal), package("Functionals", signal)[0])
 
 
-def test_contours_of_long_recordings_are_taken_some_at_a_time(monkeypatch, speech):
-    together = functionals(speech)
-    monkeypatch.setattr(blocks, "_AT_ONCE", 2000)
+@pytest.mark.parametrize("n_group", [1, 3, 4, 5, 7, 20])
+def test_contours_of_long_recordings_are_taken_some_at_a_time(monkeypatch, speech, n_group):
+    together, n_short = functionals(speech), n_frames(len(speech), SHORT)
+    monkeypatch.setattr(blocks, "_AT_ONCE", n_group * n_short)
     np.testing.assert_array_equal(functionals(speech), together)
 
 

@@ -1,3 +1,4 @@
+import numba
 import numpy as np
 import pytest
 
@@ -54,6 +55,23 @@ def test_other_types_and_strides_have_their_own_code(kept_function):
     assert function(np.ones(6, np.float32)[::2], 2)[1] == 3  # left to numba
     assert function(np.ones(3, np.float64), 4.0)[1] == 3
     assert len(list(path.parent.glob("*.native"))) == 2
+
+
+def test_what_is_of_another_type_is_not_taken_for_an_array(kept_function):
+    """Machine code looks at what it is given; what it was not made for goes another way, or is refused."""
+    function, halves = kept_function[1](), [0.5, 1, 1.5, 2]
+    x = np.arange(1, 5, dtype=np.float32)
+    for _ in range(2):
+        assert function(x, 2)[0][1].tolist() == halves
+        assert function(x.astype(np.float64), 2)[0][1].tolist() == halves
+        assert function(x.astype(np.int32), 2)[0][1].tolist() == halves
+        assert function(np.repeat(x, 2)[::2], 2)[0][1].tolist() == halves
+        assert function(x, 2.0)[0][1].tolist() == halves
+        for wrong in (None, 3, "text", object(), x.reshape(2, 2), np.float32(1)):
+            with pytest.raises((TypeError, ValueError, numba.core.errors.NumbaError)):
+                function(wrong, 2)
+        with pytest.raises(TypeError):
+            function(x)
 
 
 def test_every_type_of_argument_arrives(tmp_path, monkeypatch):
