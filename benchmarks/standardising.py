@@ -1,0 +1,118 @@
+"""What statistics of the functionals that need no speaker are worth to compare-svm.
+
+    python benchmarks/standardising.py examples/ravdess.toml examples/emodb.toml
+
+A way is chosen without the test part: by the UA of the folds of the training part, by speaker, in which compare-svm
+chooses its C.  "level-free" leaves out functionals of what grows with loudness; "ranks" puts each value's place among
+the training part's onto the normal distribution; "robust" takes median and interquartile range, clipped at 3.
+A store that is not there is built first.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import norm
+
+from serprep._typing import DoubleArray, FloatArray
+from serprep.metrics import confusion, ua_of
+from serprep.parallel import Workers
+from serprep.pipeline.build import build
+from serprep.recipe import read_recipe
+from serprep.split import bind
+from serprep.store.store import Store, open_store
+from serprep_models.beforehand import split_of
+from serprep_models.standardise import CLIP, Ranks
+from serprep_models.systems.svm import Labelled, Options, compare_svm
+
+GROWS = ("audspec_lengthL1norm", "pcm_RMSenergy", "pcm_fftMag_fband", "pcm_fftMag_spectralFlux", "shimmerLocal")
+
+
+def moments(train: DoubleArray, values: DoubleArray) -> DoubleArray:
+    """Z-scores, as `standardisation = "train"`."""
+    spread = train.std(axis=0)
+    return np.clip((values - train.mean(axis=0)) / np.where(spread > 0, spread, np.inf), -CLIP, CLIP)
+
+
+def robust(train: DoubleArray, values: DoubleArray) -> DoubleArray:
+    """Distances from the median in units of the deviation that the interquartile range stands for."""
+    low, middle, high = np.quantile(train, [0.25, 0.5, 0.75], axis=0)
+    spread = (high - low) / (2 * norm.ppf(0.75))
+    return np.clip((values - middle) / np.where(spread > 0, spread, np.inf), -3, 3)
+
+
+def ranks(train: DoubleArray, values: DoubleArray) -> DoubleArray:
+    """Normal scores of the places among the training part's values."""
+    return Ranks.of(train.astype(np.float32)).apply(values).astype(np.float64)
+
+
+WAYS: dict[str, tuple[Callable[[DoubleArray, DoubleArray], DoubleArray], bool]] = {
+    "train": (moments, False),
+    "robust": (robust, False),
+    "ranks": (ranks, False),
+    "train, level-free": (moments, True),
+    "ranks, level-free": (ranks, True),
+}
+
+
+def main() -> None:
+    """Print a table per recipe."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipes", nargs="+", type=Path)
+    for path in parser.parse_args().recipes:
+        name, store, folds = opened(path)
+        print(f"\n{name}: {len(store)} utterances, {len(folds)} folds\n")
+        print("| standardisation | UA within training parts, % | UA of the test parts, % | s |")
+        print("| --- | ---: | ---: | ---: |")
+        for title, (way, is_level_free) in WAYS.items():
+            start = time.perf_counter()
+            inner, outer = measured(store, folds, way, is_level_free)
+            took = time.perf_counter() - start
+            print(f"| {title} | {100 * inner:.1f} | {100 * outer:.1f} | {took:.0f} |", flush=True)
+
+
+def opened(path: Path) -> tuple[str, Store, list[tuple[list[int], list[int]]]]:
+    """Name of a recipe's data set, its store, and rows of the training and the test part of each fold."""
+    recipe = read_recipe(path)
+    pool = Workers(None)
+    try:
+        store = open_store(build(recipe, pool=pool, quiet=False).store)
+    finally:
+        pool.close()
+    split = split_of(recipe, store.manifest())
+    bound = bind(split, store.manifest())
+    folds = [(bound.rows(k, "train"), bound.rows(k, "test")) for k in range(len(split.folds))]
+    return recipe.dataset.name, store, folds
+
+
+def measured(
+    store: Store,
+    folds: list[tuple[list[int], list[int]]],
+    way: Callable[[DoubleArray, DoubleArray], DoubleArray],
+    is_level_free: bool,
+) -> tuple[float, float]:
+    """Mean UA of the best C within the training parts, and UA pooled over the test parts."""
+    values: FloatArray = store.read_functionals(slice(None))
+    if is_level_free:
+        values = values[:, [not name.startswith(GROWS) for name in store.names("functionals")]]
+    labels = np.array([store.labels.index(emotion) for emotion in store.emotions])
+    inner, truth, predicted, options = [], [], [], Options()
+    for train, test in folds:
+        learnt = values[train].astype(np.float64)
+        seen = Labelled(
+            values=way(learnt, learnt).astype(np.float32),
+            labels=labels[train],
+            speakers=[store.speakers[row] for row in train],
+        )
+        machine = compare_svm(seen, n_labels=len(store.labels), c=options.c, balance=options.balance)
+        inner.append(max(machine.choice["ua"].values()))
+        heard = way(learnt, values[test].astype(np.float64)).astype(np.float32)
+        truth += [store.labels[k] for k in labels[test]]
+        predicted += [store.labels[k] for k in machine.probabilities(heard).argmax(1)]
+    return float(np.mean(inner)), ua_of(confusion(truth, predicted, store.labels))
+
+
+if __name__ == "__main__":
+    main()
