@@ -191,7 +191,7 @@ def read_checkpoint(folder: Path, *, emotion: bool = False) -> Checkpoint:
     about = _read_json(folder / ABOUT)
     try:
         if about["format"] not in (1, FORMAT, NUMBERS, BOTH) or type(about["format"]) is not int:
-            raise TrainError(f"{place}: checkpoint has format {about['format']!r}, this serprep reads {BOTH}")
+            raise TrainError(f"{place}: checkpoint has format {brief(about['format'], 20)}, this serprep reads {BOTH}")
         claims = {"kinds": about.get("kinds", {}), "configurations": {"features": about["features"]}}
         features = features_from_json(about["features"], missing_kinds(claims))
         config = _system_config(_renamed(about["system"]) if about["format"] == 1 else about["system"], features)

@@ -216,7 +216,7 @@ def compute_features(
     for i in np.flatnonzero(~stored).tolist():
         reason = failures.get(failure_key(key_at(origins, i)), "")
         if not reason:
-            raise PartError(f"cache {cache.root}: finished parts vanished during the build; build again")
+            raise PartError(f"cache {one_line(cache.root)}: finished parts vanished during the build; build again")
         bad.append(Quarantined(id=utterances[i].id, path=utterances[i].path, reason=reason))
     rows = utterances.take(np.flatnonzero(stored).tolist())
     return Computed(rows, origins.take(stored), bad, len(numbers) - n_failed, seconds)
