@@ -158,8 +158,15 @@ def build(
         looked = _look_through(asked, memo, at_first_new=early.begin if starts else None, quiet=quiet)
         laps.end("recordings")
         early.wait(CONTAINERS[recipe.store.format].load)
-        how = _How(batch_size, on_bad_audio, retry, repair, recompute, quiet)
-        stored = _store(recipe, asked, looked, how=how, cache=place.cache, pool=pool, laps=laps)
+        options = _Options(
+            batch_size=batch_size,
+            on_bad_audio=on_bad_audio,
+            retry=retry,
+            repair=repair,
+            recompute=recompute,
+            quiet=quiet,
+        )
+        stored = _store(recipe, asked, looked, options=options, cache=place.cache, pool=pool, laps=laps)
     finally:
         if own:
             early.stop()
@@ -210,8 +217,8 @@ def _look_through(asked: Asked, memo: Memo, *, at_first_new: Callable[[], None] 
             memo.save()
 
 
-@dataclass(frozen=True)
-class _How:
+@dataclass(frozen=True, kw_only=True)
+class _Options:
     """What the caller of `build` asked for besides the recipe."""
 
     batch_size: int | None
@@ -235,11 +242,11 @@ class _Stored:
 
 
 def _store(
-    recipe: Recipe, asked: Asked, looked: Looked, *, how: _How, cache: Cache, pool: Workers, laps: "_Laps"
+    recipe: Recipe, asked: Asked, looked: Looked, *, options: _Options, cache: Cache, pool: Workers, laps: "_Laps"
 ) -> _Stored:
     """Compute what the cache lacks, and pack it; what vanishes from the cache meanwhile is computed again."""
     good, bad = usable(asked.manifest, looked.manifest, looked.reasons)
-    n_computed, seconds, attempts_left, recompute = 0, 0.0, ATTEMPTS, how.recompute
+    n_computed, seconds, attempts_left, recompute = 0, 0.0, ATTEMPTS, options.recompute
     with shared(recipe, good, cache=cache.root, pool=pool):
         laps.end("workers")
         while True:
@@ -250,21 +257,21 @@ def _store(
                     root=recipe.root,
                     cache=cache,
                     pool=pool,
-                    batch_size=how.batch_size,
-                    retry=how.retry,
-                    quiet=how.quiet,
+                    batch_size=options.batch_size,
+                    retry=options.retry,
+                    quiet=options.quiet,
                     revised=looked.revised,
                     recompute=recompute,
                 )
                 recompute = False  # once is enough
                 rows, silent = computed.utterances, recipe.corpus.silent
                 loudness = check_loudness(
-                    rows, recipe.root, cache=cache, silent=silent, retry=how.retry, quiet=how.quiet
+                    rows, recipe.root, cache=cache, silent=silent, retry=options.retry, quiet=options.quiet
                 )
                 rows, origins = rows.take(loudness.keep), computed.origins.take(np.array(loudness.keep, np.int64))
                 n_computed, seconds = n_computed + computed.n, seconds + computed.seconds
                 all_bad = [*bad, *computed.failed, *loudness.quarantined]
-                _refuse_nothing(rows, all_bad, how.on_bad_audio)
+                _refuse_nothing(rows, all_bad, options.on_bad_audio)
                 laps.end("features")
                 packed = pack(
                     Manifest(rows, asked.manifest.info),
@@ -275,9 +282,9 @@ def _store(
                     config=recipe.store,
                     cache=cache,
                     pool=pool,
-                    repair=how.repair,
-                    anew=how.recompute or (how.repair and n_computed > 0),
-                    quiet=how.quiet,
+                    repair=options.repair,
+                    anew=options.recompute or (options.repair and n_computed > 0),
+                    quiet=options.quiet,
                 )
                 laps.end("packing")
                 return _Stored(
@@ -292,7 +299,7 @@ def _store(
                 attempts_left -= 1
                 if not attempts_left:
                     raise
-                if not how.quiet:
+                if not options.quiet:
                     print(f"computing again: {one_line(error)}", file=sys.stderr)
 
 
