@@ -32,7 +32,18 @@ NEVER = -1e4  # a gate with this input is shut: its sigmoid is exactly 0 in floa
 
 
 def n_flat(length: int) -> int:
-    """Values of one segment after the convolutions: 120 for 30 frames, 270 for 50."""
+    """Values of one segment of so many frames after the convolutions.
+
+    Raises
+    ------
+    TrainError
+        If no value is left.
+
+    Examples
+    --------
+    >>> n_flat(30), n_flat(50)
+    (120, 270)
+    """
     n = (length - 4 - 3) // 2 + 1  # convolution of 5, pool 3 stride 2
     n = (n - 2 - 3) // 2 + 1  # convolution of 3, pool 3 stride 2
     if n < 1:

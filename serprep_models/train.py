@@ -195,7 +195,7 @@ class _Training:
         return len(ranked) >= self.how.epochs or (has_dev and 0 < self.how.patience <= waited)
 
     def epoch(self, dev: Examples | Stored | None, *, folder: Path | None, save_every: float) -> None:
-        """All batches, or what is left of them, and the development part."""
+        """All batches, or what is left of them, and the development part; a TrainError if the loss is not finite."""
         began, before = monotonic(), self.seconds
         self.system.train()
         n_batches = len(self.loader) if self.how.schedule != "constant" else 0

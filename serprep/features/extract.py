@@ -133,7 +133,7 @@ class Features:
 
     @property
     def signal(self) -> Signal:
-        """How recordings become samples."""
+        """How recordings become samples; a FeatureError where kinds want several rates."""
         rates = {name: self.kind(name).sample_rate(self.configs[name]) for name in self.kinds}
         wanted = {rate for rate in rates.values() if rate is not None}
         if len(wanted) > 1:
