@@ -8,6 +8,7 @@ Numbers are scored from 0 to 1, each corpus's on the scale that its recipe names
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -98,17 +99,13 @@ def cross(
     if not chosen:
         raise TrainError("no system to train; name one that is no floor with --system, such as compare-svm")
     _check_alike(recipes, chosen)
-    used = Workers(workers) if pool is None else pool
-    try:
+    with Workers(workers) if pool is None else nullcontext(pool) as used:
         outcomes = [run_recipe(recipe, pool=used, systems=chosen, page=False, quiet=quiet)[1] for recipe in recipes]
         stores = [outcome.store for outcome in outcomes]
         among = () if dimensions else _shared_labels(names, stores)
         trained = [
             train_on_all(recipe, store, chosen, pool=used) for recipe, store in zip(recipes, stores, strict=True)
         ]
-    finally:
-        if pool is None:
-            used.close()
     empty = CommonLabels(labels=(), rows=())
     tables = [
         empty if dimensions else common_labels(Counter(store.emotions), store.labels, {}, among=among)

@@ -1,4 +1,4 @@
-"""What a page shows, gathered from a run's outcome or from a store; `report` draws it."""
+"""What a page shows, gathered from a run's outcome or from a store; `page` draws it."""
 
 import contextlib
 import json

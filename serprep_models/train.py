@@ -42,9 +42,7 @@ class Trained:
 
     system: nn.Module
     config: SystemConfig
-    history: list[dict[str, Any]] = field(
-        default_factory=list
-    )  # per epoch: train_loss, train_ua, dev_ua (or another measure), seconds
+    history: list[dict[str, Any]] = field(default_factory=list)  # per epoch, as in ``history.jsonl``
 
 
 def device_named(name: str) -> torch.device:
