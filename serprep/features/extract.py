@@ -137,7 +137,8 @@ class Features:
         rates = {name: self.kind(name).sample_rate(self.configs[name]) for name in self.kinds}
         wanted = {rate for rate in rates.values() if rate is not None}
         if len(wanted) > 1:
-            raise FeatureError(f"kinds of feature want signals of several rates ({rates} Hz); expected one")
+            told = ", ".join(f"{name} {rate}" for name, rate in rates.items() if rate is not None)
+            raise FeatureError(f"kinds of feature want signals of several rates, in Hz: {told}; name one for all")
         return Signal(sample_rate=wanted.pop()) if wanted else Signal()
 
     @property
