@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from .output import json_option, notes, print_json, print_table, recognise_option
+from .output import json_option, notes, print_json, print_table, recognise_option, say
 
 
 @click.command(short_help="A corpus folder → a manifest.")
@@ -79,13 +79,14 @@ def manifest(
         [{"emotion": name or "(none)", "utterances": n} for name, n in sorted(counts.items())],
         ["emotion", "utterances"],
     )
-    click.echo(f"\n{len(made)} utterances, {len(speakers - {''})} speakers, {len(listed.unreadable)} unreadable files")
-    click.echo(f"manifest     {listed.path}")
+    say()
+    say(f"{len(made)} utterances, {len(speakers - {''})} speakers, {len(listed.unreadable)} unreadable files")
+    say(f"manifest     {listed.path}")
     if listed.ratings:
-        click.echo(f"ratings      {listed.ratings} ({listed.n_ratings} of single raters)")
-    click.echo(f"digest       {made.digest}")
+        say(f"ratings      {listed.ratings} ({listed.n_ratings} of single raters)")
+    say(f"digest       {made.digest}")
     if release:
-        click.echo(f"release      {release.sentence}")
+        say(f"release      {release.sentence}")
 
 
 def pairs_of(values: tuple[str, ...], option: str, expected: str) -> dict[str, str]:
