@@ -97,9 +97,8 @@ class Encoder(nn.Module):
         x = flat.new_zeros(n_steps * n_rows, flat.shape[1]).index_copy(0, cells, flat)  # (T * R, 120)
         if shared:
             empty = flat.new_ones(len(x), 1).index_fill(0, cells, 0.0)  # (T * R, 1)
-            gates = flat.new_tensor([NEVER, NEVER, 0.0, NEVER]).repeat_interleave(
-                N_UNITS
-            )  # input, forget, cell, output
+            shut = flat.new_tensor([NEVER, NEVER, 0.0, NEVER])  # input, forget, cell, output
+            gates = shut.repeat_interleave(N_UNITS)  # (4 * N_UNITS,)
             from_input, *others = self.lstm.all_weights[0]
             weights = [torch.cat([from_input, gates[:, None]], 1), *others]
             state = flat.new_zeros(1, n_rows, N_UNITS)

@@ -26,9 +26,7 @@ class SplitConfig:
     protocol: Protocol = "auto"
     group: str | tuple[str, ...] = "speaker"  # column, or two that train and test have apart; for the group protocols
     folds: int = within(2, 10_000, default=5)  # for group-k-fold
-    other_folds: int = within(
-        0, 1000, default=2
-    )  # parts of the second column's values; 0: training loses what is tested
+    other_folds: int = within(0, 1000, default=2)  # parts of the second column; 0: training loses what is tested
     dev_groups: int = within(0, 1000, default=0)  # groups of each training side set apart for development
     dev_group: str = ""  # column of those groups; default: the same as group
     column: str = "partition"  # for fixed
