@@ -108,4 +108,4 @@ def _check_roles(split: Split, place: str) -> None:
     if len(set(split.folds)) < len(split.folds):
         raise SplitError(f"{place}: two folds have one name; name each once")
     if not split.folds or not split.utterances:
-        raise SplitError(f"{place}: no folds or no utterances")
+        raise SplitError(f"{place}: no folds or no utterances; expected one of each at least: make it again")

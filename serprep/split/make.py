@@ -73,7 +73,7 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
     if config.protocol == "list":
         raise SplitError("a list is read from its file, not made: use read_split")
     if len(manifest) == 0:
-        raise SplitError("no utterances to split")
+        raise SplitError("no utterances to split; the recipe or --emotion leaves out all of them, or there are none")
     if config.protocol == "leave-one-corpus-out":
         if "corpus" not in manifest.columns:
             raise SplitError('protocol "leave-one-corpus-out" needs several corpora: [[corpus]] tables in the recipe')
@@ -168,7 +168,7 @@ def _with_dev(manifest: Manifest, roles: list[str], *, config: SplitConfig, fold
     if len(groups.names) <= config.dev_groups:
         raise SplitError(
             f"{len(groups.names)} values of {config.dev_group!r} in training leave none after "
-            f"{config.dev_groups} for development"
+            f"{config.dev_groups} for development; ask for fewer dev_groups"
         )
     apart = set_apart(groups, config.dev_groups, seed=config.seed, fold=fold)
     chosen = {name for name, is_apart in zip(groups.names, apart, strict=True) if is_apart}
