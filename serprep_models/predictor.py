@@ -247,8 +247,9 @@ class Predictor:
             for name in each.config.shapes:
                 parts = [values[name] for values in utterances]
                 sizes = np.array([len(part) for part in parts])
-                how, row = statistics.get(name, OwnMoments()), is_row(name, self.features)
-                own = standardise(how, np.concatenate(parts), rows=places, counts=sizes, clip=CLIP if row else None)
+                standardiser, row = statistics.get(name, OwnMoments()), is_row(name, self.features)
+                together, clip = np.concatenate(parts), CLIP if row else None
+                own = standardise(standardiser, together, rows=places, counts=sizes, clip=clip)
                 inputs[name] = torch.from_numpy(own)
                 if not row:
                     counts[name] = torch.from_numpy(sizes)
