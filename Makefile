@@ -3,6 +3,8 @@
 # make docs   the documentation as pages, in site/
 # make quick  ruff, and the tests of the files that changed since the last commit
 # make prove  what takes too long for a test, such as chaos on a cluster and a race in a bucket; ends with a sentence
+# make bench  speeds of building, reading and training, beside those of plain code
+# make clean  removes what these made
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
@@ -35,7 +37,6 @@ quick: $(READY)
 prove: $(READY)
 	$(BIN)/python benchmarks/prove.py
 
-# the documentation as pages, in site/
 docs: $(READY)
 	$(BIN)/sphinx-build -q -W -c docs/site docs site
 	@echo "open site/index.html"

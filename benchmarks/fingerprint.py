@@ -21,7 +21,7 @@ import soxr
 
 from serprep.audio.decode import decode
 from serprep.audio.guard import guard
-from serprep.audit.fingerprint import THRESHOLD, Fingerprint, find_matches, fingerprint
+from serprep.audit.fingerprint import THRESHOLD, Fingerprint, compare, fingerprint
 
 ROOT = Path(__file__).resolve().parents[1]
 Array = np.ndarray
@@ -84,9 +84,9 @@ def measure(corpus: Path, n: int = 240) -> list[str]:
         copies = [copied for some in pool.map(lambda i: copies_of(paths[i], i), drawn) for copied in some]
     source = [*range(len(paths)), *np.repeat(drawn, len(COPIES)).tolist()]
     started = time.monotonic()
-    alone = find_matches(prints)
+    alone, _ = compare(prints)
     comparing = time.monotonic() - started
-    everything = find_matches([*prints, *copies], threshold=0.0)
+    everything, _ = compare([*prints, *copies], threshold=0.0)
     likeness = {(match.first, match.second): match.likeness for match in everything}
     lines = ["| copy | copies | missed | least likeness | median |", "| --- | --- | --- | --- | --- |"]
     for kind, name in enumerate(COPIES):

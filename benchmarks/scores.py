@@ -42,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=1000)
     given = parser.parse_args()
-    intervals.N_DRAWS = 2  # of several speakers' intervals, which are not looked at
+    intervals.N_SORTED_DRAWS = 2  # of several speakers' intervals, which are not looked at
     worst: dict[tuple[str, str], float] = {}
     counts: Counter[tuple[str, str, str]] = Counter()
     kinds: Counter[str] = Counter()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .output import json_option, notes, print_json, recognise_option, recognised
+from .output import json_option, notes, print_json, recognise_option
 
 
 @click.command(short_help="Compare a folder with a manifest: missing, extra, changed files.")
@@ -15,25 +15,14 @@ from .output import json_option, notes, print_json, recognise_option, recognised
 def check(manifest: Path, root: str, no_samples: bool, as_json: bool) -> int:
     """Compare the recordings under ROOT, a folder or URL, with a MANIFEST; exit status 1 if they differ."""
     from serprep.errors import one_line
-    from serprep.manifest.locate import locate
-    from serprep.manifest.look import check_manifest
-    from serprep.manifest.table import make_manifest, read_manifest
-    from serprep.place.corpus import as_root
-    from serprep.progress import Progress
+    from serprep.pipeline.listing import check_corpus
 
-    expected = read_manifest(manifest)
-    folder = as_root(root)
-    located = locate(expected.utterances, folder) if folder.is_dir() else None
-    if located:
-        expected = make_manifest(located.utterances, expected.info)
-    with Progress("hashing", len({row.path for row in expected.utterances}), unit="files") as progress:
-        compared = check_manifest(expected, folder, progress=progress.to)
-    release = recognised(expected.info, compared.digests, folder, no_samples=no_samples)
-    warnings = located.warnings if located else ()
-    notes(warnings, "warning")
+    checked = check_corpus(manifest, root, samples=not no_samples, quiet=False)
+    compared, release = checked.comparison, checked.release
+    notes(checked.warnings, "warning")
     if as_json:
         lists = {name: list(getattr(compared, name)) for name in ("missing", "changed", "extra")}
-        about = {"n_files": compared.n_files, "same": compared.same, "warnings": list(warnings)}
+        about = {"n_files": compared.n_files, "same": compared.same, "warnings": list(checked.warnings)}
         print_json({**about, **lists, "release": release and release.as_dict()})
     else:
         for kind in ("missing", "changed", "extra"):

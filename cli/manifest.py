@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from .output import json_option, notes, print_json, print_table, recognise_option, recognised
+from .output import json_option, notes, print_json, print_table, recognise_option, say
 
 
 @click.command(short_help="A corpus folder → a manifest.")
@@ -47,50 +47,29 @@ def manifest(
     Every recording is hashed; one that cannot be read stays a row without digest.
     Recordings are compared with the published release, where its digests are known.
     """
-    from serprep.corpora import read_corpus
-    from serprep.manifest.locate import locate
-    from serprep.manifest.look import look
-    from serprep.manifest.select import spellings
-    from serprep.manifest.table import make_manifest, write_manifest
-    from serprep.pipeline.gather import describe_corpus
-    from serprep.place.corpus import as_root
-    from serprep.progress import Progress
-    from serprep.ratings import write_ratings
+    from serprep.pipeline.listing import list_corpus
 
     pairs = pairs_of(columns, "--column", "ROLE=NAME, such as emotion=label")
     given = {"file": file, "pattern": pattern, "columns": pairs, **said, **pairs_of(others, "--option", "NAME=VALUE")}
-    folder = as_root(root)
-    reading = read_corpus(reader, folder, {name: value for name, value in given.items() if value})
-    located = locate(reading.utterances, folder)
-    located.refuse_nothing(folder)
-    listed = make_manifest(located.utterances, describe_corpus(reading.corpus))
-    with Progress("reading recordings", len({row.path for row in listed.utterances}), unit="files") as progress:
-        looked = look(listed, folder, progress=progress.to)
-    release = recognised(
-        looked.manifest.info,
-        {row.path: row.audio_digest for row in looked.manifest.utterances},
-        folder,
-        no_samples=no_samples,
-    )
-    path = write_manifest(looked.manifest, output)
-    raters = write_ratings(reading.ratings, output)
-    counts = Counter(row.emotion for row in looked.manifest.utterances)
-    speakers = {row.speaker for row in looked.manifest.utterances}
-    warnings = (*reading.warnings, *located.warnings, *spellings(looked.manifest), *looked.remarks)
-    notes(warnings, "warning")
-    unreadable = [f"{place}: {reason}" for place, reason in looked.reasons.items()]
+    options = {name: value for name, value in given.items() if value}
+    listed = list_corpus(reader, root, output, options=options, samples=not no_samples, quiet=False)
+    made, release = listed.manifest, listed.release
+    counts = Counter(row.emotion for row in made.utterances)
+    speakers = {row.speaker for row in made.utterances}
+    notes(listed.warnings, "warning")
+    unreadable = [f"{place}: {reason}" for place, reason in listed.unreadable.items()]
     notes(unreadable[:20], "unreadable")
     if len(unreadable) > 20:
         notes([f"… and {len(unreadable) - 20} more; --json lists all"], "unreadable")
     result = {
-        "manifest": str(path.resolve()),
-        "digest": looked.manifest.digest,
-        "n_utterances": len(looked.manifest),
+        "manifest": str(listed.path.resolve()),
+        "digest": made.digest,
+        "n_utterances": len(made),
         "n_speakers": len(speakers - {""}),
         "emotions": dict(sorted(counts.items())),
-        "n_ratings": len(reading.ratings),
-        "unreadable": dict(looked.reasons),
-        "warnings": list(warnings),
+        "n_ratings": listed.n_ratings,
+        "unreadable": dict(listed.unreadable),
+        "warnings": list(listed.warnings),
         "release": release and release.as_dict(),
     }
     if as_json:
@@ -100,15 +79,14 @@ def manifest(
         [{"emotion": name or "(none)", "utterances": n} for name, n in sorted(counts.items())],
         ["emotion", "utterances"],
     )
-    click.echo(
-        f"\n{len(looked.manifest)} utterances, {len(speakers - {''})} speakers, {len(looked.reasons)} unreadable files"
-    )
-    click.echo(f"manifest     {path}")
-    if raters:
-        click.echo(f"ratings      {raters} ({len(reading.ratings)} of single raters)")
-    click.echo(f"digest       {looked.manifest.digest}")
+    say()
+    say(f"{len(made)} utterances, {len(speakers - {''})} speakers, {len(listed.unreadable)} unreadable files")
+    say(f"manifest     {listed.path}")
+    if listed.ratings:
+        say(f"ratings      {listed.ratings} ({listed.n_ratings} of single raters)")
+    say(f"digest       {made.digest}")
     if release:
-        click.echo(f"release      {release.sentence}")
+        say(f"release      {release.sentence}")
 
 
 def pairs_of(values: tuple[str, ...], option: str, expected: str) -> dict[str, str]:

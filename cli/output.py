@@ -10,12 +10,9 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
-
-if TYPE_CHECKING:
-    from serprep.release import Recognition
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _NAME = re.compile(r"\S+(?: \S+)*  +")  # what a line is about, before its value
@@ -102,24 +99,6 @@ def recognise_option(command: Command) -> Command:
         is_flag=True,
         help="Don't decode recordings that are not the published files to compare their samples.",
     )(command)
-
-
-def recognised(
-    info: Mapping[str, object], digests: Mapping[str, str], root: Path, *, no_samples: bool
-) -> "Recognition | None":
-    """Recordings compared with the published ones, with progress; None where none are known."""
-    from serprep.progress import Progress
-    from serprep.release import recognise
-
-    with Progress("comparing with the published release", len(digests), unit="files") as progress:
-        return recognise(
-            str(info.get("reader", "")),
-            str(info.get("corpus", "")),
-            digests,
-            root,
-            decode=not no_samples,
-            progress=progress.to,
-        )
 
 
 def training_options(command: Command) -> Command:

@@ -90,12 +90,9 @@ def predict(
         predictions = predict_store(checkpoints, store, enrol=enrol, quiet=False)
     else:
         assert utterances is not None
-        pool = Workers(workers)
-        try:
-            notes(other_recordings(audio))
+        notes(other_recordings(audio))
+        with Workers(workers) as pool:
             predictions = predict_files(checkpoints, utterances, enrol=enrol, pool=pool, quiet=False)
-        finally:
-            pool.close()
     if abstain is not None:
         predictions = predictions.abstaining(load(checkpoints).abstention(abstain))
     notes(predictions.notes)

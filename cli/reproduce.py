@@ -33,12 +33,9 @@ def reproduce(
     from serprep.parallel import Workers
     from serprep_models.reproduce import reproduce
 
-    pool = Workers(workers)
     folder = output or bundle.with_name(f"{bundle.stem}-reproduced")
-    try:
+    with Workers(workers) as pool:
         done = reproduce(bundle, root=root, folder=folder, systems=systems, folds=folds, pool=pool, quiet=False)
-    finally:
-        pool.close()
     if as_json:
         steps = [asdict(step) for step in done.steps]
         print_json({"ok": done.ok, "first_difference": done.first_difference, "steps": steps, "folder": done.folder})

@@ -1,6 +1,6 @@
 """``serprep run``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -138,28 +138,32 @@ def print_outcome(outcome: Any) -> None:
     if any(row.transductive for row in outcome.summary):
         click.echo("transductive: features are standardised per speaker,")
         click.echo("  by unlabelled recordings of test speakers.")
-    if outcome.comparisons:
-        click.echo()
-        print_wide_table(
-            [
-                {
-                    "difference": f"{names[pair.first]} − {names[pair.second]}" if score == "ua" else "",
-                    "score": score.upper(),
-                    "points": percent(getattr(pair, score)),
-                    "95 %": interval(getattr(pair, f"{score}_interval")),
-                    "p": p_value(getattr(pair, f"{score}_p")),
-                    "p (Holm)": p_value(getattr(pair, f"{score}_p_holm")),
-                }
-                for pair in outcome.comparisons
-                for score in ("ua", "wa")
-            ],
-            ["difference", "score", "points", "95 %", "p", "p (Holm)"],
-        )
-        click.echo()
-        paragraph("p: two-sided, permutation of the two systems speaker by speaker; Holm: corrected for all pairs.")
+    _print_comparisons(outcome.comparisons, names)
     if outcome.submissions:
         place = one_line(Path(outcome.submissions[0]).parent)
         click.echo(f"submission   {place} ({len(outcome.submissions)} files)")
+
+
+def _print_comparisons(pairs: Sequence[Any], names: Mapping[str, str]) -> None:
+    """How much higher each system scores than each other one, and whether chance does not explain it."""
+    if not pairs:
+        return
+    rows = [
+        {
+            "difference": f"{names[pair.first]} − {names[pair.second]}" if score == "ua" else "",
+            "score": score.upper(),
+            "points": percent(getattr(pair, score)),
+            "95 %": interval(getattr(pair, f"{score}_interval")),
+            "p": p_value(getattr(pair, f"{score}_p")),
+            "p (Holm)": p_value(getattr(pair, f"{score}_p_holm")),
+        }
+        for pair in pairs
+        for score in ("ua", "wa")
+    ]
+    click.echo()
+    print_wide_table(rows, list(rows[0]))
+    click.echo()
+    paragraph("p: two-sided, permutation of the two systems speaker by speaker; Holm: corrected for all pairs.")
 
 
 def print_raters(scores: Sequence[Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .output import OutputFile, json_option, notes, print_json, print_table
+from .output import OutputFile, json_option, notes, print_json, print_table, say
 from .places import kind_of, rows_of, split_of
 
 
@@ -79,5 +79,6 @@ def split(rows: Path, output: Path, emotions: tuple[str, ...], as_json: bool, **
         print_json({**about, "config": asdict(config), "folds": describe(made), **notes_of})
         return
     print_table(describe(made), ["fold", "train", "dev", "test", "test_groups"])
-    click.echo(f"\nsplit        {output}")
-    click.echo(f"digest       {made.digest}")
+    say()
+    say(f"split        {output}")
+    say(f"digest       {made.digest}")

@@ -1,6 +1,7 @@
 """``serprep verify``."""
 
 from dataclasses import asdict
+from typing import Any
 
 import click
 
@@ -54,38 +55,33 @@ def verify(
             progress=progress.to,
         )
     if as_json:
+        told = ("store", "version", "ok", "whole", "n_files", "n_recomputed")
         problems = [asdict(problem) for problem in result.problems]
-        print_json(
-            {
-                "store": result.store,
-                "version": result.version,
-                "ok": result.ok,
-                "whole": result.whole,
-                "n_files": result.n_files,
-                "n_recomputed": result.n_recomputed,
-                "problems": problems,
-            }
-        )
+        print_json({**{name: getattr(result, name) for name in told}, "problems": problems})
     else:
-        for problem in result.problems:
-            touched = ""
-            if problem.utterances and problem.utterances != (problem.place,):
-                touched = f"; utterances touched: {len(problem.utterances)}, such as {problem.utterances[0]}"
-            say(f"{problem.kind}: {problem.place}: {problem.message}{touched}")
-            for other in problem.shared_with:
-                say(f"  shared with {other}")
-        n_other = sum(problem.kind == "audio" and problem.recording for problem in result.problems)
-        recomputed = f", {max(0, result.n_recomputed - n_other)} utterances recomputed" if root else ""
-        say(
-            f"{'whole' if result.whole else 'DAMAGED'}: {result.n_files} files{recomputed}, "
-            f"{len(result.problems)} problems"
-        )
-        if not result.whole:
-            say("mend it with `serprep build RECIPE --repair`")
-        unchecked = list(dict.fromkeys(p.place for p in result.problems if p.kind == "not checked"))
-        if unchecked:
-            more = f" and {len(unchecked) - 10} more" if len(unchecked) > 10 else ""
-            say(f"could not be checked here: {', '.join(unchecked[:10])}{more}")
-        if n_other:
-            say(f"not compared: {n_other}, whose recordings are not there, or not those of the store")
+        _print(result, against_recordings=bool(root))
     return 0 if result.ok else 4 if result.whole else 1
+
+
+def _print(result: Any, *, against_recordings: bool) -> None:
+    """What was found, in words."""
+    for problem in result.problems:
+        touched = ""
+        if problem.utterances and problem.utterances != (problem.place,):
+            touched = f"; utterances touched: {len(problem.utterances)}, such as {problem.utterances[0]}"
+        say(f"{problem.kind}: {problem.place}: {problem.message}{touched}")
+        for other in problem.shared_with:
+            say(f"  shared with {other}")
+    n_other = sum(problem.kind == "audio" and problem.recording for problem in result.problems)
+    recomputed = f", {max(0, result.n_recomputed - n_other)} utterances recomputed" if against_recordings else ""
+    say(
+        f"{'whole' if result.whole else 'DAMAGED'}: {result.n_files} files{recomputed}, {len(result.problems)} problems"
+    )
+    if not result.whole:
+        say("mend it with `serprep build RECIPE --repair`")
+    unchecked = list(dict.fromkeys(p.place for p in result.problems if p.kind == "not checked"))
+    if unchecked:
+        more = f" and {len(unchecked) - 10} more" if len(unchecked) > 10 else ""
+        say(f"could not be checked here: {', '.join(unchecked[:10])}{more}")
+    if n_other:
+        say(f"not compared: {n_other}, whose recordings are not there, or not those of the store")

@@ -190,9 +190,8 @@ def _places() -> Iterator[Finding]:
         free = shutil.disk_usage(there).free
         text = f"{one_line(folder)}, {free / 1e9:.1f} GB free"
         if not os.access(there, os.W_OK):
-            state: Literal["optional", "wrong"] = (
-                "optional" if what == "cache" else "wrong"
-            )  # then it lies by the stores
+            # a cache that cannot be written lies beside the stores instead
+            state: Literal["optional", "wrong"] = "optional" if what == "cache" else "wrong"
             yield Finding(what, state, f"{one_line(folder)} cannot be written", remedy)
         elif free < ROOM:
             yield Finding(what, "wrong", text, f"make room: {ROOM / 1e9:.0f} GB are enough for ten hours of speech")

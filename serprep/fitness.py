@@ -57,22 +57,20 @@ def own() -> Mapping[str, Any]:
     return dict(json.loads(eval(question())))  # noqa: S307 - text of this module
 
 
-def unfit(answer: object, mine: Mapping[str, Any] | None = None) -> str:
+def unfit(answer: object) -> str:
     """Why a worker that gave this answer is not used; "" if it is fit.
 
     Parameters
     ----------
     answer : object
         What `question` gave there, or the error that it raised.
-    mine : mapping, optional
-        What it gives here.
 
     Examples
     --------
     >>> unfit(eval(question()))
     ''
     """
-    mine = mine or own()
+    mine = own()
     try:
         theirs = json.loads(answer) if isinstance(answer, str) else None
     except ValueError:

@@ -164,14 +164,12 @@ class Members:
         detail = one_line(str(error).strip().partition("\n")[0])
         return SerprepError(f"{self.place}: the connection was lost{f' ({detail})' if detail else ''}; {KEPT}")
 
-    def tell(
-        self, function: Callable[..., Any], *words: object, workers: Sequence[str], seconds: float = ANSWER
-    ) -> dict[str, Any]:
+    def tell(self, function: Callable[..., Any], *words: object, workers: Sequence[str]) -> dict[str, Any]:
         """What a function gives on each of these workers, an error, or None where it does not answer in time."""
         client = self.client()
 
         async def every() -> list[Any]:
-            answers = (self._answer(client, worker, function, *words, seconds=seconds) for worker in workers)
+            answers = (self._answer(client, worker, function, *words) for worker in workers)
             return await asyncio.gather(*answers)
 
         try:

@@ -23,7 +23,7 @@ import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -105,7 +105,7 @@ def n_threads() -> int:
 
 
 class Workers:
-    """Runs functions over batches; starts its cluster when first needed.
+    """Runs functions over batches; starts its cluster when first needed, and closes it at the end of a ``with`` block.
 
     Parameters
     ----------
@@ -139,6 +139,12 @@ class Workers:
         self._processes: Processes | None = None
         self._stack = ExitStack()
         self.members = Members(lambda: self.client, scheduler, wait)
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def n_used(self) -> int:
@@ -457,13 +463,3 @@ class _Flight:
         if line != self._said:
             self._said = line
             say(line)
-
-
-@contextmanager
-def workers(n_workers: int | None = None, scheduler: str | None = None, *, wait: float = WAIT) -> Iterator[Workers]:
-    """Workers that are closed on leaving the block."""
-    pool = Workers(n_workers, scheduler, wait=wait)
-    try:
-        yield pool
-    finally:
-        pool.close()

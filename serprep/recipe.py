@@ -365,7 +365,22 @@ def _refuse_extremes(values: Mapping[str, Any], place: str) -> None:
 
 
 def recipe_from(values: Mapping[str, Any], *, folder: Path, name: str) -> Recipe:
-    """A recipe from parsed TOML; `name` is the data set's where it gives none."""
+    """A recipe from parsed TOML.
+
+    Parameters
+    ----------
+    values : mapping
+        Tables and keys.
+    folder : Path
+        What its paths are relative to.
+    name : str
+        The recipe's own, and the data set's where it gives none.
+
+    Raises
+    ------
+    RecipeError
+        If a key is unknown, or a value impossible.
+    """
     known = ("dataset", "corpus", "features", "store", "split", "train", "test")
     refuse_unknown(values, known, "", _keys())
     several = values["corpus"] if isinstance(values.get("corpus"), list) else []

@@ -55,7 +55,13 @@ def version_of(
 
 
 def versions(dataset: str) -> list[str]:
-    """Names of the stores of a data set (``versions/<hex>.zarr``, ``.h5``), sorted."""
+    """Names of the stores of a data set (``versions/<hex>.zarr``, ``.h5``), sorted.
+
+    Raises
+    ------
+    StoreError
+        If its folder cannot be read.
+    """
     place = at(dataset)
     try:
         entries = place.entries("versions")

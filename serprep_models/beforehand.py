@@ -65,8 +65,8 @@ def check_recipe(recipe: Recipe, systems: Sequence[str]) -> Asked:
     labels = [repr(label) for label in {row.emotion for row in unique.values()} if label]
     if len(labels) < 2 and recipe.train.learns != "numbers":
         raise TrainError(
-            f"{recipe.name}: no emotion but {one_line(', '.join(labels) or 'none')}; expected two or more to tell "
-            "apart: see [corpus.emotions], and the pattern or the label file"
+            f"{one_line(recipe.name)}: no emotion but {one_line(', '.join(labels) or 'none')}; "
+            "expected two or more to tell apart: see [corpus.emotions], and the pattern or the label file"
         )
     if recipe.train.transductive:
         check_speakers(list(unique), [row.speaker for row in unique.values()])

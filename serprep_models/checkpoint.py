@@ -7,7 +7,7 @@ first, and only then are weights allocated.  Nothing in it names a file.
 import hashlib
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -191,24 +191,15 @@ def read_checkpoint(folder: Path, *, emotion: bool = False) -> Checkpoint:
     about = _read_json(folder / ABOUT)
     try:
         if about["format"] not in (1, FORMAT, NUMBERS, BOTH) or type(about["format"]) is not int:
-            raise TrainError(f"{place}: checkpoint has format {about['format']!r}, this serprep reads {BOTH}")
+            raise TrainError(f"{place}: checkpoint has format {brief(about['format'], 20)}, this serprep reads {BOTH}")
         claims = {"kinds": about.get("kinds", {}), "configurations": {"features": about["features"]}}
         features = features_from_json(about["features"], missing_kinds(claims))
         config = _system_config(_renamed(about["system"]) if about["format"] == 1 else about["system"], features)
         both, of_numbers = about["format"] == BOTH, about["format"] in (NUMBERS, BOTH)
         own, beside = tuple(about["labels"]), tuple(about["beside"]) if both else ()
-        labels = (*own, *beside)
-        dtype = about.get("segment_dtype", "float32")
-        different = all(len(set(names)) == len(names) for names in (own, beside))
-        if len(labels) != config.n_labels or not different or not all(map(_is_name, labels)):
-            raise TrainError(f"labels {one_line(list(labels)[:5])} are not {config.n_labels} different names")
-        if dtype not in DTYPES:
-            raise TrainError(f"segment_dtype is {one_line(dtype)}; expected one of {', '.join(DTYPES)}")
-        standardisation = about.get("standardisation", "train")
-        if standardisation not in STANDARDISATIONS:
-            raise TrainError(
-                f"standardisation is {one_line(standardisation)}; expected one of {', '.join(STANDARDISATIONS)}"
-            )
+        _check_labels(own, beside, n_labels=config.n_labels)
+        dtype = _one_of(DTYPES, "segment_dtype", about.get("segment_dtype", "float32"))
+        standardisation = _one_of(STANDARDISATIONS, "standardisation", about.get("standardisation", "train"))
         enrol = about.get("enrol", 0)
         if type(enrol) is not int or enrol < 0:
             raise TrainError(f"enrol is {one_line(enrol)}; expected a whole number")
@@ -242,6 +233,21 @@ def read_checkpoint(folder: Path, *, emotion: bool = False) -> Checkpoint:
         calibration=calibration,
         scales={} if emotion else scales,
     )
+
+
+def _check_labels(own: tuple[Any, ...], beside: tuple[Any, ...], *, n_labels: int) -> None:
+    """Raise a TrainError unless these are names for all outputs, each once among its own."""
+    labels = (*own, *beside)
+    different = all(len(set(names)) == len(names) for names in (own, beside))
+    if len(labels) != n_labels or not different or not all(map(_is_name, labels)):
+        raise TrainError(f"labels {one_line(list(labels)[:5])} are not {n_labels} different names")
+
+
+def _one_of(known: Sequence[str], name: str, value: Any) -> str:
+    """The value, which must be one of those known."""
+    if value not in known:
+        raise TrainError(f"{name} is {one_line(value)}; expected one of {', '.join(known)}")
+    return str(value)
 
 
 def _scales(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, tuple[float, float]]:

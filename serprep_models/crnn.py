@@ -32,7 +32,18 @@ NEVER = -1e4  # a gate with this input is shut: its sigmoid is exactly 0 in floa
 
 
 def n_flat(length: int) -> int:
-    """Values of one segment after the convolutions: 120 for 30 frames, 270 for 50."""
+    """Values of one segment of so many frames after the convolutions.
+
+    Raises
+    ------
+    TrainError
+        If no value is left.
+
+    Examples
+    --------
+    >>> n_flat(30), n_flat(50)
+    (120, 270)
+    """
     n = (length - 4 - 3) // 2 + 1  # convolution of 5, pool 3 stride 2
     n = (n - 2 - 3) // 2 + 1  # convolution of 3, pool 3 stride 2
     if n < 1:
@@ -86,9 +97,8 @@ class Encoder(nn.Module):
         x = flat.new_zeros(n_steps * n_rows, flat.shape[1]).index_copy(0, cells, flat)  # (T * R, 120)
         if shared:
             empty = flat.new_ones(len(x), 1).index_fill(0, cells, 0.0)  # (T * R, 1)
-            gates = flat.new_tensor([NEVER, NEVER, 0.0, NEVER]).repeat_interleave(
-                N_UNITS
-            )  # input, forget, cell, output
+            shut = flat.new_tensor([NEVER, NEVER, 0.0, NEVER])  # input, forget, cell, output
+            gates = shut.repeat_interleave(N_UNITS)  # (4 * N_UNITS,)
             from_input, *others = self.lstm.all_weights[0]
             weights = [torch.cat([from_input, gates[:, None]], 1), *others]
             state = flat.new_zeros(1, n_rows, N_UNITS)

@@ -8,6 +8,7 @@ Numbers are scored from 0 to 1, each corpus's on the scale that its recipe names
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -91,34 +92,20 @@ def cross(
         If recipes have one name, other features, other numbers, or fewer than two labels in common.
     """
     recipes = [replace(recipe, test=OtherRooms()) for recipe in recipes]  # other rooms are another question
-    names = [recipe.name for recipe in recipes]
-    if len(set(names)) < max(2, len(names)):
-        raise TrainError(f"{one_line(', '.join(names))}: expected two recipes or more, each with a name of its own")
-    dimensions = recipes[0].train.dimensions
-    for recipe in recipes:
-        if recipe.train.target == "raters" or recipe.train.dimensions != dimensions:
-            raise TrainError(
-                f"[train] target of {one_line(recipe.name)} is {one_line(recipe.train.target)}; expected emotion, "
-                "or the same columns of numbers in all recipes"
-            )
-    if on := [recipe.name for recipe in recipes if recipe.train.start_from]:
-        raise TrainError(f"{one_line(on[0])} goes on from a checkpoint, which may know the other corpus; leave it out")
+    _check_comparable(recipes)
+    names, dimensions = [recipe.name for recipe in recipes], recipes[0].train.dimensions
     asked = systems or recipes[0].train.systems or default_systems(recipes[0].train.learns)
     chosen = tuple(name for name in asked if not is_floor(name))
     if not chosen:
         raise TrainError("no system to train; name one that is no floor with --system, such as compare-svm")
     _check_alike(recipes, chosen)
-    used = Workers(workers) if pool is None else pool
-    try:
+    with Workers(workers) if pool is None else nullcontext(pool) as used:
         outcomes = [run_recipe(recipe, pool=used, systems=chosen, page=False, quiet=quiet)[1] for recipe in recipes]
         stores = [outcome.store for outcome in outcomes]
         among = () if dimensions else _shared_labels(names, stores)
         trained = [
             train_on_all(recipe, store, chosen, pool=used) for recipe, store in zip(recipes, stores, strict=True)
         ]
-    finally:
-        if pool is None:
-            used.close()
     empty = CommonLabels(labels=(), rows=())
     tables = [
         empty if dimensions else common_labels(Counter(store.emotions), store.labels, {}, among=among)
@@ -150,6 +137,21 @@ def cross(
         warnings=tuple(dict.fromkeys(warnings)),
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _check_comparable(recipes: Sequence[Recipe]) -> None:
+    """Raise a TrainError unless recipes have names of their own and learn the same, each from nothing."""
+    names = [recipe.name for recipe in recipes]
+    if len(set(names)) < max(2, len(names)):
+        raise TrainError(f"{one_line(', '.join(names))}: expected two recipes or more, each with a name of its own")
+    for recipe in recipes:
+        if recipe.train.target == "raters" or recipe.train.dimensions != recipes[0].train.dimensions:
+            raise TrainError(
+                f"[train] target of {one_line(recipe.name)} is {one_line(recipe.train.target)}; expected emotion, "
+                "or the same columns of numbers in all recipes"
+            )
+    if on := [recipe.name for recipe in recipes if recipe.train.start_from]:
+        raise TrainError(f"{one_line(on[0])} goes on from a checkpoint, which may know the other corpus; leave it out")
 
 
 def _check_alike(recipes: Sequence[Recipe], systems: Sequence[str]) -> None:
@@ -214,7 +216,13 @@ def _cell(
 
 
 def train_on_all(recipe: Recipe, store: Store, systems: Sequence[str], *, pool: Workers) -> dict[str, list[Path]]:
-    """System → checkpoints, one a seed, trained on every labelled utterance of a store; finished ones are kept."""
+    """System → checkpoints, one a seed, trained on every labelled utterance of a store; finished ones are kept.
+
+    Raises
+    ------
+    TrainError
+        If a worker dies while it trains.
+    """
     rows = store.manifest().utterances
     everyone = {row.id: Assignment(row.speaker, row.speaker, ("train",)) for row in rows}
     split = Split(protocol="list", group="speaker", seed=0, folds=("all",), utterances=everyone)

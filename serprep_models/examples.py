@@ -137,8 +137,8 @@ class Stored:
                 stored = _ascending(self.store, table, rows[block])
                 place = values[int(starts[block[0]]) : int(starts[block[-1] + 1])]
                 counts = np.diff(starts[block[0] : block[-1] + 2].numpy())
-                how = self.statistics[name]
-                standardise(how, stored, rows=rows[block], counts=counts, clip=clip_of(table), out=place)
+                standardiser = self.statistics[name]
+                standardise(standardiser, stored, rows=rows[block], counts=counts, clip=clip_of(table), out=place)
             inputs[name] = torch.from_numpy(values)
             if not table.per_utterance:
                 offsets[name] = starts

@@ -1,7 +1,6 @@
-"""One experiment, a system, fold and seed: trained, scored and written.
+"""One experiment, a system, fold and seed: what it is asked for, and whether it is finished.
 
-It is the task that workers run.  Its files, ``result.json`` last, say by their digests
-whether it is finished.
+`tasks` trains and scores it.  Its files, ``result.json`` last, say by their digests whether it is finished.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""All (system, fold, seed) of a recipe → results, predictions and a page.
+"""All (system, fold, seed) of a recipe → trained and scored systems, and what they scored.
 
 Folds, seeds and systems are independent: they run as tasks on the workers that built
 the store.  A finished experiment is kept under a digest of what it depends on, and not

@@ -22,6 +22,8 @@ def tracks(rows: Sequence[Summary], dots: pd.DataFrame, *, chance: float | None,
         system, ua, name: whose score it is.
     chance : float, optional
         Where the dashed line stands.
+    says : str
+        What a screen reader says of the chart.
     """
     points = dict(iter(dots.groupby("system", sort=False))) if len(dots) else {}
     around = [bound for row in rows for bound in row.ua_interval or ()]

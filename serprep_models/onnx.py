@@ -69,7 +69,7 @@ def _model(predictor: Predictor) -> Any:
     statistics = predictor.speaker or checkpoint.statistics
     inputs = {
         name: _standardised(
-            graph, name, how=statistics.get(name), clip=CLIP if name in rows else None, axes=range(len(shape))
+            graph, name, standardiser=statistics.get(name), clip=CLIP if name in rows else None, axes=range(len(shape))
         )
         for name, shape in config.shapes.items()
     }
@@ -133,16 +133,16 @@ class _Graph:
         return self.node(operator, x, self.constant(np.array(axes, np.int64)), keepdims=1)
 
 
-def _standardised(graph: _Graph, name: str, *, how: Any, clip: float | None, axes: Sequence[int]) -> str:
+def _standardised(graph: _Graph, name: str, *, standardiser: Any, clip: float | None, axes: Sequence[int]) -> str:
     """An input, standardised in float64; without statistics by its own mean and deviation."""
     from onnx import TensorProto
 
-    if isinstance(how, Ranks):
+    if isinstance(standardiser, Ranks):
         raise TrainError('ranks cannot be exported to ONNX; train with standardisation = "speaker" for that')
     x = graph.node("Cast", name, to=TensorProto.DOUBLE)
-    if isinstance(how, Moments):
-        mean = graph.constant(how.mean)
-        scale = graph.constant(np.divide(1.0, how.std, out=np.zeros_like(how.std), where=how.std > 0))
+    if isinstance(standardiser, Moments):
+        mean, deviations = graph.constant(standardiser.mean), standardiser.std
+        scale = graph.constant(np.divide(1.0, deviations, out=np.zeros_like(deviations), where=deviations > 0))
         x = graph.node("Mul", graph.node("Sub", x, mean), scale)
     else:
         low, high, mean = (graph.reduce(f"Reduce{operator}", x, axes) for operator in ("Min", "Max", "Mean"))

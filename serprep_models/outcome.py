@@ -40,9 +40,7 @@ class Outcome:
     warnings: tuple[str, ...] = ()  # what makes scores other than they seem: leaks, label conflicts, confounding
     audit: tuple[dict[str, Any], ...] = ()  # what an audit of the split found, per kind; class counts left out
     raters: tuple[RaterScore, ...] = ()  # how far systems are from what raters said, where that is learnt
-    dimensions: DimensionScores = field(
-        default_factory=DimensionScores
-    )  # in place of summary, where numbers are learnt
+    dimensions: DimensionScores = field(default_factory=DimensionScores)  # of numbers that are learnt, as arousal
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""

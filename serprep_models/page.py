@@ -62,9 +62,8 @@ class Report:
     caution: str = ""  # what a reader must know before reading scores, shown first
     warnings: tuple[str, ...] = ()  # what makes scores other than they seem, shown first as well
     predict: dict[str, str] = field(default_factory=dict)  # system → command that predicts with it, or ""
-    speakers: pd.DataFrame = field(
-        default_factory=pd.DataFrame
-    )  # system, speaker, n, correct, ua: over folds and seeds
+    # system, speaker, n, correct, ua: over folds and seeds
+    speakers: pd.DataFrame = field(default_factory=pd.DataFrame)
     wrong: list[dict[str, Any]] = field(default_factory=list)  # most surely wrong first: id, speaker, truth … as Markup
     doubt: pd.DataFrame = field(default_factory=pd.DataFrame)  # as `serprep_models.scores.doubt` has it
     doubt_note: str = ""  # which recordings were not compared with each other

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serprep.audit import Audit
-from serprep.errors import SplitError, TrainError
+from serprep.errors import SplitError, TrainError, brief
 from serprep.recipe import Recipe
 from serprep.split import Bound, Split, bind, refuse_leaks, write_split
 from serprep.store.store import Store
@@ -135,5 +135,5 @@ def planned(
 def _fold_numbers(split: Split, folds: Sequence[str] | None) -> list[int]:
     unknown = [fold for fold in folds or () if fold not in split.folds]
     if unknown:
-        raise SplitError(f"no fold {unknown[0]!r}; the split has {', '.join(split.folds)}")
+        raise SplitError(f"no fold {unknown[0]!r}; the split has {brief(', '.join(split.folds))}")
     return [number for number, fold in enumerate(split.folds) if not folds or fold in folds]

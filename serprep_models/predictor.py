@@ -96,7 +96,13 @@ class Predictor:
         return self.enrolled([self.values(self._guarded(each, sample_rate)) for each in signals])
 
     def enrolled(self, utterances: Sequence[Values]) -> "Predictor":
-        """A predictor for the speaker of utterances whose features are given."""
+        """A predictor for the speaker of utterances whose features are given.
+
+        Raises
+        ------
+        TrainError
+            If there is none, or the checkpoint knows nothing of speakers.
+        """
         self.check_enrolment(True)
         if not utterances:
             raise TrainError("no utterance to enrol the speaker with; give some, ten or more if you can")
@@ -225,6 +231,11 @@ class Predictor:
             Their rows in the store.
         known : mapping, optional
             Statistics of the speakers of that store.
+
+        Raises
+        ------
+        TrainError
+            If they are not finite.
         """
         speaker = known or self.speaker
         self.check_enrolment(speaker is not None)
@@ -236,8 +247,9 @@ class Predictor:
             for name in each.config.shapes:
                 parts = [values[name] for values in utterances]
                 sizes = np.array([len(part) for part in parts])
-                how, row = statistics.get(name, OwnMoments()), is_row(name, self.features)
-                own = standardise(how, np.concatenate(parts), rows=places, counts=sizes, clip=CLIP if row else None)
+                standardiser, row = statistics.get(name, OwnMoments()), is_row(name, self.features)
+                together, clip = np.concatenate(parts), CLIP if row else None
+                own = standardise(standardiser, together, rows=places, counts=sizes, clip=clip)
                 inputs[name] = torch.from_numpy(own)
                 if not row:
                     counts[name] = torch.from_numpy(sizes)

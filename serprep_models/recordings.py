@@ -73,7 +73,7 @@ def utterances_of(places: Sequence[str], *, root: Path | None = None) -> Utteran
                 f"{one_line(place)}: no such file; expected a recording, a folder, a manifest, or one store"
             )
     if not rows:
-        raise TrainError(f"{one_line(places[0])}: no utterances")
+        raise TrainError(f"{one_line(places[0])}: no utterances; expected a manifest with a row at least")
     ids, paths, starts, ends = (list(column) for column in zip(*rows, strict=True))
     for longer in (without_suffix, str):
         counts = Counter(ids)

@@ -1,9 +1,9 @@
-"""What a page shows, gathered from a run's outcome or from a store; `report` draws it."""
+"""What a page shows, gathered from a run's outcome or from a store; `page` draws it."""
 
 import contextlib
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from serprep._typing import IntArray
 from serprep.errors import SerprepError, StoreError
 from serprep.files import read_regular, write_other
 from serprep.pipeline.build import BuildResult
 from serprep.recipe import Recipe, TrainConfig
-from serprep.split import describe
+from serprep.split import Split, describe
 from serprep.store.store import Store, open_store
 from serprep.systems import is_floor
 from serprep.version import read_build
@@ -48,32 +49,34 @@ def report_outcome(
     audio: Path | None = None,
     with_sound: int = 0,
 ) -> Path:
-    """Write the page of a run, with so many recordings in it, and `DOUBTFUL` into the folder of its experiments.
+    """Write the page of a run, and `DOUBTFUL` into the folder of its experiments.
 
-    The page of one that is unfinished has no bundle yet.
+    Parameters
+    ----------
+    recipe : Recipe
+    outcome : Outcome
+        Of a run that is finished, or of what is finished of it: that page has no bundle yet.
+    built : BuildResult, optional
+        What the build left out and remarked, where it was part of the run.
+    path : Path
+        Where the page is written.
+    train_from : Path, optional
+        The recipe whose ``[train]`` was taken.
+    audio : Path, optional
+        Folder of the recordings; default: the recipe's root.
+    with_sound : int
+        How many recordings of what a system is most surely wrong about are put into the page.
+
+    Returns
+    -------
+    Path
+        That of the page.
     """
     store, split = outcome.store, outcome.split
     labels = store.labels
-    groups = {entry["fold"]: entry["test_groups"] for entry in describe(split)}
     names = {result.system: shown(result) for result in outcome.results}
     dimensions = outcome.dimensions
     labelled = outcome.results if outcome.summary else ()
-    folds = pd.DataFrame(
-        [
-            {
-                "system": names[result.system],
-                **{
-                    name: getattr(result, name) for name in ("fold", "seed", "n_train", "n_test", "wa", "ua", "seconds")
-                },
-                "test_groups": groups[result.fold],
-            }
-            for result in labelled
-        ]
-    )
-    matrices: dict[str, Any] = {}
-    for result in labelled:
-        name = names[result.system]
-        matrices[name] = matrices.get(name, 0) + np.array(result.confusion, np.int64)
     doubt, not_compared = (pd.DataFrame(), "") if dimensions.scores else _doubtful(outcome)
     if not dimensions.scores:
         table = doubt.to_csv(index=False, float_format="%.4f", lineterminator="\n")
@@ -91,8 +94,8 @@ def report_outcome(
         dimensions=dimensions.renamed(names),
         numbers=outcome.predictions[outcome.predictions["system"] == outcome.verdict.leader],
         conditions=[replace(row, system=names[row.system]) for row in outcome.conditions],
-        folds=folds,
-        confusion=matrices,
+        folds=_folds(labelled, split, names),
+        confusion=_confusion(labelled, names),
         curves=_curves(outcome).replace({"system": names}),
         split={
             "protocol": split.protocol,
@@ -128,6 +131,30 @@ def report_outcome(
         bundle=b"" if outcome.missing or train_from else _bundle(recipe, outcome),
     )
     return write_report(report, path)
+
+
+def _folds(results: Sequence[Result], split: Split, names: Mapping[str, str]) -> pd.DataFrame:
+    """A row per experiment: its scores, and the groups that its fold tests."""
+    groups = {entry["fold"]: entry["test_groups"] for entry in describe(split)}
+    columns = ("fold", "seed", "n_train", "n_test", "wa", "ua", "seconds")
+    rows = [
+        {
+            "system": names[result.system],
+            **{name: getattr(result, name) for name in columns},
+            "test_groups": groups[result.fold],
+        }
+        for result in results
+    ]
+    return pd.DataFrame(rows)
+
+
+def _confusion(results: Sequence[Result], names: Mapping[str, str]) -> dict[str, IntArray]:
+    """System → confusion matrix summed over folds and seeds, shape (n_labels, n_labels)."""
+    matrices: dict[str, IntArray] = {}
+    for result in results:
+        name, own = names[result.system], np.array(result.confusion, np.int64)
+        matrices[name] = matrices[name] + own if name in matrices else own
+    return matrices
 
 
 def _title(recipe: Recipe, store: Store) -> str:

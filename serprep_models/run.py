@@ -74,24 +74,23 @@ def run_recipe(
     how = replace(recipe.train, **{name: value for name, value in given.items() if value is not None})
     recipe = replace(recipe, train=how)
     asked = check_recipe(recipe, systems or recipe.train.systems)
-    used = Workers(workers, scheduler, wait=wait_for_workers, memory=memory_per_worker) if pool is None else pool
-    try:
-        built = build(recipe, asked=asked, pool=used, on_bad_audio=on_bad_audio, quiet=quiet)
+    with contextlib.ExitStack() as stack:
+        if pool is None:
+            pool = Workers(workers, scheduler, wait=wait_for_workers, memory=memory_per_worker)
+            stack.enter_context(pool)
+        built = build(recipe, asked=asked, pool=pool, on_bad_audio=on_bad_audio, quiet=quiet)
         store = open_store(built.store)
-        some: dict[str, Any] = {"asked": asked, "systems": systems, "folds": folds, "seeds": seeds}
+        chosen: dict[str, Any] = {"asked": asked, "systems": systems, "folds": folds, "seeds": seeds}
 
         def show() -> None:
             """Write the page of what is finished so far."""
             seen = replace(recipe, test=OtherRooms(), train=replace(recipe.train, submission="none"))
-            so_far = run_experiments(seen, store, pool=Workers(), only_finished=True, **some)
+            so_far = run_experiments(seen, store, pool=Workers(), only_finished=True, **chosen)
             if so_far.missing:
                 report_outcome(seen, so_far, built=built, path=_page(recipe, so_far), train_from=train_from)
 
         ended = seldom(show) if page else None
-        outcome = run_experiments(recipe, store, pool=used, quiet=quiet, warn=warn, ended=ended, **some)
-    finally:
-        if pool is None:
-            used.close()
+        outcome = run_experiments(recipe, store, pool=pool, quiet=quiet, warn=warn, ended=ended, **chosen)
     path = _page(recipe, outcome)
     if page:
         report_outcome(recipe, outcome, built=built, path=path, train_from=train_from)

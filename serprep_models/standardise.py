@@ -136,7 +136,7 @@ Statistics = Mapping[str, Standardiser]
 
 
 def standardise(
-    how: Standardiser,
+    standardiser: Standardiser,
     values: AnyArray,
     *,
     rows: IntArray,
@@ -148,7 +148,7 @@ def standardise(
 
     Parameters
     ----------
-    how : Standardiser
+    standardiser : Standardiser
     values : ndarray, shape (n_segments, L, d) or (n_rows, d)
         What the store holds of these utterances, one after the other.
     rows : ndarray, shape (n,)
@@ -159,18 +159,18 @@ def standardise(
     out : ndarray, optional
         Where the result goes.
     """
-    if isinstance(how, Moments | Ranks):
-        return how.apply(values, clip=clip, out=out)
+    if isinstance(standardiser, Moments | Ranks):
+        return standardiser.apply(values, clip=clip, out=out)
     if out is None:
         out = np.empty(values.shape, np.float32)
-    if isinstance(how, Ready):
-        out[:] = how.values[rows]
+    if isinstance(standardiser, Ready):
+        out[:] = standardiser.values[rows]
         return out
-    groups = how.groups(rows)
+    groups = standardiser.groups(rows)
     for group in np.unique(groups).tolist():
         chosen = np.repeat(groups == group, counts)
         own = values[chosen]
-        out[chosen] = how.of(group, own).apply(own, clip=clip)
+        out[chosen] = standardiser.of(group, own).apply(own, clip=clip)
     return out
 
 

@@ -51,9 +51,8 @@ def run_experiment(experiment: Experiment) -> None:
         if part.refit:
             known = experiment.target.known(store)
             both = rows["train"] + [row for row in rows["dev"] if known[row]]
-            again = replace(
-                experiment, folder=str(Path(experiment.folder) / REFIT)
-            )  # each goes on from a state of its own
+            folder_of_its_own = str(Path(experiment.folder) / REFIT)  # each goes on from a state of its own
+            again = replace(experiment, folder=folder_of_its_own)
             run = _run(again, store, rows | {"train": sorted(both), "dev": []}, use_dev=False)
             scores["test"] = run.scores["test"]
             n_train = len(both) if role == "test" else n_train

@@ -42,9 +42,7 @@ class Trained:
 
     system: nn.Module
     config: SystemConfig
-    history: list[dict[str, Any]] = field(
-        default_factory=list
-    )  # per epoch: train_loss, train_ua, dev_ua (or another measure), seconds
+    history: list[dict[str, Any]] = field(default_factory=list)  # per epoch, as in ``history.jsonl``
 
 
 def device_named(name: str) -> torch.device:
@@ -195,7 +193,7 @@ class _Training:
         return len(ranked) >= self.how.epochs or (has_dev and 0 < self.how.patience <= waited)
 
     def epoch(self, dev: Examples | Stored | None, *, folder: Path | None, save_every: float) -> None:
-        """All batches, or what is left of them, and the development part."""
+        """All batches, or what is left of them, and the development part; a TrainError if the loss is not finite."""
         began, before = monotonic(), self.seconds
         self.system.train()
         n_batches = len(self.loader) if self.how.schedule != "constant" else 0

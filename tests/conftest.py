@@ -65,9 +65,9 @@ def corpora() -> Path:
 @pytest.fixture(scope="session")
 def pool():
     """Two workers, started when a task first needs them: one cluster a process of the tests."""
-    from serprep.parallel import workers
+    from serprep.parallel import Workers
 
-    with workers(2) as shared:
+    with Workers(2) as shared:
         yield shared
 
 

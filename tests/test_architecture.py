@@ -180,6 +180,11 @@ def test_every_module_has_its_place():
     assert not FOUNDATIONS & set(STAGES)
 
 
+def test_the_decisions_give_the_order_of_the_stages():
+    told = re.search(r"Stages import in the order ([\w, ]+)\.", (ROOT / "docs/decisions.md").read_text("utf-8"))
+    assert told and tuple(told[1].split(", ")) == STAGES
+
+
 def allowed_in(path):
     """Stages and foundations that a module of serprep may import."""
     own = path.relative_to(ROOT / "serprep").parts[0].removesuffix(".py")

@@ -12,7 +12,7 @@ import pytest
 from serprep import fitness, members
 from serprep.errors import SerprepError
 from serprep.members import Members
-from serprep.parallel import Workers, workers
+from serprep.parallel import Workers
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def deserted():
 
 def test_a_scheduler_without_workers_is_left(deserted):
     with (
-        workers(scheduler=deserted, wait=0.0) as guest,
+        Workers(scheduler=deserted, wait=0.0) as guest,
         pytest.raises(SerprepError, match=r"no worker within 0 s; start some with `dask worker .*--wait-for-workers"),
     ):
         list(guest.run(abs, [1]))
@@ -35,7 +35,7 @@ def test_a_scheduler_without_workers_is_left(deserted):
 
 def test_who_waits_for_workers_says_so(deserted, monkeypatch, capsys):
     monkeypatch.setattr(members, "LOOK", 0.0)
-    with workers(scheduler=deserted, wait=0.2) as guest, pytest.raises(SerprepError, match="no worker within"):
+    with Workers(scheduler=deserted, wait=0.2) as guest, pytest.raises(SerprepError, match="no worker within"):
         list(guest.run(abs, [1]))
     assert f"waiting for workers: scheduler {deserted} has none" in capsys.readouterr().err
 
@@ -132,7 +132,7 @@ def test_a_worker_with_other_code_is_not_used(pool, monkeypatch, capsys):
     monkeypatch.setattr(fitness, "own", lambda: {**own, "code": "0" * 64})
     pool.client.wait_for_workers(2)
     address = pool.client.scheduler.address
-    with workers(scheduler=address) as guest, pytest.raises(SerprepError, match=r"cannot be used: .*has other code"):
+    with Workers(scheduler=address) as guest, pytest.raises(SerprepError, match=r"cannot be used: .*has other code"):
         list(guest.run(abs, [1]))
     assert capsys.readouterr().err.count("is not used: its serprep") == 2
 
@@ -151,7 +151,7 @@ def test_a_worker_that_fails_a_test_is_not_used(pool, tmp_path):
         return here()
 
     pool.client.wait_for_workers(2)
-    with workers(scheduler=pool.client.scheduler.address) as guest:
+    with Workers(scheduler=pool.client.scheduler.address) as guest:
         with guest.members.admitting(only_the_first):
             used = {receipt for _, receipt in guest.run(who, range(8))}
         refused = [worker for worker, reason in guest.members._reasons.items() if reason == "it is another"]

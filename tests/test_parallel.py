@@ -9,14 +9,14 @@ import pytest
 
 from serprep import parallel
 from serprep.errors import CacheError, SerprepError
-from serprep.parallel import Died, Workers, n_cores, workers
+from serprep.parallel import Died, Workers, n_cores
 
 # Functions are defined inside the tests, so that they travel to the workers by value.
 
 
 @pytest.fixture(scope="module")
 def pool():
-    with workers(2) as pool:
+    with Workers(2) as pool:
         yield pool
 
 
@@ -123,7 +123,7 @@ def test_errors_keep_their_kind_and_the_workers(pool):
 
 
 def test_nothing_to_do_starts_nothing():
-    with workers(2) as pool:
+    with Workers(2) as pool:
         assert list(pool.run(len, [])) == []
         assert pool._client is None
     code = (
@@ -168,7 +168,7 @@ def test_one_worker_per_core_by_default():
 
 
 def test_a_scheduler_that_is_none(monkeypatch):
-    with workers(scheduler="bogus://127.0.0.1:1") as pool, pytest.raises(SerprepError, match="expected a running Dask"):
+    with Workers(scheduler="bogus://127.0.0.1:1") as pool, pytest.raises(SerprepError, match="expected a running Dask"):
         list(pool.run(len, [""]))
 
 
@@ -181,7 +181,7 @@ def test_a_running_scheduler_is_used_and_left_running(pool):
         return os.getpid()
 
     own = {receipt for _, receipt in pool.run(who, range(8))}
-    with workers(scheduler=address) as guest:
+    with Workers(scheduler=address) as guest:
         assert {receipt for _, receipt in guest.run(who, range(8))} <= own
     assert dict(pool.run(abs, [-1])) == {0: 1}
 
@@ -195,7 +195,7 @@ def test_a_large_item_is_sent_without_a_warning(pool):
 
 def test_batches_nobody_works_on_are_handed_out_again_on_new_workers(monkeypatch, capsys, tmp_path):
     """As if the scheduler had lost them: the first look finds nobody at work, and no batch is done before it."""
-    with workers(1) as pool:
+    with Workers(1) as pool:
         first, looked = pool.client, tmp_path / "looked"
 
         def look(flight):
@@ -218,7 +218,7 @@ def test_batches_nobody_works_on_are_handed_out_again_on_new_workers(monkeypatch
 
 
 def test_who_never_works_is_given_up(monkeypatch):
-    with workers(1) as pool:
+    with Workers(1) as pool:
         monkeypatch.setattr(pool, "_look", lambda flight: False)
         monkeypatch.setattr(pool, "close", lambda: None)
         with pytest.raises(
@@ -371,7 +371,7 @@ def test_a_scheduler_that_goes_in_the_middle_is_named():
         time.sleep(0.0 if item == 0 else 600.0)
         return item
 
-    with workers(scheduler=host.client.scheduler.address) as guest:
+    with Workers(scheduler=host.client.scheduler.address) as guest:
         flow = guest.run(nap, range(3))
         assert next(flow) == (0, 0)
         host.close()
@@ -396,13 +396,13 @@ def test_a_batch_that_is_cancelled_while_its_receipt_is_fetched_is_looked_at_aga
 
 SCRIPT = """
 import multiprocessing, os
-from serprep.parallel import workers
+from serprep.parallel import Workers
 
 def square(item):
     return item * item
 
 def work():
-    with workers(1) as pool:
+    with Workers(1) as pool:
         print(sorted(pool.run(square, range(4))), flush=True)
 
 os.rmdir(os.getcwd())
@@ -439,7 +439,7 @@ def test_a_local_cluster_takes_nothing_from_the_user_and_leaves_nothing(tmp_path
 
 @pytest.mark.parametrize("address", ["tls://127.0.0.1:1", "nonsense", "tcp://"])
 def test_bad_addresses_are_one_line(address):
-    with workers(scheduler=address) as guest, pytest.raises(SerprepError, match=r"^scheduler [^\n]*expected a running"):
+    with Workers(scheduler=address) as guest, pytest.raises(SerprepError, match=r"^scheduler [^\n]*expected a running"):
         list(guest.run(abs, [1]))
 
 

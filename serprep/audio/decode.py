@@ -313,9 +313,11 @@ def excerpt(start: float | None, end: float | None, rate: int, n_frames: int) ->
     last = n_frames if end is None else int(np.floor(end * rate + 0.5))
     last = clip_end(last, rate, n_frames)
     if not 0 <= first < last:
-        raise AudioError(f"excerpt {start} to {end} s is empty")
+        raise AudioError(f"excerpt {start} to {end} s is empty; expected a start before its end, both within the file")
     if last > n_frames:
-        raise AudioError(f"excerpt ends at {end} s, the file after {n_frames / rate:.3f} s")
+        raise AudioError(
+            f"excerpt ends at {end} s, the file after {n_frames / rate:.3f} s; give it an end within the file"
+        )
     return first, last
 
 

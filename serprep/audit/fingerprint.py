@@ -105,11 +105,6 @@ def _words(levels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int32], npt.ND
     return words.astype(np.int32), times[first].astype(np.int32)
 
 
-def find_matches(prints: Sequence[Fingerprint | None], *, threshold: float = THRESHOLD) -> list[Match]:
-    """All pairs of one recording, by position in `prints`."""
-    return compare(prints, threshold=threshold)[0]
-
-
 def compare(prints: Sequence[Fingerprint | None], *, threshold: float = THRESHOLD) -> tuple[list[Match], list[Match]]:
     """All pairs of one recording, by position in `prints`; and those that hold too little sound to tell."""
     certain, doubtful = [], []

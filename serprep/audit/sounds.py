@@ -51,7 +51,10 @@ def listen(
     paths = _places(utterances, root)
     keys = sorted({(path, row.start, row.end) for path, row in zip(paths, utterances, strict=True) if path}, key=str)
     if not keys:
-        raise SplitError(f"{one_line(root)}: none of the split's {len(utterances)} recordings is there")
+        raise SplitError(
+            f"{one_line(root)}: none of the split's {len(utterances)} recordings is there; "
+            "name the folder in which its paths begin"
+        )
     heard: dict[tuple[str, float | None, float | None], _Heard | str] = {}
     with ThreadPoolExecutor(max_workers=min(16, 2 * (os.cpu_count() or 1))) as pool:
         for key, result in zip(keys, pool.map(lambda key: _hear(root, *key), keys), strict=True):

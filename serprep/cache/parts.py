@@ -27,7 +27,7 @@ import numpy as np
 
 from serprep._json import canonical_json, load_object
 from serprep._typing import AnyArray, ByteArray, FloatArray, IntArray
-from serprep.errors import CacheError, PartError
+from serprep.errors import CacheError, PartError, one_line
 from serprep.limits import refusal
 from serprep.place.place import Place, at
 
@@ -200,6 +200,11 @@ class Cache:
     def __post_init__(self) -> None:
         self.folder = at(self.root)
 
+    @property
+    def _place(self) -> str:
+        """How messages name it."""
+        return f"cache {one_line(self.root)}"
+
     def write(self, kind: str, keys: Sequence[bytes], rows: Sequence[FloatArray], n_samples: Sequence[int]) -> str:
         """Write one part; returns its name.
 
@@ -218,7 +223,7 @@ class Cache:
             self.folder.write(name, data)
         except OSError as error:
             raise CacheError(
-                f"cache {self.root}: {error.strerror or error}; free space or make it writable, then build again: "
+                f"{self._place}: {error.strerror or error}; free space or make it writable, then build again: "
                 "finished parts are kept"
             ) from None
 
@@ -265,7 +270,7 @@ class Cache:
             return self.folder.names(kind) + [str(Path(self.also, name).absolute()) for name in other]
         except OSError as error:
             reason = refusal(error) or f"{error.strerror or error}; expected a readable folder"
-            raise CacheError(f"cache {self.root}: {reason}") from None
+            raise CacheError(f"{self._place}: {reason}") from None
 
     def _indices(self, kind: str, written: Collection[str] = ()) -> Iterator[tuple[str, tuple[ByteArray, Places]]]:
         """Name and index of every part; at a URL many are fetched at a time."""
@@ -295,7 +300,7 @@ class Cache:
         except FileNotFoundError:
             return none
         except OSError as error:
-            raise CacheError(f"cache {self.root}: {name}: {error.strerror or error}; make it readable") from None
+            raise CacheError(f"{self._place}: {one_line(name)}: {error.strerror or error}; make it readable") from None
         return unpack_index(name, data) or none
 
     def read(self, places: Iterable[Span | None]) -> list[FloatArray]:
@@ -319,7 +324,9 @@ class Cache:
                 folder, inside = self._at(part)
                 data = folder.read(inside, first, last)
             except FileNotFoundError:
-                raise PartError(f"cache {self.root}: part {part} was removed during the build; build again") from None
+                raise PartError(
+                    f"{self._place}: part {one_line(part)} was removed during the build; build again"
+                ) from None
             for number in numbers:
                 place = wanted[number]
                 start, count = place.start - first, int(np.prod(place.shape))
@@ -327,7 +334,7 @@ class Cache:
                 if len(block) < 4 * count or zlib.crc32(block) != place.crc:
                     folder.remove(inside)
                     raise PartError(
-                        f"cache {self.root}: part {part} was damaged and is removed now; "
+                        f"{self._place}: part {one_line(part)} was damaged and is removed now; "
                         "build again to compute its utterances afresh"
                     )
                 blocks[number] = np.frombuffer(block, "<f4").reshape(place.shape)

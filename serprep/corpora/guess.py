@@ -81,7 +81,10 @@ def guess(root: Path) -> Guess:
         raise CorpusError(f"{one_line(root)}: no such folder; expected the folder of a corpus")
     paths = list(walk(root, SUFFIXES))
     if not paths:
-        raise CorpusError(f"{one_line(root)}: no recordings (*{', *'.join(SUFFIXES)}) lie in it or below it")
+        raise CorpusError(
+            f"{one_line(root)}: no recordings (*{', *'.join(SUFFIXES)}) lie in it or below it; name their folder, "
+            "or convert those in other formats to wav or flac"
+        )
     for candidates in (_known(), _tables(root, paths), _patterns(paths)):
         guesses: list[Guess] = []
         for reader, options in candidates:

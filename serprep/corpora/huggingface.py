@@ -22,7 +22,7 @@ from serprep._json import load_object
 from serprep.corpora.corpus import SAID, About, Corpus, Finding, told_about
 from serprep.corpora.labels import is_there
 from serprep.corpora.table import cell_of, read_rows, utterance_of
-from serprep.errors import CorpusError, one_line
+from serprep.errors import CorpusError, brief, one_line
 from serprep.files import read_regular, write_whole
 from serprep.place.corpus import walk
 from serprep.utterance import Utterance
@@ -101,7 +101,10 @@ def _parquet_rows(root: Path, name: str) -> Iterator[Row]:
         schema = file.schema_arrow
         audio = next((f.name for f in schema if _is_audio(f.type, pyarrow)), None)
         if audio is None:
-            raise CorpusError(f"{one_line(root / name)}: no column of recordings (bytes and path) among {schema.names}")
+            raise CorpusError(
+                f"{one_line(root / name)}: no column of recordings (bytes and path) among "
+                f"{brief(', '.join(schema.names))}; expected one, as `datasets` writes an Audio column"
+            )
         labels = {
             column: names
             for column, names in _labels(schema.metadata or {}).items()

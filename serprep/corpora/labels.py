@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from serprep.audio.decode import SUFFIXES
 from serprep.corpora.corpus import Finding
-from serprep.errors import CorpusError, one_line
+from serprep.errors import CorpusError, brief, one_line
 from serprep.files import read_regular
 from serprep.place.corpus import walk
 from serprep.text import not_text
@@ -162,7 +162,8 @@ def csv_rows(
     try:
         names = [cell.strip() for cell in next(reader, [])]
         if len(set(names)) < len(names):
-            raise CorpusError(f"{path}:1: a column name stands twice in {names}; rename one")
+            twice = next(cell for number, cell in enumerate(names) if cell in names[:number])
+            raise CorpusError(f"{path}:1: a column name stands twice, {brief(twice, 40)!r}; rename one")
         known = {(older or {}).get(column, column) for column in names}
         missing = [column for column in columns if column not in known]
         if missing:

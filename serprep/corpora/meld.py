@@ -30,7 +30,7 @@ from pathlib import Path, PurePosixPath
 from serprep.audio.decode import SUFFIXES
 from serprep.corpora.corpus import Corpus, Finding
 from serprep.corpora.labels import ABSENT, TWICE, UNLABELLED, Row, find, read_table
-from serprep.errors import CorpusError, one_line
+from serprep.errors import CorpusError, brief, one_line
 from serprep.files import without_suffix
 from serprep.place.corpus import walk
 from serprep.utterance import Utterance
@@ -120,7 +120,11 @@ def _utterance(root: Path, row: Row, *, partition: str, path: str) -> Utterance:
     if emotion not in EMOTIONS:
         raise CorpusError(f"{one_line(root / row.place)}: unknown emotion {emotion!r}; expected {', '.join(EMOTIONS)}")
     if not NAME.fullmatch(f"dia{cells['Dialogue_ID']}_utt{cells['Utterance_ID']}"):
-        raise CorpusError(f"{one_line(root / row.place)}: Dialogue_ID and Utterance_ID are not numbers")
+        given = brief(f"{cells['Dialogue_ID']}, {cells['Utterance_ID']}", 40)
+        raise CorpusError(
+            f"{one_line(root / row.place)}: Dialogue_ID and Utterance_ID are not numbers ({given}); "
+            "expected those of the published table"
+        )
     return Utterance(
         id=f"{partition}_dia{cells['Dialogue_ID']}_utt{cells['Utterance_ID']}",
         path=path,

@@ -202,7 +202,8 @@ def _tagged_versions(root: str) -> dict[str, list[str]]:
     tagged: dict[str, list[str]] = {}
     for name, version in tags(root).items():
         if not is_version(version):
-            raise StoreError(f"{one_line(root)}@{name}: the tag is damaged; set it anew or remove {root}/tags/{name}")
+            place = one_line(root)
+            raise StoreError(f"{place}@{name}: the tag is damaged; set it anew or remove {place}/tags/{name}")
         tagged.setdefault(version, []).append(name)
     return tagged
 

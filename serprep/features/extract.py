@@ -133,11 +133,12 @@ class Features:
 
     @property
     def signal(self) -> Signal:
-        """How recordings become samples."""
+        """How recordings become samples; a FeatureError where kinds want several rates."""
         rates = {name: self.kind(name).sample_rate(self.configs[name]) for name in self.kinds}
         wanted = {rate for rate in rates.values() if rate is not None}
         if len(wanted) > 1:
-            raise FeatureError(f"kinds of feature want signals of several rates ({rates} Hz); expected one")
+            told = ", ".join(f"{name} {rate}" for name, rate in rates.items() if rate is not None)
+            raise FeatureError(f"kinds of feature want signals of several rates, in Hz: {told}; name one for all")
         return Signal(sample_rate=wanted.pop()) if wanted else Signal()
 
     @property

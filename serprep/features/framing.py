@@ -70,6 +70,11 @@ def cut_segments(frames: FloatArray, config: Segment) -> FloatArray:
     -------
     ndarray, shape (n_segments, length, n_mels), float32
 
+    Raises
+    ------
+    FeatureError
+        If there is no frame.
+
     Examples
     --------
     >>> ramp = np.arange(70, dtype=np.float32)[:, None]

@@ -139,7 +139,7 @@ def _smile() -> Any:
 
 @lru_cache(maxsize=1)
 def opensmile_version() -> str:
-    """Version of the installed openSMILE package."""
+    """Version of the installed package opensmile; a FeatureError where there is none."""
     try:
         return version("opensmile")
     except PackageNotFoundError:
@@ -150,7 +150,7 @@ def opensmile_version() -> str:
 def library_digest() -> str:
     """SHA-256 over openSMILE's shared library and its configuration files.
 
-    A package of the same version number may bring another library.
+    A package of the same version number may bring another library; where there is none, that is a FeatureError.
     """
     # found, not imported: that takes most of a second, and an unchanged corpus needs nothing else of it
     spec = find_spec("opensmile")

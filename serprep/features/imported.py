@@ -228,7 +228,9 @@ def _stamp(place: str) -> tuple[int, int]:
     try:
         status = Path(place).stat()
     except OSError as error:
-        raise FeatureError(f"{PLACE} {one_line(place)}: {error.strerror or one_line(error)}") from None
+        raise FeatureError(
+            f"{PLACE} {one_line(place)}: {error.strerror or one_line(error)}; make it readable"
+        ) from None
     return status.st_mtime_ns, status.st_size
 
 

@@ -108,7 +108,10 @@ class _Sets(Kind[Sets]):
             try:
                 file = f"sha256:{hashlib.sha256(Path(file).read_bytes()).hexdigest()}"
             except OSError as error:
-                raise FeatureError(f"{PLACE} file {one_line(file)}: {error.strerror or one_line(error)}") from None
+                reason = error.strerror or one_line(error)
+                raise FeatureError(
+                    f"{PLACE} file {one_line(file)}: {reason}; expected a configuration of openSMILE"
+                ) from None
         return asdict(replace(config, file=file))
 
     def missing(self, config: Sets) -> str:

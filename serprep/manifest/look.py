@@ -155,6 +155,11 @@ def check_manifest(manifest: Manifest, root: Path, *, progress: Callable[[int], 
 
     A file counts as changed when its bytes do not have the manifest's digest, and as
     missing when it is not there or cannot be read.
+
+    Raises
+    ------
+    ManifestError
+        If there is no such folder.
     """
     if not root.is_dir():
         raise ManifestError(f"{one_line(root)}: no such folder; expected the corpus root")

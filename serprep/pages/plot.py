@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from serprep.pages import escaped
 
@@ -133,7 +133,7 @@ def _number(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
 
-def histogram(values: Sequence[float], *, label: str, unit: str, noun: str = "utterances") -> Markup:
+def histogram(values: Sequence[float], *, label: str, unit: str) -> Markup:
     """How many of `values` lie where, with their median."""
     import numpy as np
 
@@ -141,11 +141,11 @@ def histogram(values: Sequence[float], *, label: str, unit: str, noun: str = "ut
     if not len(known):
         return Markup("")
     if known.min() == known.max():
-        return Markup("<p>{}</p>").format(f"{label}: {known[0]:.3g} {unit} in all {len(known)} {noun}.")
+        return Markup("<p>{}</p>").format(f"{label}: {known[0]:.3g} {unit} in all {len(known)} utterances.")
     counts, edges = np.histogram(known, bins=min(40, 8 + math.isqrt(len(known))))
     middle = float(np.median(known))
     x = axis(f"{label}, {unit}", edges.tolist(), low=float(edges[0]), high=float(edges[-1]))
-    y = axis(noun, [0.0, *counts.tolist()], low=0.0)
+    y = axis("utterances", [0.0, *counts.tolist()], low=0.0)
     corners = [
         corner
         for n, a, b in zip(counts.tolist(), edges[:-1], edges[1:], strict=True)
@@ -154,7 +154,9 @@ def histogram(values: Sequence[float], *, label: str, unit: str, noun: str = "ut
     says = [f"{a:.3g} to {b:.3g} {unit}: {n}" for n, a, b in zip(counts, edges[:-1], edges[1:], strict=True)]
     bars = Mark(points=corners, form="bars", says=says)
     rule = Mark(points=[(middle, 0.0), (middle, y.high)], form="rule")
-    told = f"{label}: {len(known)} {noun}, {known.min():.3g} to {known.max():.3g} {unit}, median {middle:.3g} {unit}"
+    told = (
+        f"{label}: {len(known)} utterances, {known.min():.3g} to {known.max():.3g} {unit}, median {middle:.3g} {unit}"
+    )
     return plot([bars, rule], x, y, says=told) + Markup('<p class="small">{}</p>').format(told + " (dashed).")
 
 
@@ -192,8 +194,6 @@ def scale_row(scale: Axis) -> Markup:
     )
 
 
-def bar(share: float, *, colour: int = 0) -> Markup:
+def bar(share: float) -> Markup:
     """A bar in a cell of a table, whose number stands beside it."""
-    return Markup('<i class="bar s{}" style="width:{}%"></i>').format(
-        colour % N_COLOURS, escape(_short(100 * max(0.0, min(1.0, share))))
-    )
+    return Markup('<i class="bar s0" style="width:{}%"></i>').format(_short(100 * max(0.0, min(1.0, share))))

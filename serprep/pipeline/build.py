@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,19 +31,19 @@ from serprep.errors import (
 )
 from serprep.features.extract import Features, kind_libraries
 from serprep.features.libraries import library_versions
-from serprep.manifest.look import look
+from serprep.manifest.look import Looked, look
 from serprep.manifest.table import Manifest
 from serprep.parallel import WAIT, Workers, n_cores
 from serprep.pipeline.early import Early
 from serprep.pipeline.extract import compute_features
 from serprep.pipeline.gather import Asked, Quarantined, gather, usable
-from serprep.pipeline.loudness import check_loudness
+from serprep.pipeline.loudness import Loudness, check_loudness
 from serprep.pipeline.places import shared
 from serprep.place.place import Place, at
 from serprep.progress import Progress
 from serprep.recipe import Recipe, read_recipe
 from serprep.store.containers import CONTAINERS
-from serprep.store.pack import pack
+from serprep.store.pack import Packed, pack
 from serprep.store.store import Store
 from serprep.version import build_digest, build_number, read_build, versions
 
@@ -56,7 +56,7 @@ class BuildResult:
     """What a build did; computed, reused and quarantined add up to the rows asked for."""
 
     version: str
-    store: str  # absolute path
+    store: str  # absolute path, or URL
     n_utterances: int  # rows stored
     computed: int
     reused: int
@@ -145,93 +145,41 @@ def build(
     retries.taken()  # of what this process did before
     pool = pool or Workers(workers, scheduler, wait=wait_for_workers, memory=memory_per_worker)
     place = cache_of(recipe.dataset_path, named=recipe.cache_path, scheduler=getattr(pool, "scheduler", None))
-    cache = place.cache
     early = Early(pool, recipe.features, quiet=quiet)
     try:
         asked = asked or gather(recipe)
         laps.end("corpus")
         if asked.located:
             asked.located.refuse_nothing(asked.root)
-        memo = Memo(cache, asked.root, ignore=rehash)
+        memo = Memo(place.cache, asked.root, ignore=rehash)
         if own and workers is None:
             pool.n_workers = min(pool.n_workers, _enough(asked.root, asked.manifest.utterances.column("path")))
-        with Progress(
-            "reading recordings", len(set(asked.manifest.utterances.column("path"))), unit="files", quiet=quiet
-        ) as progress:
-
-            def done(n: int) -> None:
-                progress.to(n)
-                memo.save_sometimes()
-                if own and not scheduler and memo.n_new:
-                    early.begin()
-
-            try:
-                looked = look(asked.manifest, asked.root, look_at=memo.look_at, progress=done)
-            finally:  # also after Ctrl-C
-                memo.save()
-        good, bad = usable(asked.manifest, looked.manifest, looked.reasons)
+        starts = own and not scheduler
+        looked = _look_through(asked, memo, at_first_new=early.begin if starts else None, quiet=quiet)
         laps.end("recordings")
         early.wait(CONTAINERS[recipe.store.format].load)
-        n_computed, seconds = 0, 0.0
-        asked_again = recompute  # once is enough
-        with shared(recipe, good, cache=cache.root, pool=pool):
-            laps.end("workers")
-            for attempts_left in reversed(range(ATTEMPTS)):
-                try:
-                    rows, origins, failed, n_more, more = compute_features(
-                        good,
-                        recipe.features,
-                        root=recipe.root,
-                        cache=cache,
-                        pool=pool,
-                        batch_size=batch_size,
-                        retry=retry,
-                        quiet=quiet,
-                        revised=looked.revised,
-                        recompute=asked_again,
-                    )
-                    asked_again = False
-                    loudness = check_loudness(
-                        rows, recipe.root, cache=cache, silent=recipe.corpus.silent, retry=retry, quiet=quiet
-                    )
-                    rows, origins = rows.take(loudness.keep), origins.take(np.array(loudness.keep, np.int64))
-                    failed += loudness.quarantined
-                    n_computed, seconds = n_computed + n_more, seconds + more
-                    _refuse_nothing(rows, [*bad, *failed], on_bad_audio)
-                    laps.end("features")
-                    packed = pack(
-                        Manifest(rows, asked.manifest.info),
-                        origins,
-                        dataset=recipe.dataset_path,
-                        labels=asked.labels,
-                        features=recipe.features,
-                        config=recipe.store,
-                        cache=cache,
-                        pool=pool,
-                        repair=repair,
-                        anew=recompute or (repair and n_computed > 0),
-                        quiet=quiet,
-                    )
-                    laps.end("packing")
-                    break
-                except PartError as error:  # damaged, or removed by somebody who wanted space: it is gone now
-                    if not attempts_left:
-                        raise
-                    if not quiet:
-                        print(f"computing again: {one_line(error)}", file=sys.stderr)
-        bad += failed
+        options = _Options(
+            batch_size=batch_size,
+            on_bad_audio=on_bad_audio,
+            retry=retry,
+            repair=repair,
+            recompute=recompute,
+            quiet=quiet,
+        )
+        stored = _store(recipe, asked, looked, options=options, cache=place.cache, pool=pool, laps=laps)
     finally:
         if own:
             early.stop()
             pool.close()
+    n_rows, packed, loudness = stored.n_rows, stored.packed, stored.loudness
     result = BuildResult(
         version=packed.version,
         store=packed.path,
-        n_utterances=len(rows),
-        computed=min(n_computed, len(rows)),
-        reused=max(0, len(rows) - n_computed),
-        quarantined=len(bad),
-        reasons=tuple(sorted(bad, key=lambda entry: (entry.id, entry.path))),
+        n_utterances=n_rows,
+        computed=min(stored.n_computed, n_rows),
+        reused=max(0, n_rows - stored.n_computed),
+        quarantined=len(stored.bad),
+        reasons=tuple(sorted(stored.bad, key=lambda entry: (entry.id, entry.path))),
         dropped=asked.dropped,
         warnings=(
             *asked.warnings,
@@ -243,13 +191,116 @@ def build(
         ),
         levels=loudness.counts,
         n_files_read=memo.n_read,
-        audio_seconds=seconds,
+        audio_seconds=stored.seconds,
         seconds=time.monotonic() - began,
         stages={name: round(seconds, 3) for name, seconds in laps.seconds.items()},
         retries=dict(Counter(retries.taken()) + Counter(getattr(pool, "retries", {}))),
         repaired=tuple(f"{problem.place}: {problem.message}" for problem in packed.repaired),
     )
-    return _write_report(result, recipe, cache=cache)
+    return _write_report(result, recipe, cache=place.cache)
+
+
+def _look_through(asked: Asked, memo: Memo, *, at_first_new: Callable[[], None] | None, quiet: bool) -> Looked:
+    """What the recordings are; those that the memo does not know are read, and it is saved now and then."""
+    n_files = len(set(asked.manifest.utterances.column("path")))
+    with Progress("reading recordings", n_files, unit="files", quiet=quiet) as progress:
+
+        def done(n: int) -> None:
+            progress.to(n)
+            memo.save_sometimes()
+            if at_first_new and memo.n_new:
+                at_first_new()
+
+        try:
+            return look(asked.manifest, asked.root, look_at=memo.look_at, progress=done)
+        finally:  # also after Ctrl-C
+            memo.save()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Options:
+    """What the caller of `build` asked for besides the recipe."""
+
+    batch_size: int | None
+    on_bad_audio: str
+    retry: bool
+    repair: bool
+    recompute: bool
+    quiet: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stored:
+    """The store that is there now, and what it took."""
+
+    packed: Packed
+    n_rows: int  # in it
+    bad: Sequence[Quarantined]  # what is not
+    loudness: Loudness
+    n_computed: int  # utterances, those counted twice whose features vanished meanwhile
+    seconds: float  # of sound, of these
+
+
+def _store(
+    recipe: Recipe, asked: Asked, looked: Looked, *, options: _Options, cache: Cache, pool: Workers, laps: "_Laps"
+) -> _Stored:
+    """Compute what the cache lacks, and pack it; what vanishes from the cache meanwhile is computed again."""
+    good, bad = usable(asked.manifest, looked.manifest, looked.reasons)
+    n_computed, seconds, attempts_left, recompute = 0, 0.0, ATTEMPTS, options.recompute
+    with shared(recipe, good, cache=cache.root, pool=pool):
+        laps.end("workers")
+        while True:
+            try:
+                computed = compute_features(
+                    good,
+                    recipe.features,
+                    root=recipe.root,
+                    cache=cache,
+                    pool=pool,
+                    batch_size=options.batch_size,
+                    retry=options.retry,
+                    quiet=options.quiet,
+                    revised=looked.revised,
+                    recompute=recompute,
+                )
+                recompute = False  # once is enough
+                rows, silent = computed.utterances, recipe.corpus.silent
+                loudness = check_loudness(
+                    rows, recipe.root, cache=cache, silent=silent, retry=options.retry, quiet=options.quiet
+                )
+                rows, origins = rows.take(loudness.keep), computed.origins.take(np.array(loudness.keep, np.int64))
+                n_computed, seconds = n_computed + computed.n, seconds + computed.seconds
+                all_bad = [*bad, *computed.failed, *loudness.quarantined]
+                _refuse_nothing(rows, all_bad, options.on_bad_audio)
+                laps.end("features")
+                packed = pack(
+                    Manifest(rows, asked.manifest.info),
+                    origins,
+                    dataset=recipe.dataset_path,
+                    labels=asked.labels,
+                    features=recipe.features,
+                    config=recipe.store,
+                    cache=cache,
+                    pool=pool,
+                    repair=options.repair,
+                    anew=options.recompute or (options.repair and n_computed > 0),
+                    quiet=options.quiet,
+                )
+                laps.end("packing")
+                return _Stored(
+                    packed=packed,
+                    n_rows=len(rows),
+                    bad=all_bad,
+                    loudness=loudness,
+                    n_computed=n_computed,
+                    seconds=seconds,
+                )
+            except PartError as error:  # damaged, or removed by somebody who wanted space: it is gone now
+                attempts_left -= 1
+                if not attempts_left:
+                    raise
+                if not options.quiet:
+                    print(f"computing again: {one_line(error)}", file=sys.stderr)
 
 
 class _Laps:
@@ -302,13 +353,15 @@ def _claim(folder: Place, version: str, number: int) -> int:
 
 
 def _write_report(result: BuildResult, recipe: Recipe, *, cache: Cache) -> BuildResult:
-    """``build.json`` beside the store: who, when, with what, and what was left out; the result, compared."""
-    stem = f"versions/{result.version}"
-    folder, name = at(recipe.dataset_path), f"{stem}.build.json"
+    """Write ``build.json`` and the card beside the store; the result, with both and with the version before.
+
+    Of a version that was built before, time, libraries and speeds stay those of the build that made it.
+    """
+    stem, folder = f"versions/{result.version}", at(recipe.dataset_path)
     stems = {name.rsplit(".", 1)[0] for name in versions(recipe.dataset_path)}
     numbers = {other: build_number(recipe.dataset_path, other) for other in stems}
     number = numbers.get(stem) or _claim(folder, result.version, 1 + max(numbers.values(), default=0))
-    earlier = {other: at for other, at in numbers.items() if 0 < at < number}
+    earlier = {other: n for other, n in numbers.items() if 0 < n < number}
     if earlier:
         before = read_build(recipe.dataset_path, max(earlier, key=earlier.__getitem__)).get("n_utterances")
         result = replace(result, n_before=before)
@@ -340,6 +393,7 @@ def _write_report(result: BuildResult, recipe: Recipe, *, cache: Cache) -> Build
     }
     report = json.loads(json.dumps(report))  # as it will be read
     report["sha256"] = build_digest(report)
+    name = f"{stem}.build.json"
     try:
         folder.write(name, (json.dumps(report, indent=2, ensure_ascii=False) + "\n").encode())
     except OSError:

@@ -103,7 +103,7 @@ def _origins(
     recipe: Recipe, store: Store, utterances: Utterances, applied: Applied, *, cache: Cache, pool: Workers, quiet: bool
 ) -> Origins:
     """Where the features of some utterances in a condition lie, computed where they are not there."""
-    _, origins, failed, *_ = compute_features(
+    computed = compute_features(
         utterances,
         store.features.settled(),
         root=recipe.root,
@@ -114,10 +114,10 @@ def _origins(
         quiet=quiet,
         condition=applied,
     )
-    if failed:
-        reasons = [f"utterance {one_line(entry.id)!r}: {entry.reason}" for entry in failed]
+    if computed.failed:
+        reasons = [f"utterance {one_line(entry.id)!r}: {entry.reason}" for entry in computed.failed]
         raise StoreError(f"condition {one_line(applied.name)}: {first_ten(reasons)}")
-    return origins
+    return computed.origins
 
 
 def _packed(

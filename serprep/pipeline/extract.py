@@ -123,6 +123,17 @@ class Batches(Sequence[Batch]):
         )
 
 
+@dataclass(frozen=True)
+class Computed:
+    """What `compute_features` gives."""
+
+    utterances: Utterances  # those that have all their features
+    origins: Origins  # of these, where each feature lies
+    failed: list[Quarantined]  # the others
+    n: int  # utterances computed, and not found in the cache
+    seconds: float  # of sound, of those
+
+
 def compute_features(
     utterances: Utterances,
     features: Features,
@@ -136,8 +147,38 @@ def compute_features(
     revised: Collection[str] = (),
     recompute: bool = False,
     condition: Applied | None = None,
-) -> tuple[Utterances, Origins, list[Quarantined], int, float]:
-    """Rows, the origins of their features, failures, utterances and audio-seconds computed."""
+) -> Computed:
+    """Features of utterances: found in the cache, or computed by the pool's workers into it.
+
+    Parameters
+    ----------
+    utterances : Utterances
+        With the digest of each one's audio.
+    features : Features
+    root : Path
+        What the utterances' paths are relative to.
+    cache : Cache
+    pool : Workers
+    batch_size : int or None
+        Utterances per task; None: what lets all workers end at about the same time.
+    retry : bool
+        Try those again whose failure is remembered.
+    quiet : bool
+        Show no progress.
+    revised : collection of str
+        Audio digests of what is decoded otherwise than before (`Looked.revised`).
+    recompute : bool
+        Compute all, whatever the cache has.
+    condition : Applied, optional
+        What becomes of signals before their features.
+
+    Raises
+    ------
+    PartError
+        If parts of the cache vanish meanwhile; calling again computes them.
+    SerprepError
+        If workers cannot read what this process reads, or a kind lacks what it needs.
+    """
     others = condition.others(utterances) if condition else ()
     transformed = [condition.identity(mixed) for mixed in others] if condition else [{}] * len(utterances)
     keys = {
@@ -175,10 +216,10 @@ def compute_features(
     for i in np.flatnonzero(~stored).tolist():
         reason = failures.get(failure_key(key_at(origins, i)), "")
         if not reason:
-            raise PartError(f"cache {cache.root}: finished parts vanished during the build; build again")
+            raise PartError(f"cache {one_line(cache.root)}: finished parts vanished during the build; build again")
         bad.append(Quarantined(id=utterances[i].id, path=utterances[i].path, reason=reason))
     rows = utterances.take(np.flatnonzero(stored).tolist())
-    return rows, origins.take(stored), bad, len(numbers) - n_failed, seconds
+    return Computed(rows, origins.take(stored), bad, len(numbers) - n_failed, seconds)
 
 
 def _own_identities(

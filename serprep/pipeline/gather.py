@@ -67,22 +67,7 @@ def _read(recipe: Recipe) -> Asked:
         reading = read_corpus(corpus.reader, root, corpus.reader_options)
         warnings = reading.warnings
         manifest = make_manifest(reading.utterances, describe_corpus(reading.corpus))
-    exclude: list[str] = []
-    if corpus.exclude:
-        try:
-            data = read_regular(recipe.path(corpus.exclude))
-            if why := not_text(data):
-                raise ManifestError(f"exclude = {corpus.exclude!r} is {why}")
-            text = data.decode("utf-8-sig")
-        except OSError as error:
-            raise ManifestError(
-                f"exclude = {corpus.exclude!r}: {error.strerror}; expected utterance ids, one a line"
-            ) from None
-        except UnicodeDecodeError as error:
-            raise ManifestError(
-                f"exclude = {corpus.exclude!r}: byte {error.start} is not UTF-8; expected utterance ids, one a line"
-            ) from None
-        exclude = [line.strip() for line in text.splitlines() if line.strip()]
+    exclude = _excluded(recipe) if corpus.exclude else []
     marks = read_marks(recipe.path(corpus.marks)) if corpus.marks else ()
     if n_corrected := len(corrections(marks)):
         told = f"{one_line(corpus.marks)}: {n_corrected} label{'s' if n_corrected > 1 else ''} corrected"
@@ -93,6 +78,21 @@ def _read(recipe: Recipe) -> Asked:
     if located.utterances is not chosen.manifest.utterances:
         chosen = replace(chosen, manifest=make_manifest(located.utterances, manifest.info))
     return Asked(chosen.manifest, chosen.dropped, chosen.labels, warnings, located, root)
+
+
+def _excluded(recipe: Recipe) -> list[str]:
+    """The ids in a recipe's list of utterances to leave out."""
+    place, expected = f"exclude = {recipe.corpus.exclude!r}", "expected utterance ids, one a line"
+    try:
+        data = read_regular(recipe.path(recipe.corpus.exclude))
+        if why := not_text(data):
+            raise ManifestError(f"{place} is {why}")
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        raise ManifestError(f"{place}: {error.strerror}; {expected}") from None
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{place}: byte {error.start} is not UTF-8; {expected}") from None
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _unlabelled(manifest: Manifest) -> list[str]:

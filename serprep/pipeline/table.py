@@ -176,7 +176,7 @@ def _computed(
             reasons[int(name)] = looked.reasons[path]
         else:
             good.append(i)
-    utterances, origins, failed, *_ = compute_features(
+    computed = compute_features(
         known.take(good),
         features,
         root=root,
@@ -187,11 +187,11 @@ def _computed(
         quiet=quiet,
         revised=looked.revised,
     )
-    reasons |= {int(row.id): row.reason for row in failed}
+    reasons |= {int(row.id): row.reason for row in computed.failed}
     named = {recordings[number]: reasons[number] for number in sorted(reasons)}
-    if not len(utterances):
+    if not len(computed.utterances):
         raise FeatureError(first_ten([f"{one_line(name)}: {reason}" for name, reason in named.items()]))
-    return utterances, origins, named
+    return computed.utterances, computed.origins, named
 
 
 def _is_text(name: str) -> bool:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from serprep._json import load_json
-from serprep.errors import SplitError, one_line
+from serprep.errors import SplitError, brief, one_line
 from serprep.files import read_regular, write_other
 from serprep.split.split import ROLES, Assignment, Split
 
@@ -56,7 +56,7 @@ def read_split(path: Path) -> Split:
         if not isinstance(values, dict) or not isinstance(values.get("folds"), list):
             raise SplitError(f"{place}: expected a JSON object with a list of folds; see docs/split.md")
         if values["format"] != FORMAT:
-            raise SplitError(f"{place} has format {values['format']!r}, this serprep reads {FORMAT}")
+            raise SplitError(f"{place} has format {brief(values['format'], 20)}, this serprep reads {FORMAT}")
         roles: dict[tuple[str, ...], tuple[str, ...]] = {}  # utterances of one group share their roles
         split = Split(
             protocol=_text(values["protocol"], "protocol"),
@@ -108,4 +108,4 @@ def _check_roles(split: Split, place: str) -> None:
     if len(set(split.folds)) < len(split.folds):
         raise SplitError(f"{place}: two folds have one name; name each once")
     if not split.folds or not split.utterances:
-        raise SplitError(f"{place}: no folds or no utterances")
+        raise SplitError(f"{place}: no folds or no utterances; expected one of each at least: make it again")

@@ -142,7 +142,9 @@ def group_roles(
     for number, fold in enumerate(folds):
         training = [group for group, part in enumerate(parts) if part != number]
         if n_dev and len(training) <= n_dev:
-            raise SplitError(f"{len(training)} training groups leave none after {n_dev} for development")
+            raise SplitError(
+                f"{len(training)} training groups leave none after {n_dev} for development; ask for fewer dev_groups"
+            )
         apart = set_apart(groups.of(training), n_dev, seed=seed, fold=fold) if n_dev else [False] * len(training)
         role = dict.fromkeys(groups.names, "test")
         role |= {groups.names[i]: "dev" if chosen else "train" for i, chosen in zip(training, apart, strict=True)}

@@ -26,9 +26,7 @@ class SplitConfig:
     protocol: Protocol = "auto"
     group: str | tuple[str, ...] = "speaker"  # column, or two that train and test have apart; for the group protocols
     folds: int = within(2, 10_000, default=5)  # for group-k-fold
-    other_folds: int = within(
-        0, 1000, default=2
-    )  # parts of the second column's values; 0: training loses what is tested
+    other_folds: int = within(0, 1000, default=2)  # parts of the second column; 0: training loses what is tested
     dev_groups: int = within(0, 1000, default=0)  # groups of each training side set apart for development
     dev_group: str = ""  # column of those groups; default: the same as group
     column: str = "partition"  # for fixed
@@ -75,7 +73,7 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
     if config.protocol == "list":
         raise SplitError("a list is read from its file, not made: use read_split")
     if len(manifest) == 0:
-        raise SplitError("no utterances to split")
+        raise SplitError("no utterances to split; the recipe or --emotion leaves out all of them, or there are none")
     if config.protocol == "leave-one-corpus-out":
         if "corpus" not in manifest.columns:
             raise SplitError('protocol "leave-one-corpus-out" needs several corpora: [[corpus]] tables in the recipe')
@@ -97,22 +95,7 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
     if config.protocol == "fixed":
         folds, roles = ["fixed"], [partition_roles(values, column=group, test=config.test)]
     else:
-        _check_complete(manifest, values, group)
-        genders = manifest.column("gender") if "gender" in manifest.columns else [""] * len(values)
-        groups = count_groups(values, manifest.column("emotion"), genders)
-        protocol, remarks = _protocol(config.protocol, len(groups.names), group)
-        n_folds = config.folds if protocol == "group-k-fold" else None
-        own_column = config.dev_group in ("", group)
-        n_dev = config.dev_groups if own_column else 0
-        folds, of_group = group_roles(groups, column=group, n_folds=n_folds, n_dev=n_dev, seed=config.seed)
-        roles = [[role[value] for value in values] for role in of_group]
-        if config.dev_groups and not own_column:
-            roles = [_with_dev(manifest, roles[i], config=config, fold=fold) for i, fold in enumerate(folds)]
-        for other in others:
-            folds, roles, lost = apart(
-                folds, roles, manifest, column=other, n_parts=config.other_folds, seed=config.seed
-            )
-            remarks = [*remarks, lost]
+        protocol, folds, roles, remarks = _by_group(manifest, config, values, group=group, others=others)
     shared: dict[tuple[str, ...], tuple[str, ...]] = {}  # many utterances have the same roles
     of_row = (tuple(column[i] for column in roles) for i in range(len(values)))
     joint_values = groups_of(manifest.utterances, (group, *others))
@@ -130,6 +113,27 @@ def make_split(manifest: Manifest, config: SplitConfig) -> Split:
         manifest_digest=manifest.digest,
     )
     return replace(split, notes=(*remarks, *_notes(split), *_class_notes(split, manifest)))
+
+
+def _by_group(
+    manifest: Manifest, config: SplitConfig, values: Sequence[str], *, group: str, others: Sequence[str]
+) -> tuple[str, list[str], list[list[str]], list[str]]:
+    """Protocol, folds, roles of the utterances in each fold, and remarks; `values` are those of the column `group`."""
+    _check_complete(manifest, values, group)
+    genders = manifest.column("gender") if "gender" in manifest.columns else [""] * len(values)
+    groups = count_groups(values, manifest.column("emotion"), genders)
+    protocol, remarks = _protocol(config.protocol, len(groups.names), group)
+    n_folds = config.folds if protocol == "group-k-fold" else None
+    own_column = config.dev_group in ("", group)
+    n_dev = config.dev_groups if own_column else 0
+    folds, of_group = group_roles(groups, column=group, n_folds=n_folds, n_dev=n_dev, seed=config.seed)
+    roles = [[role[value] for value in values] for role in of_group]
+    if config.dev_groups and not own_column:
+        roles = [_with_dev(manifest, roles[i], config=config, fold=fold) for i, fold in enumerate(folds)]
+    for other in others:
+        folds, roles, lost = apart(folds, roles, manifest, column=other, n_parts=config.other_folds, seed=config.seed)
+        remarks = [*remarks, lost]
+    return protocol, folds, roles, remarks
 
 
 def _protocol(asked: str, n_groups: int, group: str) -> tuple[str, list[str]]:
@@ -164,7 +168,7 @@ def _with_dev(manifest: Manifest, roles: list[str], *, config: SplitConfig, fold
     if len(groups.names) <= config.dev_groups:
         raise SplitError(
             f"{len(groups.names)} values of {config.dev_group!r} in training leave none after "
-            f"{config.dev_groups} for development"
+            f"{config.dev_groups} for development; ask for fewer dev_groups"
         )
     apart = set_apart(groups, config.dev_groups, seed=config.seed, fold=fold)
     chosen = {name for name, is_apart in zip(groups.names, apart, strict=True) if is_apart}

@@ -35,10 +35,8 @@ class FileArray:
         _check_array(dataset.file, name)
         self.shape: tuple[int, ...] = dataset.shape
         self._n_rows = (dataset.chunks or (0,))[0]  # of a chunk
-        self._bases: tuple[int, ...] = (
-            0,
-            dataset.file.userblock_size,
-        )  # what HDF5 counts places from differs by its version
+        # what HDF5 counts places from differs by its version
+        self._bases: tuple[int, ...] = (0, dataset.file.userblock_size)
         self.is_text = h5py.check_string_dtype(dataset.dtype) is not None
         self.dtype: np.dtype[Any] = np.dtype(object) if self.is_text else dataset.dtype
 

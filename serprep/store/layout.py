@@ -170,6 +170,10 @@ def arrays(
         Utterances.
     n_rows : mapping of str to int
         Name of a table with offsets → its rows in all.
+    features : Features
+        Whose kinds have tables.
+    config : StoreConfig
+        The type of segments.
     """
     layout = []
     for column in (*columns, *counted_columns(features)):

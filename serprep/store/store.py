@@ -126,7 +126,13 @@ class Store:
         return pd.concat([frame, pd.DataFrame(values, index=frame.index, columns=names)], axis=1)
 
     def to_xarray(self, kind: str) -> Any:
-        """A kind that has one row per utterance as a DataArray, with ids, emotions and speakers as coordinates."""
+        """A kind that has one row per utterance as a DataArray, with ids, emotions and speakers as coordinates.
+
+        Raises
+        ------
+        StoreError
+            If xarray is not installed, or the kind has many rows per utterance.
+        """
         try:
             import xarray as xr
         except ModuleNotFoundError:

@@ -94,7 +94,7 @@ def verify(
     if against_audio is not None and not against_audio.is_dir():
         raise StoreError(f"{one_line(against_audio)}: no such folder; expected the root of the store's recordings")
     if not _is_there(path):
-        raise StoreError(f"{path}: no store there; expected a folder or file that `serprep build` made")
+        raise StoreError(f"{one_line(path)}: no store there; expected a folder or file that `serprep build` made")
     container = container_problems(path, progress=progress)
     try:
         store = Store(path, complete=False)
@@ -131,7 +131,7 @@ def _is_there(path: str) -> bool:
     try:
         return at(path).holds()
     except OSError as error:
-        raise StoreError(f"{one_line(path)}: {error.strerror or one_line(error)}") from None
+        raise StoreError(f"{one_line(path)}: {error.strerror or one_line(error)}; make it readable") from None
 
 
 def _guarded(kind: str, place: str, check: Callable[[], list[Problem]]) -> list[Problem]:
@@ -320,7 +320,7 @@ def _by_opensmile(store: Store) -> Features:
     own = store.features
     references = {name: own.kind(name).reference(own.configs[name]) for name in own.kinds}
     if not any(references.values()):
-        raise StoreError(f"{store.path}: it holds nothing that openSMILE computes too, such as functionals")
+        raise StoreError(f"{one_line(store.path)}: it holds nothing that openSMILE computes too, such as functionals")
     return Features({}, {}, **{**dict.fromkeys(KINDS), **references})
 
 

@@ -183,7 +183,7 @@ def read_attributes(path: str, *, complete: bool = True) -> dict[str, Any]:
         try:
             there = folder.files()
         except OSError as error:
-            raise StoreError(f"{place}: {error.strerror or error}") from None
+            raise StoreError(f"{place}: {error.strerror or error}; make it readable") from None
         missing = [name for name in attributes["files"] if name not in there]
         if missing:
             raise StoreError(

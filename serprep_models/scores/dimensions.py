@@ -23,7 +23,6 @@ from serprep_models.scores.metrics import holm
 from serprep_models.scores.summary import Verdict, stands
 
 MEAN = "mean"  # in place of a dimension: over all of them
-N_DRAWS = 2000
 EXACT = 16  # speakers up to which every permutation is looked at
 _ROUNDING = 1e-12  # by which one difference, summed in two orders, may differ
 
@@ -207,7 +206,7 @@ def summarise_numbers(predictions: pd.DataFrame, dimensions: Sequence[str]) -> t
         points = _with_mean(_scores_of(sums.sum(axis=0)))  # score → (n_seeds, n_dimensions + 1)
         draws, seeds = {}, np.zeros((0, 0), np.int64)
         if len(sums) > 1 and not (own["speaker"] == "").any():
-            weights, seeds = drawn_weights(*sums.shape[:2], n_draws=N_DRAWS)
+            weights, seeds = drawn_weights(*sums.shape[:2])
             draws = _with_mean(_scores_of(np.tensordot(weights, sums, axes=1)))
         n_seeds = sums.shape[1]
         for place, name in enumerate(names_of(dimensions)):
@@ -274,7 +273,7 @@ def _pair(
     points = [concordances(each.sum(axis=0)).mean(axis=0) for each in (a, b)]
     draws = []
     for each in (a, b):
-        weights, seeds = drawn_weights(*each.shape[:2], n_draws=N_DRAWS)  # the same speakers for both
+        weights, seeds = drawn_weights(*each.shape[:2])  # the same speakers for both
         values = concordances(np.tensordot(weights, each, axes=1))
         draws.append(np.take_along_axis(values, seeds[..., None], axis=1).mean(axis=1))
     difference = draws[0] - draws[1]

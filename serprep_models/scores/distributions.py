@@ -9,7 +9,6 @@ from serprep._typing import DoubleArray, FloatArray
 from serprep.metrics import confusion, ua_of, wa_of
 from serprep_models.scores.intervals import drawn_weights, interval_of
 
-N_DRAWS = 2000
 LEAST = float(np.finfo(np.float32).eps)  # probability of a label, so that no divergence is infinite
 Shares = FloatArray | DoubleArray
 
@@ -143,7 +142,7 @@ def _score(
     counts = table(np.ones(len(own)))
     intervals: dict[str, tuple[float, float] | None] = dict.fromkeys(("kl", "js"))
     if len(speakers) > 1 and "" not in speakers:
-        weights, drawn = drawn_weights(*shape, n_draws=N_DRAWS)
+        weights, drawn = drawn_weights(*shape)
         below = weights @ counts
         for name in intervals:
             above = weights @ table(getattr(distances, name))

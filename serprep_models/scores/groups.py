@@ -202,7 +202,7 @@ def worst_marked(rows: Sequence[Row], *, by: str) -> list[Row]:
     return [replace(row, worst=row is worst) for row in rows]
 
 
-def compare_groups(first: IntArray, second: IntArray, *, n_draws: int = 2000, seed: int = 0) -> dict[str, Any] | None:
+def compare_groups(first: IntArray, second: IntArray) -> dict[str, Any] | None:
     """The difference in UA of two groups, its interval and its p-value; None where a UA is undefined.
 
     Parameters
@@ -219,7 +219,7 @@ def compare_groups(first: IntArray, second: IntArray, *, n_draws: int = 2000, se
     (1.0, True)
     """
     sums = [np.stack([np.diagonal(c, axis1=-2, axis2=-1), c.sum(axis=-1)], -2) for c in (first, second)]
-    (exchanged,) = exchange(*sums, score=_uas, n_draws=n_draws, seed=seed)
+    (exchanged,) = exchange(*sums, score=_uas)
     if exchanged is None:
         return None
     told = {"ua": exchanged.difference, "ua_interval": exchanged.interval}
@@ -239,9 +239,7 @@ class Exchanged:
 Sums = IntArray | DoubleArray
 
 
-def exchange(
-    first: Sums, second: Sums, *, score: Callable[[DoubleArray], DoubleArray], n_draws: int = 2000, seed: int = 0
-) -> list[Exchanged | None]:
+def exchange(first: Sums, second: Sums, *, score: Callable[[DoubleArray], DoubleArray]) -> list[Exchanged | None]:
     """The difference of two groups in each score of sums, and its certainty; None where it is undefined.
 
     Parameters
@@ -258,11 +256,11 @@ def exchange(
     seen = _differences(np.ones((1, len(both)), np.int64), parts, score)[0].mean(axis=0)
     if np.isnan(seen).all():
         return [None] * len(seen)
-    exact, kinds = _exchanges(there[0][kept], both, np.random.default_rng([seed, 1]))
+    exact, kinds = _exchanges(there[0][kept], both, np.random.default_rng([0, 1]))
     drawn = _differences(kinds, parts, score).mean(axis=1)
     as_large = (~(np.abs(drawn) < np.abs(seen) - 1e-12)).sum(axis=0)  # NaN among them
     p = as_large / len(kinds) if exact else (as_large + 1) / (len(kinds) + 1)
-    weights, seeds = drawn_weights(len(both), first.shape[1], n_draws=n_draws, seed=seed)
+    weights, seeds = drawn_weights(len(both), first.shape[1])
     scores = [score(np.tensordot(weights.astype(np.float64), part, axes=1)) for part in parts]
     apart = scores[0] - scores[1]
     return [

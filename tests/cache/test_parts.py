@@ -5,6 +5,7 @@ import os
 import pickle
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -188,6 +189,16 @@ def test_a_part_that_vanishes_is_an_error_with_a_remedy(tmp_path):
     path.unlink()
     with pytest.raises(CacheError, match="was removed during the build; build again"):
         cache.read(list(places.values()))
+
+
+def test_a_cache_whose_name_could_command_a_terminal_is_named_in_plain_text(tmp_path):
+    cache = Cache(f"{tmp_path}/\x1b[31m\nred")
+    part = cache.folder.path(cache.write("logmel", KEYS, blocks(), [700, 400, 900]))
+    places = found_in(cache, KEYS)
+    Path(part).unlink()
+    with pytest.raises(CacheError, match=r"x1b\[31m\\nred: part logmel/\w+\.part was removed") as raised:
+        cache.read(list(places.values()))
+    assert str(raised.value).isprintable()
 
 
 def test_places_are_aligned_with_keys_and_a_part_of_them_is_the_same(tmp_path):

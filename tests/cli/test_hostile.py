@@ -58,7 +58,7 @@ def hostile(tmp_path_factory):
         manifest = make_manifest(rows, {name: f"{name} {EVIL}" for name in names}, as_written=True)
         looked = look(manifest, root / "corpus").manifest
         cache = Cache(f"{folder}/cache")
-        utterances, origins, *_ = compute_features(
+        computed = compute_features(
             looked.utterances,
             recipe.features,
             root=recipe.root,
@@ -69,8 +69,8 @@ def hostile(tmp_path_factory):
             quiet=True,
         )
         packed = pack(
-            make_manifest(utterances, manifest.info, as_written=True),
-            origins,
+            make_manifest(computed.utterances, manifest.info, as_written=True),
+            computed.origins,
             dataset=str(folder),
             labels=sorted({row.emotion for row in rows}),
             features=recipe.features,

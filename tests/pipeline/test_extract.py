@@ -27,7 +27,7 @@ from serprep.features.functionals import functionals
 from serprep.features.logmel import LogMel, log_mel
 from serprep.files import remove_tree
 from serprep.manifest.table import make_manifest, write_manifest
-from serprep.parallel import Died, workers
+from serprep.parallel import Died, Workers
 from serprep.pipeline import extract
 from serprep.pipeline.build import build
 from serprep.pipeline.extract import Batch, Item, Receipt, extract_batch, extract_contained, seconds_of
@@ -44,7 +44,7 @@ def test_a_store_is_the_same_whatever_computed_it(corpus, pool, tmp_path):
     for path in elsewhere.rglob("*.wav"):
         os.utime(path, (1e9, 1e9))
     backwards = Inline(order=lambda numbers: reversed(list(numbers)))
-    with workers(1) as single:
+    with Workers(1) as single:
         results = [
             build(recipe(corpus, tmp_path / "a", features={}), pool=single, batch_size=5),
             build(recipe(corpus, tmp_path / "b", features={}), pool=pool, batch_size=1),

@@ -177,7 +177,9 @@ def test_ends_that_rounding_put_behind_a_recording_are_cut_there_and_counted(tmp
         pool=Inline(),
     )
     assert "2 excerpts end up to 1 ms behind their recordings and were cut there" in result.warnings
-    assert [entry.reason for entry in result.reasons] == ["excerpt ends at 0.752 s, the file after 0.750 s"]
+    assert [entry.reason for entry in result.reasons] == [
+        "excerpt ends at 0.752 s, the file after 0.750 s; give it an end within the file"
+    ]
     durations = dict(
         zip(open_store(result.store).column("end"), open_store(result.store).column("duration"), strict=True)
     )

@@ -129,7 +129,13 @@ def lld_names() -> tuple[str, ...]:
 
 
 def checked(signal: FloatArray) -> FloatArray:
-    """The signal, contiguous and float32, or an error that says why it has no features."""
+    """The signal, shape (n_samples,), contiguous and float32.
+
+    Raises
+    ------
+    FeatureError
+        If it is not mono, shorter than 60 ms, or not within [-1, 1).
+    """
     signal = np.ascontiguousarray(signal, np.float32)
     if signal.ndim != 1 or len(signal) < SHORTEST:
         raise FeatureError(f"a signal of shape {signal.shape}; expected mono, {SHORTEST} samples (60 ms) or more")
