@@ -129,7 +129,11 @@ def remove_tree(path: Path, *, ignore_errors: bool = False) -> None:
     for folder, _, _ in os.walk(path):
         with contextlib.suppress(OSError):
             Path(folder).chmod(0o700)
-    shutil.rmtree(path, ignore_errors=ignore_errors)
+    try:
+        shutil.rmtree(path, ignore_errors=ignore_errors)
+    except OSError as error:
+        error.filename = str(path)  # a file in it is named without its folders
+        raise
 
 
 def discard(path: Path) -> None:

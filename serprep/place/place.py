@@ -153,6 +153,10 @@ class Place(ABC):
         """Remove a file; a missing one is no error."""
 
     @abstractmethod
+    def removable(self, name: str) -> bool:
+        """Whether this user may remove a file or folder with everything in it, as far as that can be told before."""
+
+    @abstractmethod
     def remove_all(self, names: Iterable[str]) -> None:
         """Remove files, and folders with everything in them; a missing one is no error."""
 
