@@ -235,8 +235,8 @@ def _entry(symbol: str, kinds: tuple[Any, ...]) -> str:
 
     def go_on_if(equal: list[tuple[str, object]], step: str) -> None:
         true = "i1 1"
-        for one, other in equal:
-            true = value("i1", f"and {true}, {value('i1', f'icmp eq {one}, {other}').split()[1]}")
+        for left, right in equal:
+            true = value("i1", f"and {true}, {value('i1', f'icmp eq {left}, {right}').split()[1]}")
         lines.extend([f"br {true}, label %{step}, label %other", f"{step}:"])
 
     go_on_if([(field("ptr", of, head - 8), "%class") for of, *_ in arrays], "arrays")
