@@ -5,6 +5,7 @@ Exit status: 0 all good, 1 failed, 2 wrong usage, 3 built with quarantined utter
 """
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -210,6 +211,9 @@ def _open_streams() -> None:
     for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "r" if number == 0 else "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":  # Latin-1 has no arrows
+            stream.reconfigure(errors="replace")
 
 
 def _say(line: str) -> None:
