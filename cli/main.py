@@ -182,6 +182,8 @@ def _explained(error: Exception) -> list[str]:
         _forget_stdout()
         if isinstance(error, FileNotFoundError) and not _here():
             return ["the working directory was deleted; change to one that exists (`cd`)"]
+        if isinstance(error, PermissionError):  # to read as well as to write
+            return [f"{place}{error.strerror or one_line(error)}; ask who owns it, or name another place"]
         if not isinstance(error, ConnectionError | TimeoutError) or reason:
             return [place + (reason or f"{error.strerror or one_line(error)}; name a place that can be written")]
         return [f"{place}{one_line(error)}: the connection was lost; the same command goes on from what is finished"]

@@ -55,8 +55,10 @@ def write_whole(path: Path, data: bytes | bytearray) -> None:
 
 def write_other(path: Path, data: bytes | bytearray) -> None:
     """As `write_whole`, unless the file holds the same: what is finished may be read-only, or somebody else's."""
-    if not (path.is_file() and path.read_bytes() == data):
-        write_whole(path, data)
+    with contextlib.suppress(OSError):  # what cannot be read can still be replaced
+        if path.is_file() and path.read_bytes() == data:
+            return
+    write_whole(path, data)
 
 
 @contextlib.contextmanager

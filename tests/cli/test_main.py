@@ -146,6 +146,15 @@ def test_what_the_machine_refuses_is_one_line(serprep, monkeypatch, tmp_path) ->
     assert "no further process or thread may be started" in one_error(serprep("build", tmp_path / "r.toml"))
 
 
+def test_what_may_not_be_read_or_written_is_one_line(serprep, monkeypatch, tmp_path) -> None:
+    def refuse(*words: object) -> None:
+        raise PermissionError(13, "Permission denied", "/a/b")
+
+    monkeypatch.setattr("serprep.dataset.log.log", refuse)
+    message = one_error(serprep("log", tmp_path))
+    assert message == "Error: /a/b: Permission denied; ask who owns it, or name another place\n"
+
+
 def test_too_little_memory_to_load_anything_is_one_line(project, built) -> None:
     command = f'ulimit -v 250000 && exec "{SERPREP}" info "{built["store"]}"'
     done = subprocess.run(["sh", "-c", command], cwd=project, capture_output=True, text=True, timeout=300)

@@ -155,6 +155,16 @@ def test_a_recipe_that_is_edited_while_it_runs_is_shown_as_it_was_read(folder, t
     assert "# the other, as it was" in text
 
 
+def test_a_page_that_is_there_already_is_not_written_again(folder, serprep, tmp_path) -> None:
+    page = tmp_path / "page.html"
+    text = written(serprep("report", folder / "mine.toml", "-o", page), page)
+    before = page.stat()
+    assert written(serprep("report", folder / "mine.toml", "-o", page), page) == text
+    assert page.stat().st_ino == before.st_ino, "it may be a colleague's, and read-only"
+    page.write_text("<!-- another -->")
+    assert written(serprep("report", folder / "mine.toml", "-o", page), page) == text
+
+
 @pytest.fixture(scope="module")
 def other(folder):
     """A second recipe over the same recordings, with stronger regularisation, that was run too."""
