@@ -306,7 +306,7 @@ def test_a_forged_index_is_not_there(tmp_path, width, offsets):
 
 def test_a_part_that_somebody_lets_nobody_read_is_not_there_and_stops_no_build(tmp_path, monkeypatch):
     cache, keys = Cache(str(tmp_path)), [bytes([n]) * 32 for n in range(2)]
-    mine, private = (cache.write("logmel", [key], [np.ones((2, 3), np.float32)], [9]) for key in keys)
+    _, private = (cache.write("logmel", [key], [np.ones((2, 3), np.float32)], [9]) for key in keys)
     monkeypatch.setattr("serprep.place.here.open_regular", refusing(private, open_regular))
     assert cache.find("logmel", keys).cached.tolist() == [True, False]
     with pytest.raises(CacheError, match="Permission denied; make it readable"):  # gc must know what it holds
