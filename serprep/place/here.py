@@ -46,7 +46,7 @@ class Here(Place):
 
     def path(self, name: str = "") -> str:
         """The absolute path."""
-        return str(self._at(name).resolve())
+        return os.path.realpath(self._at(name))
 
     def direct(self, name: str = "") -> str:
         """The path as it is."""
