@@ -25,13 +25,14 @@ def init(folder: Path, output: Path | None, as_json: bool) -> None:
     from serprep.corpora.guess import guess
     from serprep.errors import RecipeError, one_line
 
-    path = output or Path(f"{folder.resolve().name or 'corpus'}.toml")
+    real = Path(os.path.realpath(folder))
+    path = output or Path(f"{real.name or 'corpus'}.toml")
     if path.is_dir():
-        path = path / f"{folder.resolve().name or 'corpus'}.toml"
+        path = path / f"{real.name or 'corpus'}.toml"
     if path.exists() or path.is_symlink():
         raise RecipeError(f"{one_line(path)} is there already and is not overwritten; name another file with --output")
     guessed = guess(folder)
-    text = recipe_text(guessed, root=os.path.relpath(folder.resolve(), path.resolve().parent))
+    text = recipe_text(guessed, root=os.path.relpath(real, path.resolve().parent))
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("x", encoding="utf-8") as file:
         file.write(text)

@@ -5,6 +5,7 @@ Exit status: 0 all good, 1 failed, 2 wrong usage, 3 built with quarantined utter
 """
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -181,6 +182,8 @@ def _explained(error: Exception) -> list[str]:
         _forget_stdout()
         if isinstance(error, FileNotFoundError) and not _here():
             return ["the working directory was deleted; change to one that exists (`cd`)"]
+        if isinstance(error, PermissionError):  # to read as well as to write
+            return [f"{place}{error.strerror or one_line(error)}; ask who owns it, or name another place"]
         if not isinstance(error, ConnectionError | TimeoutError) or reason:
             return [place + (reason or f"{error.strerror or one_line(error)}; name a place that can be written")]
         return [f"{place}{one_line(error)}: the connection was lost; the same command goes on from what is finished"]
@@ -210,6 +213,9 @@ def _open_streams() -> None:
     for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "r" if number == 0 else "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":  # Latin-1 has no arrows
+            stream.reconfigure(errors="replace")
 
 
 def _say(line: str) -> None:

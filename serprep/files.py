@@ -55,8 +55,10 @@ def write_whole(path: Path, data: bytes | bytearray) -> None:
 
 def write_other(path: Path, data: bytes | bytearray) -> None:
     """As `write_whole`, unless the file holds the same: what is finished may be read-only, or somebody else's."""
-    if not (path.is_file() and path.read_bytes() == data):
-        write_whole(path, data)
+    with contextlib.suppress(OSError):  # what cannot be read can still be replaced
+        if path.is_file() and path.read_bytes() == data:
+            return
+    write_whole(path, data)
 
 
 @contextlib.contextmanager
@@ -129,7 +131,11 @@ def remove_tree(path: Path, *, ignore_errors: bool = False) -> None:
     for folder, _, _ in os.walk(path):
         with contextlib.suppress(OSError):
             Path(folder).chmod(0o700)
-    shutil.rmtree(path, ignore_errors=ignore_errors)
+    try:
+        shutil.rmtree(path, ignore_errors=ignore_errors)
+    except OSError as error:
+        error.filename = str(path)  # a file in it is named without its folders
+        raise
 
 
 def discard(path: Path) -> None:

@@ -10,7 +10,7 @@ import math
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -258,6 +258,8 @@ class Recipe:
     test: OtherRooms = field(default_factory=OtherRooms)
     name: str = ""  # of its file, without suffix
     corpora: tuple[CorpusConfig, ...] = ()  # of several [[corpus]]; `corpus` is then the first
+    # name → bytes of the files it was read from, as they were then: they may be edited while it runs
+    sources: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     def path(self, relative: str) -> Path:
         """A local path, relative to the recipe."""
@@ -299,14 +301,16 @@ def read_recipe(path: str | Path) -> Recipe:
         names the key and what is expected.
     """
     path = Path(path)
-    values = _read_toml(path)
+    values, data = _read_toml(path)
     try:
-        return recipe_from(values, folder=path.resolve().parent, name=path.stem)
+        recipe = recipe_from(values, folder=path.resolve().parent, name=path.stem)
+        return replace(recipe, sources={path.name: data})
     except SerprepError as error:
         raise RecipeError(f"{one_line(path)}: {error}") from None
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> tuple[dict[str, Any], bytes]:
+    """What a file says, and its bytes."""
     place = one_line(path)
     try:
         if path.is_file() and path.stat().st_size > _LARGEST:
@@ -329,7 +333,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         reason = "a number of thousands of digits" if "integer string" in str(error) else one_line(error)[:300]
         raise RecipeError(f"{place}: {reason}; expected TOML") from None
     _refuse_extremes(values, place)
-    return values
+    return values, data
 
 
 def _beside(path: Path) -> str:
@@ -488,7 +492,7 @@ def read_training(path: str | Path) -> TrainConfig:
     RecipeError
     """
     path = Path(path)
-    values = _read_toml(path)
+    values, _ = _read_toml(path)
     try:
         return _training(_table(values, "train"))
     except SerprepError as error:

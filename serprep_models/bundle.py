@@ -144,7 +144,7 @@ def packed(recipe: Recipe, outcome: Outcome, *, path: Path) -> tuple[dict[str, A
     }
     files = {
         ABOUT: json.dumps(about, indent=1, sort_keys=True, allow_nan=False).encode(),
-        RECIPE: read_regular(path),
+        RECIPE: recipe.sources.get(path.name) or read_regular(path),
         SPLIT: read_regular(outcome.folder / SPLIT),
         ROWS: to_csv(store.manifest()).encode(),
     }

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from serprep.errors import TrainError, one_line
+from serprep.files import read_regular
 from serprep.parallel import Workers
 from serprep.pipeline.build import BuildResult
 from serprep.recipe import Recipe, read_recipe, read_training
@@ -31,4 +32,6 @@ def finished_of(recipe_path: Path, *, train_from: Path | None = None) -> tuple[R
 
 def trained_as(recipe: Recipe, other: Path | None) -> Recipe:
     """The recipe, with the ``[train]`` of another one if it is given."""
-    return recipe if other is None else replace(recipe, train=read_training(other))
+    if other is None:
+        return recipe
+    return replace(recipe, train=read_training(other), sources={**recipe.sources, other.name: read_regular(other)})

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serprep.files import write_whole
+from serprep.files import write_other
 from serprep.pages import count, percent
 from serprep.pages import render as render_page
 from serprep.pages.plot import histogram
@@ -105,7 +105,7 @@ def write_report(report: Report, path: Path) -> Path:
 
 def write_page(text: str, path: Path) -> Path:
     """The path of a page, which appears there whole; an existing one is replaced."""
-    write_whole(path, text.encode("utf-8", "replace"))  # file names may hold bytes that are no UTF-8
+    write_other(path, text.encode("utf-8", "replace"))  # file names may hold bytes that are no UTF-8
     return path
 
 

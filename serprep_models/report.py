@@ -127,7 +127,7 @@ def report_outcome(
         doubt_note=not_compared,
         made=_made(outcome),
         repeat=_repeat(recipe, train_from),
-        sources=_sources(recipe, train_from),
+        sources=_sources(recipe),
         bundle=b"" if outcome.missing or train_from else _bundle(recipe, outcome),
     )
     return write_report(report, path)
@@ -203,14 +203,10 @@ def _repeat(recipe: Recipe, train_from: Path | None) -> str:
     return shlex.join(words) if recipe.name else ""
 
 
-def _sources(recipe: Recipe, train_from: Path | None) -> dict[str, str]:
+def _sources(recipe: Recipe) -> dict[str, str]:
     """Name → text of the recipe, and of that whose ``[train]`` was taken; nothing of one that is no file."""
-    sources = {}
-    for path in (recipe.folder / f"{recipe.name}.toml", *([train_from] if train_from else [])):
-        with contextlib.suppress(OSError):
-            lines = read_regular(path).decode("utf-8", "replace").splitlines()
-            sources[path.name] = "\n".join(line.expandtabs(4) for line in lines)
-    return sources
+    lines = {name: data.decode("utf-8-sig", "replace").splitlines() for name, data in recipe.sources.items()}
+    return {name: "\n".join(line.expandtabs(4) for line in own) for name, own in lines.items()}
 
 
 def _bundle(recipe: Recipe, outcome: Outcome) -> bytes:

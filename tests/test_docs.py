@@ -138,7 +138,7 @@ def test_readme_names_every_command() -> None:
 
 def test_every_section_of_a_recipe_is_documented() -> None:
     hints = typing.get_type_hints(Recipe)
-    named = {name for name in hints if name not in ("folder", "features", "name", "corpora")}
+    named = {name for name in hints if name not in ("folder", "features", "name", "corpora", "sources")}
     assert named | {f"features.{name}" for name in ("segments", *KINDS)} == set(SECTIONS)
 
 

@@ -74,12 +74,17 @@ def collect(folder: str = "", *, max_size: int = MAX_SIZE, yes: bool = False) ->
     try:
         now = place.now(write=yes)
         parts = sorted(_files(root, parts=True), key=lambda file: (file.used, file.name))
-        temporary = [file for file in _files(root, parts=False) if now - file.used >= YOUNG]
+        old = [file for file in _files(root, parts=False) if now - file.used >= YOUNG]
+        temporary = [file for file in old if place.removable(file.name)]
+        n_foreign = len(old) - len(temporary)
         total = sum(file.size for file in parts)
         going: list[_File] = []
         for file in parts:
             if total <= max_size or now - file.used < YOUNG:
                 break  # all that follow are younger
+            if not place.removable(file.name):
+                n_foreign += 1
+                continue
             going.append(file)
             total -= file.size
         for file in [*going, *temporary] if yes else ():
@@ -88,8 +93,11 @@ def collect(folder: str = "", *, max_size: int = MAX_SIZE, yes: bool = False) ->
         where = one_line(error.filename or folder)
         raise CacheError(f"{where}: {error.strerror or error}; make it readable and writable") from None
     notes = []
+    if n_foreign:
+        notes.append(f"{n_foreign} old parts and temporary stay: they are somebody else's to remove")
     if total > max_size:
-        notes.append(f"{total - max_size} bytes more than asked for stay: they were used less than a day ago")
+        reason = "they were used less than a day ago" + (", or are somebody else's" if n_foreign else "")
+        notes.append(f"{total - max_size} bytes more than asked for stay: {reason}")
     if any(file.used > now + 3600 for file in parts):
         notes.append("some parts are from the future: a clock is or was wrong; they count as just used")
     return Collected(

@@ -20,6 +20,7 @@ import hashlib
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -230,7 +231,7 @@ class Cache:
     def find(self, kind: str, keys: Sequence[bytes] | ByteArray, *, written: Collection[str] = ()) -> Places:
         """Where the rows of each key lie; `written` are names of parts that a listing may not have yet.
 
-        Parts that are damaged or vanish meanwhile count as not there.
+        Parts that are damaged, vanish meanwhile, or are somebody's who lets nobody read them count as not there.
         """
         keys = keys if isinstance(keys, np.ndarray) else as_keys(keys)
         wanted, inverse = np.unique(sortable(keys), return_inverse=True)
@@ -238,7 +239,7 @@ class Cache:
         table["part"] = -1
         parts: list[str] = []
         n_missing = len(wanted)
-        for name, (own, places) in self._indices(kind, written) if n_missing else ():
+        for name, (own, places) in self._indices(kind, written, private=False) if n_missing else ():
             if not n_missing:
                 break
             at = np.minimum(np.searchsorted(wanted, sortable(own)), len(wanted) - 1)
@@ -272,11 +273,16 @@ class Cache:
             reason = refusal(error) or f"{error.strerror or error}; expected a readable folder"
             raise CacheError(f"{self._place}: {reason}") from None
 
-    def _indices(self, kind: str, written: Collection[str] = ()) -> Iterator[tuple[str, tuple[ByteArray, Places]]]:
-        """Name and index of every part; at a URL many are fetched at a time."""
+    def _indices(
+        self, kind: str, written: Collection[str] = (), *, private: bool = True
+    ) -> Iterator[tuple[str, tuple[ByteArray, Places]]]:
+        """Name and index of every part; at a URL many are fetched at a time.
+
+        `private` asks also for what may not be read here, which is then an error.
+        """
         listed = [name for name in self._names(kind) if name.endswith(".part")]
         names = [*listed, *sorted(set(written) - set(listed))]
-        yield from zip(names, self.folder.each(self._index, names), strict=True)
+        yield from zip(names, self.folder.each(partial(self._index, private=private), names), strict=True)
 
     def _at(self, name: str) -> tuple[Place, str]:
         """The folder that a part or list lies in, and its name there."""
@@ -288,7 +294,7 @@ class Cache:
         folder, name = self._at(name)
         folder.touch(name, _HOUR)
 
-    def _index(self, name: str) -> tuple[ByteArray, Places]:
+    def _index(self, name: str, *, private: bool) -> tuple[ByteArray, Places]:
         none = as_keys(()), Places((), np.zeros(0, PLACE))
         try:
             folder, inside = self._at(name)
@@ -300,6 +306,8 @@ class Cache:
         except FileNotFoundError:
             return none
         except OSError as error:
+            if isinstance(error, PermissionError) and not private and folder.direct():
+                return none
             raise CacheError(f"{self._place}: {one_line(name)}: {error.strerror or error}; make it readable") from None
         return unpack_index(name, data) or none
 

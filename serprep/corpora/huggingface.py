@@ -23,8 +23,8 @@ from serprep.corpora.corpus import SAID, About, Corpus, Finding, told_about
 from serprep.corpora.labels import is_there
 from serprep.corpora.table import cell_of, read_rows, utterance_of
 from serprep.errors import CorpusError, brief, one_line
-from serprep.files import read_regular, write_whole
-from serprep.place.corpus import walk
+from serprep.files import write_whole
+from serprep.place.corpus import read_file, walk
 from serprep.utterance import Utterance
 
 FOLDER = "recordings"
@@ -73,7 +73,7 @@ def _beside(root: Path, name: str) -> Iterator[Row]:
 def _lines(path: Path) -> Iterator[Row]:
     """Rows of a file of JSON lines; nested values are passed over."""
     try:
-        data = read_regular(path)
+        data = read_file(path)
     except OSError as error:
         raise CorpusError(f"{one_line(path)}: {error.strerror}; expected JSON lines") from None
     for number, line in enumerate(data.split(b"\n"), start=1):

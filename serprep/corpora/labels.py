@@ -16,8 +16,7 @@ from pathlib import Path, PurePosixPath
 from serprep.audio.decode import SUFFIXES
 from serprep.corpora.corpus import Finding
 from serprep.errors import CorpusError, brief, one_line
-from serprep.files import read_regular
-from serprep.place.corpus import walk
+from serprep.place.corpus import read_file, walk
 from serprep.text import not_text
 from serprep.utterance import Utterance
 
@@ -78,7 +77,7 @@ def read_text(root: Path, name: str) -> tuple[str, list[Finding]]:
         If it cannot be read or is not text.
     """
     try:
-        data = read_regular(root / name)
+        data = read_file(root / name)
     except OSError as error:
         raise CorpusError(f"{one_line(root / name)}: {error.strerror}; expected a label file") from None
     if why := not_text(data):

@@ -15,7 +15,8 @@ from serprep.columns import OWN, RESERVED, TOLD
 from serprep.corpora.corpus import SAID, About, Corpus, Finding, told_about
 from serprep.corpora.labels import csv_rows
 from serprep.errors import CorpusError, one_line
-from serprep.files import read_regular, without_suffix
+from serprep.files import without_suffix
+from serprep.place.corpus import read_file
 from serprep.text import as_float, described, did_you_mean, not_table, not_text
 from serprep.utterance import Utterance
 
@@ -40,7 +41,7 @@ def read_text(path: Path) -> str:
         If the file is missing or not UTF-8; the message names the line.
     """
     try:
-        data = read_regular(path)
+        data = read_file(path)
     except OSError as error:
         raise CorpusError(f"{one_line(path)}: {error.strerror}; expected a label file") from None
     if why := not_text(data):
@@ -75,7 +76,7 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     import pyarrow.parquet
 
     try:
-        frame = pyarrow.parquet.read_table(pyarrow.BufferReader(read_regular(path)))
+        frame = pyarrow.parquet.read_table(pyarrow.BufferReader(read_file(path)))
     except (OSError, pyarrow.ArrowException) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
         raise CorpusError(f"{one_line(path)}: {reason}; expected a Parquet file") from None

@@ -1,6 +1,6 @@
 """What nobody needs in a data set: stores, cached parts, what killed builds left; found, and removed if told to.
 
-Tagged stores, the newest, damaged ones, and whatever is less than 24 hours old stay.
+Tagged stores, the newest, damaged ones, whatever is less than 24 hours old, and what is somebody else's stay.
 """
 
 import re
@@ -130,6 +130,7 @@ def _find_garbage(place: Place, *, yes: bool) -> Garbage:
         reasons += ["latest"] if stem_of(name) == newest else []
         reasons += ["its build.json is damaged: it may be the latest"] if _is_unnumbered(root, name) else []
         reasons += ["less than 24 hours old"] if files.is_young(name) else []
+        reasons += [] if reasons or place.removable(name) else ["somebody else's, who can remove it"]
         try:
             store = Store(f"{root}/{name}")
             own = _keys(store) if reasons else set()
@@ -153,6 +154,10 @@ def _find_garbage(place: Place, *, yes: bool) -> Garbage:
         parts = _orphans(root, files, keys)
     # a claim on a store goes after it, since what a kill leaves of the store is known by it
     temporary = sorted({*files.leftovers(), *unfinished}, key=lambda name: (is_claim(name), name))
+    if foreign := [name for name in (*parts, *temporary) if not place.removable(name)]:
+        such = one_line(foreign[0])
+        notes.append(f"{len(foreign)} parts and temporary stay, somebody else's to remove, such as {such}")
+        parts, temporary = ([name for name in names if name not in foreign] for names in (parts, temporary))
     return Garbage(
         removed=False,
         stores=tuple(going),

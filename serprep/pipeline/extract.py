@@ -352,9 +352,28 @@ def _told(batch: Batch, receipts: Sequence[Receipt], written: Mapping[str, set[s
 def _is_there(item: Item) -> bool:
     """Whether this process reads what it has read before: then who does not is to blame, and not the recording."""
     try:
-        return digest_of(read_bytes(as_root(item.path))) == item.digest
+        _read(item.path, item.digest)
+        _read_others(item)
     except AudioError:
         return False
+    return True
+
+
+def _read(path: str, digest: str) -> bytes:
+    """The bytes of a recording, as they were when it was looked at."""
+    data = read_bytes(as_root(path))
+    if digest_of(data) != digest:
+        raise AudioError("the file changed during the build; build again")
+    return data
+
+
+def _read_others(item: Item) -> list[bytes]:
+    """The recordings that are mixed into an utterance; an error names which of them."""
+    path = ""
+    try:
+        return [_read(path := other.path, other.digest) for other in item.others]
+    except AudioError as error:
+        raise AudioError(f"mixed in: {one_line(path)}: {error}") from None
 
 
 def _elsewhere(batch: Batch, receipt: Receipt, i: int, pool: Workers, attempt: int) -> Batch:
@@ -398,19 +417,16 @@ def _open(item: Item) -> _Opened:
     opened: _Opened | None = getattr(_thread, "opened", None)
     if opened is None or (opened.path, opened.digest) != (item.path, item.digest):
         opened = _thread.opened = None  # before the next is there
-        data = read_bytes(as_root(item.path))
-        if digest_of(data) != item.digest:
-            raise AudioError("the file changed during the build; build again")
-        opened = _thread.opened = _Opened(item.path, item.digest, data)
+        opened = _thread.opened = _Opened(item.path, item.digest, _read(item.path, item.digest))
     return opened
 
 
-def _transformed(signal: FloatArray, item: Item, batch: Batch, condition: Applied) -> FloatArray:
-    """A signal in a condition."""
+def _transformed(signal: FloatArray, item: Item, batch: Batch, condition: Applied, mixed: list[bytes]) -> FloatArray:
+    """A signal in a condition, with the bytes of the recordings that are mixed in."""
     config = batch.features.signal
     others = [
-        decode(read_bytes(as_root(other.path)), start=other.start, end=other.end, config=config)
-        for other in item.others
+        decode(data, start=other.start, end=other.end, config=config)
+        for other, data in zip(item.others, mixed, strict=True)
     ]
     return condition(signal, rate=config.sample_rate, digest=item.digest, start=item.start, others=others)
 
@@ -453,7 +469,7 @@ def extract_batch(batch: Batch) -> Receipt:
     lasting: dict[bytes, str] = {}  # failures of these very bytes, worth remembering
     for number, item in enumerate(batch.items):
         try:
-            opened = _open(item)
+            opened, mixed = _open(item), _read_others(item)
         except AudioError as error:
             unread[number] = str(error)
             continue
@@ -467,7 +483,7 @@ def extract_batch(batch: Batch) -> Receipt:
                     del opened
                 _within(batch, signal, item.keys)
                 if batch.condition:
-                    signal = _transformed(signal, item, batch, batch.condition)
+                    signal = _transformed(signal, item, batch, batch.condition, mixed)
                 values = extract(signal, batch.features, tuple(item.keys), utterance=item.id)
                 n_samples = len(signal)
                 del signal  # of an hour it is 230 MB, and packing takes memory, too

@@ -23,6 +23,19 @@ def _entry(state: os.stat_result) -> Entry:
     return Entry(0 if is_folder else size, state.st_mtime, content, 1 if is_folder else state.st_nlink)
 
 
+def _is_mine(state: os.stat_result) -> bool:
+    """Whether this user owns a file, or is the super-user."""
+    return not hasattr(os, "geteuid") or os.geteuid() in (0, state.st_uid)
+
+
+def _may_change(folder: Path) -> bool:
+    """Whether names in a folder can be removed, if need be after its permissions are changed."""
+    try:
+        return os.access(folder, os.W_OK | os.X_OK) or _is_mine(folder.stat())
+    except OSError:  # gone
+        return True
+
+
 class Here(Place):
     """A local folder or file."""
 
@@ -33,7 +46,7 @@ class Here(Place):
 
     def path(self, name: str = "") -> str:
         """The absolute path."""
-        return str(self._at(name).resolve())
+        return os.path.realpath(self._at(name))
 
     def direct(self, name: str = "") -> str:
         """The path as it is."""
@@ -141,7 +154,9 @@ class Here(Place):
         try:
             os.link(beside, path)
         except FileExistsError:
-            return self.read(name) == data
+            with contextlib.suppress(PermissionError):  # what cannot be read is another's
+                return self.read(name) == data
+            return False
         except OSError:  # no hard links here
             beside.replace(path)
         finally:
@@ -177,6 +192,15 @@ class Here(Place):
     def remove(self, name: str) -> None:
         """Remove a file."""
         self._at(name).unlink(missing_ok=True)
+
+    def removable(self, name: str) -> bool:
+        """Whether it lies in folders, and has only such in it, that are this user's or can be written."""
+        path = self._at(name)
+        with contextlib.suppress(OSError):
+            parent = path.parent.stat()
+            if parent.st_mode & stat.S_ISVTX and not (_is_mine(parent) or _is_mine(path.lstat())):
+                return False
+        return all(map(_may_change, [path.parent, *(Path(folder) for folder, _, _ in os.walk(path))]))
 
     def remove_all(self, names: Iterable[str]) -> None:
         """Remove files and folders, links and not what they lead to."""

@@ -4,6 +4,7 @@ What is written appears whole: here under a temporary name and then renamed, at 
 upload.  Nothing outside this package asks which of the two a place is.
 """
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
@@ -153,6 +154,10 @@ class Place(ABC):
         """Remove a file; a missing one is no error."""
 
     @abstractmethod
+    def removable(self, name: str) -> bool:
+        """Whether this user may remove a file or folder with everything in it, as far as that can be told before."""
+
+    @abstractmethod
     def remove_all(self, names: Iterable[str]) -> None:
         """Remove files, and folders with everything in them; a missing one is no error."""
 
@@ -214,5 +219,7 @@ def at(path: object, *, base: Path | None = None) -> Place:
     if base is not None:
         with suppress(RuntimeError):  # "~name" of nobody is a name like any other
             text = str(Path(text).expanduser())
-        text = str((base / text).resolve())
+        text = os.path.realpath(
+            base / text
+        )  # unlike Path.resolve, links in a circle raise nothing before they are used
     return Here(text)

@@ -119,6 +119,10 @@ class Url(Place):
         """Remove an object."""
         remote.remove(self.path(name))
 
+    def removable(self, name: str) -> bool:
+        """A store of objects tells nobody before."""
+        return True
+
     def remove_all(self, names: Iterable[str]) -> None:
         """Remove objects, and all that lie below such a name."""
         below = [f"{name}/{file}".rstrip("/") for name in names for file in self.below(name)]

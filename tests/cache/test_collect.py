@@ -103,3 +103,16 @@ def test_the_command(serprep, cache, monkeypatch):
     assert not cache.folder.exists(names[1]) and cache.folder.exists(names[2])
     for words in (["gc"], ["gc", "--cache", "--max-size", "-1"], ["gc", "--cache", "--max-size", "1e9"]):
         assert serprep(*words).returncode == 2
+
+
+def test_what_is_somebody_elses_stays_and_is_counted(cache, monkeypatch):
+    cache, names, size = cache
+    left = Path(cache.root) / "logmel" / ".x.tmp"
+    left.touch()
+    os.utime(left, (0, 0))
+    foreign = {names[0], "logmel/.x.tmp"}
+    monkeypatch.setattr("serprep.place.here.Here.removable", lambda place, name: name not in foreign)
+    done = collect(cache.root, max_size=4 * size, yes=True)
+    assert (done.parts, done.temporary, done.kept_bytes) == (tuple(names[1:3]), (), 4 * size)
+    assert done.notes == ("2 old parts and temporary stay: they are somebody else's to remove",)
+    assert left.exists() and cache.folder.exists(names[0])

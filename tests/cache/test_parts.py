@@ -14,6 +14,7 @@ import soundfile
 from serprep._json import canonical_json
 from serprep.cache.parts import Cache, key_of, offsets_of, pack_part, unpack_index
 from serprep.errors import CacheError
+from serprep.files import open_regular
 
 KEYS = [bytes([7]) * 32, bytes([9]) * 32, bytes([200]) * 32]
 
@@ -312,3 +313,23 @@ def test_a_forged_index_is_not_there(tmp_path, width, offsets):
     part = head + hashlib.sha256(head + index).digest() + index + bytes(16)
     (tmp_path / "logmel" / f"{'0' * 32}.part").write_bytes(part)
     assert not Cache(str(tmp_path)).find("logmel", [bytes([1] * 32), bytes([2] * 32)]).cached.any()
+
+
+def test_a_part_that_somebody_lets_nobody_read_is_not_there_and_stops_no_build(tmp_path, monkeypatch):
+    cache, keys = Cache(str(tmp_path)), [bytes([n]) * 32 for n in range(2)]
+    _, private = (cache.write("logmel", [key], [np.ones((2, 3), np.float32)], [9]) for key in keys)
+    monkeypatch.setattr("serprep.place.here.open_regular", refusing(private, open_regular))
+    assert cache.find("logmel", keys).cached.tolist() == [True, False]
+    with pytest.raises(CacheError, match="Permission denied; make it readable"):  # gc must know what it holds
+        cache.parts("logmel")
+
+
+def refusing(name, function):
+    """A function of paths, for whom one is forbidden."""
+
+    def function_of(path):
+        if str(path).endswith(name):
+            raise PermissionError(13, "Permission denied", str(path))
+        return function(path)
+
+    return function_of

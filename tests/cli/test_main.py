@@ -1,5 +1,6 @@
 """The command: output, exit status, one-line errors; as installed where a process of its own matters."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,16 @@ def test_every_command_has_help_with_its_options(serprep) -> None:
         result = serprep(name, "--help")
         assert result.returncode == 0
         assert f"serprep {name} [" in result.stdout
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "ascii"])
+def test_help_is_printed_where_the_terminal_has_no_arrows(encoding, tmp_path) -> None:
+    for words in (["--help"], ["features", "--help"], ["build", "a→b.toml"]):
+        done = subprocess.run(
+            [SERPREP, *words], cwd=tmp_path, env={**os.environ, "PYTHONIOENCODING": encoding}, capture_output=True
+        )
+        assert done.returncode == (words[-1] != "--help") and b"Traceback" not in done.stderr, done.stderr
+        assert b"Usage: serprep" in done.stdout or b"b.toml: No such file" in done.stderr
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -133,6 +144,15 @@ def test_what_the_machine_refuses_is_one_line(serprep, monkeypatch, tmp_path) ->
 
     monkeypatch.setattr("serprep.recipe.read_recipe", refuse)
     assert "no further process or thread may be started" in one_error(serprep("build", tmp_path / "r.toml"))
+
+
+def test_what_may_not_be_read_or_written_is_one_line(serprep, monkeypatch, tmp_path) -> None:
+    def refuse(*words: object) -> None:
+        raise PermissionError(13, "Permission denied", "/a/b")
+
+    monkeypatch.setattr("serprep.dataset.log.log", refuse)
+    message = one_error(serprep("log", tmp_path))
+    assert message == "Error: /a/b: Permission denied; ask who owns it, or name another place\n"
 
 
 def test_too_little_memory_to_load_anything_is_one_line(project, built) -> None:

@@ -32,7 +32,7 @@ def test_what_is_no_text_is_refused_with_its_line(tmp_path):
     with pytest.raises(CorpusError, match=r"b\.txt:1: the file is UTF-16: save it as UTF-8"):
         read_text(tmp_path, "b.txt")
     (tmp_path / "c.txt").mkdir()
-    with pytest.raises(CorpusError, match=r"c\.txt: Is a directory; expected a label file"):
+    with pytest.raises(CorpusError, match=r"c\.txt: a folder; expected a label file"):
         read_text(tmp_path, "c.txt")
 
 

@@ -467,6 +467,23 @@ def test_bytes_are_what_comes_back(made, data):
     assert found.bytes + small == before - used() > 100_000
 
 
+def test_what_is_somebody_elses_stays_and_is_named(made, data, monkeypatch):
+    grow_old(data, days=3)
+    old = data / "versions" / ".abc.tmp"
+    old.touch()
+    os.utime(old, (0, 0))
+    mine = gc(data)
+    before, owner = tree(data), os.geteuid()
+    monkeypatch.setattr("serprep.place.here.os.geteuid", lambda: owner + 1)
+    monkeypatch.setattr("serprep.place.here.os.access", lambda *_: False)
+    foreign = gc(data, yes=True)
+    assert tree(data) == before and mine.stores and mine.temporary
+    assert not (foreign.stores or foreign.parts or foreign.temporary or foreign.bytes)
+    assert {foreign.kept[name] for name in mine.stores} == {"somebody else's, who can remove it"}
+    (note,) = foreign.notes
+    assert "somebody else's" in note
+
+
 def test_a_part_goes_when_no_kept_store_names_its_keys(made, data):
     """u0 is in versions 1 and 2 only, 4.wav as well: their parts hold neighbours that version 3 needs."""
     cache = Cache(str(data / "cache"))

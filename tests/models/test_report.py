@@ -132,6 +132,39 @@ def test_a_page_has_the_recipe_as_it_stands_and_carries_its_bundle(folder, serpr
     assert "<summary>tuned.toml</summary>" in text and "application/zip" not in text, "a bundle has one recipe"
 
 
+def test_a_recipe_that_is_edited_while_it_runs_is_shown_as_it_was_read(folder, tmp_path) -> None:
+    from serprep_models.bundle import RECIPE as NAME
+    from serprep_models.bundle import read_bundle
+    from serprep_models.finished import finished_of, trained_as
+    from serprep_models.report import report_outcome
+
+    path, other = folder / "edited.toml", tmp_path / "other.toml"
+    path.write_text(RECIPE + "# as it was\n")
+    other.write_text(RECIPE + "# the other, as it was\n")
+    recipe, built, outcome = finished_of(path)
+    both = trained_as(recipe, other)
+    path.write_text(RECIPE.replace("folds = 2", "folds = 3") + "# edited\n")
+    other.unlink()
+    page = tmp_path / "page.html"
+    text = report_outcome(recipe, outcome, built=built, path=page).read_text()
+    assert "# as it was" in text and "# edited" not in text
+    link = re.search(r'download="edited.zip" href="data:application/zip;base64,([^"]+)">', text)
+    (tmp_path / "b.zip").write_bytes(base64.b64decode(link[1]))
+    assert read_bundle(tmp_path / "b.zip").files[NAME].endswith(b"# as it was\n")
+    text = report_outcome(both, outcome, built=built, path=page, train_from=other).read_text()
+    assert "# the other, as it was" in text
+
+
+def test_a_page_that_is_there_already_is_not_written_again(folder, serprep, tmp_path) -> None:
+    page = tmp_path / "page.html"
+    text = written(serprep("report", folder / "mine.toml", "-o", page), page)
+    before = page.stat()
+    assert written(serprep("report", folder / "mine.toml", "-o", page), page) == text
+    assert page.stat().st_ino == before.st_ino, "it may be a colleague's, and read-only"
+    page.write_text("<!-- another -->")
+    assert written(serprep("report", folder / "mine.toml", "-o", page), page) == text
+
+
 @pytest.fixture(scope="module")
 def other(folder):
     """A second recipe over the same recordings, with stronger regularisation, that was run too."""

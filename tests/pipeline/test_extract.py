@@ -19,6 +19,9 @@ import soundfile
 from helpers.builds import FAST, PATTERN, counts, digests, noise, recipe, table
 from helpers.inline import Inline
 from serprep.audio.decode import decode
+from serprep.cache.parts import Cache
+from serprep.conditions.condition import Other
+from serprep.conditions.registry import condition_from
 from serprep.errors import CacheError, FeatureError, LimitError, SerprepError, StoreError
 from serprep.features import compare_2016
 from serprep.features.extract import Features
@@ -622,3 +625,29 @@ def test_a_batch_that_no_worker_of_a_cluster_lives_long_enough_for_is_cut_before
     items = tuple(Item(f"{i}.wav", None, None, "", 1.0, {}, b"") for i in range(9))
     done = list(extract._compute([Batch(items, Features(), "")], ShortLived(), {}))
     assert done == [(item, "") for item in items] and ran == [(extract_batch, n) for n in (9, 4, 4, 1)]
+
+
+@pytest.mark.parametrize("change", ["other bytes", "gone"])
+def test_a_recording_that_is_mixed_in_must_be_what_its_digest_says(tmp_path, change):
+    """Its bytes decide the features; whose turn it was to be mixed into is not to blame, and tried again."""
+    digests = {}
+    for name in ("own", "other"):
+        path = tmp_path / f"{name}.wav"
+        soundfile.write(path, 0.1 * np.random.default_rng(len(name)).normal(size=16_000), 16_000)
+        digests[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    voice = Other(str(tmp_path / "other.wav"), None, None, digests["other"])
+    keys = {"logmel": bytes(32)}
+    item = Item(str(tmp_path / "own.wav"), None, None, digests["own"], 1.0, keys, bytes(32), "own", (voice,))
+    babble = condition_from("babble", {})
+    cache = Cache(str(tmp_path / "cache"))
+    batch = Batch((item,), Features(functionals=None), cache.root, None, babble)
+    whole = extract_batch(batch)
+    assert not whole.unread and not whole.failures and whole.parts.keys() == {"logmel"} and extract._is_there(item)
+    if change == "gone":
+        (tmp_path / "other.wav").unlink()
+    else:
+        soundfile.write(tmp_path / "other.wav", np.zeros(16_000), 16_000)
+    receipt = extract_batch(batch)
+    assert receipt.parts == receipt.failures == {} and not extract._is_there(item)
+    assert receipt.unread[0].startswith(f"mixed in: {tmp_path / 'other.wav'}: ")
+    assert cache.failures() == {}

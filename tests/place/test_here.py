@@ -57,3 +57,30 @@ def test_a_store_that_is_replaced_is_swapped_and_one_that_has_not_changed_stays(
             place.publish(stage, "s", "", changed=changed, quiet=True)
         assert final.read_text() == expected and final.stat().st_mode & 0o222 == 0
         assert os.listdir(tmp_path) == ["s"]  # noqa: PTH208
+
+
+def test_what_only_somebody_else_can_remove(tmp_path, monkeypatch):
+    place, inner = at(tmp_path), tmp_path / "s" / "inner"
+    inner.mkdir(parents=True)
+    (inner / "a").touch()
+    owner = os.geteuid()
+    inner.chmod(0o555)
+    assert place.removable("s") and place.removable("s/inner/a") and place.removable("none")  # one's own
+    monkeypatch.setattr("serprep.place.here.os.geteuid", lambda: owner + 1)
+    monkeypatch.setattr("serprep.place.here.os.access", lambda path, _: bool(path.stat().st_mode & 0o200))
+    assert not place.removable("s") and not place.removable("s/inner/a")
+    inner.chmod(0o755)
+    assert place.removable("s") and place.removable("s/inner/a")
+    (tmp_path / "s").chmod(0o1777)
+    assert place.removable("s/inner/a") and not place.removable("s/inner")  # as in /tmp
+
+
+def test_a_name_that_somebody_else_keeps_to_himself_is_taken(tmp_path, monkeypatch):
+    place = at(tmp_path)
+    assert place.create("a", b"1")
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("serprep.place.here.open_regular", refuse)
+    assert not place.create("a", b"1")

@@ -134,3 +134,13 @@ def test_nothing_is_written_into_a_store(folder):
 
 def test_answers_come_in_order(folder):
     assert list(folder.each(lambda n: n * n, range(40))) == [n * n for n in range(40)]
+
+
+def test_links_in_a_circle_are_a_place_like_any_other(tmp_path):
+    """`Path.resolve` raises a RuntimeError up to Python 3.12, which nobody expects of a path."""
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    place = at("a", base=tmp_path)
+    assert place.path("x").startswith(str(tmp_path))
+    with pytest.raises(OSError, match="symbolic links"):
+        place.read("x")
