@@ -1,11 +1,12 @@
 """Whether the native eGeMAPS contours and functionals are openSMILE's, bit for bit, and how fast they are.
 
-Run as ``python benchmarks/egemaps.py [compare|speed|together|table …]``; without arguments all of them.
+Run as ``python benchmarks/egemaps.py [compare|digests|speed|together|table …]``; without arguments all of them.
 ``compare`` prints the table of docs/egemaps.md.  The recordings lie in ``../shared/corpora``;
 ``SERPREP_BENCH_FILES=100`` takes fewer of everything, evenly.  With ``SERPREP_BENCH_PIECES=FOLDER`` what was
 counted is kept there, 100 signals a piece, and not counted again; remove it when the engine has changed.
 """
 
+import hashlib
 import json
 import os
 import subprocess
@@ -108,6 +109,24 @@ def compare() -> None:
         print(f"| {what} | {len(signals)} | " + " | ".join(map(str, totals.ravel())) + " |", flush=True)
 
 
+def digests() -> None:
+    """Print SHA-256 of all values of both native sets: what a change of the engine must leave, in two checkouts."""
+    print("| signals | number | eGeMAPS | its contours | ComParE 2016 | its contours |\n| --- |" + " ---: |" * 5)
+    for what, signals in sets().items():
+        each = [hashlib.sha256() for _ in range(4)]
+        for make in signals:
+            signal = make()
+            for digest, compute in zip(
+                each,
+                (egemaps_v02.functionals, egemaps_v02.contours, compare_2016.functionals, compare_2016.lld),
+                strict=True,
+            ):
+                digest.update(np.ascontiguousarray(compute(signal)).tobytes())
+        print(
+            f"| {what} | {len(signals)} | " + " | ".join(digest.hexdigest()[:16] for digest in each) + " |", flush=True
+        )
+
+
 def paired(ours: Callable[[], object], theirs: Callable[[], object], rounds: int) -> tuple[float, float, float]:
     """Medians of processor time in ms, and of the paired ratios; on an idle machine that is time."""
 
@@ -168,7 +187,7 @@ def table() -> None:
 
 def main() -> None:
     """What the arguments name, or everything."""
-    parts = {part.__name__: part for part in (compare, speed, together, table)}
+    parts = {part.__name__: part for part in (compare, digests, speed, together, table)}
     for name in sys.argv[1:] or parts:
         parts[name]()
 
