@@ -437,6 +437,13 @@ def test_links_of_the_built_site_that_lead_nowhere_are_found(monkeypatch: pytest
     assert links.dead(tmp_path) == [f"one.html: {link}" for link in lost]
 
 
+def test_benchmarks_that_pages_cite_exist() -> None:
+    pages = [*DOCS.glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    cited = {name for page in pages for name in re.findall(r"benchmarks/(\w+\.py)", page.read_text(encoding="utf-8"))}
+    assert len(cited) > 10
+    assert cited <= {path.name for path in (ROOT / "benchmarks").glob("*.py")}
+
+
 def test_documents_named_by_the_code_exist() -> None:
     sources = [path for folder in ("serprep", "serprep_models", "cli") for path in (ROOT / folder).rglob("*.py")]
     for path in sources:
