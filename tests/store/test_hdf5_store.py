@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 
 import h5py
 import numpy as np
@@ -178,13 +179,15 @@ def test_same_values_same_bytes(tmp_path, store):
     other = written(tmp_path / "elsewhere" / "y.h5")
     assert other.read_bytes() == store.read_bytes()
     code = (
-        "import pathlib, sys, time; sys.path[:0] = [sys.argv[2], sys.argv[3]]; time.sleep(1.1)\n"
+        "import pathlib, sys, time; sys.path[:0] = [sys.argv[2], sys.argv[3]]\n"
+        "while int(time.time()) <= int(sys.argv[4]): pass\n"  # HDF5 keeps whole seconds
         "import serprep.store.layout; serprep.store.layout.CHUNK_BYTES = 24\n"
         "import test_hdf5_store; test_hdf5_store.written(pathlib.Path(sys.argv[1]))"
     )
     here = os.path.dirname(__file__)  # noqa: PTH120
     root = os.path.dirname(os.path.dirname(here))  # noqa: PTH120
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "z.h5"), here, root], check=True)
+    written_by = str(int(time.time()))
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "z.h5"), here, root, written_by], check=True)
     assert (tmp_path / "z.h5").read_bytes() == store.read_bytes()
 
 
