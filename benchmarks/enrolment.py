@@ -42,17 +42,11 @@ def main() -> None:
     given = parser.parse_args()
     curves: dict[str, dict[tuple[str, str], dict[int, list[float]]]] = {}
     for path in given.recipes:
-        recipe = read_recipe(path)
-        pool = Workers(None)
-        try:
-            store = open_store(build(recipe, pool=pool, quiet=False).store)
-        finally:
-            pool.close()
-        corpus = Corpus(store, split_of(recipe, store.manifest()))
-        curve = curves[recipe.dataset.name] = measure(corpus, given.numbers, given.draws)
+        corpus = Corpus.of(path)
+        curve = curves[corpus.name] = measure(corpus, given.numbers, given.draws)
         print(
-            f"\n{recipe.dataset.name}: UA of a linear SVM, %, {len(store)} utterances, "
-            f"{len(set(store.speakers))} speakers, {len(corpus.split.folds)} folds\n"
+            f"\n{corpus.name}: UA of a linear SVM, %, {len(corpus.values)} utterances, "
+            f"{len(set(corpus.store.speakers))} speakers, {len(corpus.split.folds)} folds\n"
         )
         print_table(curve)
     if given.output:
@@ -63,8 +57,16 @@ def main() -> None:
 class Corpus:
     """The functionals of a store, and its folds."""
 
-    def __init__(self, store: Store, split: Split) -> None:
-        self.split, self.labels = split, store.labels
+    @classmethod
+    def of(cls, path: Path) -> "Corpus":
+        """That of a recipe, built where it is not there."""
+        recipe = read_recipe(path)
+        with Workers(None) as pool:
+            store = open_store(build(recipe, pool=pool, quiet=False).store)
+        return cls(recipe.dataset.name, store, split_of(recipe, store.manifest()))
+
+    def __init__(self, name: str, store: Store, split: Split) -> None:
+        self.name, self.store, self.split, self.labels = name, store, split, store.labels
         self.values: FloatArray = store.read_functionals(slice(None))
         self.emotions = store.emotions
         self.speakers = Speakers.of(store.ids, store.speakers)

@@ -14,16 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from enrolment import Corpus
 from scipy.stats import norm
 
-from serprep._typing import DoubleArray, FloatArray
+from serprep._typing import DoubleArray
 from serprep.metrics import confusion, ua_of
-from serprep.parallel import Workers
-from serprep.pipeline.build import build
-from serprep.recipe import read_recipe
-from serprep.split import bind
-from serprep.store.store import Store, open_store
-from serprep_models.beforehand import split_of
 from serprep_models.standardise import CLIP, Ranks
 from serprep_models.systems.svm import Labelled, Options, compare_svm
 
@@ -62,44 +57,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipes", nargs="+", type=Path)
     for path in parser.parse_args().recipes:
-        name, store, folds = opened(path)
-        print(f"\n{name}: {len(store)} utterances, {len(folds)} folds\n")
+        corpus = Corpus.of(path)
+        print(f"\n{corpus.name}: {len(corpus.values)} utterances, {len(corpus.folds)} folds\n")
         print("| standardisation | UA within training parts, % | UA of the test parts, % | s |")
         print("| --- | ---: | ---: | ---: |")
         for title, (way, is_level_free) in WAYS.items():
             start = time.perf_counter()
-            inner, outer = measured(store, folds, way, is_level_free)
+            inner, outer = measured(corpus, way, is_level_free)
             took = time.perf_counter() - start
             print(f"| {title} | {100 * inner:.1f} | {100 * outer:.1f} | {took:.0f} |", flush=True)
 
 
-def opened(path: Path) -> tuple[str, Store, list[tuple[list[int], list[int]]]]:
-    """Name of a recipe's data set, its store, and rows of the training and the test part of each fold."""
-    recipe = read_recipe(path)
-    pool = Workers(None)
-    try:
-        store = open_store(build(recipe, pool=pool, quiet=False).store)
-    finally:
-        pool.close()
-    split = split_of(recipe, store.manifest())
-    bound = bind(split, store.manifest())
-    folds = [(bound.rows(k, "train"), bound.rows(k, "test")) for k in range(len(split.folds))]
-    return recipe.dataset.name, store, folds
-
-
 def measured(
-    store: Store,
-    folds: list[tuple[list[int], list[int]]],
-    way: Callable[[DoubleArray, DoubleArray], DoubleArray],
-    is_level_free: bool,
+    corpus: Corpus, way: Callable[[DoubleArray, DoubleArray], DoubleArray], is_level_free: bool
 ) -> tuple[float, float]:
     """Mean UA of the best C within the training parts, and UA pooled over the test parts."""
-    values: FloatArray = store.read_functionals(slice(None))
+    values, store = corpus.values, corpus.store
     if is_level_free:
         values = values[:, [not name.startswith(GROWS) for name in store.names("functionals")]]
     labels = np.array([store.labels.index(emotion) for emotion in store.emotions])
     inner, truth, predicted, options = [], [], [], Options()
-    for train, test in folds:
+    for train, test in corpus.folds:
         learnt = values[train].astype(np.float64)
         seen = Labelled(
             values=way(learnt, learnt).astype(np.float32),
