@@ -9,16 +9,17 @@ A store that is not there is built first.
 """
 
 import argparse
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from enrolment import Corpus
 from scipy.stats import norm
 
-from serprep._typing import DoubleArray
-from serprep.metrics import confusion, ua_of
+from serprep._typing import DoubleArray, IntArray
+from serprep.metrics import paired_test, ua_of
+from serprep_models.scores import speaker_counts
 from serprep_models.standardise import CLIP, Ranks
 from serprep_models.systems.svm import Labelled, Options, compare_svm
 
@@ -59,24 +60,30 @@ def main() -> None:
     for path in parser.parse_args().recipes:
         corpus = Corpus.of(path)
         print(f"\n{corpus.name}: {len(corpus.values)} utterances, {len(corpus.folds)} folds\n")
-        print("| standardisation | UA within training parts, % | UA of the test parts, % | s |")
-        print("| --- | ---: | ---: | ---: |")
+        print("| standardisation | UA within training parts, % | UA of the test parts, % | difference, points | p |")
+        print("| --- | ---: | ---: | ---: | ---: |")
+        first: IntArray | None = None  # counts of the first way, which the others are compared with
         for title, (way, is_level_free) in WAYS.items():
-            start = time.perf_counter()
-            inner, outer = measured(corpus, way, is_level_free)
-            took = time.perf_counter() - start
-            print(f"| {title} | {100 * inner:.1f} | {100 * outer:.1f} | {took:.0f} |", flush=True)
+            inner, counts = measured(corpus, way, is_level_free)
+            paired = paired_test(counts, counts if first is None else first)
+            first = counts if first is None else first
+            cells = ["", ""]
+            if paired is not None and first is not counts:
+                low, high = paired.ua_interval
+                cells = [f"{100 * paired.ua:+.1f} ({100 * low:.1f} to {100 * high:.1f})", f"{paired.ua_p:.2f}"]
+            outer = ua_of(counts.sum(axis=(0, 1)))
+            print(f"| {title} | {100 * inner:.1f} | {100 * outer:.1f} | {' | '.join(cells)} |", flush=True)
 
 
 def measured(
     corpus: Corpus, way: Callable[[DoubleArray, DoubleArray], DoubleArray], is_level_free: bool
-) -> tuple[float, float]:
-    """Mean UA of the best C within the training parts, and UA pooled over the test parts."""
+) -> tuple[float, IntArray]:
+    """Mean UA of the best C within the training parts, and counts of the test parts, as `speaker_counts` has them."""
     values, store = corpus.values, corpus.store
     if is_level_free:
         values = values[:, [not name.startswith(GROWS) for name in store.names("functionals")]]
     labels = np.array([store.labels.index(emotion) for emotion in store.emotions])
-    inner, truth, predicted, options = [], [], [], Options()
+    inner, parts, options = [], [], Options()
     for train, test in corpus.folds:
         learnt = values[train].astype(np.float64)
         seen = Labelled(
@@ -87,9 +94,10 @@ def measured(
         machine = compare_svm(seen, n_labels=len(store.labels), c=options.c, balance=options.balance)
         inner.append(max(machine.choice["ua"].values()))
         heard = way(learnt, values[test].astype(np.float64)).astype(np.float32)
-        truth += [store.labels[k] for k in labels[test]]
-        predicted += [store.labels[k] for k in machine.probabilities(heard).argmax(1)]
-    return float(np.mean(inner)), ua_of(confusion(truth, predicted, store.labels))
+        predicted = [store.labels[k] for k in machine.probabilities(heard).argmax(1)]
+        own = {"speaker": [store.speakers[row] for row in test], "truth": [store.emotions[row] for row in test]}
+        parts.append(pd.DataFrame({**own, "prediction": predicted, "seed": 0}))
+    return float(np.mean(inner)), speaker_counts(pd.concat(parts), store.labels)
 
 
 if __name__ == "__main__":
