@@ -8,6 +8,7 @@ import fsspec
 import pytest
 
 from helpers.inline import Inline
+from serprep.files import write_whole
 from serprep.place.place import at
 from serprep_models import experiment, train, travel
 from serprep_models.experiments import run_experiments
@@ -80,8 +81,7 @@ def test_a_worker_goes_on_where_a_killed_one_was(small, trained, away, monkeypat
 
     def killed(own):
         state = Path(own.folder) / train.STATE
-        state.parent.mkdir(parents=True)
-        state.write_bytes(b"half way")
+        write_whole(state, b"half way")  # as a training does: it is looked at meanwhile
         while train.STATE not in "".join(at(there.url).files()):
             pass
         raise KeyboardInterrupt("now")
