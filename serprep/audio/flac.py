@@ -4,6 +4,8 @@ from serprep.errors import AudioError
 
 _INFO = slice(8, 42)  # STREAMINFO: the first block of metadata, of 34 bytes
 _SIZES = (0, 192, 576, 1152, 2304, 4608, 0, 0, *(256 << i for i in range(8)))  # samples of a frame, by their code
+_FAR = 1 << 17  # bytes: no frame is so long
+_SYNC = b"\xff\xf8", b"\xff\xf9"  # how a frame begins, of a size that is fixed or varies
 _TRIED = 8  # what looks like a frame, by a checksum of its own: bytes that are made to would be walked for minutes
 
 
@@ -17,21 +19,19 @@ def refuse_miscount(data: bytes) -> None:
     announced = int.from_bytes(info[13:18], "big") & (1 << 36) - 1
     if len(info) < 34 or not announced:
         return
-    place, n_tried = len(data), 0
-    while n_tried < _TRIED and (place := data.rfind(b"\xff", 42, place)) >= 0:
+    least, place, n_tried = max(42, len(data) - _FAR), len(data), 0
+    while n_tried < _TRIED and (place := max(data.rfind(sync, least, place + 1) for sync in _SYNC)) >= 0:
         there = _end(data[place : place + 16].ljust(16, b"\0"), size=int.from_bytes(info[:2], "big"))
         if there == announced:
             return
         n_tried += there > announced
         if there > announced and not _rest(data[place:], 16, 0x8005):
             raise AudioError(f"its header announces {announced} samples, {there} are there; encode it again")
-        if len(data) - place > 1 << 17:  # no frame is so long: something else lies behind the last one
-            return
 
 
 def _end(head: bytes, *, size: int) -> int:
     """The sample behind the frame that begins with these bytes; 0 where none does."""
-    if head[1] & 0xFE != 0xF8 or head[3] & 1:
+    if head[3] & 1:
         return 0
     n_more = max(0, 7 - (head[4] ^ 0xFF).bit_length())  # bytes of a number as in UTF-8
     number = head[4] & (0x3F >> n_more if n_more else 0x7F)

@@ -17,6 +17,7 @@ Part file, little-endian::
 """
 
 import hashlib
+import math
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -327,7 +328,7 @@ class Cache:
         blocks: list[FloatArray | None] = [None] * len(wanted)
         for part, numbers in by_part.items():
             first = min(wanted[number].start for number in numbers)
-            last = max(wanted[number].start + 4 * int(np.prod(wanted[number].shape)) for number in numbers)
+            last = max(wanted[number].start + 4 * math.prod(wanted[number].shape) for number in numbers)
             try:
                 folder, inside = self._at(part)
                 data = folder.read(inside, first, last)
@@ -337,7 +338,7 @@ class Cache:
                 ) from None
             for number in numbers:
                 place = wanted[number]
-                start, count = place.start - first, int(np.prod(place.shape))
+                start, count = place.start - first, math.prod(place.shape)
                 block = data[start : start + 4 * count]
                 if len(block) < 4 * count or zlib.crc32(block) != place.crc:
                     folder.remove(inside)

@@ -12,7 +12,7 @@ from serprep.store.store import Store
 
 FAR = 5.0  # robust standard deviations from the median
 _FEWEST = 20  # utterances that tell what is usual
-_BLOCK_BYTES = 1 << 26
+_BLOCK_BYTES = 1 << 22  # fresh memory costs more than what is computed in it
 _CLIP = 10.0
 
 

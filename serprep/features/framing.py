@@ -81,9 +81,16 @@ def cut_segments(frames: FloatArray, config: Segment) -> FloatArray:
     >>> cut_segments(ramp, Segment(length=30, hop=20))[:, 0, 0].tolist()
     [0.0, 20.0, 40.0]
     """
+    return segments_within(frames, config).copy()
+
+
+def segments_within(frames: FloatArray, config: Segment) -> FloatArray:
+    """As `cut_segments`, not copied: segments that overlap share memory."""
     if len(frames) == 0:
         raise FeatureError("no frames to cut segments from")
     if len(frames) < config.length:
         frames = np.pad(frames, ((0, config.length - len(frames)), (0, 0)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(frames, config.length, axis=0)[:: config.hop]
-    return np.ascontiguousarray(windows.transpose(0, 2, 1))
+    frames = np.ascontiguousarray(frames)
+    shape = n_segments(len(frames), config), config.length, frames.shape[1]
+    row, column = frames.strides
+    return np.ndarray(shape, frames.dtype, frames, strides=(config.hop * row, row, column))

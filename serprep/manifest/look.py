@@ -4,6 +4,7 @@ import itertools
 import math
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -20,6 +21,7 @@ from serprep.utterance import Numbers, Texts, Utterance
 Look = Callable[[Path], Recording]
 
 _LARGE = 1 << 25  # bytes of a file
+_WAITS = 4  # times as long as it computes: a thread that reads so slowly, as from a network, is better one of many
 _ONE_LARGE = threading.Lock()
 
 
@@ -95,11 +97,14 @@ def look(
 
     n_done = n_clipped = 0
     revised: set[str] = set()
+    waits = False
     with ThreadPoolExecutor(max_workers=min(16, 2 * (os.cpu_count() or 1))) as pool:
         # a few at a time: what waits in a thread pool takes kilobytes each
         groups = ((path, list(numbers)) for path, numbers in itertools.groupby(by_path, key=names.__getitem__))
-        while some := list(itertools.islice(groups, 256)):
-            for (path, numbers), recording in zip(some, pool.map(attempt, (path for path, _ in some)), strict=True):
+        while some := list(itertools.islice(groups, 256 if waits else 32)):
+            began, worked = time.monotonic(), time.thread_time()
+            looks = (pool.map if waits else map)(attempt, (path for path, _ in some))
+            for (path, numbers), recording in zip(some, looks, strict=True):
                 seen = None if isinstance(recording, str) else recording
                 if isinstance(recording, str):
                     reasons[path] = recording
@@ -114,6 +119,8 @@ def look(
                 n_done += 1
                 if progress:
                     progress(n_done)
+            # threads that need not wait only take Python's lock from each other
+            waits |= time.monotonic() - began > _WAITS * (time.thread_time() - worked)
     back = sorted(range(len(rows)), key=by_path.__getitem__)
     rows = rows.replace(
         duration=Numbers("d", (durations[k] for k in back)),

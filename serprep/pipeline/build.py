@@ -145,7 +145,7 @@ def build(
     retries.taken()  # of what this process did before
     pool = pool or Workers(workers, scheduler, wait=wait_for_workers, memory=memory_per_worker)
     place = cache_of(recipe.dataset_path, named=recipe.cache_path, scheduler=getattr(pool, "scheduler", None))
-    early = Early(pool, recipe.features, quiet=quiet)
+    early = Early(pool, recipe.features, then=CONTAINERS[recipe.store.format].load, quiet=quiet)
     try:
         asked = asked or gather(recipe)
         laps.end("corpus")
@@ -157,7 +157,7 @@ def build(
         starts = own and not scheduler
         looked = _look_through(asked, memo, at_first_new=early.begin if starts else None, quiet=quiet)
         laps.end("recordings")
-        early.wait(CONTAINERS[recipe.store.format].load)
+        early.wait()
         options = _Options(
             batch_size=batch_size,
             on_bad_audio=on_bad_audio,

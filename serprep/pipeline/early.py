@@ -20,13 +20,15 @@ class Early:
     pool : Workers
     features : Features
         What will be computed.
+    then : callable
+        Called in this process once the workers compute: it loads what their results are packed with.
     quiet : bool
         Say nothing of compiling.
     """
 
-    def __init__(self, pool: Workers, features: Features, *, quiet: bool) -> None:
-        self._pool, self._features, self._quiet = pool, features, quiet
-        self._stopped = False
+    def __init__(self, pool: Workers, features: Features, *, then: Callable[[], object], quiet: bool) -> None:
+        self._pool, self._features, self._then, self._quiet = pool, features, then, quiet
+        self._stopped, self._ready = False, threading.Event()
         self._thread = threading.Thread(target=self._start, daemon=True)
 
     def begin(self) -> None:
@@ -34,11 +36,10 @@ class Early:
         if self._thread.ident is None:
             self._thread.start()
 
-    def wait(self, beside: Callable[[], object] = lambda: None) -> None:
-        """Until everything is loaded, if it has begun; something is done in this process beside it."""
+    def wait(self) -> None:
+        """Until the workers are ready, if they were begun."""
         if self._thread.ident is not None:
-            beside()
-            self._thread.join()
+            self._ready.wait()
 
     def stop(self) -> None:
         """Load no more, after an error or Ctrl-C: compiling is not waited for."""
@@ -48,10 +49,15 @@ class Early:
 
     def _start(self) -> None:
         with suppress(Exception):  # whoever needs it next meets it again, and says so
-            self._pool.client  # noqa: B018 - processes import while this one compiles
-            prepare(self._features, self._features.kinds, (lambda line: None) if self._quiet else None)
+            try:
+                self._pool.client  # noqa: B018 - processes import while this one compiles
+                prepare(self._features, self._features.kinds, (lambda line: None) if self._quiet else None)
+                if not self._stopped:
+                    list(self._pool.run(load, [self._features] * self._pool.n_workers))
+            finally:
+                self._ready.set()
             if not self._stopped:
-                list(self._pool.run(load, [self._features] * self._pool.n_workers))
+                self._then()
 
 
 def load(features: Features) -> None:

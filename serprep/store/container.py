@@ -68,7 +68,7 @@ class Sharding:
 
     create: Callable[[Path, Sequence[Array], Callable[[Array], Any]], None]  # all arrays; values of the small ones
     file: Callable[[Array, int], str]  # the name of the file that holds the shard of rows from one on
-    encode: Callable[[Array, AnyArray], bytes]  # what is in it
+    encode: Callable[[Array, AnyArray], bytearray]  # what is in it
     seal: Callable[[Path, Mapping[str, Any], Mapping[str, str]], dict[str, str]]  # attributes, digests known already
 
 

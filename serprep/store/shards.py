@@ -1,4 +1,4 @@
-"""Rows of a large array of a Zarr store, read directly: here file by file, at a URL many chunks at a time.
+"""Rows of a large array of a Zarr store, written and read directly: here file by file, at a URL many chunks at a time.
 
 By the sharding codec of Zarr 3 a file holds chunks, each followed by its CRC-32C, and last of all
 an index: where each chunk begins and how many bytes it has, uint64, and a CRC-32C of these.
@@ -23,6 +23,42 @@ from serprep.place.place import at
 
 _PLAIN = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
 _CHECK = 4  # bytes of a checksum
+_NOWHERE = (1 << 64) - 1  # place and size of a chunk that a shard lacks
+
+
+def encode_shard(rows: AnyArray, *, per_chunk: int, per_shard: int, fill: Any) -> bytearray:
+    """The file of a shard: its chunks, the last one filled up, and their index.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n, ...)
+        At most `per_shard`: the last shard of an array may have fewer.
+    per_chunk, per_shard : int
+        Rows.
+    fill : number
+        What is behind the last row of its chunk.
+    """
+    rows = np.ascontiguousarray(rows, rows.dtype.newbyteorder("<")).reshape(len(rows), -1)
+    n_chunks, n_bytes = -(-len(rows) // per_chunk), per_chunk * rows[:1].nbytes
+    index = np.full((per_shard // per_chunk, 2), _NOWHERE, "<u8")
+    index[:n_chunks] = [(k * (n_bytes + _CHECK), n_bytes + _CHECK) for k in range(n_chunks)]
+    data = bytearray(n_chunks * (n_bytes + _CHECK) + index.nbytes + _CHECK)
+    place = 0
+    for first in range(0, len(rows), per_chunk):
+        chunk = rows[first : first + per_chunk]
+        if len(chunk) < per_chunk:
+            chunk = np.concatenate([chunk, np.full((per_chunk - len(chunk), chunk.shape[1]), fill, chunk.dtype)])
+        place = _put(data, place, chunk)
+    _put(data, place, index)
+    return data
+
+
+def _put(data: bytearray, place: int, values: AnyArray) -> int:
+    """Write values and their checksum into `data`; where they end."""
+    end = place + values.nbytes
+    data[place:end] = values.reshape(-1).view(np.uint8).data
+    data[end : end + _CHECK] = google_crc32c.value(values.reshape(-1).view(np.uint8)).to_bytes(_CHECK, "little")
+    return end + _CHECK
 
 
 class Shards:

@@ -15,7 +15,7 @@ import numpy as np
 from serprep._typing import AnyArray, ByteArray, IntArray
 from serprep.cache.parts import Cache, Places, offsets_of
 from serprep.features.extract import Features
-from serprep.features.framing import Segment, cut_segments
+from serprep.features.framing import Segment, segments_within
 from serprep.features.kinds import brought_by
 from serprep.manifest.table import Manifest
 from serprep.place.place import at
@@ -138,7 +138,7 @@ def shard_values(job: ShardJob, cache: Cache) -> AnyArray:
     """The rows of one shard, cut from cached features."""
     blocks = cache.read(job.places)
     if job.segment is not None:
-        blocks = [cut_segments(block, job.segment) for block in blocks]
+        blocks = [segments_within(block, job.segment) for block in blocks]
     values = np.concatenate(blocks)[job.skip : job.skip + job.last - job.first]
     return np.asarray(values, job.array.dtype)
 

@@ -27,7 +27,7 @@ from serprep.store import claims
 from serprep.store.container import Block, Container, Inspected, Opened, Problem, Sharding, Tell, digest_of
 from serprep.store.described import DescribedArray, is_plain, read_plain
 from serprep.store.layout import Array
-from serprep.store.shards import Shards
+from serprep.store.shards import Shards, encode_shard
 
 ROOT = FORMS[0].mark
 NO_SEAL = "0" * 64
@@ -41,40 +41,31 @@ def create_array(path: str, spec: Array) -> None:
         group.mkdir(parents=True, exist_ok=True)
         if not (group / ROOT).exists():
             (group / ROOT).write_text(_GROUP, encoding="utf-8", newline="\n")
-    _create_array(Path(path, spec.name), spec, spec.shape[0])  # a text would be taken apart as a URL
-
-
-def _create_array(store: Any, spec: Array, n_rows: int) -> Any:
-    """An empty array of `n_rows`, chunked like the whole."""
     import zarr
     from zarr.codecs import Crc32cCodec
 
-    floating = spec.dtype.startswith("float")
-    return zarr.create_array(
-        store=store,
-        shape=(n_rows, *spec.shape[1:]),
+    zarr.create_array(
+        store=Path(path, spec.name),  # a text would be taken apart as a URL
+        shape=spec.shape,
         dtype=spec.dtype,
         chunks=(spec.chunk, *spec.shape[1:]),
         shards=(spec.shard, *spec.shape[1:]) if spec.is_large else None,
         compressors=Crc32cCodec(),
         filters=None,
-        fill_value=float("nan") if floating else "" if spec.dtype == "string" else 0,
+        fill_value=_fill(spec),
         dimension_names=spec.dimensions,
         zarr_format=3,
     )
 
 
-def shard_bytes(spec: Array, rows: AnyArray) -> bytes:
-    """What the file of a whole shard holds."""
-    import zarr
-    from zarr.storage import MemoryStore
+def shard_bytes(spec: Array, rows: AnyArray) -> bytearray:
+    """What the file of a whole shard holds, byte for byte as zarr writes it."""
+    return encode_shard(rows, per_chunk=spec.chunk, per_shard=spec.shard, fill=_fill(spec))
 
-    files: dict[str, Any] = {}
-    with zarr.config.set({"array.write_empty_chunks": True}):
-        _create_array(MemoryStore(files), spec, len(rows))[:] = rows
-    name = shard_file(spec, 0).removeprefix(f"{spec.name}/")
-    data: bytes = files[name].to_bytes()
-    return data
+
+def _fill(spec: Array) -> float | str:
+    """The value of what was not written."""
+    return float("nan") if spec.dtype.startswith("float") else "" if spec.dtype == "string" else 0
 
 
 def write_rows(path: str, name: str, first: int, values: AnyArray) -> None:

@@ -31,22 +31,30 @@ class Pool:
         return enumerate(map(function, items))
 
 
-def test_workers_load_what_computes_in_the_background():
-    pool = Pool()
-    early = Early(pool, FEATURES, quiet=True)
-    beside = []
-    early.wait(lambda: beside.append(1))  # nothing has begun
-    assert pool.done == beside == []
+def test_workers_load_what_computes_in_the_background_and_then_this_process_what_packs():
+    pool, then = Pool(), threading.Event()
+    early = Early(pool, FEATURES, then=lambda: then.set() or pool.done.append(early), quiet=True)
+    early.wait()  # nothing has begun
+    assert pool.done == []
     for _ in range(3):
         early.begin()
-    early.wait(lambda: beside.append(threading.current_thread()))
-    assert beside == [threading.main_thread()]
+    early.wait()
+    assert then.wait(60)
+    early.stop()
     assert pool.done[0] is not threading.main_thread()
-    assert pool.done[1:] == [(load, FEATURES)] * 2
+    assert pool.done[1:] == [(load, FEATURES)] * 2 + [early]
+
+
+def test_workers_that_are_ready_are_not_kept_waiting_for_what_packs():
+    packs = threading.Event()
+    early = Early(Pool(), FEATURES, then=packs.wait, quiet=True)
+    early.begin()
+    early.wait()
+    packs.set()
 
 
 def test_whoever_needs_workers_meets_the_error_and_not_this():
-    early = Early(Pool(fails=True), FEATURES, quiet=True)
+    early = Early(Pool(fails=True), FEATURES, then=lambda: None, quiet=True)
     early.begin()
     early.wait()
 
@@ -70,7 +78,7 @@ def test_nothing_is_loaded_after_a_build_has_ended(monkeypatch):
     pool, compiling = Pool(), threading.Event()
     monkeypatch.setattr("serprep.pipeline.early.prepare", lambda *_: compiling.wait())
     monkeypatch.setattr("serprep.pipeline.early.PATIENCE", 0.0)
-    early = Early(pool, FEATURES, quiet=True)
+    early = Early(pool, FEATURES, then=lambda: pool.done.append("packs"), quiet=True)
     early.begin()
     early.stop()  # does not wait for what compiles
     compiling.set()

@@ -74,15 +74,16 @@ def test_a_missing_chunk_is_an_error_here_and_at_a_url(store, tmp_path, spec):
             zarr_store.open_array(place.root, spec.name)[:1]
 
 
+@pytest.mark.parametrize("per_shard", [2, 3, 5])
 @pytest.mark.parametrize("dtype", ["float32", "float16", "int16"])
-def test_the_bytes_of_a_shard_are_those_that_zarr_writes_into_a_whole_array(tmp_path, dtype, monkeypatch):
-    monkeypatch.setattr("serprep.store.layout.CHUNKS_PER_SHARD", 2)
-    spec = Array(name="a/b", shape=(7, 2, 3), dtype=dtype, dimensions=("segment", "frame", "mel"))
-    rows = np.arange(42).reshape(spec.shape).astype(dtype)
+def test_the_bytes_of_a_shard_are_those_that_zarr_writes_into_a_whole_array(tmp_path, dtype, per_shard, monkeypatch):
+    monkeypatch.setattr("serprep.store.layout.CHUNKS_PER_SHARD", per_shard)
+    spec = Array(name="a/b", shape=(17, 2, 3), dtype=dtype, dimensions=("segment", "frame", "mel"))
+    rows = np.arange(102).reshape(spec.shape).astype(dtype)
     zarr_store.create_array(str(tmp_path), spec)
     zarr_store.write_rows(str(tmp_path), spec.name, 0, rows)
-    assert spec.shard < 7 and 7 % spec.shard
-    for first in range(0, 7, spec.shard):
+    assert spec.shard < 17 and 17 % spec.shard
+    for first in range(0, 17, spec.shard):
         expected = (tmp_path / zarr_store.shard_file(spec, first)).read_bytes()
         assert zarr_store.shard_bytes(spec, rows[first : first + spec.shard]) == expected
 
