@@ -16,12 +16,12 @@ from serprep.audio.signal import Recording
 from serprep.errors import AudioError, ManifestError, one_line
 from serprep.manifest.table import Manifest, make_manifest
 from serprep.place.corpus import walk
-from serprep.utterance import Numbers, Texts, Utterance
+from serprep.utterance import Numbers, Texts, Utterance, Utterances
 
 Look = Callable[[Path], Recording]
 
 _LARGE = 1 << 25  # bytes of a file
-_WAITS = 4  # times as long as it computes: a thread that reads so slowly, as from a network, is better one of many
+_WAITS = 4  # times as long as it computes: a thread that is so slow at the first files is better one of many
 _ONE_LARGE = threading.Lock()
 
 
@@ -67,7 +67,12 @@ class Looked:
 
 
 def look(
-    manifest: Manifest, root: Path, *, look_at: Look = look_at, progress: Callable[[int], None] | None = None
+    manifest: Manifest,
+    root: Path,
+    *,
+    look_at: Look = look_at,
+    progress: Callable[[int], None] | None = None,
+    found: Callable[[Utterances, frozenset[str]], None] | None = None,
 ) -> Looked:
     """Fill in duration, sample rate and audio digest from the files under `root`.
 
@@ -82,11 +87,16 @@ def look(
         What reads one file; the cache's memo spares reading unchanged ones.
     progress : callable
         Called with the number of files done.
+    found : callable
+        Called with utterances as their recordings become known, all excerpts of a recording at a time, and with the
+        digests of those that are decoded otherwise than before; unreadable ones are left out, and those that are not
+        the manifest's.
     """
     rows = manifest.utterances
     names = rows.column("path")
     durations, rates, digests = Numbers("d"), Numbers("q"), Texts()  # in the order of paths
     reasons: dict[str, str] = {}
+    revised: set[str] = set()
     by_path = sorted(range(len(rows)), key=names.__getitem__)
 
     def attempt(path: str) -> Recording | str:
@@ -95,14 +105,25 @@ def look(
         except AudioError as error:
             return str(error)
 
+    def tell(numbers: list[int]) -> None:
+        """What was found of these, of the utterances in the order of paths."""
+        expected = rows.column("audio_digest")
+        good = [k for k in numbers if digests[k] and expected[by_path[k]] in (None, "", digests[k])]
+        filled = rows.take([by_path[k] for k in good]).replace(
+            duration=Numbers("d", (durations[k] for k in good)),
+            sample_rate=Numbers("q", (rates[k] for k in good)),
+            audio_digest=Texts(digests[k] for k in good),
+        )
+        assert found
+        found(filled, frozenset(revised.intersection(filled.column("audio_digest"))))
+
     n_done = n_clipped = 0
-    revised: set[str] = set()
     waits = False
     with ThreadPoolExecutor(max_workers=min(16, 2 * (os.cpu_count() or 1))) as pool:
         # a few at a time: what waits in a thread pool takes kilobytes each
         groups = ((path, list(numbers)) for path, numbers in itertools.groupby(by_path, key=names.__getitem__))
         while some := list(itertools.islice(groups, 256 if waits else 32)):
-            began, worked = time.monotonic(), time.thread_time()
+            n_before, began, worked = len(digests), time.monotonic(), time.thread_time()
             looks = (pool.map if waits else map)(attempt, (path for path, _ in some))
             for (path, numbers), recording in zip(some, looks, strict=True):
                 seen = None if isinstance(recording, str) else recording
@@ -119,8 +140,10 @@ def look(
                 n_done += 1
                 if progress:
                     progress(n_done)
-            # threads that need not wait only take Python's lock from each other
-            waits |= time.monotonic() - began > _WAITS * (time.thread_time() - worked)
+            if not n_before:  # threads that need not wait only take Python's lock from each other
+                waits = time.monotonic() - began > _WAITS * (time.thread_time() - worked)
+            if found:
+                tell(list(range(n_before, len(digests))))
     back = sorted(range(len(rows)), key=by_path.__getitem__)
     rows = rows.replace(
         duration=Numbers("d", (durations[k] for k in back)),

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,23 +31,25 @@ from serprep.errors import (
 )
 from serprep.features.extract import Features, kind_libraries
 from serprep.features.libraries import library_versions
-from serprep.manifest.look import Looked, look
+from serprep.manifest.look import Looked
 from serprep.manifest.table import Manifest
 from serprep.parallel import WAIT, Workers, n_cores
 from serprep.pipeline.early import Early
-from serprep.pipeline.extract import compute_features
+from serprep.pipeline.extract import Computed, compute_features
 from serprep.pipeline.gather import Asked, Quarantined, gather, usable
+from serprep.pipeline.looking import Looking
 from serprep.pipeline.loudness import Loudness, check_loudness
 from serprep.pipeline.places import shared
 from serprep.place.place import Place, at
-from serprep.progress import Progress
 from serprep.recipe import Recipe, read_recipe
 from serprep.store.containers import CONTAINERS
 from serprep.store.pack import Packed, pack
 from serprep.store.store import Store
+from serprep.utterance import Utterances
 from serprep.version import build_digest, build_number, read_build, versions
 
 _FEW, _LARGE = 20, 1 << 22  # recordings, bytes of one: what a worker computes while another starts
+_PART = 32  # utterances for each worker: with fewer they wait for each other too often
 ATTEMPTS = 10  # at features that vanish from the cache meanwhile
 
 
@@ -155,9 +157,6 @@ def build(
         if own and workers is None:
             pool.n_workers = min(pool.n_workers, _enough(asked.root, asked.manifest.utterances.column("path")))
         starts = own and not scheduler
-        looked = _look_through(asked, memo, at_first_new=early.begin if starts else None, quiet=quiet)
-        laps.end("recordings")
-        early.wait()
         options = _Options(
             batch_size=batch_size,
             on_bad_audio=on_bad_audio,
@@ -166,7 +165,17 @@ def build(
             recompute=recompute,
             quiet=quiet,
         )
-        stored = _store(recipe, asked, looked, options=options, cache=place.cache, pool=pool, laps=laps)
+        computing = _Computing(recipe, place.cache, pool, options)
+        at_first_new = early.begin if starts else None
+        with Looking(asked.manifest, asked.root, memo, at_first_new=at_first_new, quiet=quiet) as looking:
+            if not recompute:
+                for rows, revised in looking.parts(_PART * pool.n_workers, early.wait):
+                    with contextlib.suppress(PartError):  # vanished from the cache: it is computed with the rest
+                        computing(rows, revised, quiet=True)
+            looked = looking.result()
+        laps.end("recordings")
+        early.wait()
+        stored = _store(recipe, asked, looked, computing=computing, laps=laps)
     finally:
         if own:
             early.stop()
@@ -176,8 +185,8 @@ def build(
         version=packed.version,
         store=packed.path,
         n_utterances=n_rows,
-        computed=min(stored.n_computed, n_rows),
-        reused=max(0, n_rows - stored.n_computed),
+        computed=min(computing.n, n_rows),
+        reused=max(0, n_rows - computing.n),
         quarantined=len(stored.bad),
         reasons=tuple(sorted(stored.bad, key=lambda entry: (entry.id, entry.path))),
         dropped=asked.dropped,
@@ -191,30 +200,13 @@ def build(
         ),
         levels=loudness.counts,
         n_files_read=memo.n_read,
-        audio_seconds=stored.seconds,
+        audio_seconds=computing.seconds,
         seconds=time.monotonic() - began,
         stages={name: round(seconds, 3) for name, seconds in laps.seconds.items()},
         retries=dict(Counter(retries.taken()) + Counter(getattr(pool, "retries", {}))),
         repaired=tuple(f"{problem.place}: {problem.message}" for problem in packed.repaired),
     )
     return _write_report(result, recipe, cache=place.cache)
-
-
-def _look_through(asked: Asked, memo: Memo, *, at_first_new: Callable[[], None] | None, quiet: bool) -> Looked:
-    """What the recordings are; those that the memo does not know are read, and it is saved now and then."""
-    n_files = len(set(asked.manifest.utterances.column("path")))
-    with Progress("reading recordings", n_files, unit="files", quiet=quiet) as progress:
-
-        def done(n: int) -> None:
-            progress.to(n)
-            memo.save_sometimes()
-            if at_first_new and memo.n_new:
-                at_first_new()
-
-        try:
-            return look(asked.manifest, asked.root, look_at=memo.look_at, progress=done)
-        finally:  # also after Ctrl-C
-            memo.save()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,47 +221,60 @@ class _Options:
     quiet: bool
 
 
+class _Computing:
+    """Computes what the cache lacks of some rows, and counts it."""
+
+    def __init__(self, recipe: Recipe, cache: Cache, pool: Workers, options: _Options) -> None:
+        self.recipe, self.cache, self.pool, self.options = recipe, cache, pool, options
+        self.n = 0  # utterances, those counted twice whose features vanished meanwhile
+        self.seconds = 0.0  # of sound, of these
+        self._failed: dict[bytes, str] = {}
+        self._recompute = options.recompute
+
+    def __call__(self, rows: Utterances, revised: Collection[str], *, quiet: bool) -> Computed:
+        computed = compute_features(
+            rows,
+            self.recipe.features,
+            root=self.recipe.root,
+            cache=self.cache,
+            pool=self.pool,
+            batch_size=self.options.batch_size,
+            retry=self.options.retry,
+            quiet=quiet,
+            revised=revised,
+            recompute=self._recompute,
+            failed=self._failed,
+        )
+        self._recompute = False  # once is enough
+        self.n += computed.n
+        self.seconds += computed.seconds
+        return computed
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Stored:
-    """The store that is there now, and what it took."""
+    """The store that is there now."""
 
     packed: Packed
     n_rows: int  # in it
     bad: Sequence[Quarantined]  # what is not
     loudness: Loudness
-    n_computed: int  # utterances, those counted twice whose features vanished meanwhile
-    seconds: float  # of sound, of these
 
 
-def _store(
-    recipe: Recipe, asked: Asked, looked: Looked, *, options: _Options, cache: Cache, pool: Workers, laps: "_Laps"
-) -> _Stored:
+def _store(recipe: Recipe, asked: Asked, looked: Looked, *, computing: _Computing, laps: "_Laps") -> _Stored:
     """Compute what the cache lacks, and pack it; what vanishes from the cache meanwhile is computed again."""
     good, bad = usable(asked.manifest, looked.manifest, looked.reasons)
-    n_computed, seconds, attempts_left, recompute = 0, 0.0, ATTEMPTS, options.recompute
+    options, cache, pool, attempts_left = computing.options, computing.cache, computing.pool, ATTEMPTS
     with shared(recipe, good, cache=cache.root, pool=pool):
         laps.end("workers")
         while True:
             try:
-                computed = compute_features(
-                    good,
-                    recipe.features,
-                    root=recipe.root,
-                    cache=cache,
-                    pool=pool,
-                    batch_size=options.batch_size,
-                    retry=options.retry,
-                    quiet=options.quiet,
-                    revised=looked.revised,
-                    recompute=recompute,
-                )
-                recompute = False  # once is enough
+                computed = computing(good, looked.revised, quiet=options.quiet)
                 rows, silent = computed.utterances, recipe.corpus.silent
                 loudness = check_loudness(
                     rows, recipe.root, cache=cache, silent=silent, retry=options.retry, quiet=options.quiet
                 )
                 rows, origins = rows.take(loudness.keep), computed.origins.take(np.array(loudness.keep, np.int64))
-                n_computed, seconds = n_computed + computed.n, seconds + computed.seconds
                 all_bad = [*bad, *computed.failed, *loudness.quarantined]
                 _refuse_nothing(rows, all_bad, options.on_bad_audio)
                 laps.end("features")
@@ -283,18 +288,11 @@ def _store(
                     cache=cache,
                     pool=pool,
                     repair=options.repair,
-                    anew=options.recompute or (options.repair and n_computed > 0),
+                    anew=options.recompute or (options.repair and computing.n > 0),
                     quiet=options.quiet,
                 )
                 laps.end("packing")
-                return _Stored(
-                    packed=packed,
-                    n_rows=len(rows),
-                    bad=all_bad,
-                    loudness=loudness,
-                    n_computed=n_computed,
-                    seconds=seconds,
-                )
+                return _Stored(packed=packed, n_rows=len(rows), bad=all_bad, loudness=loudness)
             except PartError as error:  # damaged, or removed by somebody who wanted space: it is gone now
                 attempts_left -= 1
                 if not attempts_left:

@@ -147,6 +147,7 @@ def compute_features(
     revised: Collection[str] = (),
     recompute: bool = False,
     condition: Applied | None = None,
+    failed: dict[bytes, str] | None = None,
 ) -> Computed:
     """Features of utterances: found in the cache, or computed by the pool's workers into it.
 
@@ -171,6 +172,8 @@ def compute_features(
         Compute all, whatever the cache has.
     condition : Applied, optional
         What becomes of signals before their features.
+    failed : dict, optional
+        Failures that this build has met, by their keys: they are not tried again, and new ones are added.
 
     Raises
     ------
@@ -186,7 +189,8 @@ def compute_features(
         for kind, identity in identities(features).items()
     }
     origins = _nowhere(keys) if recompute else _find(cache, keys)
-    failures = {} if retry or recompute else cache.failures()
+    failed = {} if failed is None else failed
+    failures = failed | ({} if retry or recompute else cache.failures())
     numbers = [i for i in _missing(origins) if failure_key(key_at(origins, i)) not in failures]
     paths, starts = utterances.column("path"), utterances.column("start")
     numbers.sort(key=lambda i: (paths[i], starts[i] or 0.0))  # as a recording is decoded
@@ -201,7 +205,7 @@ def compute_features(
     with Progress("features", len(numbers), quiet=quiet or not numbers) as progress:
         for item, reason in _compute(batches, pool, written):
             if reason:
-                failures[item.failure_key] = reason
+                failures[item.failure_key] = failed[item.failure_key] = reason
                 n_failed += 1
             else:
                 seconds += item.duration

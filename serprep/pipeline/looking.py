@@ -1,0 +1,121 @@
+"""Recordings are looked at in a thread, so that features of those that are known can be computed meanwhile."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import chain
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import TracebackType
+
+from serprep.audio.signal import Recording
+from serprep.cache.memo import Memo
+from serprep.manifest.look import Looked, look
+from serprep.manifest.table import Manifest
+from serprep.progress import Progress
+from serprep.utterance import Utterances
+
+Part = tuple[Utterances, frozenset[str]]  # rows, and the digests of those that are decoded otherwise than before
+
+
+class Looking:
+    """Looks through the recordings of a manifest, those that the memo does not know; it is saved now and then.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    root : Path
+        What its paths are relative to.
+    memo : Memo
+    at_first_new : callable, optional
+        Called when the first recording was read that the memo did not know.
+    quiet : bool
+        Show no progress.
+    """
+
+    def __init__(
+        self, manifest: Manifest, root: Path, memo: Memo, *, at_first_new: Callable[[], None] | None, quiet: bool
+    ) -> None:
+        self._manifest, self._root, self._memo, self._quiet = manifest, root, memo, quiet
+        self._at_first_new = at_first_new
+        self._found: SimpleQueue[Part | None] = SimpleQueue()  # None: that is all
+        self._new: set[str] = set()  # digests of what was read and is not in the queue yet
+        self._stopped = False
+        self._looked: Looked | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> "Looking":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped = True
+        self._thread.join()
+
+    def parts(self, least: int, ready: Callable[[], None]) -> Iterator[Part]:
+        """Utterances of recordings that were new, as they become known: at least so many at a time, while more follow.
+
+        `ready` is waited for before they are handed out; those that are known last are in the result alone.
+        """
+        known: list[Part] = []
+        while (some := self._found.get()) is not None:
+            known.append(some)
+            if sum(len(rows) for rows, _ in known) < least:
+                continue
+            ready()
+            with suppress(Empty):
+                while (more := self._found.get_nowait()) is not None:
+                    known.append(more)
+                return
+            yield Utterances(chain.from_iterable(rows for rows, _ in known)), frozenset().union(*(r for _, r in known))
+            known = []
+
+    def result(self) -> Looked:
+        """What all recordings are; what went wrong while they were looked at is raised."""
+        self._thread.join()
+        if self._error:
+            raise self._error
+        assert self._looked is not None
+        return self._looked
+
+    def _look(self) -> None:
+        n_files = len(set(self._manifest.utterances.column("path")))
+        try:
+            with Progress("reading recordings", n_files, unit="files", quiet=self._quiet) as progress:
+
+                def done(n: int) -> None:
+                    if self._stopped:
+                        raise _StoppedError
+                    progress.to(n)
+                    self._memo.save_sometimes()
+
+                found = self._tell if self._at_first_new else None
+                self._looked = look(self._manifest, self._root, look_at=self._look_at, progress=done, found=found)
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._memo.save()
+            self._found.put(None)
+
+    def _look_at(self, path: Path) -> Recording:
+        n_read = self._memo.n_read
+        recording = self._memo.look_at(path)
+        if self._memo.n_read > n_read:  # perhaps another thread's: then the cache is asked once more than needed
+            self._new.add(recording.digest)
+        return recording
+
+    def _tell(self, rows: Utterances, revised: frozenset[str]) -> None:
+        """Hand on what is new."""
+        if self._at_first_new and self._memo.n_new:
+            self._at_first_new()
+        new = [i for i, digest in enumerate(rows.column("audio_digest")) if digest in self._new]
+        self._new.clear()
+        if new:
+            self._found.put((rows.take(new), revised))
+
+
+class _StoppedError(Exception):
+    """Nobody waits for the rest."""
