@@ -5,18 +5,19 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from serprep.audio.decode import SUFFIXES, clip_end, digest_of, probe, read_bytes
 from serprep.audio.signal import Recording
 from serprep.errors import AudioError, ManifestError, one_line
 from serprep.manifest.table import Manifest, make_manifest
 from serprep.place.corpus import walk
-from serprep.utterance import Numbers, Texts, Utterance, Utterances
+from serprep.utterance import Numbers, Texts, Utterances
 
 Look = Callable[[Path], Recording]
 
@@ -66,13 +67,47 @@ class Looked:
         return (f"{n} excerpts end up to 1 ms behind their recordings and were cut there",) if n else ()
 
 
+class Read:
+    """What was read of the recordings of a manifest so far; more is added while others ask.
+
+    Places count utterances in the order of their paths.
+    """
+
+    def __init__(self, rows: Utterances) -> None:
+        names = rows.column("path")
+        self.by_path = sorted(range(len(rows)), key=names.__getitem__)  # place → number of the row
+        self.durations, self.rates, self.digests = Numbers("d"), Numbers("q"), Texts()  # by place
+        self.revised: set[str] = set()  # digests of what is decoded otherwise since revision 2
+        self._rows = rows
+
+    def is_usable(self, place: int) -> bool:
+        """Whether the recording could be read, and is the manifest's."""
+        digest = self.digests[place]
+        return bool(digest) and self._rows.column("audio_digest")[self.by_path[place]] in (None, "", digest)
+
+    def take(self, places: Sequence[int]) -> Utterances:
+        """The utterances at some places, with what was read."""
+        return self._filled(self._rows.take([self.by_path[place] for place in places]), places)
+
+    def all(self) -> Utterances:
+        """All utterances in their own order, when all was read."""
+        return self._filled(self._rows, sorted(range(len(self._rows)), key=self.by_path.__getitem__))
+
+    def _filled(self, rows: Utterances, places: Sequence[int]) -> Utterances:
+        return rows.replace(
+            duration=Numbers("d", (self.durations[place] for place in places)),
+            sample_rate=Numbers("q", (self.rates[place] for place in places)),
+            audio_digest=Texts(self.digests[place] for place in places),
+        )
+
+
 def look(
     manifest: Manifest,
     root: Path,
     *,
     look_at: Look = look_at,
     progress: Callable[[int], None] | None = None,
-    found: Callable[[Utterances, frozenset[str]], None] | None = None,
+    found: Callable[[Read, range], None] | None = None,
 ) -> Looked:
     """Fill in duration, sample rate and audio digest from the files under `root`.
 
@@ -88,16 +123,12 @@ def look(
     progress : callable
         Called with the number of files done.
     found : callable
-        Called with utterances as their recordings become known, all excerpts of a recording at a time, and with the
-        digests of those that are decoded otherwise than before; unreadable ones are left out, and those that are not
-        the manifest's.
+        Called with what was read so far, and the places whose recordings were read since it was called before.
     """
-    rows = manifest.utterances
-    names = rows.column("path")
-    durations, rates, digests = Numbers("d"), Numbers("q"), Texts()  # in the order of paths
+    rows, read = manifest.utterances, Read(manifest.utterances)
+    columns: list[Sequence[Any]] = [rows.column(name) for name in ("path", "start", "end")]
+    names, starts, ends = columns
     reasons: dict[str, str] = {}
-    revised: set[str] = set()
-    by_path = sorted(range(len(rows)), key=names.__getitem__)
 
     def attempt(path: str) -> Recording | str:
         try:
@@ -105,61 +136,43 @@ def look(
         except AudioError as error:
             return str(error)
 
-    def tell(numbers: list[int]) -> None:
-        """What was found of these, of the utterances in the order of paths."""
-        expected = rows.column("audio_digest")
-        good = [k for k in numbers if digests[k] and expected[by_path[k]] in (None, "", digests[k])]
-        filled = rows.take([by_path[k] for k in good]).replace(
-            duration=Numbers("d", (durations[k] for k in good)),
-            sample_rate=Numbers("q", (rates[k] for k in good)),
-            audio_digest=Texts(digests[k] for k in good),
-        )
-        assert found
-        found(filled, frozenset(revised.intersection(filled.column("audio_digest"))))
-
     n_done = n_clipped = 0
     waits = False
     with ThreadPoolExecutor(max_workers=min(16, 2 * (os.cpu_count() or 1))) as pool:
         # a few at a time: what waits in a thread pool takes kilobytes each
-        groups = ((path, list(numbers)) for path, numbers in itertools.groupby(by_path, key=names.__getitem__))
+        groups = ((path, list(numbers)) for path, numbers in itertools.groupby(read.by_path, key=names.__getitem__))
         while some := list(itertools.islice(groups, 256 if waits else 32)):
-            n_before, began, worked = len(digests), time.monotonic(), time.thread_time()
+            n_before, began, worked = len(read.digests), time.monotonic(), time.thread_time()
             looks = (pool.map if waits else map)(attempt, (path for path, _ in some))
             for (path, numbers), recording in zip(some, looks, strict=True):
                 seen = None if isinstance(recording, str) else recording
                 if isinstance(recording, str):
                     reasons[path] = recording
                 elif recording.revised:
-                    revised.add(recording.digest)
+                    read.revised.add(recording.digest)
                 for i in numbers:
-                    duration, clipped = (None, False) if seen is None else _duration(rows[i], seen)
-                    durations.append(duration)
+                    duration, clipped = (None, False) if seen is None else _duration(starts[i], ends[i], seen)
+                    read.durations.append(duration)
                     n_clipped += clipped
-                    rates.append(None if seen is None else seen.sample_rate)
-                    digests.append("" if seen is None else seen.digest)
+                    read.rates.append(None if seen is None else seen.sample_rate)
+                    read.digests.append("" if seen is None else seen.digest)
                 n_done += 1
                 if progress:
                     progress(n_done)
             if not n_before:  # threads that need not wait only take Python's lock from each other
                 waits = time.monotonic() - began > _WAITS * (time.thread_time() - worked)
             if found:
-                tell(list(range(n_before, len(digests))))
-    back = sorted(range(len(rows)), key=by_path.__getitem__)
-    rows = rows.replace(
-        duration=Numbers("d", (durations[k] for k in back)),
-        sample_rate=Numbers("q", (rates[k] for k in back)),
-        audio_digest=Texts(digests[k] for k in back),
-    )
-    return Looked(make_manifest(rows, manifest.info), reasons, frozenset(revised), n_clipped)
+                found(read, range(n_before, len(read.digests)))
+    return Looked(make_manifest(read.all(), manifest.info), reasons, frozenset(read.revised), n_clipped)
 
 
-def _duration(row: Utterance, recording: Recording) -> tuple[float | None, bool]:
+def _duration(start: float | None, end: float | None, recording: Recording) -> tuple[float | None, bool]:
     """Seconds of an utterance, None if it starts behind the file's end; and whether its end is the file's instead."""
-    if row.start is None and row.end is None:
+    if start is None and end is None:
         return recording.duration, False
     rate = recording.sample_rate
-    first = math.floor((row.start or 0.0) * rate + 0.5)
-    asked = math.floor((recording.duration if row.end is None else row.end) * rate + 0.5)
+    first = math.floor((start or 0.0) * rate + 0.5)
+    asked = math.floor((recording.duration if end is None else end) * rate + 0.5)
     last = clip_end(asked, rate, round(recording.duration * rate))
     return ((last - first) / rate if last > first else None), last < asked
 

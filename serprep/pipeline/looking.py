@@ -1,16 +1,16 @@
 """Recordings are looked at in a thread, so that features of those that are known can be computed meanwhile."""
 
 import threading
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import chain
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
 
 from serprep.audio.signal import Recording
 from serprep.cache.memo import Memo
-from serprep.manifest.look import Looked, look
+from serprep.manifest.look import Looked, Read, look
 from serprep.manifest.table import Manifest
 from serprep.progress import Progress
 from serprep.utterance import Utterances
@@ -38,7 +38,7 @@ class Looking:
     ) -> None:
         self._manifest, self._root, self._memo, self._quiet = manifest, root, memo, quiet
         self._at_first_new = at_first_new
-        self._found: SimpleQueue[Part | None] = SimpleQueue()  # None: that is all
+        self._found: SimpleQueue[tuple[Read, array[int]] | None] = SimpleQueue()  # places; None: that is all
         self._new: set[str] = set()  # digests of what was read and is not in the queue yet
         self._stopped = False
         self._looked: Looked | None = None
@@ -60,18 +60,20 @@ class Looking:
 
         `ready` is waited for before they are handed out; those that are known last are in the result alone.
         """
-        known: list[Part] = []
+        known: array[int] = array("q")
         while (some := self._found.get()) is not None:
-            known.append(some)
-            if sum(len(rows) for rows, _ in known) < least:
+            read, places = some
+            known += places
+            if len(known) < least:
                 continue
             ready()
             with suppress(Empty):
                 while (more := self._found.get_nowait()) is not None:
-                    known.append(more)
+                    known += more[1]
                 return
-            yield Utterances(chain.from_iterable(rows for rows, _ in known)), frozenset().union(*(r for _, r in known))
-            known = []
+            rows = read.take(known)
+            yield rows, frozenset(read.revised.intersection(rows.column("audio_digest")))
+            known = array("q")
 
     def result(self) -> Looked:
         """What all recordings are; what went wrong while they were looked at is raised."""
@@ -107,14 +109,14 @@ class Looking:
             self._new.add(recording.digest)
         return recording
 
-    def _tell(self, rows: Utterances, revised: frozenset[str]) -> None:
+    def _tell(self, read: Read, places: range) -> None:
         """Hand on what is new."""
         if self._at_first_new and self._memo.n_new:
             self._at_first_new()
-        new = [i for i, digest in enumerate(rows.column("audio_digest")) if digest in self._new]
+        new = array("q", (place for place in places if read.digests[place] in self._new and read.is_usable(place)))
         self._new.clear()
         if new:
-            self._found.put((rows.take(new), revised))
+            self._found.put((read, new))
 
 
 class _StoppedError(Exception):
