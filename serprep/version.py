@@ -276,8 +276,24 @@ def build_digest(about: Mapping[str, Any]) -> str:
 
 
 def build_number(dataset: str, stem: str) -> int:
-    """The running number of a build in its data set, 0 if it is not known; clocks may jump, it does not."""
+    """The running number of a build in its data set, 0 if it is not known; clocks may jump, it does not.
+
+    Where ``build.json`` cannot be read, it is what was claimed for the version in the folder ``numbers``.
+    """
     try:
         return int(read_build(dataset, stem).get("number", 0))
     except StoreError:
-        return 0
+        return _claimed_number(dataset, version_named(stem))
+
+
+def _claimed_number(dataset: str, version: str) -> int:
+    place = at(dataset)
+    with contextlib.suppress(OSError):
+        for name in place.entries("numbers"):
+            with contextlib.suppress(OSError):  # somebody else's
+                if (
+                    re.fullmatch("[1-9][0-9]{0,14}", name)
+                    and place.read(f"numbers/{name}", 0, 66) == f"{version}\n".encode()
+                ):
+                    return int(name)
+    return 0

@@ -222,3 +222,17 @@ def test_a_damaged_report_counts_as_none(root, tmp_path, text):
     (tmp_path / "ravdess" / "versions" / f"{B}.build.json").write_bytes(text.encode("latin-1"))
     assert build_number(root, f"versions/{B}") == 0
     assert resolve(root) == f"{root}/versions/{A}.zarr"
+
+
+def test_a_build_that_cannot_be_read_keeps_its_place_by_what_was_claimed_for_it(tmp_path):
+    """Else `latest` would be an older version, without a word."""
+    root = str(tmp_path)
+    for number, version in ((1, A), (2, B)):
+        (tmp_path / "versions" / f"{version}.zarr").mkdir(parents=True)
+        (tmp_path / "versions" / f"{version}.zarr" / "zarr.json").write_text("{}")
+        (tmp_path / "versions" / f"{version}.build.json").write_text(f'{{"number": {number}}}' if number == 1 else "{")
+    assert latest(root, versions(root)) == f"versions/{A}.zarr"
+    (tmp_path / "numbers").mkdir()
+    (tmp_path / "numbers" / "2").write_text(f"{B}\n")
+    (tmp_path / "numbers" / "3x").write_text(f"{B}\n")
+    assert latest(root, versions(root)) == f"versions/{B}.zarr" and build_number(root, f"versions/{B}") == 2
