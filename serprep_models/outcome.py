@@ -62,14 +62,18 @@ class Outcome:
             return self.dimensions.verdict(partial=bool(self.partial), leaks=leaks)
         return judge(self.summary, self.comparisons, partial=bool(self.partial), leaks=leaks)
 
-    def predict_command(self, system: str) -> str:
-        """What to type to predict recordings by a system, the mean of its folds and seeds; "" if it keeps none."""
+    def predict_command(self, system: str, *, shared: bool = False) -> str:
+        """What to type to predict recordings by a system, the mean of its folds and seeds; "" if it keeps none.
+
+        Where it is `shared` with others, it names the folder from that of the data set on.
+        """
         own = [result for result in self.results if result.system == system]
         if is_floor(system) or not own:
             return ""
         transductive = any(result.transductive for result in own)
         enrol = " --enrol FILES_OF_THE_SPEAKER" if transductive else ""
-        return f"serprep predict {shlex.quote(str(self.folder / system))} RECORDINGS{enrol}"
+        folder = Path(*self.folder.parts[-3:]) if shared else self.folder
+        return f"serprep predict {shlex.quote(str(folder / system))} RECORDINGS{enrol}"
 
 
 def scores_json(outcome: Outcome) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def report_outcome(
         warnings=outcome.warnings,
         partial=outcome.partial,
         unfinished=_unfinished(outcome),
-        predict={names[system]: outcome.predict_command(system) for system in names},
+        predict={names[system]: outcome.predict_command(system, shared=True) for system in names},
         speakers=pd.DataFrame() if dimensions.scores else by_speaker(outcome.predictions, labels, names),
         wrong=[]
         if dimensions.scores

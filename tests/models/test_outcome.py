@@ -12,6 +12,8 @@ def test_a_trained_system_says_how_to_predict_by_it_and_a_floor_has_nothing_to_s
         "predict",
         str(spaced.folder / "plain-crnn"),
     ]
+    shared = shlex.split(spaced.predict_command("plain-crnn", shared=True))[2]
+    assert shared == "/".join([*spaced.folder.parts[-3:], "plain-crnn"]) and not shared.startswith("/")
 
 
 def test_a_notebook_shows_a_row_for_each_system_and_runs_nothing_of_it(outcome) -> None:

@@ -122,6 +122,7 @@ def test_a_page_has_the_recipe_as_it_stands_and_carries_its_bundle(folder, serpr
     text = written(serprep("report", folder / "mine.toml", "-o", page), page)
     assert html.escape(RECIPE.strip(), quote=True) in text.replace("&#34;", "&quot;")
     assert "# &lt;b&gt;mine&lt;/b&gt;, not yours" in text and "serprep run mine.toml" in text
+    assert str(folder) not in text  # whoever shares it shows no folder of theirs
     link = re.search(r'<a download="mine.zip" href="data:application/zip;base64,([^"]+)">', text)
     bundle(folder / "mine.toml", tmp_path / "expected.zip")
     assert link and base64.b64decode(link[1]) == (tmp_path / "expected.zip").read_bytes()
