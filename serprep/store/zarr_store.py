@@ -31,6 +31,7 @@ from serprep.store.shards import Shards, encode_shard
 
 ROOT = FORMS[0].mark
 NO_SEAL = "0" * 64
+ROOT_LIMIT = 1 << 28  # bytes: a hundred for each file of a store, of which a hundred million rows have half a million
 _GROUP = '{\n  "attributes": {},\n  "zarr_format": 3,\n  "node_type": "group"\n}'
 
 
@@ -153,11 +154,13 @@ def read_attributes(path: str, *, complete: bool = True) -> dict[str, Any]:
     """
     folder, place = at(path), one_line(path)
     try:
-        data = folder.read(ROOT)
+        data = folder.read(ROOT, 0, ROOT_LIMIT + 1)
     except FileNotFoundError:
         raise StoreError(f"{place}: no store there; expected a folder that `serprep build` made") from None
     except OSError as error:
         raise StoreError(f"{place}: {error.strerror or error}; make it readable") from None
+    if len(data) > ROOT_LIMIT:
+        raise StoreError(f"{place}: its root metadata has more than {ROOT_LIMIT >> 20} MB, as no store has")
     try:
         attributes = dict(load_object(data)["attributes"])
         claimed = str(attributes["seal"])
@@ -215,7 +218,7 @@ def inspect(path: str, progress: Tell | None = None) -> Inspected:
 def check_file(path: str, name: str, files: Mapping[str, str]) -> bytes:
     """The bytes of a file of a store; a StoreError if they are not what was sealed."""
     try:
-        data = at(path).read(name)
+        data = at(path).read(name, 0, ROOT_LIMIT)
     except OSError as error:
         raise StoreError(f"{one_line(path)}: {one_line(name)}: {error.strerror or error}; build it again") from None
     if hashlib.sha256(data).hexdigest() != files[name]:

@@ -172,6 +172,19 @@ def test_no_truncated_or_lengthened_root_goes_unnoticed(store):
             zarr_store.read_attributes(str(store))
 
 
+def test_metadata_without_end_are_not_read_to_it(store, monkeypatch):
+    monkeypatch.setattr(zarr_store, "ROOT_LIMIT", (store / "zarr.json").stat().st_size)
+    files = zarr_store.read_attributes(str(store))["files"]
+    with (store / "x.json").open("wb") as endless:
+        endless.truncate(1 << 40)
+    with pytest.raises(StoreError, match=r"x\.json does not match its digest"):
+        zarr_store.check_file(str(store), "x.json", files | {"x.json": "0" * 64})
+    with (store / "zarr.json").open("r+b") as endless:
+        endless.truncate(1 << 40)
+    with pytest.raises(StoreError, match="its root metadata has more than 0 MB, as no store has"):
+        zarr_store.read_attributes(str(store))
+
+
 @pytest.mark.parametrize("seal", ["", "0", "x" * 64, 5, None, [1], "0" * 64])
 def test_a_made_up_seal_is_refused(store, seal):
     root = json.loads((store / "zarr.json").read_bytes())
