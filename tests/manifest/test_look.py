@@ -3,6 +3,7 @@
 import hashlib
 import math
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -169,3 +170,61 @@ def test_no_memory_for_a_large_file_is_its_own_reason_and_for_a_small_one_the_ma
     monkeypatch.setattr(manifest_look, "_LARGE", large)
     with pytest.raises(error, match=message):
         look_at(tmp_path / "a.wav")
+
+
+def many(n=70):
+    return make_manifest([Utterance(id=f"{i:03}", path=f"{i:03}.wav", emotion="sad") for i in range(n)])
+
+
+def test_files_that_are_waited_for_are_looked_at_side_by_side(tmp_path):
+    together = threading.Barrier(2)
+
+    def look_at(path):
+        if int(path.stem) < 32:
+            time.sleep(0.01)  # by which it is seen that one waits for them
+        elif int(path.stem) < 34:
+            together.wait(60)
+        return Recording(1.0, 16_000, "0" * 64, False)
+
+    assert len(look(many(), tmp_path, look_at=look_at).manifest) == 70
+
+
+def test_files_that_are_not_waited_for_are_looked_at_by_one_thread_in_turn(tmp_path, monkeypatch):
+    monkeypatch.setattr("serprep.manifest.look._WAITS", float("inf"))
+    seen = []
+
+    def look_at(path):
+        seen.append((threading.get_ident(), path.stem))
+        return Recording(1.0, 16_000, "0" * 64, False)
+
+    look(many(), tmp_path, look_at=look_at)
+    assert seen == [(threading.get_ident(), f"{i:03}") for i in range(70)]
+
+
+def test_what_is_found_is_told_as_it_is_read(tmp_path):
+    manifest = make_manifest(
+        [
+            Utterance(id="b", path="1.wav", emotion="sad", start=1.0),
+            Utterance(id="a", path="2.wav", emotion="sad"),
+            Utterance(id="c", path="1.wav", emotion="sad", audio_digest="1" * 64),
+            Utterance(id="d", path="3.wav", emotion="sad", audio_digest="5" * 64),
+            Utterance(id="e", path="4.wav", emotion="sad"),
+        ]
+    )
+    told = []
+
+    def look_at(path):
+        if path.stem == "4":
+            raise AudioError("no")
+        return Recording(2.0, 8_000, path.stem * 64, path.stem == "2")
+
+    def found(read, places):
+        usable = [place for place in places if read.is_usable(place)]
+        told.append((list(places), {row.id: row for row in read.take(usable)}, set(read.revised)))
+
+    looked = look(manifest, tmp_path, look_at=look_at, found=found)
+    ((places, rows, revised),) = told
+    assert places == [0, 1, 2, 3, 4] and revised == {"2" * 64}
+    assert sorted(rows) == ["a", "b", "c"]  # d is another recording than the manifest's, e cannot be read
+    assert rows == {row.id: row for row in looked.manifest.utterances if row.id in rows}
+    assert (rows["b"].duration, rows["a"].duration, rows["a"].sample_rate) == (1.0, 2.0, 8_000)
