@@ -1,6 +1,7 @@
 """Progress of anything that takes more than two seconds: a bar on a terminal, plain lines elsewhere."""
 
 import sys
+import threading
 from time import monotonic
 from types import TracebackType
 from typing import Any, TextIO
@@ -11,6 +12,8 @@ FAIR = 0.05  # of the whole, from which on the time that is left can be told: th
 
 
 RUNNING: list["Progress"] = []  # what goes on now, the innermost last
+_shared: dict[Any, list[Any]] = {}  # terminal → the bars on it, and how many use them: two at a time would mix
+_lock = threading.Lock()
 
 
 class Progress:
@@ -47,9 +50,14 @@ class Progress:
     def __enter__(self) -> "Progress":
         RUNNING.append(self)
         if not self.quiet and self.stream.isatty():
-            self._bar = self._rich_bar()
-            self._bar.start()
-            self._task = self._bar.add_task(self.label, total=self.total or None, note="")
+            with _lock:
+                entry = _shared.setdefault(self.stream, [None, 0])
+                if not entry[1]:
+                    entry[0] = self._rich_bar()
+                    entry[0].start()
+                entry[1] += 1
+            self._bar = entry[0]
+            self._task = self._bar.add_task(self.label, total=self.total or None, unit=self.unit, note="")
         return self
 
     def __exit__(
@@ -57,7 +65,12 @@ class Progress:
     ) -> None:
         RUNNING.remove(self)
         if self._bar is not None:
-            self._bar.stop()
+            with _lock:
+                entry = _shared[self.stream]
+                entry[1] -= 1
+                if not entry[1]:
+                    del _shared[self.stream]
+                    self._bar.stop()
         elif self._told not in (None, (self.done, self.n_bad)) and kind is None:
             self._line()
 
@@ -70,7 +83,7 @@ class Progress:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn(f"{self.unit}{{task.fields[note]}}"),
+            TextColumn("{task.fields[unit]}{task.fields[note]}"),
             console=Console(file=self.stream),
             transient=False,
         )

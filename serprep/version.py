@@ -278,12 +278,12 @@ def build_digest(about: Mapping[str, Any]) -> str:
 def build_number(dataset: str, stem: str) -> int:
     """The running number of a build in its data set, 0 if it is not known; clocks may jump, it does not.
 
-    Where ``build.json`` cannot be read, it is what was claimed for the version in the folder ``numbers``.
+    Where ``build.json`` is gone or damaged, it is what was claimed for the version in the folder ``numbers``.
     """
-    try:
-        return int(read_build(dataset, stem).get("number", 0))
-    except StoreError:
-        return _claimed_number(dataset, version_named(stem))
+    number = 0
+    with contextlib.suppress(StoreError):
+        number = int(read_build(dataset, stem).get("number", 0))
+    return number or _claimed_number(dataset, version_named(stem))
 
 
 def _claimed_number(dataset: str, version: str) -> int:

@@ -76,3 +76,24 @@ def test_fast_work_prints_a_line_per_tenth(monkeypatch) -> None:
             bar.add()
     told = [line.split("/")[0] for line in stream.getvalue().splitlines()]
     assert told == [f"packing: {n}" for n in (1, *range(21, 200, 20), 200)]
+
+
+def test_two_that_go_on_at_once_share_the_bars_of_a_terminal() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    stream = Terminal()
+    reading = Progress("reading recordings", 5, unit="files", stream=stream)
+    reading.__enter__()
+    with Progress("features", 4, stream=stream) as features:
+        assert features._bar is reading._bar
+        features.add(3)
+        reading.__exit__(None, None, None)  # the first may end first
+        features.add(1)
+        assert features._bar.live.is_started
+    assert not features._bar.live.is_started
+    text = stream.getvalue()
+    assert "reading recordings" in text and "0/5 files" in text and "4/4 utterances" in text
+    with Progress("packing", 1, stream=stream) as packing:
+        assert packing._bar is not features._bar

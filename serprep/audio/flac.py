@@ -19,8 +19,11 @@ def refuse_miscount(data: bytes) -> None:
     announced = int.from_bytes(info[13:18], "big") & (1 << 36) - 1
     if len(info) < 34 or not announced:
         return
-    least, place, n_tried = max(42, len(data) - _FAR), len(data), 0
-    while n_tried < _TRIED and (place := max(data.rfind(sync, least, place + 1) for sync in _SYNC)) >= 0:
+    least, n_tried = max(42, len(data) - _FAR), 0
+    places = {sync: data.rfind(sync, least) for sync in _SYNC}
+    while n_tried < _TRIED and (place := max(places.values())) >= 0:
+        sync = data[place : place + 2]
+        places[sync] = data.rfind(sync, least, place + 1)
         there = _end(data[place : place + 16].ljust(16, b"\0"), size=int.from_bytes(info[:2], "big"))
         if there == announced:
             return

@@ -17,7 +17,7 @@ from serprep.version import build_number, latest, read_build, stores_of, tags, v
 class Entry:
     """One store of a data set."""
 
-    number: int  # of the build; 0 where build.json is gone or damaged
+    number: int  # of the build; 0 where it is not known
     version: str
     store: str  # path or URL
     built: str  # UTC, ISO 8601
@@ -63,7 +63,7 @@ def log(dataset: str | Path) -> list[Entry]:
             damaged = str(error)
         entries.append(
             Entry(
-                number=about.get("number", 0),
+                number=build_number(dataset, stem_of(name)),
                 version=version_named(name),
                 store=place,
                 built=about.get("built", ""),

@@ -22,7 +22,9 @@ from serprep.utterance import Numbers, Texts, Utterances
 Look = Callable[[Path], Recording]
 
 _LARGE = 1 << 25  # bytes of a file
-_WAITS = 4  # times as long as it computes: a thread that is so slow at the first files is better one of many
+# threads that need not wait only take Python's lock from each other: files are looked at one by one until 32 of them
+# take so many seconds, and so many times those of the processor
+_NOTICED, _WAITS = 0.05, 4
 _ONE_LARGE = threading.Lock()
 
 
@@ -81,9 +83,11 @@ class Read:
         self._rows = rows
 
     def is_usable(self, place: int) -> bool:
-        """Whether the recording could be read, and is the manifest's."""
-        digest = self.digests[place]
-        return bool(digest) and self._rows.column("audio_digest")[self.by_path[place]] in (None, "", digest)
+        """Whether the recording could be read and is the manifest's, and no other row has the utterance's id."""
+        row, ids, digest = self.by_path[place], self._rows.column("id"), self.digests[place]
+        beside = [ids[other] for other in (row - 1, row + 1) if 0 <= other < len(ids)]
+        expected = self._rows.column("audio_digest")[row]
+        return bool(digest) and expected in (None, "", digest) and ids[row] not in beside
 
     def take(self, places: Sequence[int]) -> Utterances:
         """The utterances at some places, with what was read."""
@@ -142,7 +146,7 @@ def look(
         # a few at a time: what waits in a thread pool takes kilobytes each
         groups = ((path, list(numbers)) for path, numbers in itertools.groupby(read.by_path, key=names.__getitem__))
         while some := list(itertools.islice(groups, 256 if waits else 32)):
-            n_before, began, worked = len(read.digests), time.monotonic(), time.thread_time()
+            n_before, began, worked = len(read.digests), time.monotonic(), time.process_time()
             looks = (pool.map if waits else map)(attempt, (path for path, _ in some))
             for (path, numbers), recording in zip(some, looks, strict=True):
                 seen = None if isinstance(recording, str) else recording
@@ -159,8 +163,8 @@ def look(
                 n_done += 1
                 if progress:
                     progress(n_done)
-            if not n_before:  # threads that need not wait only take Python's lock from each other
-                waits = time.monotonic() - began > _WAITS * (time.thread_time() - worked)
+            took, worked = time.monotonic() - began, time.process_time() - worked
+            waits = waits or took > max(_NOTICED, _WAITS * worked)
             if found:
                 found(read, range(n_before, len(read.digests)))
     return Looked(make_manifest(read.all(), manifest.info), reasons, frozenset(read.revised), n_clipped)

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,8 +34,8 @@ from serprep.features.libraries import library_versions
 from serprep.manifest.look import Looked
 from serprep.manifest.table import Manifest
 from serprep.parallel import WAIT, Workers, n_cores
+from serprep.pipeline.computing import Computing, Options
 from serprep.pipeline.early import Early
-from serprep.pipeline.extract import Computed, compute_features
 from serprep.pipeline.gather import Asked, Quarantined, gather, usable
 from serprep.pipeline.looking import Looking
 from serprep.pipeline.loudness import Loudness, check_loudness
@@ -45,11 +45,10 @@ from serprep.recipe import Recipe, read_recipe
 from serprep.store.containers import CONTAINERS
 from serprep.store.pack import Packed, pack
 from serprep.store.store import Store
-from serprep.utterance import Utterances
 from serprep.version import build_digest, build_number, read_build, versions
 
 _FEW, _LARGE = 20, 1 << 22  # recordings, bytes of one: what a worker computes while another starts
-_PART = 32  # utterances for each worker: with fewer they wait for each other too often
+_PART = 128  # utterances for each worker, at first: with fewer they wait for each other too often
 ATTEMPTS = 10  # at features that vanish from the cache meanwhile
 
 
@@ -157,7 +156,7 @@ def build(
         if own and workers is None:
             pool.n_workers = min(pool.n_workers, _enough(asked.root, asked.manifest.utterances.column("path")))
         starts = own and not scheduler
-        options = _Options(
+        options = Options(
             batch_size=batch_size,
             on_bad_audio=on_bad_audio,
             retry=retry,
@@ -165,13 +164,15 @@ def build(
             recompute=recompute,
             quiet=quiet,
         )
-        computing = _Computing(recipe, place.cache, pool, options)
+        computing = Computing(recipe, place.cache, pool, options)
         at_first_new = early.begin if starts else None
         with Looking(asked.manifest, asked.root, memo, at_first_new=at_first_new, quiet=quiet) as looking:
             if not recompute:
                 for rows, revised in looking.parts(_PART * pool.n_workers, early.wait):
+                    laps.end("recordings")
                     with contextlib.suppress(PartError):  # vanished from the cache: it is computed with the rest
-                        computing(rows, revised, quiet=True)
+                        computing(rows, revised)
+                    laps.end("features")
             looked = looking.result()
         laps.end("recordings")
         early.wait()
@@ -210,48 +211,6 @@ def build(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Options:
-    """What the caller of `build` asked for besides the recipe."""
-
-    batch_size: int | None
-    on_bad_audio: str
-    retry: bool
-    repair: bool
-    recompute: bool
-    quiet: bool
-
-
-class _Computing:
-    """Computes what the cache lacks of some rows, and counts it."""
-
-    def __init__(self, recipe: Recipe, cache: Cache, pool: Workers, options: _Options) -> None:
-        self.recipe, self.cache, self.pool, self.options = recipe, cache, pool, options
-        self.n = 0  # utterances, those counted twice whose features vanished meanwhile
-        self.seconds = 0.0  # of sound, of these
-        self._failed: dict[bytes, str] = {}
-        self._recompute = options.recompute
-
-    def __call__(self, rows: Utterances, revised: Collection[str], *, quiet: bool) -> Computed:
-        computed = compute_features(
-            rows,
-            self.recipe.features,
-            root=self.recipe.root,
-            cache=self.cache,
-            pool=self.pool,
-            batch_size=self.options.batch_size,
-            retry=self.options.retry,
-            quiet=quiet,
-            revised=revised,
-            recompute=self._recompute,
-            failed=self._failed,
-        )
-        self._recompute = False  # once is enough
-        self.n += computed.n
-        self.seconds += computed.seconds
-        return computed
-
-
-@dataclass(frozen=True, kw_only=True)
 class _Stored:
     """The store that is there now."""
 
@@ -261,7 +220,7 @@ class _Stored:
     loudness: Loudness
 
 
-def _store(recipe: Recipe, asked: Asked, looked: Looked, *, computing: _Computing, laps: "_Laps") -> _Stored:
+def _store(recipe: Recipe, asked: Asked, looked: Looked, *, computing: Computing, laps: "_Laps") -> _Stored:
     """Compute what the cache lacks, and pack it; what vanishes from the cache meanwhile is computed again."""
     good, bad = usable(asked.manifest, looked.manifest, looked.reasons)
     options, cache, pool, attempts_left = computing.options, computing.cache, computing.pool, ATTEMPTS
@@ -269,7 +228,7 @@ def _store(recipe: Recipe, asked: Asked, looked: Looked, *, computing: _Computin
         laps.end("workers")
         while True:
             try:
-                computed = computing(good, looked.revised, quiet=options.quiet)
+                computed = computing(good, looked.revised)
                 rows, silent = computed.utterances, recipe.corpus.silent
                 loudness = check_loudness(
                     rows, recipe.root, cache=cache, silent=silent, retry=options.retry, quiet=options.quiet
@@ -361,8 +320,9 @@ def _write_report(result: BuildResult, recipe: Recipe, *, cache: Cache) -> Build
     number = numbers.get(stem) or _claim(folder, result.version, 1 + max(numbers.values(), default=0))
     earlier = {other: n for other, n in numbers.items() if 0 < n < number}
     if earlier:
-        before = read_build(recipe.dataset_path, max(earlier, key=earlier.__getitem__)).get("n_utterances")
-        result = replace(result, n_before=before)
+        with contextlib.suppress(StoreError):  # damaged: what it held is not told
+            before = read_build(recipe.dataset_path, max(earlier, key=earlier.__getitem__)).get("n_utterances")
+            result = replace(result, n_before=before)
     platform = os.uname().sysname + " " + os.uname().machine if hasattr(os, "uname") else sys.platform
     made: dict[str, Any] = {
         "built": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -33,7 +33,7 @@ class Early:
 
     def begin(self) -> None:
         """Start, unless that was done before."""
-        if self._thread.ident is None:
+        if self._thread.ident is None and not self._stopped:
             self._thread.start()
 
     def wait(self) -> None:

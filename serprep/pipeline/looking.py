@@ -14,6 +14,7 @@ from serprep.manifest.look import Looked, Read, look
 from serprep.manifest.table import Manifest
 from serprep.progress import Progress
 from serprep.utterance import Utterances
+from serprep.waits import saying
 
 Part = tuple[Utterances, frozenset[str]]  # rows, and the digests of those that are decoded otherwise than before
 
@@ -28,7 +29,7 @@ class Looking:
         What its paths are relative to.
     memo : Memo
     at_first_new : callable, optional
-        Called when the first recording was read that the memo did not know.
+        Called from the first recording on that was not in the memo, now and then; without it nothing is handed out.
     quiet : bool
         Show no progress.
     """
@@ -53,18 +54,21 @@ class Looking:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopped = True
-        self._thread.join()
+        with saying("recordings that are being read"):
+            self._thread.join()
 
     def parts(self, least: int, ready: Callable[[], None]) -> Iterator[Part]:
-        """Utterances of recordings that were new, as they become known: at least so many at a time, while more follow.
+        """Utterances of recordings that were new, as they become known, while more follow; the last are in the result.
 
-        `ready` is waited for before they are handed out; those that are known last are in the result alone.
+        At first there are at least so many, and each time half of what was handed out before: whoever takes them looks
+        for them in the whole cache. `ready` is waited for before.
         """
         known: array[int] = array("q")
+        n_handed = 0
         while (some := self._found.get()) is not None:
             read, places = some
             known += places
-            if len(known) < least:
+            if len(known) < max(least, n_handed // 2):
                 continue
             ready()
             with suppress(Empty):
@@ -73,6 +77,7 @@ class Looking:
                 return
             rows = read.take(known)
             yield rows, frozenset(read.revised.intersection(rows.column("audio_digest")))
+            n_handed += len(known)
             known = array("q")
 
     def result(self) -> Looked:
@@ -84,25 +89,27 @@ class Looking:
         return self._looked
 
     def _look(self) -> None:
-        n_files = len(set(self._manifest.utterances.column("path")))
         try:
-            with Progress("reading recordings", n_files, unit="files", quiet=self._quiet) as progress:
+            try:
+                n_files = len(set(self._manifest.utterances.column("path")))
+                with Progress("reading recordings", n_files, unit="files", quiet=self._quiet) as progress:
 
-                def done(n: int) -> None:
-                    if self._stopped:
-                        raise _StoppedError
-                    progress.to(n)
-                    self._memo.save_sometimes()
+                    def done(n: int) -> None:
+                        progress.to(n)
+                        self._memo.save_sometimes()
 
-                found = self._tell if self._at_first_new else None
-                self._looked = look(self._manifest, self._root, look_at=self._look_at, progress=done, found=found)
+                    found = self._tell if self._at_first_new else None
+                    self._looked = look(self._manifest, self._root, look_at=self._look_at, progress=done, found=found)
+            finally:
+                self._memo.save()
         except BaseException as error:
             self._error = error
         finally:
-            self._memo.save()
             self._found.put(None)
 
     def _look_at(self, path: Path) -> Recording:
+        if self._stopped:
+            raise _StoppedError
         n_read = self._memo.n_read
         recording = self._memo.look_at(path)
         if self._memo.n_read > n_read:  # perhaps another thread's: then the cache is asked once more than needed
@@ -110,9 +117,12 @@ class Looking:
         return recording
 
     def _tell(self, read: Read, places: range) -> None:
-        """Hand on what is new."""
-        if self._at_first_new and self._memo.n_new:
-            self._at_first_new()
+        """Hand on what is new, unless it is so young that the memo does not keep it: nobody has begun for that."""
+        if not self._memo.n_new:
+            self._new.clear()
+            return
+        assert self._at_first_new
+        self._at_first_new()
         new = array("q", (place for place in places if read.digests[place] in self._new and read.is_usable(place)))
         self._new.clear()
         if new:

@@ -1,7 +1,7 @@
 """Reading a store: the small interface that everything downstream uses."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from serprep._typing import AnyArray, ByteArray, FloatArray, IntArray
-from serprep.columns import DIMENSIONS, FIRST, LAST, RESERVED
+from serprep.columns import DIMENSIONS, RESERVED
 from serprep.errors import StoreError, one_line
 from serprep.features.extract import Features, features_from_json
 from serprep.features.framing import Segment
@@ -20,8 +20,8 @@ from serprep.store.claims import check_attributes, missing_kinds
 from serprep.store.container import DAMAGE, Opened, as_text
 from serprep.store.containers import container_of
 from serprep.store.frames import picture_of
-from serprep.store.layout import Array, StoreConfig, Table, arrays, counted_columns, tables
-from serprep.utterance import Utterance
+from serprep.store.layout import SMALL_CHUNK, Array, StoreConfig, Table, arrays, counted_columns, tables
+from serprep.utterance import FIELDS, Texts, Utterance, Utterances, column_of
 from serprep.version import STORE_FORMAT, resolve
 
 _ANY = -1  # rows: the attributes do not tell how many
@@ -343,16 +343,19 @@ class Store:
 
     def manifest(self) -> Manifest:
         """The manifest of what is in the store."""
-        own = {
-            name: [None if value != value else value for value in self.column(name)]  # NaN is not itself
-            for name in (*FIRST, *LAST)
-        }
-        extra = {name: list(map(_text, self.column(name))) for name in self.columns if name not in RESERVED}
-        rows = (
-            Utterance(**dict(zip(own, cells, strict=True)), extra=dict(zip(extra, others, strict=True)))
-            for cells, *others in zip(zip(*own.values(), strict=True), *extra.values(), strict=True)
-        )
-        return make_manifest(rows, self.attributes["provenance"]["corpus"], as_written=True)
+        own = {name: column_of(name, (None if cell != cell else cell for cell in self._cells(name))) for name in FIELDS}
+        extra = {name: Texts(map(_text, self._cells(name))) for name in self.columns if name not in RESERVED}
+        info = self.attributes["provenance"]["corpus"]
+        return make_manifest(Utterances.of_columns(own | extra), info, as_written=True)
+
+    def _cells(self, name: str) -> Iterator[Any]:
+        """The values of `column`, a chunk at a time: nothing is kept."""
+        if name in self._columns:
+            yield from self._columns[name]
+            return
+        for first in range(0, len(self), SMALL_CHUNK):
+            values = self._read(f"utterances/{name}", first, min(first + SMALL_CHUNK, len(self)))
+            yield from values.tolist() if values.dtype.kind in "fiu" else as_text(values)
 
     # -- features --------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from serprep.features.logmel import log_mel
 from serprep.pipeline.build import build
 from serprep.store import writer
 from serprep.store.store import open_store
-from serprep.version import build_digest
+from serprep.version import build_digest, resolve
 
 
 def test_a_store_holds_what_is_computed_directly(corpus, tmp_path):
@@ -251,3 +251,15 @@ def test_fewer_utterances_than_before_are_told(own, tmp_path, later):
     about.write_text(json.dumps(report))
     assert build(asked, pool=Inline()).n_before == 12
     assert json.loads(about.read_bytes())["libraries"]["numpy"] == "0.1.2"  # of the build that made the store
+
+
+def test_a_damaged_report_of_the_version_before_stops_no_build(own, tmp_path):
+    asked = recipe(own, tmp_path / "a")
+    for number in (1, 2, 3):
+        result = build(asked, pool=Inline())
+        about = Path(result.store.removesuffix(".zarr") + ".build.json")
+        assert json.loads(about.read_text())["number"] == number
+        if number == 2:
+            about.write_text("{")
+        next(own.rglob("*.wav")).unlink()
+    assert result.n_before is None and resolve(f"{tmp_path}/a") == result.store

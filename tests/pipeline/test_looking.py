@@ -12,6 +12,7 @@ from serprep.audio.signal import Recording
 from serprep.cache.memo import Memo
 from serprep.cache.parts import Cache
 from serprep.pipeline import build as building
+from serprep.pipeline import computing
 from serprep.pipeline.looking import Looking
 
 N = 100
@@ -76,6 +77,52 @@ def test_who_leaves_does_not_wait_for_the_rest(tmp_path):
     assert memo.n_read <= 41 and memo.saved == 1
 
 
+def test_no_more_files_are_read_by_any_thread_once_somebody_leaves(tmp_path, monkeypatch):
+    monkeypatch.setattr("serprep.manifest.look._NOTICED", -1.0)
+    monkeypatch.setattr("serprep.manifest.look._WAITS", -1)  # several threads from the second chunk on
+    memo = Known(tmp_path, at="040")
+    with (
+        pytest.raises(KeyboardInterrupt),
+        Looking(manifest(1000), tmp_path, memo, at_first_new=lambda: None, quiet=True) as looking,
+    ):
+        join = looking._thread.join
+        looking._thread.join = lambda: (memo.go.set(), join())
+        while memo.n_read < 33:
+            memo.go.wait(0.01)
+        raise KeyboardInterrupt
+    assert memo.n_read < 1000
+
+
+def test_what_is_too_young_for_the_memo_waits_for_the_rest(tmp_path):
+    """Nobody has begun to start workers for it: two would start them at once."""
+    memo = Known(tmp_path)
+    memo.look_at = lambda path: setattr(memo, "n_read", memo.n_read + 1) or Recording(1.0, 16_000, "0" * 64, False)
+    with Looking(manifest(), tmp_path, memo, at_first_new=pytest.fail, quiet=True) as looking:
+        assert list(looking.parts(1, pytest.fail)) == []
+        assert len(looking.result().manifest) == N
+
+
+def test_a_memo_that_cannot_be_kept_ends_the_looking_with_its_error(tmp_path):
+    memo = Known(tmp_path)
+    memo.save = lambda: 1 / 0
+    with (
+        pytest.raises(ZeroDivisionError),
+        Looking(manifest(), tmp_path, memo, at_first_new=lambda: None, quiet=True) as looking,
+    ):
+        assert list(looking.parts(1000, lambda: None)) == []
+        looking.result()
+
+
+def test_parts_grow_with_what_was_handed_out(tmp_path):
+    memo, sizes = Known(tmp_path, at="9999"), []
+    with Looking(manifest(10_000), tmp_path, memo, at_first_new=lambda: None, quiet=True) as looking:
+        for rows, _ in looking.parts(64, lambda: None):
+            sizes.append(len(rows))
+            if sum(sizes) > 5000:
+                memo.go.set()
+    assert all(size >= sum(sizes[:k]) // 2 for k, size in enumerate(sizes)) and min(sizes) >= 64
+
+
 def test_what_goes_wrong_is_told_by_the_result(tmp_path):
     memo = Known(tmp_path)
     memo.look_at = lambda path: 1 / 0
@@ -99,7 +146,7 @@ def test_a_build_computes_before_all_is_known_and_each_recording_once(tmp_path, 
 
     from serprep.cache import memo
 
-    look_at, compute = memo.look_at, building.compute_features
+    look_at, compute = memo.look_at, computing.compute_features
 
     def waits(path):
         if path.stem == "39_a_1":
@@ -115,7 +162,7 @@ def test_a_build_computes_before_all_is_known_and_each_recording_once(tmp_path, 
     monkeypatch.setattr("serprep.place.corpus._UNSETTLED", -1.0)
     monkeypatch.setattr("serprep.pipeline.build._PART", 30)
     monkeypatch.setattr(memo, "look_at", waits)
-    monkeypatch.setattr(building, "compute_features", counted)
+    monkeypatch.setattr(computing, "compute_features", counted)
     meanwhile = building.build(recipe(folder, tmp_path / "b"), workers=1)
     assert calls[0][0] in range(30, 40) and calls[-1][0] == 40
     assert sum(n for _, n in calls) == 38
