@@ -19,6 +19,7 @@ from serprep.split import Split, make_split, read_split
 from serprep.store.store import Store, open_store
 
 SUFFIX = ".card.html"
+MOST = 100_000  # utterances of a store for whose card a split is made and audited: that takes longer than the rest
 REVISION = 2  # raised when cards show something else of the same store
 
 
@@ -98,6 +99,8 @@ def split_of(recipe: Recipe, store: Store) -> tuple[Split | None, str]:
     try:
         if config.protocol == "list":
             return read_split(recipe.path(config.file)), ""
+        if len(store) > MOST:
+            return None, f"Of more than {MOST} utterances no split is made for a card; one that is named is shown."
         return make_split(store.manifest(), config), ""
     except SplitError as error:
         return None, f"The recipe's split cannot be made: {error}"

@@ -207,6 +207,7 @@ def build(
         retries=dict(Counter(retries.taken()) + Counter(getattr(pool, "retries", {}))),
         repaired=tuple(f"{problem.place}: {problem.message}" for problem in packed.repaired),
     )
+    del asked, looked, looking, stored  # the card of a million utterances needs their memory
     return _write_report(result, recipe, cache=place.cache)
 
 

@@ -15,6 +15,7 @@ from serprep.errors import StoreError
 from serprep.manifest.table import make_manifest
 from serprep.pages import escaped
 from serprep.pipeline.build import build
+from serprep.split import make_split
 from serprep.store.store import open_store
 from serprep.testing import write_synthetic_corpus
 from serprep.utterance import Utterance
@@ -199,3 +200,15 @@ def test_objects_show_themselves_in_notebooks(built):
 
 def test_nobody_is_shut_out_of_the_card(built, faults):
     assert not faults(next(Path(built[1].store).parent.glob("*.card.html")))
+
+
+def test_of_very_many_utterances_a_split_is_shown_only_where_it_is_named(built, tmp_path, monkeypatch):
+    """It takes longer than the rest of the card."""
+    monkeypatch.setattr("serprep.card.write.MOST", 5)
+    recipe, result = built
+    store = open_store(result.store)
+    page = Path(write_card(store, recipe=recipe, place=str(tmp_path / "a.html"))).read_text("utf-8")
+    assert "Of more than 5 utterances no split is made for a card; one that is named is shown." in page
+    split = make_split(store.manifest(), recipe.split)
+    named = Path(write_card(store, recipe=recipe, split=split, place=str(tmp_path / "b.html"))).read_text("utf-8")
+    assert "no split is made" not in named and split.digest[:12] in named
