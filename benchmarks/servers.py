@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 KEY = "testing"
-PATIENCE = 300.0  # seconds until a server answers
+PATIENCE, STARTS = 90.0, 3  # seconds, times
 # one request at a time: moto looks whether a condition holds and writes afterwards, so that two at once both win
 MOTO = """
 import sys, moto.server
@@ -80,8 +80,21 @@ def moto(folder: Path) -> Iterator[int]:
 
 @contextmanager
 def radosgw(folder: Path) -> Iterator[int]:
-    """Port of Ceph's gateway before a monitor and one store of objects."""
-    folder = folder / "ceph"
+    """Port of Ceph's gateway; on a busy machine its store now and then takes no requests, and is started again."""
+    with ExitStack() as stack:
+        for attempt in range(STARTS):
+            try:
+                port = stack.enter_context(_gateway(folder / f"ceph{attempt}"))
+                break
+            except (SystemExit, subprocess.TimeoutExpired):
+                if attempt == STARTS - 1:
+                    raise
+        yield port
+
+
+@contextmanager
+def _gateway(folder: Path) -> Iterator[int]:
+    """Port of the gateway before a monitor and one store of objects."""
     for name in ("mon", "osd", "rgw"):
         (folder / name).mkdir(parents=True)
     (folder / "keyring").touch()
