@@ -1,6 +1,6 @@
 """Utterances that stand apart from the rest, each with the reason."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,36 +50,57 @@ def find_outliers(rows: Rows, *, levels: FloatArray | None, heard: Heard | None,
         return []
     outliers: list[Outlier] = []
 
-    def add(by: str, sizes: DoubleArray, say: Sequence[str] | AnyArray, at: AnyArray) -> None:
-        order = at[np.argsort(-np.abs(sizes[at]), kind="stable")]
-        outliers.extend(Outlier(int(i), rows.ids[i], str(say[i]), by, float(sizes[i])) for i in order)
+    def add(by: str, sizes: DoubleArray, say: Callable[[int], str], at: AnyArray) -> None:
+        order = at[np.argsort(-np.abs(sizes[at]), kind="stable")].tolist()
+        outliers.extend(Outlier(i, rows.ids[i], say(i), by, float(sizes[i])) for i in order)
 
     seconds = rows.seconds
     known = np.isfinite(seconds) & (seconds > 0)
     sizes = robust(np.log(np.where(known, seconds, np.nan)))
-    middle = float(np.nanmedian(seconds)) if known.any() else 0.0
-    say = [f"lasts {value:.2f} s, the median is {middle:.2f} s" for value in seconds]
-    add("duration", sizes, say, np.flatnonzero(np.abs(sizes) > FAR))
+    usual = float(np.nanmedian(seconds)) if known.any() else 0.0
+    add(
+        "duration",
+        sizes,
+        lambda i: f"lasts {seconds[i]:.2f} s, the median is {usual:.2f} s",
+        np.flatnonzero(np.abs(sizes) > FAR),
+    )
     if levels is not None:
         loud = rms_db(levels[:, 1].astype(np.float64))
         sizes = robust(np.where(np.isfinite(levels[:, 1]), loud, np.nan))
         middle = float(np.nanmedian(loud))
-        say = [f"its level is {value:.1f} dB, the median is {middle:.1f} dB" for value in loud]
-        add("level", sizes, say, np.flatnonzero(np.abs(sizes) > FAR))
+        add(
+            "level",
+            sizes,
+            lambda i: f"its level is {loud[i]:.1f} dB, the median is {middle:.1f} dB",
+            np.flatnonzero(np.abs(sizes) > FAR),
+        )
     if heard is not None:
         rates = rows.numbers["sample_rate"]
         narrow = (heard.bandwidth <= TELEPHONE) & ((rates > 3 * TELEPHONE) | np.isnan(rates)) & (heard.top > TELEPHONE)
-        say = [
-            f"a {rate / 1000:g} kHz file that holds sound up to {edge / 1000:.1f} kHz only, as a telephone does"
-            for rate, edge in zip(rates, heard.bandwidth, strict=True)
-        ]
-        add("sound", -heard.bandwidth.astype(np.float64), say, np.flatnonzero(narrow))
-        sizes = robust(heard.quiet)
-        say = [f"{100 * share:.0f} % of it is 30 dB or more below its loudest moment" for share in heard.quiet]
-        add("sound", sizes, say, np.flatnonzero((sizes > FAR) & (heard.quiet > 0.5)))
+        edges, quiet = heard.bandwidth / 1000, heard.quiet
+        add(
+            "sound",
+            -heard.bandwidth.astype(np.float64),
+            lambda i: (
+                f"a {rates[i] / 1000:g} kHz file that holds sound up to {edges[i]:.1f} kHz only, as a telephone does"
+            ),
+            np.flatnonzero(narrow),
+        )
+        sizes = robust(quiet)
+        add(
+            "sound",
+            sizes,
+            lambda i: f"{100 * quiet[i]:.0f} % of it is 30 dB or more below its loudest moment",
+            np.flatnonzero((sizes > FAR) & (quiet > 0.5)),
+        )
     if far is not None:
-        say = [f"functionals far from the corpus's; furthest: {name}" for name in far.furthest]
-        add("functionals", far.sizes, say, np.flatnonzero(far.sizes > FAR))
+        furthest = far.furthest
+        add(
+            "functionals",
+            far.sizes,
+            lambda i: f"functionals far from the corpus's; furthest: {furthest[i]}",
+            np.flatnonzero(far.sizes > FAR),
+        )
     return outliers
 
 

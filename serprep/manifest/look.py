@@ -111,7 +111,7 @@ def look(
     *,
     look_at: Look = look_at,
     progress: Callable[[int], None] | None = None,
-    found: Callable[[Read, range], None] | None = None,
+    tell: Callable[[Read, range], None] | None = None,
 ) -> Looked:
     """Fill in duration, sample rate and audio digest from the files under `root`.
 
@@ -126,7 +126,7 @@ def look(
         What reads one file; the cache's memo spares reading unchanged ones.
     progress : callable
         Called with the number of files done.
-    found : callable
+    tell : callable
         Called with what was read so far, and the places whose recordings were read since it was called before.
     """
     rows, read = manifest.utterances, Read(manifest.utterances)
@@ -165,8 +165,8 @@ def look(
                     progress(n_done)
             took, worked = time.monotonic() - began, time.process_time() - worked
             waits = waits or took > max(_NOTICED, _WAITS * worked)
-            if found:
-                found(read, range(n_before, len(read.digests)))
+            if tell:
+                tell(read, range(n_before, len(read.digests)))
     return Looked(make_manifest(read.all(), manifest.info), reasons, frozenset(read.revised), n_clipped)
 
 

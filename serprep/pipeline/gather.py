@@ -164,25 +164,29 @@ def usable(asked: Manifest, looked: Manifest, reasons: Mapping[str, str]) -> tup
     """Rows whose audio can be read, and the others with their reasons."""
     good: list[int] = []
     bad: list[Quarantined] = []
+    before, after = (
+        zip(*(some.utterances.column(name) for name in ("id", "path", "audio_digest")), strict=True)
+        for some in (asked, looked)
+    )
     pairs = zip(
-        groupby(asked.utterances, key=lambda row: row.id),
-        groupby(enumerate(looked.utterances), key=lambda row: row[1].id),
+        groupby(before, key=lambda row: row[0]),
+        groupby(enumerate(after), key=lambda row: row[1][0]),
         strict=True,  # looking drops no id, and both are sorted
     )
-    for (_, before), (_, after) in pairs:
-        expected, rows = {row.path: row.audio_digest for row in before}, list(after)
-        for number, row in rows:
-            wanted = expected.get(row.path)
-            if row.path in reasons:
-                reason = reasons[row.path]
+    for (name, own), (_, read) in pairs:
+        expected, rows = {path: digest for _, path, digest in own}, list(read)
+        for number, (_, path, digest) in rows:
+            wanted = expected.get(path)
+            if path in reasons:
+                reason = reasons[path]
             elif len(rows) > 1:
                 reason = f"duplicate id: {len(rows)} different rows share it; make ids unique"
-            elif wanted and wanted != row.audio_digest:
+            elif wanted and wanted != digest:
                 reason = (
                     "the recording is not the manifest's (other SHA-256); make the manifest again or restore the file"
                 )
             else:
                 good.append(number)
                 continue
-            bad.append(Quarantined(id=row.id, path=row.path, reason=reason))
+            bad.append(Quarantined(id=name, path=path, reason=reason))
     return looked.utterances.take(good), bad

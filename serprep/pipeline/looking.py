@@ -39,7 +39,7 @@ class Looking:
     ) -> None:
         self._manifest, self._root, self._memo, self._quiet = manifest, root, memo, quiet
         self._at_first_new = at_first_new
-        self._found: SimpleQueue[tuple[Read, array[int]] | None] = SimpleQueue()  # places; None: that is all
+        self._known: SimpleQueue[tuple[Read, array[int]] | None] = SimpleQueue()  # places; None: that is all
         self._new: set[str] = set()  # digests of what was read and is not in the queue yet
         self._stopped = False
         self._looked: Looked | None = None
@@ -65,14 +65,14 @@ class Looking:
         """
         known: array[int] = array("q")
         n_handed = 0
-        while (some := self._found.get()) is not None:
+        while (some := self._known.get()) is not None:
             read, places = some
             known += places
             if len(known) < max(least, n_handed // 2):
                 continue
             ready()
             with suppress(Empty):
-                while (more := self._found.get_nowait()) is not None:
+                while (more := self._known.get_nowait()) is not None:
                     known += more[1]
                 return
             rows = read.take(known)
@@ -98,14 +98,14 @@ class Looking:
                         progress.to(n)
                         self._memo.save_sometimes()
 
-                    found = self._tell if self._at_first_new else None
-                    self._looked = look(self._manifest, self._root, look_at=self._look_at, progress=done, found=found)
+                    tell = self._tell if self._at_first_new else None
+                    self._looked = look(self._manifest, self._root, look_at=self._look_at, progress=done, tell=tell)
             finally:
                 self._memo.save()
         except BaseException as error:
             self._error = error
         finally:
-            self._found.put(None)
+            self._known.put(None)
 
     def _look_at(self, path: Path) -> Recording:
         if self._stopped:
@@ -126,7 +126,7 @@ class Looking:
         new = array("q", (place for place in places if read.digests[place] in self._new and read.is_usable(place)))
         self._new.clear()
         if new:
-            self._found.put((read, new))
+            self._known.put((read, new))
 
 
 class _StoppedError(Exception):

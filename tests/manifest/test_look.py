@@ -221,11 +221,11 @@ def test_what_is_found_is_told_as_it_is_read(tmp_path):
             raise AudioError("no")
         return Recording(2.0, 8_000, path.stem * 64, path.stem == "2")
 
-    def found(read, places):
+    def tell(read, places):
         usable = [place for place in places if read.is_usable(place)]
         told.append((list(places), {row.id: row for row in read.take(usable)}, set(read.revised)))
 
-    looked = look(manifest, tmp_path, look_at=look_at, found=found)
+    looked = look(manifest, tmp_path, look_at=look_at, tell=tell)
     ((places, rows, revised),) = told
     assert places == [0, 1, 2, 3, 4, 5, 6] and revised == {"2" * 64}
     # d is another recording than the manifest's, e cannot be read, and two are called f
