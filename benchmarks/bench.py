@@ -8,7 +8,7 @@ Run as ``make bench``, or with numbers to run some: ``python benchmarks/bench.py
 4  functionals of 0.3 to 30 s against the package
 6  peak memory of builds of 500, 5 000 and 50 000 synthetic utterances
 7  where the time of one worker goes
-8  the native functionals: one thread against the package, two threads, the first call, a cold build
+8  the native functionals: one thread against the package, two threads, the first call
 9  the floor: what a cold native build computes, in a loop of two processes that throws it away; processor-seconds too
 
 ``SERPREP_BENCH_FILES=200`` takes fewer recordings, ``SERPREP_BENCH_ROUNDS=5`` sets the rounds.
@@ -312,17 +312,6 @@ def engines() -> None:
     print(f"\nfirst call of a process: {native.first_call():.2f} s; two threads: {native.threads():.2f} times one")
     head = ("seconds", "native ms", "package ms", "package / native")
     table("Native functionals", native.against_the_package(), head)
-    with corpus(FILES) as folder:
-        times: dict[str, list[float]] = {"opensmile": [], "native": []}
-        for _ in range(ROUNDS):
-            for engine, all_ in times.items():
-                shutil.rmtree(folder / "stores", ignore_errors=True)
-                asked = recipe(folder, features={"functionals": {"engine": engine}})
-                all_.append(seconds(lambda: build(asked, workers=2)))  # noqa: B023 - called at once
-        ratio = median(a / b for a, b in zip(times["opensmile"], times["native"], strict=True))
-        rows = [(engine, f"{median(all_):.1f}", f"{min(all_):.1f}–{max(all_):.1f}") for engine, all_ in times.items()]
-        table(f"Cold build of {FILES} recordings, 2 workers", rows, ("engine", "median s", "range"))
-        print(f"\nopensmile / native, paired: {ratio:.2f}")
 
 
 # -- 9: the floor ------------------------------------------------------------------------
